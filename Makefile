@@ -1,0 +1,39 @@
+# Everything lives in .venv/; delete it to start over.
+PYTHON ?= python3
+BIN := .venv/bin
+TRIALS ?= 50
+
+.PHONY: setup data sweep test check lock clean
+
+setup: .venv/installed
+
+# Locked packages with checked hashes first, then this package itself, without its dependencies.
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+data: setup
+	$(BIN)/python -m harness.data.fetch
+
+sweep: data
+	$(BIN)/python -m harness.sweep --trials $(TRIALS) $(ARGS)
+
+test: data
+	$(BIN)/python -m pytest $(ARGS)
+
+check: data
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest $(ARGS)
+
+# Resolves the lock file anew for every supported Python and platform.
+lock: setup
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --extra test pyproject.toml --output-file requirements.lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

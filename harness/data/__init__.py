@@ -1,0 +1,1 @@
+"""Read images on disk into an ImageDataset."""

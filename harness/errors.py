@@ -1,0 +1,45 @@
+"""Name every way in which the harness refuses: one root, one message each."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class HarnessError(Exception):
+    """Stop a command: the message says where, what was received, what was expected, the remedy.
+
+    A command prints the message once and exits with code 2; the traceback shows with `--debug`.
+    """
+
+
+class ConfigError(HarnessError):
+    """Reject a search space, a preset, a configuration or an option."""
+
+
+class DataError(HarnessError):
+    """Reject images or labels that are missing, damaged or of the wrong form."""
+
+
+class StudyError(HarnessError):
+    """Reject a study that does not exist, is empty, is in use or does not match the request."""
+
+
+class StorageError(HarnessError):
+    """Report a file or a database that cannot be read or written."""
+
+
+class ScoreError(HarnessError):
+    """Refuse to turn unusable features into a number."""
+
+
+class ProtocolMismatchError(HarnessError):
+    """Refuse to rank scores that were measured differently."""
+
+
+class MissingExtraError(HarnessError):
+    """Report a chosen option whose optional package is not installed."""
+
+
+def near_miss(received: str, known: Iterable[str]) -> str:
+    """Return ` Did you mean 'x'?` for the known name nearest to the received one, or nothing."""
+    matches = difflib.get_close_matches(received, list(known), n=1)
+    return f" Did you mean {matches[0]!r}?" if matches else ""

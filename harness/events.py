@@ -1,0 +1,109 @@
+"""Define what a training session says while it runs; trackers and the brain listen."""
+
+import dataclasses
+from typing import Any
+
+from harness.outcome import Outcome
+from harness.score import Score
+
+
+@dataclasses.dataclass(frozen=True)
+class Started:
+    """Announce that training begins, or goes on from a checkpoint.
+
+    Args:
+        kimg: Where it begins; 0 for a new training. Whatever was said about a later kimg before
+            an interruption will be said again.
+        generator_parameters: Number of weights of the generator.
+        discriminator_parameters: Number of weights of the discriminator.
+    """
+
+    kimg: float
+    generator_parameters: int
+    discriminator_parameters: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Progressed:
+    """Report the means over the steps since the last report.
+
+    Args:
+        kimg: Thousands of real images shown to the discriminator so far.
+        generator_loss: Mean generator loss.
+        discriminator_loss: Mean discriminator loss.
+        accuracy_real: Share of real images that the discriminator called real.
+        accuracy_fake: Share of generated images that it called generated.
+        images_per_second: Real images shown to the discriminator per second.
+        duration_seconds: Seconds of this training so far, interruptions left out.
+    """
+
+    kimg: float
+    generator_loss: float
+    discriminator_loss: float
+    accuracy_real: float
+    accuracy_fake: float
+    images_per_second: float
+    duration_seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class RungScored:
+    """Report the score of the EMA generator at a rung, where the search may stop the trial.
+
+    Args:
+        kimg: The rung.
+        rung: Its index, from 0.
+        score: What was measured now.
+        best: The best rung score so far, this one included.
+        grid: Path of the sample grid (PNG), relative to the trial's folder.
+        duration_seconds: Seconds of this training so far, interruptions left out.
+    """
+
+    kimg: float
+    rung: int
+    score: Score
+    best: Score
+    grid: str
+    duration_seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """Close a training with its outcome; nothing follows."""
+
+    outcome: Outcome
+
+
+Event = Started | Progressed | RungScored | Finished
+
+
+def to_record(event: Event) -> dict[str, Any]:
+    """Return a JSON-ready dictionary with the kind of event under `event`."""
+    kind = type(event).__name__.lower()
+    if isinstance(event, Finished):
+        return {"event": kind, "kimg": event.outcome.kimg, "outcome": event.outcome.to_dict()}
+    if isinstance(event, RungScored):
+        record = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+        return {
+            "event": kind,
+            **record,
+            "score": event.score.to_dict(),
+            "best": event.best.to_dict(),
+        }
+    return {"event": kind, **dataclasses.asdict(event)}
+
+
+def from_record(record: dict[str, Any]) -> Event:
+    """Return the event that `to_record` wrote."""
+    fields = {key: value for key, value in record.items() if key != "event"}
+    match record["event"]:
+        case "finished":
+            return Finished(Outcome.from_dict(fields["outcome"]))
+        case "rungscored":
+            fields["score"] = Score.from_dict(fields["score"])
+            fields["best"] = Score.from_dict(fields["best"])
+            return RungScored(**fields)
+        case "progressed":
+            return Progressed(**fields)
+        case _:
+            return Started(**fields)

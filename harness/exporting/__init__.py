@@ -1,0 +1,1 @@
+"""Hand over the winner as files that stand alone."""

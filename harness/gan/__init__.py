@@ -1,0 +1,1 @@
+"""Build and train GANs; knows neither FID nor files."""

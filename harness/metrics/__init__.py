@@ -1,0 +1,1 @@
+"""Turn images into comparable numbers; knows no GAN."""

@@ -1,0 +1,89 @@
+"""Say how a trial ended: one state, one reason, never a magic number."""
+
+import dataclasses
+from enum import StrEnum
+from typing import Any
+
+from harness.score import Score
+
+
+class State(StrEnum):
+    """Sort endings by what they mean to the search."""
+
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAILED = "failed"
+
+
+class Reason(StrEnum):
+    """Name the one cause of an ending."""
+
+    FINISHED = "finished"
+    OUTRANKED = "outranked"
+    OVER_BUDGET = "over_budget"
+    DIVERGED = "diverged"
+    COLLAPSED = "collapsed"
+    DISCRIMINATOR_WON = "discriminator_won"
+    TIMED_OUT = "timed_out"
+    OUT_OF_MEMORY = "out_of_memory"
+    CRASHED = "crashed"
+
+    @property
+    def state(self) -> State:
+        """Return the state this reason belongs to."""
+        if self is Reason.FINISHED:
+            return State.COMPLETE
+        if self in (Reason.OUTRANKED, Reason.OVER_BUDGET):
+            return State.PRUNED
+        return State.FAILED
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """Record the end of one training.
+
+    Args:
+        reason: Why it ended; it implies the state.
+        detail: One sentence with the numbers behind the reason.
+        kimg: Thousands of real images shown to the discriminator, every step counted.
+        duration_seconds: Wall-clock time spent on it, interruptions left out.
+        best: The best rung score so far, the value the search minimises; None before a rung.
+        final: The kept checkpoint scored once more with other noise; completed trials only.
+    """
+
+    reason: Reason
+    detail: str = ""
+    kimg: float = 0.0
+    duration_seconds: float = 0.0
+    best: Score | None = None
+    final: Score | None = None
+
+    @property
+    def state(self) -> State:
+        """Return `complete`, `pruned` or `failed`."""
+        return self.reason.state
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {
+            "state": self.state.value,
+            "reason": self.reason.value,
+            "detail": self.detail,
+            "kimg": self.kimg,
+            "duration_seconds": self.duration_seconds,
+            "best": self.best.to_dict() if self.best else None,
+            "final": self.final.to_dict() if self.final else None,
+        }
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> "Outcome":
+        """Return the outcome that `to_dict` wrote."""
+        best, final = record["best"], record["final"]
+        return cls(
+            reason=Reason(record["reason"]),
+            detail=record["detail"],
+            kimg=float(record["kimg"]),
+            duration_seconds=float(record["duration_seconds"]),
+            best=Score.from_dict(best) if best else None,
+            final=Score.from_dict(final) if final else None,
+        )

@@ -1,0 +1,114 @@
+"""Say what a number means: the protocol a score was measured by, and when two compare."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from harness.errors import ProtocolMismatchError
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """Fix everything that changes a score without changing the generator.
+
+    Two scores compare only when their protocols are equal. The noise seed is not part of it: it
+    changes a score by luck, not by definition, and is stored beside the score.
+
+    Args:
+        metric: The name of the quantity, e.g. `fid`.
+        extractor: The name of the feature extractor.
+        extractor_sha256: Hash of the extractor's weights.
+        num_images: How many generated images are compared.
+        reference: Name of the reference split, e.g. `fashion_mnist/validation`.
+        reference_sha256: Hash of the reference images and labels.
+        resize: How images reach the extractor's input size; `none` if they have it already.
+        quantisation: How generated images become integers before features are taken.
+        labels: How the labels of generated images are drawn.
+    """
+
+    metric: str
+    extractor: str
+    extractor_sha256: str
+    num_images: int
+    reference: str
+    reference_sha256: str
+    resize: str = "none"
+    quantisation: str = "round to uint8"
+    labels: str = "frequencies of the reference"
+
+    @property
+    def name(self) -> str:
+        """Return the metric's full name, e.g. `fid_fashion_cnn@10000`, for tables and logs."""
+        return f"{self.metric}_{self.extractor}@{self.num_images}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Return 16 hexadecimal digits that are equal exactly when the protocols are."""
+        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """Carry one measured number with the protocol that gives it its meaning.
+
+    Args:
+        value: The number; for FID lower is better.
+        kimg: Thousands of real images the discriminator had seen when it was measured.
+        noise_seed: Seed of the noise behind the generated images.
+        protocol: How it was measured.
+    """
+
+    value: float
+    kimg: float
+    noise_seed: int
+    protocol: Protocol
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary, with the fingerprint spelled out."""
+        return {
+            "name": self.protocol.name,
+            "value": self.value,
+            "kimg": self.kimg,
+            "noise_seed": self.noise_seed,
+            "fingerprint": self.protocol.fingerprint,
+            "protocol": dataclasses.asdict(self.protocol),
+        }
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> "Score":
+        """Return the score that `to_dict` wrote."""
+        return cls(
+            value=float(record["value"]),
+            kimg=float(record["kimg"]),
+            noise_seed=int(record["noise_seed"]),
+            protocol=Protocol(**record["protocol"]),
+        )
+
+
+def require_comparable(scores: Iterable[Score]) -> None:
+    """Check that all scores were measured by one protocol, before they are ranked.
+
+    Raises:
+        ProtocolMismatchError: If two differ; shows the differing fields side by side.
+    """
+    first: Score | None = None
+    for score in scores:
+        first = first or score
+        if score.protocol != first.protocol:
+            raise ProtocolMismatchError(_describe_difference(first.protocol, score.protocol))
+
+
+def _describe_difference(one: Protocol, other: Protocol) -> str:
+    lines = [
+        f"Scores measured by different protocols cannot be ranked together: "
+        f"{one.name} ({one.fingerprint}) and {other.name} ({other.fingerprint}) differ in"
+    ]
+    for field in dataclasses.fields(Protocol):
+        left, right = getattr(one, field.name), getattr(other, field.name)
+        if left != right:
+            lines.append(f"  {field.name}: {left} | {right}")
+    lines.append("Score both again with the same extractor, reference and number of images.")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Train, score, save and track one GAN."""
