@@ -44,9 +44,9 @@ class Split:
     def sha256(self) -> str:
         """Return the hash of images and labels, their shapes included."""
         digest = hashlib.sha256(repr(self.images.shape).encode())
-        digest.update(np.ascontiguousarray(self.images))
+        digest.update(np.ascontiguousarray(self.images).data)
         if self.labels is not None:
-            digest.update(np.ascontiguousarray(self.labels.astype("<i4")))
+            digest.update(self.labels.astype("<i4").data)
         return digest.hexdigest()
 
 
