@@ -1,0 +1,120 @@
+"""Read idx files, the format of MNIST and its kin, without trusting a byte of them."""
+
+import gzip
+import hashlib
+import math
+import zlib
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import DataError
+
+UNSIGNED_BYTES = 0x08  # the type code of images and labels; the format has five others
+MAX_DIMENSIONS = 4  # images, height, width, channels
+CHUNK_BYTES = 1 << 20
+
+
+def read_idx(
+    path: Path, *, sha256: str | None = None, remedy: str = "Fetch the file again."
+) -> NDArray[np.uint8]:
+    """Read one idx file of unsigned bytes, gzip-compressed where its name ends in `.gz`.
+
+    The header is checked before anything is allocated for the sizes it claims, and never more is
+    read than those sizes: neither a forged header nor a compression bomb fills the memory.
+
+    Args:
+        path: The file.
+        sha256: Expected hash of the decompressed bytes, header included; None skips the check.
+        remedy: The last sentence of every error: what the user does about a bad file.
+
+    Returns:
+        uint8, 1 to 4 dimensions, read-only, as the header says: (n,) for labels, (n, height,
+        width) for images.
+
+    Raises:
+        DataError: The file is missing, unreadable, truncated, too long, not gzip, not idx, or
+            hashes to something else.
+
+    References:
+        The format is described at the end of the MNIST page of LeCun, Cortes and Burges, 1998:
+        two zero bytes, a type code, the number of dimensions, each dimension as a big-endian
+        32-bit integer, then the values in C order.
+    """
+    try:
+        # By name, not by content: a `.gz` file that is none is a fault worth naming.
+        opener = gzip.open if path.suffix == ".gz" else open
+        with opener(path, "rb") as stream:
+            header, shape = _read_header(stream, path, remedy)
+            values = _read_values(stream, math.prod(shape))
+    except (EOFError, zlib.error, OSError) as error:
+        raise DataError(
+            f"{path}: {_fault(error)}; expected a readable, complete idx file. {remedy}"
+        ) from error
+    if len(values) != math.prod(shape):
+        received = "more" if len(values) > math.prod(shape) else f"{len(values):,}"
+        raise DataError(
+            f"{path}: {received} values follow a header that promises {math.prod(shape):,}, "
+            f"of shape {shape}. {remedy}"
+        )
+    digest = hashlib.sha256(header)
+    digest.update(values)
+    _check_hash(path, digest.hexdigest(), sha256, remedy)
+    array = np.frombuffer(values, dtype=np.uint8).reshape(shape)
+    array.setflags(write=False)
+    return array
+
+
+def _read_header(stream: IO[bytes], path: Path, remedy: str) -> tuple[bytes, tuple[int, ...]]:
+    """Return the header's bytes and the shape it claims."""
+    magic = stream.read(4)
+    if len(magic) < 4 or magic[:3] != bytes((0, 0, UNSIGNED_BYTES)):
+        raise DataError(
+            f"{path}: begins with bytes {magic.hex(' ') or '(none)'}; expected 00 00 08 and the "
+            f"number of dimensions, as an idx file of unsigned bytes has. {remedy}"
+        )
+    dimensions = magic[3]
+    if not 1 <= dimensions <= MAX_DIMENSIONS:
+        raise DataError(
+            f"{path}: claims {dimensions} dimensions; expected 1 to {MAX_DIMENSIONS}. {remedy}"
+        )
+    sizes = stream.read(4 * dimensions)
+    if len(sizes) < 4 * dimensions:
+        raise DataError(f"{path}: ends inside its header; expected {dimensions} sizes. {remedy}")
+    shape = tuple(int(size) for size in np.frombuffer(sizes, dtype=">u4"))
+    if 0 in shape:
+        raise DataError(f"{path}: claims the shape {shape}; expected sizes from 1 up. {remedy}")
+    return magic + sizes, shape
+
+
+def _read_values(stream: IO[bytes], promised: int) -> bytearray:
+    # One byte more than promised is asked for: it tells a file that is too long, and reaching the
+    # end makes gzip compare its checksum. In chunks, since one big read allocates all of it first.
+    values = bytearray()
+    while len(values) <= promised:
+        chunk = stream.read(min(CHUNK_BYTES, promised + 1 - len(values)))
+        if not chunk:
+            break
+        values += chunk
+    return values
+
+
+def _fault(error: Exception) -> str:
+    """Say in words what reading ran into."""
+    if isinstance(error, EOFError):
+        return "truncated, the compressed data end early"
+    if isinstance(error, gzip.BadGzipFile | zlib.error):
+        return f"damaged or not gzip ({error})"
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    return f"cannot be read ({error.strerror if isinstance(error, OSError) else error})"
+
+
+def _check_hash(path: Path, received: str, expected: str | None, remedy: str) -> None:
+    if expected is not None and received != expected:
+        raise DataError(
+            f"{path}: SHA-256 of the decompressed bytes is {received}; expected {expected}. "
+            f"{remedy}"
+        )
