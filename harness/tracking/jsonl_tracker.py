@@ -1,0 +1,156 @@
+"""Keep a training's history in its own folder: one JSON record a line."""
+
+import json
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from harness.errors import StorageError
+from harness.events import Event, Finished, Started, from_record, to_record
+
+HISTORY_NAME = "history.jsonl"
+
+
+class JsonlTracker:
+    """Append events to `history.jsonl`, the truth that other trackers are repaired from.
+
+    Every record reaches the operating system before `emit` returns, so a crash of this process
+    loses at most the line being written; a power cut may lose the last seconds. What a crash left
+    half-written is removed on opening. Numbers that are not finite are written the way Python
+    reads them (`NaN`, `Infinity`), which is not strict JSON.
+
+    Args:
+        path: The file; its folder is made if needed.
+
+    Raises:
+        StorageError: If the file cannot be read or written, or is damaged before its end.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists() and not _ends_cleanly(path):
+                _write_all(path, read_history(path))
+            self._file = _open_to_append(path)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+
+    def emit(self, event: Event) -> None:
+        """Append one event; `Started` first drops what is about to be said again.
+
+        Raises:
+            StorageError: If the disk is full or the file cannot be written, or if the tracker
+                was closed.
+        """
+        if self._file is None:
+            raise StorageError(
+                f"{self._path}: received {type(event).__name__} after the history was closed. "
+                f"Open the tracker again to go on."
+            )
+        try:
+            if isinstance(event, Started):
+                self._go_back_to(event.kimg)
+            _write_line(self._file, event)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _go_back_to(self, kimg: float) -> None:
+        history = read_history(self._path)
+        kept = [event for event in history if _stands(event, kimg)]
+        if len(kept) == len(history):
+            return
+        self.close()
+        _write_all(self._path, kept)
+        self._file = _open_to_append(self._path)
+
+
+def read_history(path: Path) -> list[Event]:
+    """Return the events of a history in the order they were said.
+
+    Lines at the end that a crash left incomplete are passed over; a file that does not exist is
+    an empty history.
+
+    Args:
+        path: A `history.jsonl`.
+
+    Raises:
+        StorageError: If the file cannot be read, or a line before the last sound one is damaged.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StorageError(
+            f"{path}: cannot be read ({error.strerror}). Check its permissions."
+        ) from error
+    events: list[Event] = []
+    damaged: int | None = None
+    for number, line in enumerate(lines, start=1):
+        if not line.strip(b"\0 \r"):
+            continue
+        event = _parse(line)
+        if event is None:
+            damaged = damaged or number
+        elif damaged is not None:
+            raise StorageError(
+                f"{path}: line {damaged} is damaged although sound lines follow; expected one "
+                f"JSON record of an event a line. Restore the file, or delete that line."
+            )
+        else:
+            events.append(event)
+    return events
+
+
+def _parse(line: bytes) -> Event | None:
+    try:
+        return from_record(json.loads(line))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _stands(event: Event, kimg: float) -> bool:
+    """Whether an event of the past remains true when training goes on from `kimg`."""
+    return not isinstance(event, Finished) and event.kimg <= kimg
+
+
+def _ends_cleanly(path: Path) -> bool:
+    content = path.read_bytes()
+    last = content.rstrip(b"\n").rsplit(b"\n", 1)[-1]
+    return not content or (content.endswith(b"\n") and _parse(last) is not None)
+
+
+def _open_to_append(path: Path) -> BinaryIO:
+    # Unbuffered: after a failed write nothing lingers in a buffer for `close` to stumble over.
+    return path.open("ab", buffering=0)
+
+
+def _write_line(file: BinaryIO, event: Event) -> None:
+    rest = memoryview(json.dumps(to_record(event)).encode() + b"\n")
+    # A disk that fills up takes part of a line first; the next write then says why.
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def _write_all(path: Path, events: list[Event]) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb", buffering=0) as file:
+        for event in events:
+            _write_line(file, event)
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{path}: cannot be written ({error.strerror}). Free space or make the folder writable, "
+        f"then give the same command again: training goes on from its last checkpoint."
+    )

@@ -1,0 +1,99 @@
+"""Read the logs that W&B keeps on disk, with W&B's own reader."""
+
+import dataclasses
+import json
+import math
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.errors import StorageError
+
+# A row of progress carries the first, a row of a rung the second; one row may carry both.
+PROGRESS_KEY = "generator_loss"
+RUNG_KEY = "rung"
+
+
+@dataclasses.dataclass
+class Logged:
+    """Say how far the W&B run of a training has come.
+
+    Args:
+        next_step: The first W&B step not taken yet.
+        progress_kimg: Highest `kimg` of a row of progress.
+        rung_kimg: Highest `kimg` of a row of a rung.
+    """
+
+    next_step: int = 0
+    progress_kimg: float = -math.inf
+    rung_kimg: float = -math.inf
+
+    def add(self, row: dict[str, Any], step: int) -> None:
+        """Take one more row into account."""
+        self.next_step = max(self.next_step, step + 1)
+        if PROGRESS_KEY in row:
+            self.progress_kimg = max(self.progress_kimg, row["kimg"])
+        if RUNG_KEY in row:
+            self.rung_kimg = max(self.rung_kimg, row["kimg"])
+
+
+def find_segments(wandb_dir: Path, run_id: str) -> list[Path]:
+    """Return the `.wandb` files of a run, the oldest first; W&B begins one at each resumption.
+
+    Args:
+        wandb_dir: W&B's folder, named `wandb`.
+        run_id: The run.
+    """
+    # `offline-run-20261122_101500-<id>/run-<id>.wandb`, without the prefix when online; two
+    # within a second end in `-1`, `-2`, hence the second star.
+    return sorted(wandb_dir.glob(f"*run-*-{run_id}*/run-{run_id}.wandb"), key=_start)
+
+
+def what_was_logged(wandb_dir: Path, run_id: str) -> Logged:
+    """Find out how far a run has come, from what really reached the disk.
+
+    Unlike a note of our own beside the trial, this stays true when a crash took away what W&B
+    still held in memory.
+
+    Raises:
+        StorageError: If W&B's reader refuses one of the files.
+    """
+    logged = Logged()
+    for segment in find_segments(wandb_dir, run_id):
+        for record in read_records(segment):
+            if record["type"] == "history":
+                row = record["history"]["item"]
+                logged.add(row, row["_step"])
+    return logged
+
+
+def read_records(segment: Path) -> Iterator[dict[str, Any]]:
+    """Yield the records of one `.wandb` file; a file cut short yields what is whole.
+
+    Args:
+        segment: The file.
+
+    Raises:
+        StorageError: If W&B's reader refuses the file.
+    """
+    from wandb.util import get_core_path
+
+    # What `wandb leet inspect --json` runs, without a second Python around it.
+    command = [get_core_path(), "leet", "inspect", "--no-observability", "--json"]
+    command += ["--run-file", str(segment), str(segment.parent.parent)]
+    result = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    if result.returncode:
+        raise StorageError(
+            f"{segment}: W&B's reader refuses the file "
+            f"({result.stderr.decode(errors='replace').strip()}). "
+            f"Move its folder away; history.jsonl in the trial's folder has all it says."
+        )
+    for line in result.stdout.splitlines():
+        yield json.loads(line)
+
+
+def _start(segment: Path) -> tuple[str, int, str]:
+    name = segment.parent.name
+    start = name.removeprefix("offline-").removeprefix("run-").split("-", 1)[0]
+    return start, len(name), name

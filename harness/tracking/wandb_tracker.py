@@ -1,0 +1,228 @@
+"""Show each trial as one W&B run, fed by its events."""
+
+import logging
+import os
+import re
+from typing import Any
+
+import wandb
+
+from harness.events import Event, Finished, Progressed, RungScored, Started
+from harness.outcome import Outcome, State
+from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
+from harness.tracking.tracker import TrackerOptions, TrialIdentity
+from harness.tracking.wandb_log import PROGRESS_KEY, RUNG_KEY, what_was_logged
+from harness.tracking.wandb_mode import Mode, wandb_mode
+
+LOGGER = logging.getLogger(__name__)
+PROJECT = "gan-sweep-harness"
+
+_PROGRESS_FIELDS = (
+    PROGRESS_KEY,
+    "discriminator_loss",
+    "accuracy_real",
+    "accuracy_fake",
+    "images_per_second",
+)
+# W&B shows a run that ended with 255 as killed: neither finished nor failed, it may go on.
+_INTERRUPTED = 255
+
+
+class WandbTracker:
+    """Log a trial to W&B against `kimg`, and close its run with the trial's outcome.
+
+    The run is a view of `history.jsonl`, which must be written first. Rows are numbered by W&B's
+    step, and what an earlier session logged is read back from W&B's own files: a resumed trial
+    goes on at the next step, rows said again are passed over, and rows that a crash took from
+    W&B are logged again from the history. So the segments of a run, synced in order, make one
+    run without gaps or doubles.
+
+    W&B must never end a study. When it fails (its service died, its disk is full), this tracker
+    says so once, as a warning of the logger `harness.tracking.wandb_tracker`, and goes quiet;
+    the history stays complete.
+
+    Rows that share their `kimg` become one, so the last row waits for the next event.
+
+    Args:
+        identity: The trial.
+        options: What to log, and where to.
+    """
+
+    def __init__(self, identity: TrialIdentity, options: TrackerOptions) -> None:
+        self._identity = identity
+        self._options = options
+        self._run: wandb.Run | None = None
+        self._row: dict[str, Any] = {}
+        self._is_caught_up = False
+        mode = wandb_mode(identity.wandb_root, options.wandb_mode).mode
+        if mode == "disabled":
+            return
+        try:
+            self._logged = what_was_logged(identity.wandb_root / "wandb", run_id(identity))
+            self._run = _start_run(identity, options, mode)
+            # Only a server knows of steps that the local files do not show.
+            self._logged.next_step = max(self._logged.next_step, self._run.step)
+        except Exception as error:  # Whatever W&B raises, the training is worth more.
+            self._give_up(error)
+
+    def emit(self, event: Event) -> None:
+        """Log one event; after W&B failed once, do nothing."""
+        if self._run is None:
+            return
+        try:
+            self._handle(self._run, event)
+        except Exception as error:
+            self._give_up(error)
+
+    def close(self) -> None:
+        """End the run, as interrupted unless it heard an outcome; a second call does nothing."""
+        if self._run is None:
+            return
+        try:
+            self._end(self._run, _INTERRUPTED)
+        except Exception as error:
+            self._give_up(error)
+
+    def _handle(self, run: wandb.Run, event: Event) -> None:
+        if not self._is_caught_up:
+            self._is_caught_up = True
+            self._catch_up(run)
+        match event:
+            case Started():
+                run.summary["generator_parameters"] = event.generator_parameters
+                run.summary["discriminator_parameters"] = event.discriminator_parameters
+            case Finished():
+                self._commit(run)
+                run.summary.update(_summarise(event.outcome))
+                self._end(run, int(event.outcome.state is State.FAILED))
+            case _:
+                self._log(run, event)
+
+    def _catch_up(self, run: wandb.Run) -> None:
+        for event in read_history(self._identity.folder / HISTORY_NAME):
+            if isinstance(event, Progressed | RungScored):
+                self._log(run, event)
+
+    def _log(self, run: wandb.Run, event: Progressed | RungScored) -> None:
+        seen = self._logged
+        latest = seen.rung_kimg if isinstance(event, RungScored) else seen.progress_kimg
+        if event.kimg <= latest:
+            return
+        if self._row and self._row["kimg"] != event.kimg:
+            self._commit(run)
+        if isinstance(event, Progressed):
+            self._row |= {name: getattr(event, name) for name in _PROGRESS_FIELDS}
+        else:
+            name = event.score.protocol.name
+            run.define_metric(name, step_metric="kimg", summary="min")
+            self._row |= {RUNG_KEY: event.rung, name: event.score.value}
+            self._row |= {f"best_{name}": event.best.value} | self._picture(event.grid)
+        self._row["kimg"] = event.kimg
+        seen.add(self._row, seen.next_step - 1)
+
+    def _picture(self, grid: str) -> dict[str, Any]:
+        if not (self._options.images and grid):
+            return {}
+        path = self._identity.folder / grid
+        if not path.is_file():
+            LOGGER.warning("%s: the sample grid is missing; W&B goes without it.", path)
+            return {}
+        return {"grid": wandb.Image(str(path))}
+
+    def _commit(self, run: wandb.Run) -> None:
+        if self._row:
+            run.log(self._row, step=self._logged.next_step, commit=True)
+            self._logged.next_step += 1
+            self._row = {}
+
+    def _end(self, run: wandb.Run, exit_code: int) -> None:
+        self._commit(run)
+        self._run = None
+        run.finish(exit_code=exit_code)
+
+    def _give_up(self, error: Exception) -> None:
+        self._run = None
+        LOGGER.warning(
+            "W&B failed for trial %s of study %s and hears no more of it (%s: %s). "
+            "Training goes on; %s has everything.",
+            self._identity.trial,
+            self._identity.study,
+            type(error).__name__,
+            error,
+            self._identity.folder / HISTORY_NAME,
+        )
+
+
+def run_id(identity: TrialIdentity) -> str:
+    """Return the trial's W&B run id, the same at every resumption and on every machine."""
+    # W&B forbids / \ # ? % : and blanks in ids.
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", f"{identity.study_id}-{identity.trial}")
+
+
+def _start_run(identity: TrialIdentity, options: TrackerOptions, mode: Mode) -> wandb.Run:
+    folder = identity.wandb_root / "wandb"
+    # W&B moves to the system's temporary folder, in silence, when it cannot write here.
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{folder} cannot be written")
+    run = wandb.init(
+        id=run_id(identity),
+        resume="allow",
+        mode=mode,
+        reinit="create_new",
+        dir=identity.wandb_root,
+        project=options.project or wandb.setup().settings.project or PROJECT,
+        group=identity.study,
+        name=f"{identity.study} {identity.trial}",
+        job_type=identity.job_type,
+        tags=identity.tags,
+        config=identity.config,
+        settings=_quiet_settings(),
+    )
+    run.define_metric("kimg")
+    run.define_metric("*", step_metric="kimg")
+    return run
+
+
+def _quiet_settings() -> wandb.Settings:
+    """Log the trial and nothing about the machine, its environment or the code."""
+    return wandb.Settings(
+        silent=True,
+        console="off",
+        host="",
+        save_code=False,
+        disable_code=True,
+        disable_git=True,
+        disable_job_creation=True,
+        symlink=False,
+        use_dot_wandb=False,
+        init_timeout=30,
+        finish_timeout=60,
+        x_disable_meta=True,
+        x_disable_stats=True,
+        x_disable_machine_info=True,
+        x_disable_viewer=True,
+        x_save_requirements=False,
+        # W&B loses with a killed process what it has not flushed; a watcher sees it earlier too.
+        x_transaction_log_flush_interval=1.0,
+    )
+
+
+def _summarise(outcome: Outcome) -> dict[str, Any]:
+    summary: dict[str, Any] = {
+        "outcome": {
+            "state": outcome.state.value,
+            "reason": outcome.reason.value,
+            "detail": outcome.detail,
+        },
+        "kimg": outcome.kimg,
+        "duration_seconds": outcome.duration_seconds,
+    }
+    for kind, score in (("best", outcome.best), ("final", outcome.final)):
+        if score is not None:
+            summary[f"{kind}_{score.protocol.name}"] = score.value
+            summary["protocol_fingerprint"] = score.protocol.fingerprint
+    if outcome.best is not None:
+        # W&B takes the minimum within one segment; a resumed run has several.
+        summary[outcome.best.protocol.name] = {"min": outcome.best.value}
+    return summary
