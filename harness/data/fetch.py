@@ -73,7 +73,7 @@ def obtain(data_dir: Path | None = None) -> Place:
         fault = install_package()
         place = find_place()
         if place is None:
-            fault = fault or "it holds other files than expected."
+            fault = fault or "apt-get reports success, but its files are not there."
             raise DataError(f"{error}\nThe package was not installed: {fault}") from error
         return place
 
@@ -92,8 +92,11 @@ def install_package() -> str | None:
     typer.echo(f"The download failed; installing {DEBIAN_PACKAGE} with apt-get.", err=True)
     # --reinstall: the package may count as installed although its files are gone.
     install = ("install", "--yes", "--no-install-recommends", "--reinstall", DEBIAN_PACKAGE)
-    if _run(("apt-cache", "show", DEBIAN_PACKAGE)) is None and _apt(prefix, *install) is None:
-        return None
+    if _run(("apt-cache", "show", DEBIAN_PACKAGE)) is None:
+        _apt(prefix, *install)
+        # Looked at, not believed: apt-get also "succeeds" when it cannot reinstall.
+        if find_place() is not None:
+            return None
     # Unknown, or known from lists so old that the mirror has dropped the version they name.
     fault = _apt(prefix, "update")
     return fault if fault is not None else _apt(prefix, *install)

@@ -2,10 +2,10 @@
 
 import gzip
 import hashlib
+import io
 import math
 import zlib
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,9 @@ def read_idx(
     return array
 
 
-def _read_header(stream: IO[bytes], path: Path, remedy: str) -> tuple[bytes, tuple[int, ...]]:
+def _read_header(
+    stream: io.BufferedIOBase, path: Path, remedy: str
+) -> tuple[bytes, tuple[int, ...]]:
     """Return the header's bytes and the shape it claims."""
     magic = stream.read(4)
     if len(magic) < 4 or magic[:3] != bytes((0, 0, UNSIGNED_BYTES)):
@@ -89,7 +91,7 @@ def _read_header(stream: IO[bytes], path: Path, remedy: str) -> tuple[bytes, tup
     return magic + sizes, shape
 
 
-def _read_values(stream: IO[bytes], promised: int) -> bytearray:
+def _read_values(stream: io.BufferedIOBase, promised: int) -> bytearray:
     # One byte more than promised is asked for: it tells a file that is too long, and reaching the
     # end makes gzip compare its checksum. In chunks, since one big read allocates all of it first.
     values = bytearray()
