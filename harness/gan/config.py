@@ -23,14 +23,17 @@ class GeneratorConfig(_Ingredient):
         latent_dim: Length of the noise vector.
         embedding_dim: Length of the label embedding joined to the noise (conditional only).
         width: Channels (or units) of the narrowest hidden layer; the others double from it.
-        depth: Number of hidden layers after the first projection.
-        widths: Every hidden width in order, first layer first; replaces `width` and `depth`.
+        depth: Number of hidden layers; in `upsample` and `dcgan` those after the projection to a
+            quarter of the image's size. The last two convolutions of `upsample` (depth 2 or more)
+            double the size; in `dcgan` the last hidden layer and the output layer do.
+        widths: Every hidden width in order, the projection's included; replaces `width` and
+            `depth`.
         kernel_size: Side of the convolution kernels.
         refine_layers: Convolutions at full size before the output (`upsample` only).
         refine_kernel_size: Side of their kernels, and of the output layer's (`upsample` only).
         normalisation: After each hidden layer.
-        activation: After each hidden layer; `leaky_relu` has slope 0.2 (`mlp`, `upsample`) or
-            0.3 (`dcgan`, as in the TensorFlow tutorial).
+        activation: After each hidden layer.
+        leaky_slope: Slope of `leaky_relu` below zero.
         dropout: Share of hidden units dropped while training.
         use_bias: Whether layers add a bias.
         output: `tanh` for images in [-1, 1], `sigmoid` for [0, 1]; the data follow it.
@@ -48,6 +51,7 @@ class GeneratorConfig(_Ingredient):
     refine_kernel_size: Positive = 3
     normalisation: Normalisation = "batch"
     activation: Activation = "leaky_relu"
+    leaky_slope: Fraction = 0.2
     dropout: Fraction = 0.0
     use_bias: bool = True
     output: Literal["tanh", "sigmoid"] = "tanh"
@@ -70,6 +74,7 @@ class DiscriminatorConfig(_Ingredient):
         padding: Padding of every convolution.
         normalisation: After each hidden layer but the first.
         activation: After each hidden layer.
+        leaky_slope: Slope of `leaky_relu` below zero.
         dropout: Share of hidden units dropped after each hidden layer while training.
         head_dropout: Share dropped once more before the output layer.
         learning_rate: Step size of its Adam.
@@ -85,6 +90,7 @@ class DiscriminatorConfig(_Ingredient):
     padding: Literal["same", "valid"] = "same"
     normalisation: Normalisation = "none"
     activation: Activation = "leaky_relu"
+    leaky_slope: Fraction = 0.2
     dropout: Fraction = 0.0
     head_dropout: Fraction = 0.0
     learning_rate: LearningRate = 1e-3
@@ -123,7 +129,7 @@ class UpdateConfig(_Ingredient):
 
     Args:
         order: `alternating` updates D, then G against the new D; `simultaneous` takes both
-            gradients from one forward pass.
+            gradients from one forward pass, which is a training pass of both.
         discriminator_steps: D updates per G update, each on fresh real images.
         discriminator_batches: `joint` shows D real and fake in one batch, `separate` in two calls
             and one update, `sequential` in two calls with an update after each. These are
@@ -192,6 +198,13 @@ class GANConfig(_Ingredient):
             raise ValueError(
                 "update.discriminator_batches must be joint or separate when update.order is "
                 "simultaneous; received sequential"
+            )
+        if update.order == "simultaneous" and (
+            update.fakes_in_inference_mode or update.judge_in_inference_mode
+        ):
+            raise ValueError(
+                "update.fakes_in_inference_mode and update.judge_in_inference_mode must be false "
+                "when update.order is simultaneous, which has one forward pass for both networks"
             )
         if loss.name != "non_saturating" and (loss.label_smoothing or loss.label_noise):
             raise ValueError(

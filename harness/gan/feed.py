@@ -1,0 +1,87 @@
+"""Feed a training: real batches, noise and targets as functions of the seed and a counter."""
+
+from enum import IntEnum
+from typing import Any
+
+import tensorflow as tf
+
+from harness.gan.config import GANConfig
+
+
+class Purpose(IntEnum):
+    """Keep the random streams of one training apart. Renumbering changes every result."""
+
+    ORDER = 0
+    DISCRIMINATOR_NOISE = 1
+    GENERATOR_NOISE = 2
+    REAL_TARGETS = 3
+    FAKE_TARGETS = 4
+    GENERATOR_WEIGHTS = 5
+    DISCRIMINATOR_WEIGHTS = 6
+
+
+class Feed:
+    """Draw everything random in a step from (seed, purpose, counter), with no state.
+
+    Real images come in an order shuffled anew each epoch, so that each epoch shows every image
+    once; a batch may straddle two epochs.
+
+    Args:
+        config: The configuration.
+        images: uint8 tensor (n, height, width, channels).
+        labels: int32 tensor (n,), or None for an unconditional GAN.
+    """
+
+    def __init__(self, config: GANConfig, images: Any, labels: Any) -> None:
+        self.config = config
+        self.images = images
+        self.labels = labels if config.conditional else None
+
+    def indices(self, update: Any) -> Any:
+        """Return which images the discriminator's update number `update` (int64) sees."""
+        batch, total = self.config.batch_size, self.images.shape[0]
+        position = update * batch + tf.range(batch, dtype=tf.int64)
+        epoch = position // total
+        constants = tf.constant([self.config.seed, Purpose.ORDER], tf.int64)
+        seeds = tf.concat([epoch[:, None], tf.tile(constants[None], [batch, 1])], axis=1)
+        # tf.random.experimental.index_shuffle mispads a seed per row; the op itself takes one.
+        return tf.raw_ops.RandomIndexShuffle(
+            index=position % total,
+            seed=seeds,
+            max_index=tf.constant(total - 1, tf.int64),
+            rounds=4,
+        )
+
+    def real(self, update: Any) -> tuple[Any, Any]:
+        """Return images in the generator's output range, and their labels or None."""
+        chosen = self.indices(update)
+        images = tf.cast(tf.gather(self.images, chosen), tf.float32)
+        if self.config.generator.output == "tanh":
+            images = images * (2 / 255) - 1.0
+        else:
+            images = images * (1 / 255)
+        return images, None if self.labels is None else tf.gather(self.labels, chosen)
+
+    def noise(self, purpose: Purpose, counter: Any) -> Any:
+        """Return standard normal noise, (batch_size, latent_dim)."""
+        shape = (self.config.batch_size, self.config.generator.latent_dim)
+        return tf.random.stateless_normal(shape, self._seed(purpose, counter))
+
+    def targets(self, update: Any) -> tuple[Any, Any]:
+        """Return the probabilities D aims at for real and fake, (batch_size, 1) or numbers."""
+        loss = self.config.loss
+        real = 1.0 - loss.label_smoothing
+        if not loss.label_noise:
+            return real, 0.0
+        shape, width = (self.config.batch_size, 1), loss.label_noise
+        down = tf.random.stateless_uniform(
+            shape, self._seed(Purpose.REAL_TARGETS, update), maxval=width
+        )
+        up = tf.random.stateless_uniform(
+            shape, self._seed(Purpose.FAKE_TARGETS, update), maxval=width
+        )
+        return real - down, up
+
+    def _seed(self, purpose: Purpose, counter: Any) -> Any:
+        # Both halves are int64: 16 purposes beside a 31-bit seed fit into the first.
+        return tf.stack([tf.constant(self.config.seed * 16 + purpose, tf.int64), counter])

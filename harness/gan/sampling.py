@@ -1,0 +1,116 @@
+"""Sample images from a generator: fixed noise from a seed, rounded to uint8."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import ArrayLike, NDArray
+
+from harness.errors import ConfigError
+
+_NOISE_BLOCK = 1000
+
+
+class Sampler:
+    """Turn noise into images with one compiled function of one batch size.
+
+    Image i depends on (noise seed, i, label i) alone: neither on the batch size nor on how many
+    follow, so a larger sample begins with the smaller one.
+
+    Args:
+        generator: From `build_generator`, or loaded from a file. Later changes of its weights
+            are seen.
+        batch_size: Images a call; the last batch is filled up and cut.
+    """
+
+    def __init__(self, generator: keras.Model, batch_size: int = 500) -> None:
+        self.generator = generator
+        self.batch_size = batch_size
+        shapes = {tensor.name: tensor.shape for tensor in generator.inputs}
+        self.conditional = "label" in shapes
+        self.latent_dim = int(shapes["noise"][-1])
+        self._tanh = _output_activation(generator) == "tanh"
+        self._call = tf.function(self._generate, autograph=False)
+
+    def sample(
+        self, *, noise_seed: int, labels: ArrayLike | None = None, count: int | None = None
+    ) -> NDArray[np.uint8]:
+        """Return generated images, uint8 (n, height, width, channels).
+
+        Args:
+            noise_seed: Origin of the noise, at least 0.
+            labels: Class of each image, (n,); needed where the generator is conditional, and
+                otherwise only counted.
+            count: Number of images, where there are no labels.
+
+        Raises:
+            ConfigError: If labels are missing, or neither or both of labels and count are given.
+        """
+        if (labels is None) == (count is None) or (self.conditional and labels is None):
+            kind = "conditional: give labels" if self.conditional else "unconditional: give count"
+            raise ConfigError(
+                f"Either labels or count must be given, and this generator is {kind}; "
+                f"received labels {'no' if labels is None else 'yes'}, count {count}."
+            )
+        classes = np.zeros(count or 0, np.int32) if labels is None else np.asarray(labels)
+        total = len(classes)
+        padding = -total % self.batch_size
+        noise = np.pad(latent_noise(noise_seed, total, self.latent_dim), ((0, padding), (0, 0)))
+        classes = np.pad(classes.astype(np.int32), (0, padding))
+        batches = [
+            self._call(noise[i : i + self.batch_size], classes[i : i + self.batch_size]).numpy()
+            for i in range(0, total, self.batch_size)
+        ]
+        shape = (0, *self.generator.output_shape[1:])
+        images: NDArray[np.uint8] = np.concatenate([np.empty(shape, np.uint8), *batches])[:total]
+        return images
+
+    def _generate(self, noise: Any, labels: Any) -> Any:
+        inputs = {"noise": noise, "label": labels} if self.conditional else {"noise": noise}
+        images = self.generator(inputs, training=False)
+        levels = (images + 1.0) * 127.5 if self._tanh else images * 255.0
+        return tf.cast(tf.clip_by_value(tf.round(levels), 0.0, 255.0), tf.uint8)
+
+
+def sample(
+    generator: keras.Model,
+    *,
+    noise_seed: int,
+    labels: ArrayLike | None = None,
+    count: int | None = None,
+    batch_size: int = 500,
+) -> NDArray[np.uint8]:
+    """Return images of a generator that is sampled once; see `Sampler.sample`.
+
+    Compiles anew at each call: keep a `Sampler` to sample a generator repeatedly.
+    """
+    sampler = Sampler(generator, batch_size)
+    return sampler.sample(noise_seed=noise_seed, labels=labels, count=count)
+
+
+def latent_noise(noise_seed: int, count: int, latent_dim: int) -> NDArray[np.float32]:
+    """Return the standard normal noise behind the first `count` images of a seed.
+
+    Args:
+        noise_seed: Origin of the noise, at least 0.
+        count: Number of images.
+        latent_dim: Length of a vector.
+
+    Returns:
+        Array (count, latent_dim); row i does not depend on `count`.
+    """
+    blocks = [
+        tf.random.stateless_normal((_NOISE_BLOCK, latent_dim), (noise_seed, block)).numpy()
+        for block in range(-(-count // _NOISE_BLOCK))
+    ]
+    empty = np.empty((0, latent_dim), np.float32)
+    noise: NDArray[np.float32] = np.concatenate([empty, *blocks])[:count]
+    return noise
+
+
+def _output_activation(generator: keras.Model) -> str:
+    """Return `tanh` or `sigmoid`, which say what range the images lie in."""
+    layer = next(layer for layer in reversed(generator.layers) if hasattr(layer, "activation"))
+    name: str = keras.activations.serialize(layer.activation)
+    return name

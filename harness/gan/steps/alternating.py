@@ -1,0 +1,94 @@
+"""Update the discriminator, once or more, then the generator against the new discriminator."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from harness.gan.feed import Feed, Purpose
+from harness.gan.steps.pair import Pair, accuracies
+
+
+def alternating_step(pair: Pair, feed: Feed, step: Any) -> Any:
+    """Take one step: `discriminator_steps` updates of D on fresh images, then one of G.
+
+    The generator's update draws fresh noise and takes the labels of the last real batch.
+
+    Args:
+        pair: The networks; their variables are updated.
+        feed: Source of images, noise and targets.
+        step: Number of this step from 0, int64.
+
+    Returns:
+        Tensor (4,): generator loss, then the means over D's updates of its loss and of its
+        accuracies on real and on fake images.
+    """
+    updates = pair.config.update.discriminator_steps
+    reports = []
+    labels: Any = None
+    for i in range(updates):
+        report, labels = discriminator_update(pair, feed, step * updates + i)
+        reports.append(report)
+    generator_loss = generator_update(pair, feed, step, labels)
+    mean = tf.add_n(reports) / float(updates) if updates > 1 else reports[0]
+    return tf.concat([[generator_loss], mean], axis=0)
+
+
+def discriminator_update(pair: Pair, feed: Feed, update: Any) -> tuple[Any, Any]:
+    """Update D on one real and one generated batch; the generator's weights stay.
+
+    Args:
+        pair: The networks.
+        feed: Source of images, noise and targets.
+        update: Number of this update from 0, int64.
+
+    Returns:
+        Tensor (3,) of loss, accuracy on real and accuracy on fake before the update; the labels.
+    """
+    real, labels = feed.real(update)
+    fake = pair.generate(
+        feed.noise(Purpose.DISCRIMINATOR_NOISE, update),
+        labels,
+        training=not pair.config.update.fakes_in_inference_mode,
+    )
+    targets = feed.targets(update)
+    if pair.config.update.discriminator_batches == "sequential":
+        return _update_in_sequence(pair, (real, fake), targets, labels), labels
+    variables = pair.discriminator.trainable_variables
+    with tf.GradientTape() as tape:
+        real_logits, fake_logits = pair.judge_both(real, fake, labels)
+        loss = pair.loss.discriminator(real_logits, fake_logits, *targets)
+    pair.discriminator_optimizer.apply(tape.gradient(loss, variables), variables)
+    return tf.stack([loss, *accuracies(real_logits, fake_logits)]), labels
+
+
+def generator_update(pair: Pair, feed: Feed, step: Any, labels: Any) -> Any:
+    """Update G on a fresh batch of noise and return its loss; D's weights stay.
+
+    Args:
+        pair: The networks.
+        feed: Source of noise.
+        step: Number of this step from 0, int64.
+        labels: Which classes to generate, (n,) or None.
+    """
+    noise = feed.noise(Purpose.GENERATOR_NOISE, step)
+    variables = pair.generator.trainable_variables
+    with tf.GradientTape() as tape:
+        fake = pair.generate(noise, labels, training=True)
+        judging = not pair.config.update.judge_in_inference_mode
+        loss = pair.loss.generator(pair.judge(fake, labels, training=judging))
+    pair.generator_optimizer.apply(tape.gradient(loss, variables), variables)
+    return loss
+
+
+def _update_in_sequence(
+    pair: Pair, images: tuple[Any, Any], targets: tuple[Any, Any], labels: Any
+) -> Any:
+    """Update D on the real batch, then on the fakes; the second update sees the first's D."""
+    variables = pair.discriminator.trainable_variables
+    losses, logits = [], []
+    for term, batch, target in zip((pair.loss.real, pair.loss.fake), images, targets, strict=True):
+        with tf.GradientTape() as tape:
+            logits.append(pair.judge(batch, labels, training=True))
+            losses.append(term(logits[-1], target))
+        pair.discriminator_optimizer.apply(tape.gradient(losses[-1], variables), variables)
+    return tf.stack([losses[0] + losses[1], *accuracies(*logits)])

@@ -1,0 +1,62 @@
+"""Hold the two networks with what updates them, and the discriminator's view of two batches."""
+
+import dataclasses
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from harness.gan.config import GANConfig
+from harness.gan.losses import Loss
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pair:
+    """Hold generator and discriminator, their optimizers (built) and their loss.
+
+    Args:
+        config: The configuration.
+        loss: What the two minimise.
+        generator: From `build_generator`.
+        discriminator: From `build_discriminator`.
+        generator_optimizer: Built for the generator's trainable variables.
+        discriminator_optimizer: Built for the discriminator's trainable variables.
+    """
+
+    config: GANConfig
+    loss: Loss
+    generator: keras.Model
+    discriminator: keras.Model
+    generator_optimizer: keras.optimizers.Optimizer
+    discriminator_optimizer: keras.optimizers.Optimizer
+
+    def generate(self, noise: Any, labels: Any, *, training: bool) -> Any:
+        """Return images for noise (n, latent_dim) and labels (n,) or None."""
+        inputs = {"noise": noise} if labels is None else {"noise": noise, "label": labels}
+        return self.generator(inputs, training=training)
+
+    def judge(self, images: Any, labels: Any, *, training: bool) -> Any:
+        """Return logits (n, 1) for images and labels (n,) or None."""
+        inputs = {"image": images} if labels is None else {"image": images, "label": labels}
+        return self.discriminator(inputs, training=training)
+
+    def judge_both(self, real: Any, fake: Any, labels: Any) -> tuple[Any, Any]:
+        """Return the training-mode logits of real and fake images, both with these labels.
+
+        One joint batch shares its statistics under batch normalisation, two calls do not.
+        """
+        if self.config.update.discriminator_batches != "joint":
+            real_logits = self.judge(real, labels, training=True)
+            return real_logits, self.judge(fake, labels, training=True)
+        labels = None if labels is None else tf.concat([labels, labels], axis=0)
+        logits = self.judge(tf.concat([real, fake], axis=0), labels, training=True)
+        count = self.config.batch_size
+        return logits[:count], logits[count:]
+
+
+def accuracies(real_logits: Any, fake_logits: Any) -> tuple[Any, Any]:
+    """Return the shares of real images called real and of fakes called fake."""
+    return (
+        tf.reduce_mean(tf.cast(real_logits > 0, tf.float32)),
+        tf.reduce_mean(tf.cast(fake_logits <= 0, tf.float32)),
+    )

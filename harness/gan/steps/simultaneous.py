@@ -1,0 +1,34 @@
+"""Update both networks from one forward pass, each against the other's old weights."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from harness.gan.feed import Feed, Purpose
+from harness.gan.steps.pair import Pair, accuracies
+
+
+def simultaneous_step(pair: Pair, feed: Feed, step: Any) -> Any:
+    """Take one step: the gradients of both losses from the same logits, then both updates.
+
+    Args:
+        pair: The networks; their variables are updated.
+        feed: Source of images, noise and targets.
+        step: Number of this step from 0, int64.
+
+    Returns:
+        Tensor (4,): generator loss, discriminator loss, its accuracies on real and on fake images.
+    """
+    real, labels = feed.real(step)
+    noise = feed.noise(Purpose.DISCRIMINATOR_NOISE, step)
+    with tf.GradientTape(persistent=True) as tape:
+        fake = pair.generate(noise, labels, training=True)
+        real_logits, fake_logits = pair.judge_both(real, fake, labels)
+        generator_loss = pair.loss.generator(fake_logits)
+        loss = pair.loss.discriminator(real_logits, fake_logits, *feed.targets(step))
+    own, other = pair.discriminator.trainable_variables, pair.generator.trainable_variables
+    discriminator_gradients = tape.gradient(loss, own)
+    generator_gradients = tape.gradient(generator_loss, other)
+    pair.discriminator_optimizer.apply(discriminator_gradients, own)
+    pair.generator_optimizer.apply(generator_gradients, other)
+    return tf.stack([generator_loss, loss, *accuracies(real_logits, fake_logits)])

@@ -1,0 +1,221 @@
+"""Train one GAN: the compiled loop, and the whole state that a checkpoint needs."""
+
+import contextlib
+import dataclasses
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from harness.errors import ConfigError
+from harness.gan.config import GANConfig
+from harness.gan.discriminators import build_discriminator
+from harness.gan.ema import decay_per_step, effective_decay, update_average
+from harness.gan.feed import Feed, Purpose
+from harness.gan.generators import build_generator
+from harness.gan.losses import get_loss
+from harness.gan.steps import STEPS, Pair
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """Report one call of `Trainer.advance`; means are over its steps.
+
+    Args:
+        steps: Steps taken by this call, fewer than asked for if a loss was not finite.
+        kimg: Thousands of real images shown to the discriminator since the training began.
+        generator_loss: Mean generator loss.
+        discriminator_loss: Mean discriminator loss.
+        accuracy_real: Share of real images that the discriminator called real.
+        accuracy_fake: Share of generated images that it called generated.
+        finite: False if the last step's losses were not finite, which ended the call.
+    """
+
+    steps: int
+    kimg: float
+    generator_loss: float
+    discriminator_loss: float
+    accuracy_real: float
+    accuracy_fake: float
+    finite: bool
+
+
+class Trainer:
+    """Train one GAN as its configuration says; knows no rungs, time, files or stopping.
+
+    Results depend on the configuration and the data alone: neither the sizes of the calls of
+    `advance` nor saving and loading the state change them.
+
+    Args:
+        config: The configuration.
+        images: uint8 (n, height, width, channels), an array or a tensor; trainers of one process
+            that are given the same tensor share its memory.
+        labels: int32 (n,), or None for an unlabelled data set.
+        num_classes: Number of classes; 0 for an unlabelled data set.
+
+    Raises:
+        ConfigError: If the networks cannot be built for such images and labels.
+    """
+
+    def __init__(
+        self, config: GANConfig, images: Any, labels: Any = None, num_classes: int = 0
+    ) -> None:
+        self.config = config
+        image_shape = (int(images.shape[1]), int(images.shape[2]), int(images.shape[3]))
+        if config.conditional and labels is None:
+            num_classes = 0  # refused with the message about labels
+        with _seeded(config.seed, Purpose.GENERATOR_WEIGHTS):
+            self.generator = build_generator(config, image_shape, num_classes)
+        with _seeded(config.seed, Purpose.DISCRIMINATOR_WEIGHTS):
+            self.discriminator = build_discriminator(config, image_shape, num_classes)
+        self._decay = decay_per_step(config)
+        self.ema_generator = self.generator
+        if self._decay:
+            self.ema_generator = keras.models.clone_model(self.generator)
+            self.ema_generator.set_weights(self.generator.get_weights())
+        with tf.device("CPU:0"):
+            images = tf.convert_to_tensor(images, tf.uint8)
+            labels = None if labels is None else tf.convert_to_tensor(labels, tf.int32)
+        self._feed = Feed(config, images, labels)
+        self._pair = Pair(
+            config,
+            get_loss(config.loss.name),
+            self.generator,
+            self.discriminator,
+            _adam(config, config.generator.learning_rate, self.generator),
+            _adam(config, config.discriminator.learning_rate, self.discriminator),
+        )
+        self._step = tf.Variable(0, dtype=tf.int64, name="step")
+        self._run = tf.function(
+            self._loop, input_signature=[tf.TensorSpec((), tf.int64)], autograph=False
+        )
+
+    @property
+    def step(self) -> int:
+        """Return how many steps have been taken."""
+        return int(self._step.numpy())
+
+    @property
+    def kimg_per_step(self) -> float:
+        """Return how many thousand real images the discriminator sees in one step."""
+        return self.config.batch_size * self.config.update.discriminator_steps / 1000
+
+    @property
+    def kimg(self) -> float:
+        """Return how many thousand real images the discriminator has seen."""
+        return self.step * self.kimg_per_step
+
+    def advance(self, max_steps: int) -> Progress:
+        """Take `max_steps` steps, or fewer if a loss stops being finite.
+
+        The first call compiles. Any number of steps runs in one call of the compiled loop.
+
+        Args:
+            max_steps: At least 1.
+        """
+        if max_steps < 1:
+            raise ConfigError(f"max_steps must be at least 1; received {max_steps}.")
+        steps, sums, finite = self._run(tf.constant(max_steps, tf.int64))
+        count = int(steps)
+        generator_loss, discriminator_loss, real, fake = (sums.numpy() / count).tolist()
+        return Progress(
+            steps=count,
+            kimg=self.kimg,
+            generator_loss=generator_loss,
+            discriminator_loss=discriminator_loss,
+            accuracy_real=real,
+            accuracy_fake=fake,
+            finite=bool(finite),
+        )
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return a copy of everything that later steps depend on, under stable unique names."""
+        return {name: np.array(variable) for name, variable in self._variables().items()}
+
+    def load_state(self, state: dict[str, NDArray[Any]]) -> None:
+        """Continue from what `state` returned, bit for bit.
+
+        Args:
+            state: Arrays by name.
+
+        Raises:
+            ConfigError: If names or shapes differ from this trainer's; nothing is loaded then.
+        """
+        variables = self._variables()
+        faults = [f"{name} is missing" for name in variables if name not in state]
+        faults += [f"{name} is unknown" for name in state if name not in variables]
+        faults += [
+            f"{name} has shape {state[name].shape}, expected {tuple(variable.shape)}"
+            for name, variable in variables.items()
+            if name in state and state[name].shape != tuple(variable.shape)
+        ]
+        if faults:
+            raise ConfigError(
+                "The saved state does not fit this configuration: "
+                + "; ".join(faults[:5])
+                + (f"; and {len(faults) - 5} more" if len(faults) > 5 else "")
+                + ". Train with the configuration that it was saved with."
+            )
+        for name, variable in variables.items():
+            variable.assign(state[name])
+
+    def _variables(self) -> dict[str, Any]:
+        owners = {
+            "generator": self.generator.variables,
+            "discriminator": self.discriminator.variables,
+            "generator_optimizer": self._pair.generator_optimizer.variables,
+            "discriminator_optimizer": self._pair.discriminator_optimizer.variables,
+        }
+        if self._decay:
+            owners["ema_generator"] = self.ema_generator.variables
+        named: dict[str, Any] = {"step": self._step}
+        for owner, variables in owners.items():
+            for i, variable in enumerate(variables):
+                # The position makes names unique; Keras's own paths count models per process.
+                named[f"{owner}/{i:03d}_{variable.name.rsplit('/')[-1]}"] = variable.value
+        return named
+
+    def _loop(self, max_steps: Any) -> tuple[Any, Any, Any]:
+        first = self._step.read_value()
+        take_step = STEPS[self.config.update.order]
+
+        def body(done: Any, sums: Any, _: Any) -> tuple[Any, Any, Any]:
+            report = take_step(self._pair, self._feed, first + done)
+            if self._decay:
+                keep = effective_decay(self._decay, first + done + 1)
+                update_average(self.ema_generator, self.generator, keep)
+            return done + 1, sums + report, tf.reduce_all(tf.math.is_finite(report))
+
+        done, sums, finite = tf.while_loop(
+            lambda done, _, finite: finite & (done < max_steps),
+            body,
+            (tf.constant(0, tf.int64), tf.zeros(4), tf.constant(True)),
+        )
+        self._step.assign(first + done)
+        return done, sums, finite
+
+
+def _adam(config: GANConfig, learning_rate: float, model: keras.Model) -> keras.optimizers.Adam:
+    optimizer = keras.optimizers.Adam(
+        learning_rate, beta_1=config.optimizer.beta_1, beta_2=config.optimizer.beta_2
+    )
+    optimizer.build(model.trainable_variables)
+    return optimizer
+
+
+@contextlib.contextmanager
+def _seeded(seed: int, purpose: Purpose) -> Iterator[None]:
+    """Make Keras draw its initial weights from this seed, and leave Python's stream as it was.
+
+    Keras takes each initializer's seed from `random`; nothing else is drawn in here.
+    """
+    before = random.getstate()
+    random.seed(seed * 16 + purpose)
+    try:
+        yield
+    finally:
+        random.setstate(before)
