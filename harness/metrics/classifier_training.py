@@ -1,0 +1,118 @@
+"""Train the classifier behind an extractor, reproducibly."""
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from harness.data.images import Split
+from harness.errors import DataError
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingPlan:
+    """Set how long and how strongly a classifier is trained.
+
+    Args:
+        epochs: Passes over the training images.
+        seed: Origin of initial weights, order, dropout and augmentation.
+        batch_size: Images per step.
+        learning_rate: Peak of a warm-up followed by a cosine to zero.
+        weight_decay: Decoupled decay of AdamW.
+        label_smoothing: Probability mass spread over all classes.
+        max_shift: Images move by up to this many pixels each way. They are never mirrored: a
+            feature that cannot tell left from right would not see a generator that confuses them.
+    """
+
+    epochs: int = 30
+    seed: int = 1
+    batch_size: int = 128
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    label_smoothing: float = 0.05
+    max_shift: int = 2
+
+
+def train_classifier(
+    model: keras.Model,
+    plan: TrainingPlan,
+    *,
+    train: Split,
+    validation: Split,
+    report: Callable[[int, float, float], None],
+) -> None:
+    """Train a two-output classifier in place.
+
+    Args:
+        model: As `build_classifier` returns it: outputs features and logits.
+        plan: Duration, step size, augmentation.
+        train: The only images whose gradients are taken.
+        validation: Images whose accuracy is reported after each epoch.
+        report: Called with (epoch from 1, training accuracy, validation accuracy).
+
+    Raises:
+        DataError: If a split has no labels.
+    """
+    if train.labels is None or validation.labels is None:
+        raise DataError(
+            f"{train.name}: an extractor is trained on labelled images; received none. "
+            f"Choose a labelled data set."
+        )
+    steps = len(train) // plan.batch_size
+    num_classes = model.outputs[1].shape[-1]
+    classifier = keras.Model(model.inputs, model.outputs[1])
+    warmup = steps
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, steps * plan.epochs - warmup, warmup_target=plan.learning_rate, warmup_steps=warmup
+    )
+    classifier.compile(
+        optimizer=keras.optimizers.AdamW(schedule, weight_decay=plan.weight_decay),
+        loss=keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=plan.label_smoothing
+        ),
+        metrics=["accuracy"],
+    )
+    classifier.fit(
+        _batches(train, plan, num_classes),
+        validation_data=(validation.images, np.eye(num_classes)[validation.labels]),
+        validation_batch_size=500,
+        epochs=plan.epochs,
+        steps_per_epoch=steps,
+        verbose=0,
+        callbacks=[
+            keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: report(
+                    epoch + 1, logs["accuracy"], logs["val_accuracy"]
+                )
+            )
+        ],
+    )
+
+
+def _batches(split: Split, plan: TrainingPlan, num_classes: int) -> tf.data.Dataset:
+    images = tf.constant(split.images)
+    labels = tf.one_hot(split.labels, num_classes)
+
+    def prepare(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        seed = tf.stack([tf.constant(plan.seed, tf.int64), step])
+        return _shift(tf.gather(images, rows), plan.max_shift, seed), tf.gather(labels, rows)
+
+    rows = tf.data.Dataset.range(len(split)).shuffle(len(split), seed=plan.seed).repeat()
+    rows = rows.batch(plan.batch_size, drop_remainder=True)
+    return tf.data.Dataset.zip(tf.data.Dataset.counter(), rows).map(prepare).prefetch(4)
+
+
+def _shift(images: tf.Tensor, max_shift: int, seed: tf.Tensor) -> tf.Tensor:
+    """Move each image by its own whole number of pixels; the border repeats nothing but black."""
+    count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
+    margin = [max_shift, max_shift]
+    padded = tf.pad(images, [[0, 0], margin, margin, [0, 0]])
+    offsets = tf.random.stateless_uniform(
+        (count, 2), seed, maxval=2 * max_shift + 1, dtype=tf.int32
+    )
+    rows = offsets[:, :1] + tf.range(height)
+    columns = offsets[:, 1:] + tf.range(width)
+    moved = tf.gather(padded, rows, axis=1, batch_dims=1)
+    return tf.cast(tf.gather(moved, columns, axis=2, batch_dims=1), tf.float32)

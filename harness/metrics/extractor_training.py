@@ -1,0 +1,72 @@
+"""Train an extractor for a data set and write the folder that load_extractor reads."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from harness.data.images import ImageDataset
+from harness.errors import DataError
+from harness.files import write_json
+from harness.metrics.classifier import build_classifier
+from harness.metrics.classifier_training import TrainingPlan, train_classifier
+from harness.metrics.extractors import RECORD_FILE, WEIGHTS_FILE, Extractor
+from harness.metrics.weight_files import write_weights
+
+Report = Callable[[int, float, float], None]
+Builder = Callable[[tuple[int, int, int], int], keras.Model]
+
+
+def train_extractor(
+    dataset: ImageDataset,
+    folder: Path,
+    *,
+    plan: TrainingPlan,
+    report: Report,
+    build: Builder = build_classifier,
+) -> dict[str, Any]:
+    """Train a classifier on the training split, state its accuracy on the test split, write both.
+
+    Args:
+        dataset: A labelled data set.
+        folder: Receives `weights.npz` and `extractor.json`.
+        plan: Duration, step size, augmentation, seed.
+        report: Called with (epoch from 1, training accuracy, validation accuracy).
+        build: The architecture; `load_extractor` reads the default one only.
+
+    Returns:
+        What `extractor.json` holds: id, hash, shape, number of classes, accuracies, plan.
+
+    Raises:
+        DataError: If the data set has no labels.
+        StorageError: If the folder cannot be written.
+    """
+    if dataset.class_names is None or dataset.test.labels is None:
+        raise DataError(
+            f"{dataset.name}: an extractor is trained on labelled images; received none. Choose "
+            f"a labelled data set."
+        )
+    keras.utils.set_random_seed(plan.seed)
+    model = build(dataset.image_shape, dataset.num_classes)
+    train_classifier(
+        model, plan, train=dataset.train, validation=dataset.validation, report=report
+    )
+    sha256 = write_weights(model, folder / WEIGHTS_FILE)
+    identifier = f"{dataset.name}_{model.name}_{sha256[:8]}"
+    predicted = Extractor(identifier, sha256, model).predict(dataset.test.images)
+    record = {
+        "id": identifier,
+        "sha256": sha256,
+        "dataset": dataset.name,
+        "train_sha256": dataset.train.sha256,
+        "architecture": model.name,
+        "image_shape": list(dataset.image_shape),
+        "num_classes": dataset.num_classes,
+        "parameters": model.count_params(),
+        "test_accuracy": round(float((predicted == dataset.test.labels).mean()), 4),
+        "plan": dataclasses.asdict(plan),
+    }
+    write_json(folder / RECORD_FILE, record)
+    return record
