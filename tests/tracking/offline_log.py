@@ -1,0 +1,110 @@
+"""Read what W&B wrote to disk, with W&B's own reader: one object a run, however often resumed."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from harness.tracking.wandb_log import find_segments, read_records
+
+
+@dataclasses.dataclass
+class OfflineRun:
+    """Hold one run the way the server would after `wandb sync`.
+
+    Args:
+        id: The run's id.
+        name: Its display name.
+        group: Its group: the study.
+        job_type: `trial`, `baseline` or `train`.
+        project: Its project.
+        config: The configuration, nested.
+        tags: Its tags.
+        segments: The `.wandb` files, oldest first.
+        rows: The history, one dictionary a step, `_step` included.
+        summary: The summary, nested.
+        exit_codes: One a segment, None where the process was killed.
+    """
+
+    id: str
+    name: str = ""
+    group: str = ""
+    job_type: str = ""
+    project: str = ""
+    host: str = ""
+    config: dict[str, Any] = dataclasses.field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    segments: list[Path] = dataclasses.field(default_factory=list)
+    rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    summary: dict[str, Any] = dataclasses.field(default_factory=dict)
+    exit_codes: list[int | None] = dataclasses.field(default_factory=list)
+
+    def column(self, key: str) -> list[Any]:
+        """Return the values of one metric, rows without it left out."""
+        return [row[key] for row in self.rows if key in row]
+
+    def images(self, key: str = "grid") -> list[Path]:
+        """Return the files behind a column of images, in the order they were logged."""
+        relative = [image["path"] for image in self.column(key)]
+        folders = [segment.parent / "files" for segment in self.segments]
+        return [
+            folder / path for path in relative for folder in folders if (folder / path).exists()
+        ]
+
+
+def read_offline_runs(wandb_dir: Path) -> list[OfflineRun]:
+    """Return the runs in W&B's folder (the one named `wandb`), sorted by id."""
+    ids = {path.stem.removeprefix("run-") for path in wandb_dir.glob("*run-*/run-*.wandb")}
+    return [_read_run(wandb_dir, run_id) for run_id in sorted(ids)]
+
+
+def _read_run(wandb_dir: Path, run_id: str) -> OfflineRun:
+    run = OfflineRun(run_id, segments=find_segments(wandb_dir, run_id))
+    for segment in run.segments:
+        run.exit_codes.append(None)
+        for record in read_records(segment):
+            _take(run, record)
+    return run
+
+
+def _take(run: OfflineRun, record: dict[str, Any]) -> None:
+    match record["type"]:
+        case "run":
+            _take_header(run, record["run"])
+        case "history":
+            run.rows.append(_nest(record["history"]["item"]))
+        case "summary":
+            _merge(run.summary, _nest(record["summary"].get("update", {})))
+        case "exit":
+            run.exit_codes[-1] = record["exit"].get("exit_code", 0)
+
+
+def _take_header(run: OfflineRun, header: dict[str, Any]) -> None:
+    run.name = header["display_name"]
+    run.group = header.get("run_group", "")
+    run.job_type = header.get("job_type", "")
+    run.project = header["project"]
+    run.host = header.get("host", "")
+    run.tags = tuple(header.get("tags", ()))
+    config = dict(header.get("config", {}).get("update", {}))
+    config.pop("_wandb", None)
+    run.config = config
+
+
+def _nest(flat: dict[str, Any]) -> dict[str, Any]:
+    """Turn `grid.path` back into `grid` and `path`."""
+    nested: dict[str, Any] = {}
+    for key, value in flat.items():
+        *outer, last = key.split(".")
+        target = nested
+        for part in outer:
+            target = target.setdefault(part, {})
+        target[last] = value
+    return nested
+
+
+def _merge(target: dict[str, Any], update: dict[str, Any]) -> None:
+    for key, value in update.items():
+        if isinstance(value, dict) and isinstance(target.get(key), dict):
+            _merge(target[key], value)
+        else:
+            target[key] = value
