@@ -1,0 +1,125 @@
+"""Translate configurations that people wrote into the parameters of a search space."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ConfigError
+from harness.gan.config import GANConfig
+from harness.search.domains import Fixed
+from harness.search.faults import raise_faults
+from harness.search.fields import FIELDS, flatten, unknown_field
+from harness.search.parameters import Parameter, Variant
+from harness.search.yaml_file import read_yaml
+
+
+def load_entries(path: Path, parameters: Sequence[Parameter]) -> list[dict[str, Any]]:
+    """Return the Optuna parameters of every configuration in a file.
+
+    Raises:
+        ConfigError: With every fault of the file.
+    """
+    entries = read_yaml(path)
+    if not isinstance(entries, list) or not entries:
+        raise ConfigError(
+            f"{path}: a list of configurations is expected, each after a dash; "
+            f"received {type(entries).__name__}. Use - {{generator.width: 24}}."
+        )
+    faults: list[str] = []
+    found = []
+    for number, entry in enumerate(entries, start=1):
+        if not isinstance(entry, Mapping):
+            faults.append(f"entry {number} must map fields to values; received {entry!r}.")
+            continue
+        own: list[str] = []
+        found.append(params_of(entry, parameters, own))
+        faults += [f"entry {number}: {fault}" for fault in own]
+    raise_faults(str(path), faults)
+    return found
+
+
+def params_of(
+    config: GANConfig | Mapping[str, Any], parameters: Sequence[Parameter], faults: list[str]
+) -> dict[str, Any]:
+    """Return Optuna's parameters for a configuration, whole or partial; faults are appended."""
+    given = _given(config, faults)
+    searched = {parameter.name for parameter in parameters}
+    for name in given:
+        if name not in searched and given[name] != FIELDS[name].default:
+            faults.append(
+                f"{name} is not searched by this space and stays {FIELDS[name].default}; "
+                f"received {given[name]}. Remove it or add it to the space."
+            )
+    known = {name: field.default for name, field in FIELDS.items() if name not in searched}
+    params: dict[str, Any] = {}
+    for parameter in parameters:
+        _place(parameter, given, known, params, faults)
+    return params
+
+
+def _given(config: GANConfig | Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
+    whole = isinstance(config, GANConfig)
+    nested = config.model_dump() if isinstance(config, GANConfig) else config
+    given: dict[str, Any] = {}
+    for name, value in flatten(nested):
+        if name == "seed" and whole:
+            continue  # a trial's seed is derived
+        if name not in FIELDS:
+            faults.append(unknown_field(name))
+        elif name in given:
+            faults.append(f"{name} is given twice, nested and dotted. Keep one of them.")
+        else:
+            try:
+                given[name] = FIELDS[name].parse(value)
+            except ValueError as error:
+                faults.append(f"{name} {error}")
+    return given
+
+
+def _place(
+    parameter: Parameter,
+    given: Mapping[str, Any],
+    known: dict[str, Any],
+    params: dict[str, Any],
+    faults: list[str],
+) -> None:
+    """Add one parameter's value to `params`, and to what is `known` for later conditions."""
+    name = parameter.name
+    unknown = sorted(
+        {field for variant in parameter.variants for field in variant.when if field not in known}
+    )
+    if unknown:
+        if name in given:
+            faults.append(f"{name} depends on {', '.join(unknown)}. Give {unknown[0]} too.")
+        return
+    variant = parameter.applying(known)
+    value: Any = given.get(name)
+    if variant is None or isinstance(variant.domain, Fixed):
+        known[name] = _only(variant, parameter)
+        if name in given and value != known[name]:
+            faults.append(_out_of_range(parameter, variant, value, known))
+    elif name in given:
+        known[name] = value
+        if variant.domain.fault(value):
+            faults.append(_out_of_range(parameter, variant, value, known))
+        else:
+            params[variant.name] = variant.domain.encode(value)
+
+
+def _only(variant: Variant | None, parameter: Parameter) -> Any:
+    if variant is not None and isinstance(variant.domain, Fixed):
+        return variant.domain.value
+    return parameter.field.default
+
+
+def _out_of_range(
+    parameter: Parameter, variant: Variant | None, value: Any, known: Mapping[str, Any]
+) -> str:
+    fields = {field for each in parameter.variants for field in each.when}
+    context = ", ".join(f"{field}={known[field]}" for field in sorted(fields))
+    when = f" when {context}" if context else ""
+    if variant is None:
+        return (
+            f"{parameter.name} stays {parameter.field.default}{when}; received {value}. Remove it."
+        )
+    return f"{parameter.name} {variant.domain.fault(value)}{when}; received {value}."

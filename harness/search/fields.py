@@ -1,0 +1,108 @@
+"""Know the fields of GANConfig that a search space may name, by their dotted paths."""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic.fields import FieldInfo
+
+from harness.errors import near_miss
+from harness.gan.config import GANConfig
+from harness.search.faults import fault_of
+
+Kind = Literal["int", "float", "other"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """Describe one field of GANConfig.
+
+    Args:
+        name: Its dotted path, e.g. `generator.width`.
+        kind: `int` and `float` can be searched as ranges; `other` by choices only.
+        default: Its value where a configuration does not give one.
+        adapter: The field's own validation.
+    """
+
+    name: str
+    kind: Kind
+    default: Any
+    adapter: pydantic.TypeAdapter[Any]
+
+    def parse(self, value: Any) -> Any:
+        """Return the value as GANConfig would store it.
+
+        Strict: `true` is no 1, and 24.0 no number of channels.
+
+        Raises:
+            ValueError: If GANConfig would reject it; says what it must be and what was received.
+        """
+        try:
+            parsed = self.adapter.validate_python(_as_tuples(value), strict=True)
+        except pydantic.ValidationError as error:
+            raise ValueError(fault_of(error.errors()[0] | {"input": value})) from error
+        if isinstance(parsed, float) and not math.isfinite(parsed):
+            raise ValueError(f"must be finite; received {value!r}.")
+        return parsed
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(_as_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _walk(model: type[pydantic.BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+    for name, info in model.model_fields.items():
+        annotation = info.annotation
+        if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+            yield from _walk(annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", info
+
+
+def _describe(name: str, info: FieldInfo) -> Field:
+    kinds: dict[Any, Kind] = {int: "int", float: "float"}
+    annotated: Any = Annotated[info.annotation, info]
+    adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(annotated)
+    return Field(name, kinds.get(info.annotation, "other"), info.default, adapter)
+
+
+# A trial's seed is derived from the study's seed and the trial's number: it is not searched.
+FIELDS: dict[str, Field] = {
+    name: _describe(name, info) for name, info in _walk(GANConfig, "") if name != "seed"
+}
+
+
+def unknown_field(name: str) -> str:
+    """Return the fault of a name that is no searchable field of GANConfig."""
+    if name == "seed":
+        return "seed is derived from the study's seed and the trial's number. Remove it."
+    return f"{name} is not a field of GANConfig.{near_miss(name, FIELDS)}"
+
+
+def flatten(nested: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Return pairs of dotted path and value from a nested, dotted or mixed mapping."""
+    pairs: list[tuple[str, Any]] = []
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            pairs.extend(flatten(value, f"{prefix}{key}."))
+        else:
+            pairs.append((f"{prefix}{key}", value))
+    return pairs
+
+
+def build_config(values: Mapping[str, Any], *, seed: int = 0) -> GANConfig:
+    """Return the configuration with these values by dotted path; defaults fill in the rest.
+
+    Raises:
+        pydantic.ValidationError: If the values do not go together.
+    """
+    nested: dict[str, Any] = {"seed": seed}
+    for name, value in values.items():
+        *parents, leaf = name.split(".")
+        place = nested
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[leaf] = value
+    return GANConfig.model_validate(nested)

@@ -1,0 +1,81 @@
+"""Translate how a trial goes and ends into what Optuna stores and its sampler learns from."""
+
+import warnings
+
+from optuna.study import Study
+from optuna.trial import Trial, TrialState
+
+from harness.errors import StudyError
+from harness.outcome import Outcome, Reason
+
+# Endings that say something about the configuration, and something bad. Optuna ranks pruned
+# trials by how far they came, so without a constraint a late divergence would look promising.
+VIOLATIONS = frozenset(
+    {
+        Reason.OVER_BUDGET,
+        Reason.DIVERGED,
+        Reason.COLLAPSED,
+        Reason.DISCRIMINATOR_WON,
+        Reason.TIMED_OUT,
+        Reason.OUT_OF_MEMORY,
+    }
+)
+
+
+def report(trial: Trial, kimg: int, value: float) -> None:
+    """Store the best rung FID so far at a rung, once; a replay changes nothing.
+
+    Args:
+        trial: The running trial.
+        kimg: The rung, in thousands of real images shown to the discriminator.
+        value: The best rung FID so far; lower is better.
+    """
+    # Optuna keeps the first value too, but warns about the second.
+    if kimg not in trial.storage.get_trial(trial._trial_id).intermediate_values:
+        trial.report(value, step=kimg)
+
+
+def tell(study: Study, trial: Trial, outcome: Outcome) -> None:
+    """Close a trial in Optuna, once; a replay of the same ending changes nothing.
+
+    `complete` becomes COMPLETE with the best rung FID as its value, `crashed` FAIL, which teaches
+    the sampler nothing, and everything else PRUNED. What is in `VIOLATIONS` also violates a
+    constraint of the reason's name: TPE ranks such trials behind all others. Trials without a
+    constraint count as feasible, so the others need none.
+
+    Args:
+        study: The study.
+        trial: One of its trials, running or, in a replay, already closed.
+        outcome: How it ended.
+
+    Raises:
+        StudyError: If a complete trial has no score.
+    """
+    stored = trial.storage.get_trial(trial._trial_id)
+    if stored.state.is_finished():
+        return
+    if outcome.reason is Reason.FINISHED and outcome.best is None:
+        raise StudyError(
+            f"Trial {trial.number} is complete without a score, so it has no value. "
+            f"Delete its outcome.json and give the same command again: it goes on."
+        )
+    if outcome.best is not None:
+        report(trial, round(outcome.best.kimg), outcome.best.value)
+    for key, value in outcome.to_dict().items():
+        trial.set_user_attr(key, value)
+    if outcome.reason in VIOLATIONS and outcome.reason.value not in stored.constraints:
+        trial.set_constraint(outcome.reason.value, 1.0)
+    with warnings.catch_warnings():
+        # CMA-ES and GP learn from values alone; the trial is PRUNED for them all the same.
+        warnings.filterwarnings("ignore", message="Constraints have been set, but CmaEsSampler")
+        if outcome.reason is Reason.FINISHED and outcome.best is not None:
+            study.tell(trial, outcome.best.value, state=TrialState.COMPLETE)
+        else:
+            study.tell(trial, state=end_state(outcome.reason))
+
+
+def end_state(reason: Reason) -> TrialState:
+    """Return the state in which Optuna keeps trials that ended for a reason."""
+    if reason is Reason.FINISHED:
+        return TrialState.COMPLETE
+    return TrialState.FAIL if reason is Reason.CRASHED else TrialState.PRUNED

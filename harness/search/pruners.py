@@ -1,0 +1,167 @@
+"""Build Optuna's pruners, held to the rules of rungs."""
+
+from collections.abc import Callable
+from typing import cast
+
+from optuna.pruners import (
+    BasePruner,
+    HyperbandPruner,
+    MedianPruner,
+    NopPruner,
+    PercentilePruner,
+    SuccessiveHalvingPruner,
+)
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from harness.search.settings import (
+    HyperbandSettings,
+    MedianSettings,
+    PatientSettings,
+    PercentileSettings,
+    Settings,
+    SuccessiveHalvingSettings,
+    reduction_factor,
+)
+
+Rungs = tuple[int, ...]
+
+
+def pruner_for(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
+    """Build the pruner that a search space asks for.
+
+    It expects reports at the rungs, in whole kimg, of the best rung FID so far. It never stops a
+    trial at the last rung, where the trial is complete, and gives the same answer when asked
+    again.
+
+    Args:
+        settings: What stands under `pruner`.
+        rungs_kimg: The study's rungs.
+    """
+    min_trials = settings.min_trials if isinstance(settings, SuccessiveHalvingSettings) else 1
+    inner = PRUNERS[settings.name](settings, rungs_kimg)
+    return RungPruner(inner, last_rung_kimg=rungs_kimg[-1], min_trials=min_trials)
+
+
+class RungPruner(BasePruner):
+    """Hold a pruner to the rules of rungs.
+
+    Optuna's successive halving lets one trial judge the next; here a rung judges only once enough
+    trials have reached it. The inner pruner is asked all the same, because it keeps the score of
+    every trial it has seen at a rung.
+
+    Hyperband is wrapped too: Optuna would otherwise show TPE the trials of one bracket only.
+
+    Args:
+        inner: The pruner.
+        last_rung_kimg: Where a trial is complete, so that nothing is left to stop.
+        min_trials: How many trials must have reached a rung before it judges.
+    """
+
+    def __init__(self, inner: BasePruner, *, last_rung_kimg: int, min_trials: int = 1) -> None:
+        self._inner = inner
+        self._last_rung_kimg = last_rung_kimg
+        self._min_trials = min_trials
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Return whether a trial should stop at the rung it has reached."""
+        step = trial.last_step
+        if step is None:
+            return False
+        # Successive halving answers a second question about the same rung with "go on". An
+        # interrupted trial asks again when it comes back to the rung, so the answer is kept.
+        key = f"harness:prune:{step}"
+        if key in trial.system_attrs:
+            return bool(trial.system_attrs[key])
+        wanted = self._inner.prune(study, trial)
+        verdict = wanted and step < self._last_rung_kimg and self._is_quorate(study, trial, step)
+        study._storage.set_trial_system_attr(trial._trial_id, key, verdict)
+        return verdict
+
+    def _is_quorate(self, study: Study, trial: FrozenTrial, step: int) -> bool:
+        others = sum(
+            step in other.intermediate_values and other.number != trial.number
+            for other in study.get_trials(deepcopy=False)
+        )
+        return others + 1 >= self._min_trials
+
+
+class PatiencePruner(BasePruner):
+    """Stop a trial that has stopped improving, if the wrapped pruner agrees.
+
+    Optuna's PatientPruner asks whether late scores are worse than early ones. What is reported
+    here is the best score so far, which never gets worse, so it would never stop anything.
+
+    Args:
+        wrapped: Must agree; None stops without asking.
+        patience: Rungs without improvement that are forgiven.
+        min_delta: Improvements of at most this much do not count.
+    """
+
+    def __init__(self, wrapped: BasePruner | None, *, patience: int, min_delta: float) -> None:
+        self._wrapped = wrapped
+        self._patience = patience
+        self._min_delta = min_delta
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Return whether a trial should stop at the rung it has reached."""
+        # Always asked, because successive halving remembers only the rungs it was asked about.
+        agreed = self._wrapped is None or self._wrapped.prune(study, trial)
+        values = [trial.intermediate_values[step] for step in sorted(trial.intermediate_values)]
+        if len(values) < self._patience + 2:
+            return False
+        return agreed and values[-self._patience - 2] - values[-1] <= self._min_delta
+
+
+def _successive_halving(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
+    options = cast(SuccessiveHalvingSettings, settings)
+    factor = reduction_factor(options, rungs_kimg)
+    return SuccessiveHalvingPruner(min_resource=rungs_kimg[0], reduction_factor=factor)
+
+
+def _hyperband(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
+    options = cast(HyperbandSettings, settings)
+    return HyperbandPruner(
+        min_resource=rungs_kimg[0],
+        max_resource=rungs_kimg[-1],
+        reduction_factor=reduction_factor(options, rungs_kimg),
+    )
+
+
+def _median(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
+    options = cast(MedianSettings, settings)
+    return MedianPruner(
+        n_startup_trials=options.n_startup_trials,
+        n_warmup_steps=options.n_warmup_kimg,
+        n_min_trials=options.n_min_trials,
+    )
+
+
+def _percentile(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
+    options = cast(PercentileSettings, settings)
+    return PercentilePruner(
+        options.percentile,
+        n_startup_trials=options.n_startup_trials,
+        n_warmup_steps=options.n_warmup_kimg,
+        n_min_trials=options.n_min_trials,
+    )
+
+
+def _patient(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
+    options = cast(PatientSettings, settings)
+    wrapped = pruner_for(options.wrapped, rungs_kimg) if options.wrapped else None
+    return PatiencePruner(wrapped, patience=options.patience, min_delta=options.min_delta)
+
+
+def _none(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
+    return NopPruner()
+
+
+PRUNERS: dict[str, Callable[[Settings, Rungs], BasePruner]] = {
+    "successive_halving": _successive_halving,
+    "hyperband": _hyperband,
+    "median": _median,
+    "percentile": _percentile,
+    "patient": _patient,
+    "none": _none,
+}

@@ -1,0 +1,164 @@
+"""Build Optuna's samplers, one for each trial, from a search space's settings and a seed."""
+
+import contextlib
+import importlib.util
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import (
+    BaseSampler,
+    CmaEsSampler,
+    GPSampler,
+    QMCSampler,
+    RandomSampler,
+    TPESampler,
+)
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from harness.errors import MissingExtraError
+from harness.search.settings import (
+    CMAESSettings,
+    GPSettings,
+    QMCSettings,
+    Settings,
+    TPESettings,
+)
+
+if TYPE_CHECKING:
+    from harness.search.space import SearchSpace
+
+
+def sampler_for(space: "SearchSpace", *, study_seed: int, trial_seed: int) -> BaseSampler:
+    """Build the sampler that proposes one trial.
+
+    Each trial gets its own, so that what it proposes depends on the study's past and its own
+    seed, and not on what the same process happened to draw before.
+
+    Args:
+        space: The search space; its `sampler` says which one.
+        study_seed: Fixes what all trials share: the scrambling of a quasi-random sequence.
+        trial_seed: Fixes what this trial draws.
+
+    Raises:
+        MissingExtraError: If the sampler needs a package that is not installed.
+    """
+    return SAMPLERS[space.sampler.name](space, study_seed, trial_seed)
+
+
+def _tpe(space: "SearchSpace", study_seed: int, trial_seed: int) -> BaseSampler:
+    settings = cast(TPESettings, space.sampler)
+    with _expected("Argument ``group`` is an experimental feature"):
+        return TPESampler(**_options(settings), seed=trial_seed)
+
+
+def _random(space: "SearchSpace", study_seed: int, trial_seed: int) -> BaseSampler:
+    return RandomSampler(seed=trial_seed)
+
+
+def _qmc(space: "SearchSpace", study_seed: int, trial_seed: int) -> BaseSampler:
+    settings = cast(QMCSettings, space.sampler)
+    with _expected("QMCSampler is experimental"):
+        return _WholeSpaceQMCSampler(
+            space.distributions(),
+            **_options(settings),
+            seed=study_seed,  # every trial takes the next point of the same sequence
+            independent_sampler=RandomSampler(seed=trial_seed),
+        )
+
+
+def _cmaes(space: "SearchSpace", study_seed: int, trial_seed: int) -> BaseSampler:
+    _require("cmaes", "cmaes")
+    settings = cast(CMAESSettings, space.sampler)
+    with _expected("Argument ``consider_pruned_trials`` is an experimental feature"):
+        return _KnownSpaceCmaEsSampler(
+            space.distributions(unconditional=True),
+            **_options(settings),
+            seed=trial_seed,
+            # Most trials are pruned; without them a generation would take hundreds of trials.
+            consider_pruned_trials=True,
+            independent_sampler=TPESampler(multivariate=False, seed=trial_seed),
+            warn_independent_sampling=False,  # choices and conditions are expected to fall to TPE
+        )
+
+
+def _gp(space: "SearchSpace", study_seed: int, trial_seed: int) -> BaseSampler:
+    _require("gp", "torch")
+    settings = cast(GPSettings, space.sampler)
+    return GPSampler(
+        **_options(settings),
+        seed=trial_seed,
+        independent_sampler=TPESampler(multivariate=False, seed=trial_seed),
+        warn_independent_sampling=False,  # conditional parameters are expected to fall to TPE
+    )
+
+
+SAMPLERS: dict[str, Callable[["SearchSpace", int, int], BaseSampler]] = {
+    "tpe": _tpe,
+    "random": _random,
+    "qmc": _qmc,
+    "cmaes": _cmaes,
+    "gp": _gp,
+}
+
+
+class _WholeSpaceQMCSampler(QMCSampler):
+    """Give every parameter its own coordinate, conditional ones included.
+
+    Optuna takes the coordinates from the first trial, and would draw what that trial lacked at
+    random. A coordinate whose parameter does not apply is simply not used.
+    """
+
+    def __init__(self, space: Mapping[str, BaseDistribution], **options: Any) -> None:
+        super().__init__(**options)
+        self._space = space
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        return {name: each for name, each in self._space.items() if not each.single()}
+
+
+class _KnownSpaceCmaEsSampler(CmaEsSampler):
+    """Search the numbers that every trial has, from the first generation to the last.
+
+    Optuna takes the parameters that all completed trials share. While only one family has
+    completed, that includes the family's own; once another one completes the number of dimensions
+    changes, and Optuna then gives up CMA-ES for the rest of the study.
+    """
+
+    def __init__(self, space: Mapping[str, BaseDistribution], **options: Any) -> None:
+        super().__init__(**options)
+        self._space = space
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        return {
+            name: each
+            for name, each in self._space.items()
+            if not each.single() and not isinstance(each, CategoricalDistribution)
+        }
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    return {key: getattr(settings, key) for key in type(settings).model_fields}
+
+
+@contextlib.contextmanager
+def _expected(message: str) -> Iterator[None]:
+    """Silence one warning that Optuna gives for a feature chosen on purpose, and no other."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=message, category=ExperimentalWarning)
+        yield
+
+
+def _require(sampler: str, package: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise MissingExtraError(
+            f"The sampler {sampler} needs the package {package}, which is not installed. "
+            f"Use pip install 'gan-sweep-harness[samplers]' or sampler: {{name: tpe}}."
+        )

@@ -1,0 +1,73 @@
+"""Read YAML that people wrote: safely, with limits, and with faults that say where."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.errors import ConfigError
+
+MAX_BYTES = 256 * 1024
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Refuse what `yaml.safe_load` lets pass silently: repeated keys and aliases."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        # A few nested aliases stand for billions of values once something walks over them.
+        if self.check_event(yaml.AliasEvent):
+            event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+            problem = f"aliases (*{event.anchor}) are not supported; write the value out"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                problem = f"keys must be text; received {key!r}. Quote it"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
+            if key in seen:
+                problem = f"the key {key!r} appears twice; keep one of them"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> Any:
+    """Return the content of a YAML file: plain dicts, lists, text and numbers.
+
+    Raises:
+        ConfigError: If the file cannot be read, is larger than `MAX_BYTES`, is not YAML, repeats
+            a key, or uses aliases.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}. Check the path.") from error
+    if len(content) > MAX_BYTES:
+        raise ConfigError(
+            f"{path}: a configuration of at most {MAX_BYTES} bytes is expected; received more. "
+            f"Is it the right file?"
+        )
+    return parse_yaml(content, source=str(path))
+
+
+def parse_yaml(content: bytes | str, *, source: str) -> Any:
+    """Return what YAML text holds; `source` names it in messages.
+
+    Raises:
+        ConfigError: As `read_yaml` does.
+    """
+    try:
+        return yaml.load(content, Loader=_PlainLoader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise ConfigError(f"{source}: {where}{error.problem}.") from error
+    except RecursionError as error:
+        raise ConfigError(f"{source}: is nested too deeply to be a configuration.") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{source}: is not YAML: {error}.") from error
