@@ -1,6 +1,7 @@
 """Define what a training session says while it runs; trackers and the brain listen."""
 
 import dataclasses
+from enum import Enum
 from typing import Any
 
 from harness.outcome import Outcome
@@ -75,6 +76,18 @@ class Finished:
 
 
 Event = Started | Progressed | RungScored | Finished
+
+
+class Answer(Enum):
+    """Answer an event: the only thing that ever travels back to a training.
+
+    `STOP` ends the trial at a rung as outranked; `PAUSE` asks it to save a checkpoint and leave
+    without an outcome, so that it goes on from there another time.
+    """
+
+    GO_ON = "go on"
+    STOP = "stop"
+    PAUSE = "pause"
 
 
 def to_record(event: Event) -> dict[str, Any]:

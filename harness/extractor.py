@@ -17,7 +17,7 @@ def train(
         Path | None,
         typer.Option(help="Folder to write.", show_default="extractors/DATASET"),
     ] = None,
-    epochs: Annotated[int, typer.Option(min=2, help="Passes over the training images.")] = 30,
+    epochs: Annotated[int, typer.Option(min=2, help="Passes over the training images.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Origin of all randomness.")] = 1,
     data_dir: Annotated[
         Path | None, typer.Option(help="Folder that holds the data set.", show_default=False)

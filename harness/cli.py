@@ -1,0 +1,40 @@
+"""Give every command the same manners: one message and exit code 2 for what can be expected."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+import typer
+
+from harness.errors import HarnessError
+
+EXIT_BAD_INPUT = 2
+"""Exit code for input that was refused, or a folder or file that cannot be used."""
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 2 refused, with one message; 130 stopped by Ctrl-C and 143 by SIGTERM, "
+    "to be continued by the same command; 1 a fault of the program itself."
+)
+
+
+def new_app() -> typer.Typer:
+    """Return a Typer application that leaves tracebacks alone."""
+    return typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
+    )
+
+
+@contextlib.contextmanager
+def clear_errors(debug: bool) -> Iterator[None]:
+    """Turn a HarnessError into one message on standard error and exit code 2.
+
+    Args:
+        debug: Let the traceback through instead.
+    """
+    try:
+        yield
+    except HarnessError as error:
+        if debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(EXIT_BAD_INPUT) from error

@@ -1,0 +1,54 @@
+"""Export a study's best generator: `python -m harness.export --study default`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli import EXIT_CODES, clear_errors, new_app
+from harness.quiet import quiet_imports
+
+app = new_app()
+
+
+@app.command(epilog=EXIT_CODES)
+def export(
+    study: Annotated[str, typer.Option(help="Name of the study.")],
+    trial: Annotated[
+        int | None, typer.Option(min=0, help="Number of the trial; by default the winner.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write; by default export/ in the study.")
+    ] = None,
+    studies_dir: Annotated[Path, typer.Option(help="Folder of all studies.")] = Path("studies"),
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Write a generator with its configuration, scores and samples as a folder of its own."""
+    with clear_errors(debug):
+        from harness.search.folders import find_study
+
+        folder = find_study(studies_dir, study)
+        with quiet_imports():
+            from harness.exporting.bundle import export_bundle
+
+        bundle = export_bundle(folder, trial=trial, out=out, data_dir=data_dir)
+    if as_json:
+        print(json.dumps({"bundle": str(bundle.folder), **bundle.entry.to_dict()}, indent=2))
+        return
+    final = bundle.entry.outcome.final
+    lines = [f"Exported trial {bundle.entry.name} to {bundle.folder}"]
+    if final:
+        lines.append(f"  final      {final.protocol.name} {final.value:.3f} (validation split)")
+    lines.append(f"  test split {bundle.test.protocol.name} {bundle.test.value:.3f}")
+    lines.append(f"See {bundle.folder / 'README.md'} for how to load it with Keras alone.")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    app()

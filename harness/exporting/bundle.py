@@ -1,0 +1,155 @@
+"""Write the winner as a folder that stands alone: network, configuration, scores, samples."""
+
+import dataclasses
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import yaml
+
+import harness
+from harness.data.datasets import load_dataset
+from harness.data.images import ImageDataset
+from harness.errors import StorageError, StudyError
+from harness.exporting.readme import bundle_readme
+from harness.files import storage_error, write_json
+from harness.gan.sampling import Sampler
+from harness.metrics.evaluator import Evaluator
+from harness.score import Score
+from harness.search.folders import StudyRecord, read_study
+from harness.search.leaderboard import Entry, find_entry
+from harness.seeds import derive_seed
+from harness.training.grid import draw_grid, grid_labels
+from harness.training.sampling import sample_for
+
+_SCALE = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Bundle:
+    """Tell what was exported.
+
+    Args:
+        folder: Where it lies.
+        entry: The trial it comes from.
+        test: FID of the exported file against the test split, which the search never saw.
+    """
+
+    folder: Path
+    entry: Entry
+    test: Score
+
+
+def export_bundle(
+    study_folder: Path,
+    *,
+    trial: int | None = None,
+    out: Path | None = None,
+    data_dir: Path | None = None,
+) -> Bundle:
+    """Export a trial's kept generator, by default the winner's.
+
+    The bundle is made in a temporary folder beside its place and moved there when it is whole.
+
+    Args:
+        study_folder: An existing study.
+        trial: Its number; None for the winner.
+        out: The folder to write; None for `export/` in the study. An earlier bundle there is
+            replaced, any other folder with something in it is refused.
+        data_dir: Where to look for the data first.
+
+    Raises:
+        StudyError: If there is nothing to export, or `out` holds something else.
+        StorageError: If the bundle cannot be written.
+    """
+    record = read_study(study_folder)
+    entry = find_entry(study_folder, trial)
+    if not entry.folder.generator_file.exists():
+        raise StudyError(
+            f"{entry.folder.path}: trial {entry.name} kept no generator: it ended before its "
+            f"first rung ({entry.outcome.reason.value}). Choose another trial."
+        )
+    target = out or study_folder / "export"
+    _refuse_strangers(target)
+    dataset = load_dataset(record.dataset, data_dir)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as temporary:
+            folder = Path(temporary) / "bundle"
+            folder.mkdir()
+            test = _fill(folder, record, entry, dataset)
+            if target.exists():
+                shutil.rmtree(target)
+            folder.rename(target)
+    except OSError as error:
+        raise storage_error(target, error) from error
+    return Bundle(target, entry, test)
+
+
+def _refuse_strangers(target: Path) -> None:
+    """Refuse to replace what is not a bundle."""
+    if not target.exists():
+        return
+    if not target.is_dir() or (any(target.iterdir()) and not (target / "metrics.json").exists()):
+        raise StudyError(
+            f"{target}: exists and is not an exported bundle, so it is left alone. Choose another "
+            f"--out."
+        )
+
+
+def _fill(folder: Path, record: StudyRecord, entry: Entry, dataset: ImageDataset) -> Score:
+    generator_file = folder / "generator.keras"
+    shutil.copyfile(entry.folder.generator_file, generator_file)
+    # What is scored and drawn is the file as a user will load it.
+    try:
+        generator = keras.saving.load_model(generator_file, compile=False)
+    except (ValueError, OSError) as error:
+        raise StorageError(
+            f"{entry.folder.generator_file}: cannot be loaded by Keras: {error}. Export another "
+            f"trial with --trial."
+        ) from error
+    sampler = Sampler(generator)
+    test = _score_on_test(sampler, record, entry, dataset)
+    conditional = entry.config.conditional
+    images = sampler.sample(
+        noise_seed=derive_seed(record.seed, "grid noise"),
+        labels=grid_labels(dataset, conditional),
+    )
+    names = dataset.class_names if conditional else None
+    draw_grid(images, row_names=names, scale=_SCALE).save(folder / "samples.png", optimize=True)
+    config = entry.config.model_dump(mode="json")
+    (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    write_json(folder / "metrics.json", _metrics(record, entry, test))
+    (folder / "README.md").write_text(bundle_readme(record, entry, test, dataset))
+    return test
+
+
+def _score_on_test(
+    sampler: Sampler, record: StudyRecord, entry: Entry, dataset: ImageDataset
+) -> Score:
+    evaluator = Evaluator(
+        dataset,
+        extractor=str(record.protocol["extractor"]),
+        num_images=min(int(record.protocol["num_images"]), len(dataset.test)),
+        split="test",
+    )
+    seed = derive_seed(record.seed, entry.name, "export noise")
+    images = sample_for(evaluator, sampler, noise_seed=seed)
+    kimg = entry.score.kimg if entry.score else entry.outcome.kimg
+    return evaluator.score(images, kimg=kimg, noise_seed=seed)
+
+
+def _metrics(record: StudyRecord, entry: Entry, test: Score) -> dict[str, Any]:
+    outcome = entry.outcome
+    return {
+        "study": record.name,
+        "study_id": record.id,
+        "trial": entry.name,
+        "harness_version": harness.__version__,
+        "outcome": outcome.reason.value,
+        "final": outcome.final.to_dict() if outcome.final else None,
+        "best_rung": outcome.best.to_dict() if outcome.best else None,
+        "test": test.to_dict(),
+    }

@@ -1,0 +1,91 @@
+"""Write files so that a reader sees the old content or the new, never half of either."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.errors import StorageError
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write; sync it and move it over `path` when the block ends.
+
+    The temporary file lies beside `path` and keeps its suffix, because some writers (Keras) look
+    at it. Nothing is left behind when the block fails.
+
+    Raises:
+        StorageError: If the folder cannot be written or the disk is full.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=f".tmp{path.suffix}", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        temporary.chmod(0o644)  # mkstemp's files are private; results are to be read by others
+        _sync(temporary)
+        temporary.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        raise storage_error(path, error) from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file whole or not at all."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file.
+
+    Raises:
+        StorageError: If it cannot be read or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise storage_error(path, error) from error
+    except ValueError as error:
+        raise StorageError(
+            f"{path}: expected JSON; {error}. The file was damaged after it was written: restore "
+            f"it from a copy, or remove it."
+        ) from error
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """Return the message for a file that the operating system refused."""
+    return StorageError(
+        f"{path}: cannot be read or written: {error.strerror or error}. Free the disk, mend the "
+        f"permissions or choose another folder, then give the same command again."
+    )
+
+
+def _sync(path: Path) -> None:
+    """Ask the disk to keep a file, or a folder's list of names, before going on."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

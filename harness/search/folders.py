@@ -1,0 +1,95 @@
+"""Find studies on disk and read what they say of themselves, without Optuna."""
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import harness
+from harness.errors import StudyError, near_miss
+from harness.files import read_json
+
+SCHEMA_VERSION = 1
+"""Raised when the files of a study change their form."""
+
+SEMANTICS_VERSION = 1
+"""Raised when gan/, metrics/ or data/ change results, so that old and new trials never mix."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyRecord:
+    """Hold what makes a study this study; stored as `study.json` when it is created.
+
+    Args:
+        id: UUID; the ids of its W&B runs derive from it.
+        name: Name of the study and of its folder.
+        seed: Origin of every random stream.
+        dataset: Name of the data set.
+        protocol: How its trials are scored.
+        created: When it was created, ISO 8601, UTC.
+        harness_version: The version of this package that created it.
+        schema_version: Form of its files.
+        semantics_version: Meaning of its numbers.
+    """
+
+    id: str
+    name: str
+    seed: int
+    dataset: str
+    protocol: dict[str, Any]
+    created: str
+    harness_version: str = harness.__version__
+    schema_version: int = SCHEMA_VERSION
+    semantics_version: int = SEMANTICS_VERSION
+
+
+def check_study_name(name: str) -> str:
+    """Return the name if it is a plain folder name.
+
+    Raises:
+        StudyError: If it could escape the studies folder or confuse a shell.
+    """
+    if not _NAME.fullmatch(name):
+        raise StudyError(
+            f"--study: expected up to 100 letters, digits, '_', '-' or '.', beginning with a "
+            f"letter or digit; received {name!r}."
+        )
+    return name
+
+
+def find_study(studies_dir: Path, name: str) -> Path:
+    """Return the folder of an existing study.
+
+    Raises:
+        StudyError: If there is none of that name; names the ones there are.
+    """
+    folder = studies_dir / check_study_name(name)
+    if not (folder / "study.json").is_file():
+        known = sorted(path.parent.name for path in studies_dir.glob("*/study.json"))
+        there = f"studies there: {', '.join(known)}" if known else "there is no study there"
+        raise StudyError(
+            f"{studies_dir}: no study named {name!r}; {there}.{near_miss(name, known)} Choose "
+            f"with --study and --studies-dir, or run `python -m harness.sweep` first."
+        )
+    return folder
+
+
+def read_study(folder: Path) -> StudyRecord:
+    """Return what `study.json` of an existing study says.
+
+    Raises:
+        StudyError: If another version of the package wrote it in another form.
+        StorageError: If it cannot be read.
+    """
+    path = folder / "study.json"
+    record = read_json(path)
+    known = {field.name for field in dataclasses.fields(StudyRecord)}
+    if not isinstance(record, dict) or record.get("schema_version") != SCHEMA_VERSION:
+        version = record.get("schema_version") if isinstance(record, dict) else None
+        raise StudyError(
+            f"{path}: schema version {version!r} was received; this version of the package reads "
+            f"{SCHEMA_VERSION}. Use the version that wrote it, or choose a new --study."
+        )
+    return StudyRecord(**{key: value for key, value in record.items() if key in known})

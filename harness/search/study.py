@@ -1,0 +1,198 @@
+"""Open a study: a folder, the Optuna study inside it, and the rules for going on with both."""
+
+import contextlib
+import dataclasses
+import datetime
+import fcntl
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import optuna
+
+from harness.errors import StorageError, StudyError
+from harness.files import storage_error, write_json, write_text
+from harness.gan.config import GANConfig
+from harness.score import Protocol
+from harness.search.folders import StudyRecord, check_study_name, read_study
+from harness.search.samplers import sampler_for
+from harness.search.space import SearchSpace
+from harness.seeds import derive_seed
+from harness.training.folder import TrainingFolder
+
+_LOCK_TIMEOUT_SECONDS = 60
+
+
+class Study:
+    """Own a study while it runs: nobody else writes to its folder or its database.
+
+    Args:
+        studies_dir: The folder of all studies.
+        name: Name of this one.
+        space: What is searched.
+        seed: Origin of every random stream; None for the stored one, or 0 in a new study.
+        protocol: How trials are scored.
+    """
+
+    def __init__(
+        self,
+        studies_dir: Path,
+        name: str,
+        *,
+        space: SearchSpace,
+        seed: int | None,
+        protocol: Protocol,
+    ) -> None:
+        self.folder = studies_dir / check_study_name(name)
+        self.space = space
+        self._lock = _lock(self.folder)
+        try:
+            self.record = self._open_record(name, seed, protocol)
+            self.optuna = self._open_optuna()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let others have the study."""
+        self._lock.close()
+
+    def trial_folder(self, number: int) -> TrainingFolder:
+        """Return the folder of a trial."""
+        return TrainingFolder(self.folder / "trials" / f"{number:04d}")
+
+    def baseline_folder(self, preset: str) -> TrainingFolder:
+        """Return the folder of a preset trained beside the search."""
+        return TrainingFolder(self.folder / "baselines" / preset)
+
+    def ask(self) -> tuple[optuna.Trial, GANConfig]:
+        """Return the next trial with its configuration, already stored in its folder."""
+        with self.storage_faults():
+            trials = self.optuna.get_trials(deepcopy=False)
+            # Queued trials already have their numbers, and are handed out first.
+            queued = [t.number for t in trials if t.state is optuna.trial.TrialState.WAITING]
+            self._reseed(min(queued, default=len(trials)))
+            trial = self.optuna.ask()
+        return trial, self._configure(trial)
+
+    def reopen(self, frozen: optuna.trial.FrozenTrial) -> tuple[optuna.Trial, GANConfig]:
+        """Return an interrupted trial with its configuration.
+
+        Parameters that were suggested before the interruption come back from the storage, so a
+        trial cut short while it was asked for gets the rest of its parameters now.
+        """
+        self._reseed(frozen.number)
+        with self.storage_faults():
+            trial = optuna.Trial(self.optuna, frozen._trial_id)
+        return trial, self._configure(trial)
+
+    def interrupted(self) -> list[optuna.trial.FrozenTrial]:
+        """Return the trials that were started and have no end in Optuna."""
+        states = (optuna.trial.TrialState.RUNNING,)
+        with self.storage_faults():
+            return self.optuna.get_trials(deepcopy=False, states=states)
+
+    def count_ended(self) -> int:
+        """Return how many trials have ended."""
+        with self.storage_faults():
+            trials = self.optuna.get_trials(deepcopy=False)
+        return sum(trial.state.is_finished() for trial in trials)
+
+    @contextlib.contextmanager
+    def storage_faults(self) -> Iterator[None]:
+        """Turn what the database reports into one clear message."""
+        try:
+            yield
+        except optuna.exceptions.StorageInternalError as error:
+            cause = error.__cause__ or error
+            raise StorageError(
+                f"{self.folder / 'optuna.db'}: the database cannot be used: "
+                f"{str(cause).splitlines()[0]}. Free the disk, mend the permissions or end the "
+                f"process that holds it, then give the same command again."
+            ) from error
+
+    def _reseed(self, number: int) -> None:
+        """Give the sampler its own random stream for each trial, whoever asks for it and when."""
+        self.optuna.sampler = sampler_for(
+            self.space.sampler, derive_seed(self.record.seed, number, "sampler")
+        )
+
+    def _configure(self, trial: optuna.Trial) -> GANConfig:
+        seed = derive_seed(self.record.seed, trial.number, "training")
+        with self.storage_faults():
+            config = self.space.suggest(trial, seed=seed)
+        self.trial_folder(trial.number).write_config(config)
+        return config
+
+    def _open_record(self, name: str, seed: int | None, protocol: Protocol) -> StudyRecord:
+        path = self.folder / "study.json"
+        asked = StudyRecord(
+            id=str(uuid.uuid4()),
+            name=name,
+            seed=seed or 0,
+            dataset=self.space.dataset,
+            protocol=dataclasses.asdict(protocol),
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        )
+        if not path.exists():
+            # study.json is written last: a study exists when it does.
+            write_text(self.folder / "search_space.yaml", self.space.to_yaml())
+            write_json(path, dataclasses.asdict(asked))
+            return asked
+        stored = read_study(self.folder)
+        if seed is None:
+            asked = dataclasses.replace(asked, seed=stored.seed)
+        self._refuse_changes(stored, asked)
+        return stored
+
+    def _refuse_changes(self, stored: StudyRecord, asked: StudyRecord) -> None:
+        old_space = SearchSpace.load(str(self.folder / "search_space.yaml"))
+        lines = old_space.diff(self.space)
+        for field in ("seed", "dataset", "semantics_version"):
+            old, new = getattr(stored, field), getattr(asked, field)
+            if old != new:
+                lines.append(f"{field}: {old} -> {new}")
+        for key, new in asked.protocol.items():
+            old = stored.protocol.get(key)
+            if old != new:
+                lines.append(f"protocol.{key}: {old} -> {new}")
+        if lines:
+            raise StudyError(
+                f"{self.folder}: the study was made with other settings, so its trials would not "
+                f"compare with new ones:\n  "
+                + "\n  ".join(lines)
+                + "\nGo on with the settings it has, or choose a new --study."
+            )
+
+    def _open_optuna(self) -> optuna.Study:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        with self.storage_faults():
+            storage = optuna.storages.RDBStorage(
+                f"sqlite:///{(self.folder / 'optuna.db').absolute()}",
+                engine_kwargs={"connect_args": {"timeout": _LOCK_TIMEOUT_SECONDS}},
+            )
+            return optuna.create_study(
+                study_name=self.record.name,
+                storage=storage,
+                direction="minimize",
+                load_if_exists=True,
+            )
+
+
+def _lock(folder: Path) -> IO[str]:
+    """Take the study's lock; the system lets go of it when this process ends, however."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / "lock").open("w")
+    except OSError as error:
+        raise storage_error(folder, error) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise StudyError(
+            f"{folder}: another sweep is running this study. Wait for it, stop it, or choose "
+            f"another --study."
+        ) from error
+    return file

@@ -1,0 +1,230 @@
+"""Run training sessions in spawned processes that may die without harm to the study.
+
+Many models in one process leak memory, and TensorFlow can take a process down; the brain
+therefore trains nothing itself. It hands jobs to workers over pipes and answers their events. A
+worker knows no Optuna.
+"""
+
+import contextlib
+import dataclasses
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import traceback
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ConfigError, HarnessError
+from harness.events import Answer, Event
+from harness.outcome import Reason
+from harness.quiet import quiet_imports
+from harness.score import Protocol
+from harness.training.job import TrainingJob
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkerSetup:
+    """Say what every worker loads before its first job.
+
+    Args:
+        dataset: Key of `DATASETS`.
+        data_dir: Where to look for it first; None for the usual places.
+        extractor: What the metrics see through.
+        num_images: How many generated images a score compares.
+        threads: TensorFlow threads of one worker.
+    """
+
+    dataset: str
+    data_dir: Path | None
+    extractor: str
+    num_images: int
+    threads: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Ready:
+    """Tell that a worker has loaded everything and how it will score."""
+
+    protocol: Protocol
+
+
+@dataclasses.dataclass(frozen=True)
+class Said:
+    """Pass on what a session said; the worker waits for the answer."""
+
+    event: Event
+
+
+@dataclasses.dataclass(frozen=True)
+class Left:
+    """Tell that a job is over, with or without an outcome, and how much memory is in use."""
+
+    memory_megabytes: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Broke:
+    """Tell that a session raised; the worker itself lives on."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Refused:
+    """Tell that the worker met an error that no other trial would escape, such as a full disk."""
+
+    error: HarnessError
+
+
+@dataclasses.dataclass(frozen=True)
+class Died:
+    """Tell that the process is gone: killed, out of memory or crashed below Python."""
+
+    exit_code: int | None
+
+
+Message = Ready | Said | Left | Broke | Refused | Died
+
+
+class Worker:
+    """Hold one worker process from the brain's side.
+
+    Args:
+        setup: What it loads.
+    """
+
+    def __init__(self, setup: WorkerSetup) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process: BaseProcess = context.Process(
+            target=_serve, args=(theirs, setup), name="harness-worker", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    def fileno(self) -> int:
+        """Return what `multiprocessing.connection.wait` waits for."""
+        return self._connection.fileno()
+
+    def train(self, job: TrainingJob) -> None:
+        """Hand over a job; its events come back as messages."""
+        self._send(job)
+
+    def answer(self, answer: Answer) -> None:
+        """Answer the event of the last `Said`."""
+        self._send(answer)
+
+    def receive(self) -> Message:
+        """Return the next message; `Died` when there will be no more."""
+        try:
+            message: Message = self._connection.recv()
+        except (EOFError, OSError):
+            self._process.join(timeout=5)
+            return Died(self._process.exitcode)
+        return message
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """End the process: after its current job, or at once."""
+        self._connection.close()
+        if at_once:
+            self._process.kill()
+        self._process.join(timeout=10)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+    def _send(self, value: TrainingJob | Answer) -> None:
+        # A worker that just died says so at the next `receive`.
+        with contextlib.suppress(OSError):
+            self._connection.send(value)
+
+
+def divide_cores(workers: str, cores: int) -> tuple[int, int]:
+    """Return how many workers to start and how many threads each gets.
+
+    Small GANs leave a second thread half idle, so one worker a core with one thread each trains
+    more images in all than one worker with many threads.
+
+    Args:
+        workers: A number, or `auto` for one a core.
+        cores: Cores of this machine.
+
+    Raises:
+        ConfigError: If it is neither.
+    """
+    if workers == "auto":
+        return cores, 1
+    if not workers.isdecimal() or int(workers) < 1:
+        raise ConfigError(f"--workers: expected a number from 1, or auto; received {workers!r}.")
+    return int(workers), max(1, cores // int(workers))
+
+
+def wait(workers: list[Worker], timeout_seconds: float) -> list[Worker]:
+    """Return the workers that have something to say, waiting for the first of them."""
+    waiting: list[Any] = list(workers)
+    ready = multiprocessing.connection.wait(waiting, timeout_seconds)
+    return [worker for worker in workers if worker in ready]
+
+
+def _serve(connection: Connection, setup: WorkerSetup) -> None:
+    """Be a worker: load, then train one job after another until the brain closes the pipe."""
+    # Ctrl-C reaches the whole terminal group; stopping is the brain's decision.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        _serve_jobs(connection, setup)
+    except HarnessError as error:
+        connection.send(Refused(error))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        pass  # the brain is gone, and so is the reason to be here
+
+
+def _serve_jobs(connection: Connection, setup: WorkerSetup) -> None:
+    with quiet_imports():
+        from harness.training.runner import Runner
+
+    runner = Runner(
+        dataset=setup.dataset,
+        data_dir=setup.data_dir,
+        extractor=setup.extractor,
+        num_images=setup.num_images,
+        threads=setup.threads,
+    )
+    connection.send(Ready(runner.protocol))
+
+    def emit(event: Event) -> Answer:
+        connection.send(Said(event))
+        answer: Answer = connection.recv()
+        return answer
+
+    while True:
+        job: TrainingJob = connection.recv()
+        try:
+            runner.run(job, emit)
+        except (EOFError, BrokenPipeError, ConnectionResetError, HarnessError):
+            raise
+        except Exception as error:  # whatever a session raises is that trial's outcome
+            connection.send(_broke(error))
+        connection.send(Left(_memory_megabytes()))
+
+
+def _broke(error: Exception) -> Broke:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}:{last.lineno}"
+    first_line = (str(error).strip().splitlines() or [""])[0][:300]
+    # TensorFlow's class cannot be named without importing TensorFlow, a MemoryError can.
+    starved = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
+    reason = Reason.OUT_OF_MEMORY if starved else Reason.CRASHED
+    return Broke(reason, f"{type(error).__name__} at {where}: {first_line}")
+
+
+def _memory_megabytes() -> float:
+    """Return the resident memory of this process; 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

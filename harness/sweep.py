@@ -1,0 +1,144 @@
+"""Run or resume a study: `python -m harness.sweep --trials 50`."""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from harness.cli import EXIT_CODES, clear_errors, new_app
+
+if TYPE_CHECKING:
+    from harness.search.brain import Brain
+    from harness.search.leaderboard import Entry
+
+app = new_app()
+
+
+@app.command(epilog=EXIT_CODES)
+def sweep(
+    trials: Annotated[int, typer.Option(min=1, help="Trials the study shall have in total.")] = 50,
+    search_space: Annotated[
+        str, typer.Option(help="Name of a shipped search space, or a YAML file.")
+    ] = "default",
+    study: Annotated[
+        str | None, typer.Option(help="Name of the study; by default the search space's.")
+    ] = None,
+    studies_dir: Annotated[Path, typer.Option(help="Folder of all studies.")] = Path("studies"),
+    workers: Annotated[
+        str, typer.Option(help="Trials trained at once: a number, or auto for one a core.")
+    ] = "auto",
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Origin of all randomness; 0 in a new study.")
+    ] = None,
+    enqueue: Annotated[
+        Path | None, typer.Option(help="YAML list of configurations to try first.")
+    ] = None,
+    baselines: Annotated[
+        bool, typer.Option("--baselines", help="Train the presets beside the search.")
+    ] = False,
+    baseline_seconds: Annotated[float, typer.Option(min=1, help="Time for each of them.")] = 60,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
+    ] = None,
+    tracker: Annotated[str, typer.Option(help="wandb, jsonl or none.")] = "wandb",
+    no_images: Annotated[
+        bool, typer.Option("--no-images", help="Keep image grids out of W&B.")
+    ] = False,
+    max_worker_memory: Annotated[
+        float, typer.Option(min=500, help="MiB at which a worker process is replaced.")
+    ] = 2500,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON, progress on stderr.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Search for the GAN with the lowest FID; the same command again goes on where it stopped.
+
+    Trials train in worker processes, are scored at the rungs of the search space, and are pruned
+    when outranked. Everything lies in one folder, studies/NAME.
+    """
+    with clear_errors(debug):
+        from harness.search.brain import Brain, SweepOptions
+        from harness.search.space import SearchSpace
+        from harness.search.workers import divide_cores
+        from harness.tracking.tracker import TrackerOptions
+
+        space = SearchSpace.load(search_space)
+        count, threads = divide_cores(workers, os.cpu_count() or 1)
+        options = SweepOptions(
+            name=study or space.name,
+            studies_dir=studies_dir,
+            trials=trials,
+            workers=min(count, trials),
+            threads=threads,
+            seed=seed,
+            data_dir=data_dir,
+            baseline_seconds=baseline_seconds if baselines else None,
+            enqueue=enqueue,
+            tracker=tracker,
+            tracker_options=TrackerOptions(images=not no_images),
+            max_worker_megabytes=max_worker_memory,
+        )
+        _run(Brain(space, options), last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
+
+
+def _run(brain: "Brain", *, last_rung: float, as_json: bool) -> None:
+    from harness.search.leaderboard import rank, read_entries
+    from harness.terminal import SweepDisplay
+
+    console = Console(stderr=as_json, soft_wrap=True)
+    began = time.monotonic()
+    with SweepDisplay(console, trials=brain.options.trials, kimg=last_rung) as display:
+        ended = brain.run(display)
+    ranked = rank(read_entries(brain.folder))
+    if as_json:
+        _print_json(brain.folder, ranked, complete=ended)
+    else:
+        _print_result(console, brain.folder, ranked, seconds=time.monotonic() - began)
+    if not ended:
+        console.print("Stopped; the same command goes on from here.")
+        raise typer.Exit(128 + (brain.stop_signal or 0))
+
+
+def _print_json(folder: Path, ranked: "list[Entry]", *, complete: bool) -> None:
+    result = {
+        "study": str(folder),
+        "ended": complete,
+        "leaderboard": [entry.to_dict() for entry in ranked],
+    }
+    json.dump(result, sys.stdout, indent=2)
+    print()
+
+
+def _print_result(
+    console: Console, folder: Path, ranked: "list[Entry]", *, seconds: float
+) -> None:
+    from harness.search.leaderboard import winner
+    from harness.terminal import count_outcomes, format_config, format_seconds, leaderboard_table
+
+    console.print(leaderboard_table(ranked))
+    console.print(f"{count_outcomes(ranked)}; {format_seconds(seconds)}", highlight=False)
+    best = winner(ranked)
+    if best is None:
+        console.print("No trial has completed, so there is no winner yet.")
+        return
+    console.print(f"\nBest: trial {best.name}, {best.folder.path}", highlight=False)
+    console.print(format_config(best.config), highlight=False)
+    place = "" if folder.parent == Path("studies") else f" --studies-dir {folder.parent}"
+    console.print(
+        f"\nNext:\n"
+        f"  python -m harness.export --study {folder.name}{place}\n"
+        f"  python -m harness.train --from {folder.name}{place} --kimg 5000\n"
+        f"  wandb leet {folder}/wandb",
+        highlight=False,
+    )
+
+
+if __name__ == "__main__":
+    app()

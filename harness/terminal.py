@@ -1,0 +1,238 @@
+"""Show a sweep at the terminal: live where there is one, plain lines where output is piped."""
+
+import time
+from collections import Counter
+from types import TracebackType
+from typing import Self
+
+import yaml
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from harness.events import Event, Finished, Progressed, RungScored, Started
+from harness.gan.config import GANConfig
+from harness.outcome import Outcome, State
+from harness.search.leaderboard import Entry
+
+_ROWS = 10
+
+
+class SweepDisplay:
+    """Follow the trainings of a sweep.
+
+    Args:
+        console: Where to write.
+        trials: How many trials the study shall have.
+        kimg: The last rung.
+    """
+
+    def __init__(self, console: Console, *, trials: int, kimg: float) -> None:
+        self._console = console
+        self._trials = trials
+        self._ended = self._ended_before = 0
+        self._kimg = kimg
+        self._began = time.monotonic()
+        self._running: dict[str, _Row] = {}
+        self._best: tuple[float, str] | None = None
+        self._live = Live(console=console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def opened(self, ended: int) -> None:
+        """Take in how many trials have ended before this sweep."""
+        self._ended = self._ended_before = ended
+        self._began = time.monotonic()
+
+    def hear(self, name: str, config: GANConfig, event: Event) -> None:
+        """Take in one event."""
+        row = self._running.setdefault(name, _Row(name, config.family))
+        row.hear(event)
+        if isinstance(event, RungScored):
+            self._note_best(event.best.value, name)
+            self._console.print(self._rung_line(row, event), highlight=False)
+        if isinstance(event, Finished):
+            del self._running[name]
+            self._ended += name.isdigit()
+            self._console.print(self._end_line(row, event.outcome), highlight=False)
+        if self._console.is_terminal:
+            self._live.update(self._render())
+
+    def _note_best(self, value: float, name: str) -> None:
+        if self._best is None or value < self._best[0]:
+            self._best = (value, name)
+
+    def _rung_line(self, row: "_Row", event: RungScored) -> str:
+        return (
+            f"trial {row.name} {row.family:8} {event.kimg:6g} kimg "
+            f"{row.images_per_second:7,.0f} images/s  "
+            f"{event.score.protocol.name} {event.score.value:8.3f}"
+        )
+
+    def _end_line(self, row: "_Row", outcome: Outcome) -> str:
+        score = outcome.final or outcome.best
+        value = f"{score.value:8.3f}" if score else "       -"
+        final = "final" if outcome.final else "best "
+        return (
+            f"trial {row.name} {row.family:8} {outcome.kimg:6.4g} kimg  {outcome.state.value} "
+            f"({outcome.reason.value})  {final} {value}  "
+            f"[{self._ended}/{self._trials} ended{self._time_left()}]"
+        ).replace("[", r"\[")
+
+    def _time_left(self) -> str:
+        done = self._ended - self._ended_before
+        left = self._trials - self._ended
+        if not done or left <= 0:
+            return ""
+        seconds = (time.monotonic() - self._began) / done * left
+        return f", about {format_seconds(seconds)} left"
+
+    def _render(self) -> Group:
+        table = Table(box=None, padding=(0, 2))
+        for column in ("trial", "family", "kimg", "", "images/s", "last FID", "best FID"):
+            table.add_column(column, justify="left" if column in ("family", "") else "right")
+        for row in self._running.values():
+            table.add_row(*row.cells(self._kimg))
+        best = f"  best so far {self._best[0]:.3f} (trial {self._best[1]})" if self._best else ""
+        head = Text(f"trial {min(self._ended + 1, self._trials)} of {self._trials}{best}")
+        head.append(self._time_left())
+        return Group(head, table)
+
+
+class _Row:
+    """Hold what is shown of one training."""
+
+    def __init__(self, name: str, family: str) -> None:
+        self.name = name
+        self.family = family
+        self.kimg = 0.0
+        self.images_per_second = 0.0
+        self._last = "-"
+        self._best = "-"
+
+    def hear(self, event: Event) -> None:
+        if isinstance(event, Started | Progressed | RungScored):
+            self.kimg = event.kimg
+        if isinstance(event, Progressed):
+            self.images_per_second = event.images_per_second
+        if isinstance(event, RungScored):
+            self._last = f"{event.score.value:.3f}"
+            self._best = f"{event.best.value:.3f}"
+
+    def cells(self, kimg: float) -> tuple[str | ProgressBar, ...]:
+        bar = ProgressBar(total=kimg, completed=min(self.kimg, kimg), width=24)
+        rate = f"{self.images_per_second:,.0f}"
+        return self.name, self.family, f"{self.kimg:.1f}", bar, rate, self._last, self._best
+
+
+def leaderboard_table(ranked: list[Entry], *, rows: int = _ROWS) -> Table:
+    """Return the first rows of a ranking, baselines always among them.
+
+    Args:
+        ranked: Entries, best first.
+        rows: How many to show.
+    """
+    scored = [entry.score for entry in ranked if entry.score]
+    metric = scored[0].protocol.name if scored else "FID"
+    table = Table(title=f"{metric} (lower is better)", title_justify="left")
+    for column in ("rank", "trial", "family", "kimg", "final", "best rung", "outcome", "seconds"):
+        text = column in ("trial", "family", "outcome")
+        table.add_column(column, justify="left" if text else "right")
+    for place, entry in enumerate(ranked, start=1):
+        if place > rows and not entry.is_baseline:
+            continue
+        outcome = entry.outcome
+        table.add_row(
+            str(place),
+            entry.name,
+            entry.config.family,
+            f"{outcome.kimg:.4g}",
+            f"{outcome.final.value:.3f}" if outcome.final else "-",
+            f"{outcome.best.value:.3f}" if outcome.best else "-",
+            outcome.reason.value,
+            f"{outcome.duration_seconds:.0f}",
+        )
+    return table
+
+
+def count_outcomes(entries: list[Entry]) -> str:
+    """Return e.g. `50 trials: 6 complete, 43 pruned (outranked 41, over_budget 2), 1 failed`."""
+    trials = [entry.outcome for entry in entries if not entry.is_baseline]
+    parts = []
+    for state in State:
+        reasons = Counter(o.reason.value for o in trials if o.state is state)
+        if reasons:
+            listed = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
+            detail = f" ({listed})" if state is not State.COMPLETE else ""
+            parts.append(f"{reasons.total()} {state.value}{detail}")
+    return f"{len(trials)} trials: {', '.join(parts) or 'none ended'}"
+
+
+def format_config(config: GANConfig) -> str:
+    """Return a configuration as YAML."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip()
+
+
+def format_seconds(seconds: float) -> str:
+    """Return e.g. `42 s`, `3 min` or `2 h 05 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    hours, rest = divmod(round(seconds / 60), 60)
+    return f"{hours} h {rest:02d} min"
+
+
+class TrainingDisplay:
+    """Follow one training, a line a score and a line every few seconds.
+
+    Args:
+        console: Where to write.
+        kimg: Where the training ends.
+    """
+
+    _LINE_SECONDS = 10.0
+
+    def __init__(self, console: Console, *, kimg: float) -> None:
+        self._console = console
+        self._kimg = kimg
+        self._last_line = 0.0
+
+    def hear(self, event: Event) -> None:
+        """Take in one event."""
+        now = time.monotonic()
+        if isinstance(event, Started):
+            self._print(
+                f"from {event.kimg:g} to {self._kimg:g} kimg; generator "
+                f"{event.generator_parameters:,} parameters, discriminator "
+                f"{event.discriminator_parameters:,}"
+            )
+        elif isinstance(event, RungScored):
+            self._print(
+                f"{event.kimg:8g} kimg  {event.score.protocol.name} {event.score.value:.3f}"
+            )
+        elif isinstance(event, Progressed) and now - self._last_line > self._LINE_SECONDS:
+            self._last_line = now
+            left = (self._kimg - event.kimg) * 1000 / max(event.images_per_second, 1e-9)
+            self._print(
+                f"{event.kimg:8.2f} kimg  D {event.discriminator_loss:.4f}  "
+                f"G {event.generator_loss:.4f}  real {event.accuracy_real:.0%}  "
+                f"fake {event.accuracy_fake:.0%}  {event.images_per_second:,.0f} images/s  "
+                f"about {format_seconds(left)} left"
+            )
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, highlight=False)

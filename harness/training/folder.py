@@ -1,0 +1,86 @@
+"""Name the files of one training's folder, and read and write the ones that state facts."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.files import read_json, storage_error, write_json, write_text
+from harness.gan.config import GANConfig
+from harness.outcome import Outcome, State
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingFolder:
+    """Point at the folder of a trial, a baseline or a single training; all have this form.
+
+    Args:
+        path: The folder; it is made when the first file is written.
+    """
+
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        """Return where the configuration stands, stored before training starts."""
+        return self.path / "config.yaml"
+
+    @property
+    def checkpoint_file(self) -> Path:
+        """Return where the whole state of an unfinished or finished training stands."""
+        return self.path / "checkpoint.npz"
+
+    @property
+    def generator_file(self) -> Path:
+        """Return where the EMA generator of the best rung stands."""
+        return self.path / "generator.keras"
+
+    @property
+    def discriminator_file(self) -> Path:
+        """Return where the discriminator of the best rung stands."""
+        return self.path / "discriminator.keras"
+
+    @property
+    def outcome_file(self) -> Path:
+        """Return where the outcome stands; while it does not exist the training is unfinished."""
+        return self.path / "outcome.json"
+
+    def grid_file(self, kimg: float) -> Path:
+        """Return where the sample grid of a rung stands."""
+        return self.path / "grids" / f"kimg_{kimg:06g}.png"
+
+    def write_config(self, config: GANConfig) -> None:
+        """Store the configuration.
+
+        Raises:
+            StorageError: If it cannot be written.
+        """
+        text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+        write_text(self.config_file, text)
+
+    def read_config(self) -> GANConfig | None:
+        """Return the stored configuration; None before it was stored."""
+        if not self.config_file.exists():
+            return None
+        try:
+            return GANConfig.model_validate(yaml.safe_load(self.config_file.read_bytes()))
+        except OSError as error:
+            raise storage_error(self.config_file, error) from error
+
+    def write_outcome(self, outcome: Outcome) -> None:
+        """Store the outcome: from now on the training counts as ended.
+
+        Raises:
+            StorageError: If it cannot be written.
+        """
+        write_json(self.outcome_file, outcome.to_dict())
+        if outcome.state is not State.COMPLETE:
+            self.checkpoint_file.unlink(missing_ok=True)  # it will never go on
+
+    def read_outcome(self) -> Outcome | None:
+        """Return the stored outcome; None for an unfinished training."""
+        if not self.outcome_file.exists():
+            return None
+        record: dict[str, Any] = read_json(self.outcome_file)
+        return Outcome.from_dict(record)

@@ -1,0 +1,30 @@
+"""Describe one training: what, where, and when to score; light enough for the brain."""
+
+import dataclasses
+
+from harness.gan.config import GANConfig
+from harness.training.folder import TrainingFolder
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingJob:
+    """Say what to train, where to keep it and when to score it.
+
+    Args:
+        config: The GAN.
+        folder: Where everything about this training is kept.
+        rungs_kimg: Where to score, ascending; the last one is the end.
+        seed: Origin of the noise behind scores and grids. Trainings that share it are scored on
+            the same noise at their rungs.
+        name: Tells the final score's noise from that of other trainings.
+        max_seconds_per_kimg: A training that proves costlier ends as over budget; None for any.
+        stop_after_seconds: Score and finish when this much time was spent; None for no limit.
+    """
+
+    config: GANConfig
+    folder: TrainingFolder
+    rungs_kimg: tuple[float, ...]
+    seed: int
+    name: str
+    max_seconds_per_kimg: float | None = None
+    stop_after_seconds: float | None = None

@@ -1,0 +1,57 @@
+"""Run one training after another in this process, loading TensorFlow and the data once."""
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from harness.data.datasets import load_dataset
+from harness.events import Answer, Event
+from harness.metrics.evaluator import Evaluator
+from harness.outcome import Outcome
+from harness.score import Protocol
+from harness.training.job import TrainingJob
+from harness.training.session import Session
+
+
+class Runner:
+    """Own what trainings of one process share: threads, data set and evaluator.
+
+    Args:
+        dataset: Key of `DATASETS`.
+        data_dir: Where to look for it first; None for the usual places.
+        extractor: What the metrics see through.
+        num_images: How many generated images a score compares.
+        threads: TensorFlow threads; 0 for as many as there are cores.
+    """
+
+    def __init__(
+        self,
+        *,
+        dataset: str = "fashion_mnist",
+        data_dir: Path | None = None,
+        extractor: str = "fashion_cnn",
+        num_images: int = 10_000,
+        threads: int = 0,
+    ) -> None:
+        if threads:
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
+        self.dataset = load_dataset(dataset, data_dir)
+        self._evaluator = Evaluator(self.dataset, extractor=extractor, num_images=num_images)
+
+    @property
+    def protocol(self) -> Protocol:
+        """Return how trainings are scored."""
+        return self._evaluator.protocol
+
+    def run(self, job: TrainingJob, emit: Callable[[Event], Answer]) -> Outcome | None:
+        """Train one job and forget its models; None when an answer paused it."""
+        try:
+            return Session(job, self.dataset, evaluator=self._evaluator, emit=emit).run()
+        finally:
+            # Keras keeps a global record of what was built; without this it grows by the trial.
+            keras.backend.clear_session()
+            gc.collect()
