@@ -117,7 +117,11 @@ def _open_wandb(identity: TrialIdentity, options: TrackerOptions) -> Tracker:
 
     # History comes first: W&B's tracker repairs its run from it.
     history = _open_jsonl(identity, options)
-    return CompositeTracker([history, WandbTracker(identity, options)])
+    try:
+        return CompositeTracker([history, WandbTracker(identity, options)])
+    except BaseException:
+        history.close()
+        raise
 
 
 def _open_none(identity: TrialIdentity, options: TrackerOptions) -> Tracker:

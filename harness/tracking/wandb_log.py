@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,24 @@ def what_was_logged(wandb_dir: Path, run_id: str) -> Logged:
                 row = record["history"]["item"]
                 logged.add(row, row["_step"])
     return logged
+
+
+def wait_until_ended(segment: Path, timeout_seconds: float = 5.0) -> bool:
+    """Return whether a run's file has its last record, waiting for it if need be.
+
+    Args:
+        segment: The file of a run that was finished.
+        timeout_seconds: How long to wait.
+
+    Raises:
+        StorageError: If W&B's reader refuses the file.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while not any(record["type"] == "exit" for record in read_records(segment)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def read_records(segment: Path) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 import wandb
@@ -11,7 +12,7 @@ from harness.events import Event, Finished, Progressed, RungScored, Started
 from harness.outcome import Outcome, State
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
-from harness.tracking.wandb_log import PROGRESS_KEY, RUNG_KEY, what_was_logged
+from harness.tracking.wandb_log import PROGRESS_KEY, RUNG_KEY, wait_until_ended, what_was_logged
 from harness.tracking.wandb_mode import Mode, wandb_mode
 
 LOGGER = logging.getLogger(__name__)
@@ -58,8 +59,9 @@ class WandbTracker:
         if mode == "disabled":
             return
         try:
-            self._logged = what_was_logged(identity.wandb_root / "wandb", run_id(identity))
             self._run = _start_run(identity, options, mode)
+            # W&B refuses to begin a run that this process still writes, so reading comes second.
+            self._logged = what_was_logged(identity.wandb_root / "wandb", self._run.id)
             # Only a server knows of steps that the local files do not show.
             self._logged.next_step = max(self._logged.next_step, self._run.step)
         except Exception as error:  # Whatever W&B raises, the training is worth more.
@@ -139,6 +141,9 @@ class WandbTracker:
         self._commit(run)
         self._run = None
         run.finish(exit_code=exit_code)
+        # Only now does W&B's service write the last records, and `finish` does not wait for it:
+        # whoever goes on with this trial in this process would read half of it.
+        wait_until_ended(Path(run.dir).parent / f"run-{run.id}.wandb")
 
     def _give_up(self, error: Exception) -> None:
         self._run = None
@@ -194,7 +199,6 @@ def _quiet_settings() -> wandb.Settings:
         disable_code=True,
         disable_git=True,
         disable_job_creation=True,
-        symlink=False,
         use_dot_wandb=False,
         init_timeout=30,
         finish_timeout=60,

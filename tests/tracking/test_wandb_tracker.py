@@ -1,0 +1,267 @@
+import dataclasses
+import logging
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from harness.errors import ConfigError
+from harness.events import Progressed, RungScored
+from harness.gan.config import GANConfig
+from harness.tracking.jsonl_tracker import read_history
+from harness.tracking.tracker import TrackerOptions, TrialIdentity, open_tracker
+from harness.tracking.wandb_log import what_was_logged
+from harness.tracking.wandb_tracker import run_id
+from tests.tracking.offline_log import OfflineRun, read_offline_runs
+from tests.tracking.trainings import (
+    FID,
+    OFFLINE,
+    PROTOCOL,
+    between,
+    diverged,
+    identify,
+    play,
+    record_interrupted_trial,
+    record_whole_trial,
+    start,
+)
+
+LOGGER = "harness.tracking.wandb_tracker"
+
+
+def read_one(identity: TrialIdentity) -> OfflineRun:
+    (run,) = read_offline_runs(identity.wandb_root / "wandb")
+    return run
+
+
+def in_another_process(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        # A child would share this process's W&B service, which knows its runs already.
+        env={k: v for k, v in os.environ.items() if k != "WANDB_SERVICE"} | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_run_says_whose_it_is(tmp_path: Path):
+    identity = identify(tmp_path, "baseline-mlp_cgan", job_type="baseline", tags=("mlp", "x"))
+    record_whole_trial("wandb", identity)
+    run = read_one(identity)
+    assert run.id == "0d4c5f52-6f0f-4c8e-9f1c-2a5b1d1f0a11-baseline-mlp_cgan"
+    assert run.name == "default baseline-mlp_cgan"
+    assert (run.group, run.job_type, run.tags) == ("default", "baseline", ("mlp", "x"))
+    assert GANConfig(**run.config) == GANConfig(seed=7)
+    assert run.config["generator"]["width"] == 24
+
+
+def test_a_row_holds_progress_and_rung_of_its_kimg(tmp_path: Path):
+    identity = identify(tmp_path)
+    record_whole_trial("wandb", identity)
+    run = read_one(identity)
+    assert run.column("kimg") == [1, 2, 3, 4, 5, 6]
+    assert run.column("_step") == [0, 1, 2, 3, 4, 5]
+    row = {key: value for key, value in run.rows[3].items() if key[0] != "_" and key != "grid"}
+    assert row == {
+        "kimg": 4,
+        "generator_loss": 0.4,
+        "discriminator_loss": 0.2,
+        "accuracy_real": 0.75,
+        "accuracy_fake": 0.5,
+        "images_per_second": 4000,
+        "rung": 1,
+        FID: 20,
+        f"best_{FID}": 20,
+    }
+    assert run.column(f"best_{FID}") == [40, 20, 20]
+
+
+def test_each_rung_shows_its_grid(tmp_path: Path):
+    identity = identify(tmp_path)
+    record_whole_trial("wandb", identity)
+    images = read_one(identity).images()
+    # Each grid was painted in the grey of its kimg.
+    assert [Image.open(path).getpixel((0, 0)) for path in images] == [2, 4, 6]
+
+
+def test_images_can_be_left_out(tmp_path: Path):
+    identity = identify(tmp_path)
+    options = dataclasses.replace(OFFLINE, images=False)
+    tracker = open_tracker("wandb", identity, options)
+    play(tracker, [start(), *between(identity, 0, 6)])
+    tracker.close()
+    assert read_one(identity).column("grid") == []
+    assert read_one(identity).column(FID) == [40, 20, 30]
+
+
+def test_a_missing_grid_costs_the_picture_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    identity = identify(tmp_path)
+    events = list(between(identity, 0, 2))
+    (identity.folder / "grids" / "2.png").unlink()
+    tracker = open_tracker("wandb", identity, OFFLINE)
+    play(tracker, events)
+    tracker.close()
+    assert "2.png: the sample grid is missing" in caplog.text
+    assert read_one(identity).column(FID) == [40]
+
+
+def test_the_summary_of_a_complete_trial(tmp_path: Path):
+    identity = identify(tmp_path)
+    record_whole_trial("wandb", identity)
+    run = read_one(identity)
+    assert run.summary["outcome"] == {"state": "complete", "reason": "finished", "detail": ""}
+    # Best rung 20 of (40, 20, 30); the final score was measured with other noise.
+    assert run.summary[FID] == {"min": 20}
+    assert run.summary[f"best_{FID}"] == 20
+    assert run.summary[f"final_{FID}"] == 21.5
+    assert run.summary["protocol_fingerprint"] == PROTOCOL.fingerprint
+    assert (run.summary["kimg"], run.summary["duration_seconds"]) == (6, 12)
+    assert run.summary["generator_parameters"] == 100
+    assert run.exit_codes == [0]
+
+
+def test_the_summary_of_a_failed_trial(tmp_path: Path):
+    identity = identify(tmp_path)
+    tracker = open_tracker("wandb", identity, OFFLINE)
+    play(tracker, [start(), *between(identity, 0, 5), diverged()])
+    tracker.close()
+    run = read_one(identity)
+    assert run.summary["outcome"] == {
+        "state": "failed",
+        "reason": "diverged",
+        "detail": "generator loss is nan at 5 kimg",
+    }
+    assert run.summary[f"best_{FID}"] == 20
+    assert f"final_{FID}" not in run.summary
+    assert run.exit_codes == [1]
+
+
+def test_a_resumed_run_is_one_run_in_two_segments(tmp_path: Path):
+    identity = identify(tmp_path)
+    record_interrupted_trial("wandb", identity)
+    run = read_one(identity)
+    assert run.exit_codes == [255, 0]
+    assert run.column("_step") == [0, 1, 2, 3, 4, 5]
+    assert run.column("kimg") == [1, 2, 3, 4, 5, 6]
+    # The second segment alone has seen only 30; the minimum lies in the first.
+    assert run.summary[FID] == {"min": 20}
+    assert len(run.images()) == 3
+
+
+def test_a_trial_may_go_on_more_often_than_once_a_second(tmp_path: Path):
+    identity = identify(tmp_path)
+    for kimg in range(6):
+        tracker = open_tracker("wandb", identity, OFFLINE)
+        play(tracker, [start(float(kimg)), *between(identity, kimg, kimg + 1)])
+        tracker.close()
+    run = read_one(identity)
+    assert len(run.segments) == 6
+    assert run.column("_step") == [0, 1, 2, 3, 4, 5]
+    assert run.column("kimg") == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_killed_process_leaves_neither_gap_nor_double(tmp_path: Path):
+    identity = identify(tmp_path)
+    killed = in_another_process(f"""
+        import os, signal
+        from pathlib import Path
+        from tests.tracking.trainings import *
+        identity = identify(Path({str(tmp_path)!r}))
+        tracker = open_tracker("wandb", identity, OFFLINE)
+        play(tracker, [start(), *between(identity, 0, 5)])
+        os.kill(os.getpid(), signal.SIGKILL)
+    """)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    # W&B had flushed less than was said; the history has everything.
+    assert what_was_logged(tmp_path / "wandb", run_id(identity)).next_step < 5
+    tracker = open_tracker("wandb", identity, OFFLINE)
+    play(tracker, [start(3.0), *between(identity, 3, 6)])
+    tracker.close()
+    run = read_one(identity)
+    assert run.column("kimg") == [1, 2, 3, 4, 5, 6]
+    assert run.column("_step") == [0, 1, 2, 3, 4, 5]
+    assert run.column(FID) == [40, 20, 30]
+
+
+def test_a_dead_service_costs_one_warning_and_no_event(tmp_path: Path):
+    identity = identify(tmp_path)
+    result = in_another_process(f"""
+        import os, signal, subprocess, time
+        from pathlib import Path
+        from tests.tracking.trainings import *
+        identity = identify(Path({str(tmp_path)!r}))
+        tracker = open_tracker("wandb", identity, OFFLINE)
+        play(tracker, [start(), *between(identity, 0, 2)])
+        children = Path(f"/proc/self/task/{{os.getpid()}}/children").read_text().split()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+        time.sleep(0.5)
+        play(tracker, [*between(identity, 2, 6), complete()])
+        tracker.close()
+    """)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("W&B failed for trial 0007 of study default") == 1
+    history = read_history(identity.folder / "history.jsonl")
+    assert len([event for event in history if isinstance(event, Progressed)]) == 6
+    assert len([event for event in history if isinstance(event, RungScored)]) == 3
+
+
+def test_an_unusable_folder_costs_one_warning_and_no_event(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    identity = identify(tmp_path)
+    (tmp_path / "wandb").write_text("a file where W&B's folder should be")
+    with caplog.at_level(logging.WARNING, LOGGER):
+        record_whole_trial("wandb", identity)
+    assert [record.name for record in caplog.records] == [LOGGER]
+    assert "hears no more of it (FileExistsError" in caplog.text
+    assert len(read_history(identity.folder / "history.jsonl")) == 11
+
+
+def test_disabled_leaves_the_history_alone(tmp_path: Path):
+    identity = identify(tmp_path)
+    tracker = open_tracker("wandb", identity, TrackerOptions(wandb_mode="disabled"))
+    play(tracker, [start(), *between(identity, 0, 6)])
+    tracker.close()
+    assert not (tmp_path / "wandb").exists()
+    assert len(read_history(identity.folder / "history.jsonl")) == 10
+
+
+def test_an_unknown_mode_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("WANDB_MODE", "ofline")
+    with pytest.raises(ConfigError, match=r"received 'ofline'\. Did you mean 'offline'\?"):
+        open_tracker("wandb", identify(tmp_path))
+
+
+def test_nothing_of_the_machine_is_logged(tmp_path: Path):
+    identity = identify(tmp_path)
+    result = in_another_process(
+        f"""
+        from pathlib import Path
+        from tests.tracking.trainings import *
+        record_whole_trial("wandb", identify(Path({str(tmp_path)!r})))
+        """,
+        SECRET_TOKEN="a-very-secret-value",
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    files = [path for path in (tmp_path / "wandb").rglob("*") if path.is_file()]
+    assert files
+    for path in files:
+        assert b"a-very-secret-value" not in path.read_bytes()
+    assert read_one(identity).host == ""
+    names = {path.name for path in files}
+    assert not names & {"wandb-metadata.json", "requirements.txt", "output.log", "diff.patch"}
+
+
+@pytest.mark.parametrize("trial", ["0007", "baseline-mlp_cgan", "a/b:c?d#e%f\\g h"])
+def test_run_ids_use_characters_that_wandb_allows(tmp_path: Path, trial: str):
+    identity = dataclasses.replace(identify(tmp_path), trial=trial)
+    assert not set(run_id(identity)) & set("/\\#?%: ")
