@@ -115,7 +115,9 @@ class Study:
     def _reseed(self, number: int) -> None:
         """Give the sampler its own random stream for each trial, whoever asks for it and when."""
         self.optuna.sampler = sampler_for(
-            self.space.sampler, derive_seed(self.record.seed, number, "sampler")
+            self.space,
+            study_seed=self.record.seed,
+            trial_seed=derive_seed(self.record.seed, number, "sampler"),
         )
 
     def _configure(self, trial: optuna.Trial) -> GANConfig:

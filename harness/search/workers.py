@@ -166,7 +166,7 @@ def divide_cores(workers: str, cores: int) -> tuple[int, int]:
 def wait(workers: list[Worker], timeout_seconds: float) -> list[Worker]:
     """Return the workers that have something to say, waiting for the first of them."""
     waiting: list[Any] = list(workers)
-    ready = multiprocessing.connection.wait(waiting, timeout_seconds)
+    ready: list[Any] = multiprocessing.connection.wait(waiting, timeout_seconds)
     return [worker for worker in workers if worker in ready]
 
 
