@@ -11,7 +11,7 @@ from harness.search.domains import Choices, Fixed
 from harness.search.fields import build_config
 from harness.search.parameters import Parameter
 
-_SAMPLES = 300
+_SAMPLES = 500
 _MOST_CONDITIONS = 10_000
 
 

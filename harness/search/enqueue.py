@@ -32,14 +32,14 @@ def load_entries(path: Path, parameters: Sequence[Parameter]) -> list[dict[str, 
             faults.append(f"entry {number} must map fields to values; received {entry!r}.")
             continue
         own: list[str] = []
-        found.append(params_of(entry, parameters, own))
+        found.append(params_of(entry, parameters, faults=own))
         faults += [f"entry {number}: {fault}" for fault in own]
     raise_faults(str(path), faults)
     return found
 
 
 def params_of(
-    config: GANConfig | Mapping[str, Any], parameters: Sequence[Parameter], faults: list[str]
+    config: GANConfig | Mapping[str, Any], parameters: Sequence[Parameter], *, faults: list[str]
 ) -> dict[str, Any]:
     """Return Optuna's parameters for a configuration, whole or partial; faults are appended."""
     given = _given(config, faults)
@@ -53,7 +53,7 @@ def params_of(
     known = {name: field.default for name, field in FIELDS.items() if name not in searched}
     params: dict[str, Any] = {}
     for parameter in parameters:
-        _place(parameter, given, known, params, faults)
+        _place(parameter, given, known=known, params=params, faults=faults)
     return params
 
 
@@ -79,6 +79,7 @@ def _given(config: GANConfig | Mapping[str, Any], faults: list[str]) -> dict[str
 def _place(
     parameter: Parameter,
     given: Mapping[str, Any],
+    *,
     known: dict[str, Any],
     params: dict[str, Any],
     faults: list[str],
@@ -97,11 +98,11 @@ def _place(
     if variant is None or isinstance(variant.domain, Fixed):
         known[name] = _only(variant, parameter)
         if name in given and value != known[name]:
-            faults.append(_out_of_range(parameter, variant, value, known))
+            faults.append(_out_of_range(parameter, variant, value=value, known=known))
     elif name in given:
         known[name] = value
         if variant.domain.fault(value):
-            faults.append(_out_of_range(parameter, variant, value, known))
+            faults.append(_out_of_range(parameter, variant, value=value, known=known))
         else:
             params[variant.name] = variant.domain.encode(value)
 
@@ -113,7 +114,7 @@ def _only(variant: Variant | None, parameter: Parameter) -> Any:
 
 
 def _out_of_range(
-    parameter: Parameter, variant: Variant | None, value: Any, known: Mapping[str, Any]
+    parameter: Parameter, variant: Variant | None, *, value: Any, known: Mapping[str, Any]
 ) -> str:
     fields = {field for each in parameter.variants for field in each.when}
     context = ", ".join(f"{field}={known[field]}" for field in sorted(fields))

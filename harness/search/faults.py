@@ -29,7 +29,7 @@ def unknown_key(where: str, key: str, known: Iterable[str]) -> str:
 
 
 def pydantic_faults(
-    error: pydantic.ValidationError, model: type[pydantic.BaseModel], where: str = ""
+    error: pydantic.ValidationError, model: type[pydantic.BaseModel], *, where: str
 ) -> list[str]:
     """Return one fault a line for everything pydantic rejects in a model at `where`."""
     faults = []

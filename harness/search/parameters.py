@@ -1,29 +1,16 @@
-"""Turn the `parameters` of a search space into variants that are checked against GANConfig."""
+"""Read the `parameters` of a search space: fields of GANConfig, each with its variants."""
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from harness.search.domains import Choices, Domain, Fixed, Range, nearest_high
-from harness.search.faults import number_hint, pydantic_faults
+from harness.errors import near_miss
+from harness.search.domain_parsing import VariantForm, parse_domain
+from harness.search.domains import Choices, Domain, Range
+from harness.search.faults import pydantic_faults
 from harness.search.fields import FIELDS, Field, unknown_field
-
-
-class VariantForm(BaseModel):
-    """Mirror one variant as it stands in YAML; ranges, choices and values exclude each other."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    when: dict[str, Any] = {}
-    value: Any = None
-    choices: list[Any] | None = None
-    low: Any = None
-    high: Any = None
-    step: Any = None
-    log: bool = False
-    type: Literal["int", "float"] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,9 +59,9 @@ class Parameter:
         """Return every value it can take, or None if one variant is a range."""
         found: list[Any] = []
         for variant in self.variants:
-            if isinstance(variant.domain, Range):
-                return None
             domain = variant.domain
+            if isinstance(domain, Range):
+                return None
             found += domain.values if isinstance(domain, Choices) else (domain.value,)
         if all(variant.when for variant in self.variants):
             found.append(self.field.default)
@@ -90,6 +77,10 @@ class Parameter:
         return forms[0] if len(forms) == 1 else forms
 
 
+# What has been read so far; None for a parameter with faults of its own.
+_Declared = dict[str, Parameter | None]
+
+
 def parse_parameters(record: Any, faults: list[str]) -> tuple[Parameter, ...]:
     """Return the parameters of a search space, in the order declared; faults are appended."""
     if not isinstance(record, Mapping) or not record:
@@ -98,36 +89,34 @@ def parse_parameters(record: Any, faults: list[str]) -> tuple[Parameter, ...]:
             f"Use generator.width: {{choices: [16, 32]}}."
         )
         return ()
-    declared: dict[str, Parameter] = {}
+    declared: _Declared = {}
     for name, forms in record.items():
-        if name not in FIELDS:
+        if name in FIELDS:
+            declared[name] = _parse_parameter(FIELDS[name], forms, declared, faults=faults)
+        else:
             faults.append(unknown_field(name))
-            continue
-        parameter = _parse_parameter(FIELDS[name], forms, declared, faults)
-        if parameter is not None:
-            declared[name] = parameter
-    return tuple(declared.values())
+    return tuple(parameter for parameter in declared.values() if parameter)
 
 
 def _parse_parameter(
-    field: Field, forms: Any, declared: Mapping[str, Parameter], faults: list[str]
+    field: Field, forms: Any, declared: _Declared, *, faults: list[str]
 ) -> Parameter | None:
     several = isinstance(forms, list)
+    found: list[str] = []
     variants = []
     for index, form in enumerate(forms if several else [forms]):
         where = f"{field.name}[{index}]" if several else field.name
-        found: list[str] = []
-        variant = _parse_variant(field, form, where, declared, found)
-        faults.extend(found)
-        if variant is not None and not found:
-            variants.append(variant)
-    if several and not forms:
-        faults.append(f"{field.name} needs at least one variant; received [].")
-    return Parameter(field, _named(field.name, variants)) if variants else None
+        variants.append(_parse_variant(field, form, declared, where=where, faults=found))
+    if not variants:
+        found.append(f"{field.name} needs at least one variant; received [].")
+    faults.extend(found)
+    sound = [variant for variant in variants if variant]
+    complete = sound and len(sound) == len(variants) and not found
+    return Parameter(field, _named(field.name, sound)) if complete else None
 
 
 def _parse_variant(
-    field: Field, form: Any, where: str, declared: Mapping[str, Parameter], faults: list[str]
+    field: Field, form: Any, declared: _Declared, *, where: str, faults: list[str]
 ) -> Variant | None:
     if not isinstance(form, Mapping):
         faults.append(
@@ -138,148 +127,41 @@ def _parse_variant(
     try:
         parsed = VariantForm.model_validate(form)
     except ValidationError as error:
-        faults.extend(pydantic_faults(error, VariantForm, where))
+        faults.extend(pydantic_faults(error, VariantForm, where=where))
         return None
-    when = _parse_when(parsed.when, f"{where}.when", declared, faults)
-    domain = _parse_domain(field, parsed, where, faults)
+    when = _parse_when(parsed.when, declared, where=f"{where}.when", faults=faults)
+    domain = parse_domain(field, parsed, where=where, faults=faults)
     return Variant(field.name, when, domain) if domain is not None else None
 
 
 def _parse_when(
-    record: Mapping[str, Any], where: str, declared: Mapping[str, Parameter], faults: list[str]
+    record: Mapping[str, Any], declared: _Declared, *, where: str, faults: list[str]
 ) -> dict[str, tuple[Any, ...]]:
     when = {}
     for name, accepted in record.items():
-        if name not in FIELDS:
-            faults.append(f"{where}: {unknown_field(name)}")
-        elif name not in declared:
+        options = tuple(accepted) if isinstance(accepted, list) else (accepted,)
+        when[name] = options
+        if name not in declared:
             faults.append(
-                f"{where} names {name}, which no sound parameter above it declares. "
-                f"Declare {name} first, with choices or a value."
+                f"{where} names {name}, which no parameter above declares."
+                f"{near_miss(name, declared)} Declare it first, with choices or a value."
             )
-        elif (offered := declared[name].values) is None:
+            continue
+        parameter = declared[name]
+        if parameter is None:
+            continue  # its own faults come first
+        if parameter.values is None:
             faults.append(f"{where} names {name}, which is a range. Conditions need choices.")
-        else:
-            options = accepted if isinstance(accepted, list) else [accepted]
-            when[name] = tuple(options)
-            for option in options:
-                if option not in offered:
-                    known = ", ".join(str(value) for value in offered)
-                    faults.append(f"{where}.{name} must be one of {known}; received {option!r}.")
-            if not options:
-                faults.append(f"{where}.{name} must name a value; received [].")
+            continue
+        known = ", ".join(str(value) for value in parameter.values)
+        faults.extend(
+            f"{where}.{name} must be one of {known}; received {option!r}."
+            for option in options
+            if option not in parameter.values
+        )
+        if not options:
+            faults.append(f"{where}.{name} must be at least one of {known}; received [].")
     return when
-
-
-def _parse_domain(field: Field, form: VariantForm, where: str, faults: list[str]) -> Domain | None:
-    given = form.model_fields_set
-    forms: list[str] = [key for key in ("value", "choices", "low") if key in given]
-    if "high" in given and "low" not in given:
-        forms.append("high")
-    stray = given & {"high", "step", "log", "type"}
-    if len(forms) != 1 or (forms[0] in ("value", "choices") and stray) or forms == ["high"]:
-        received = ", ".join(sorted(given - {"when"})) or "nothing"
-        faults.append(
-            f"{where} must have either value, or choices, or low and high (with step, log or "
-            f"type); received {received}."
-        )
-        return None
-    if forms == ["value"]:
-        found = _parse_value(field, form.value, f"{where}.value", faults)
-        return Fixed(found[0]) if found else None
-    if forms == ["choices"]:
-        return _parse_choices(field, form.choices or [], where, faults)
-    return _parse_range(field, form, where, faults)
-
-
-def _parse_choices(
-    field: Field, listed: list[Any], where: str, faults: list[str]
-) -> Choices | None:
-    if not listed:
-        faults.append(f"{where}.choices must offer at least one value; received [].")
-        return None
-    values: list[Any] = []
-    for index, item in enumerate(listed):
-        values += _parse_value(field, item, f"{where}.choices[{index}]", faults)
-    if len(set(values)) < len(values):
-        faults.append(f"{where}.choices must differ from each other; received {listed}.")
-    return Choices(tuple(values)) if len(values) == len(listed) else None
-
-
-def _parse_value(field: Field, value: Any, where: str, faults: list[str]) -> tuple[Any, ...]:
-    try:
-        return (field.parse(value),)
-    except ValueError as error:
-        faults.append(f"{where} {error}")
-        return ()
-
-
-def _parse_range(field: Field, form: VariantForm, where: str, faults: list[str]) -> Range | None:
-    if field.kind == "other":
-        faults.append(f"{where} is no number, so it has no range. Use choices: [...].")
-        return None
-    if field.kind == "int" and form.type == "float":
-        faults.append(f"{where}.type must be int, as the field is; received float. Leave it out.")
-        return None
-    integer = field.kind == "int" or form.type == "int"
-    ends: list[Any] = []
-    for key in ("low", "high"):
-        value = getattr(form, key)
-        if key not in form.model_fields_set:
-            faults.append(f"{where}.{key} is missing. Add it, or use value: {form.low}.")
-        elif form.log and _is_number(value) and value <= 0:
-            remedy = "Use low: 1.0e-5 or log: false" if key == "low" else "Use log: false"
-            faults.append(
-                f"{where}.{key} must be > 0 when log is true; received {value}. {remedy}."
-            )
-        elif integer and field.kind == "float" and not isinstance(value, int):
-            faults.append(
-                f"{where}.{key} must be a whole number for type int; received {value!r}."
-            )
-        else:
-            ends += _parse_value(field, value, f"{where}.{key}", faults)
-    step_is_sound = _check_step(form, integer, where, faults)
-    if len(ends) < 2 or not step_is_sound:
-        return None
-    low, high = (int(end) if integer else end for end in ends)
-    return _build_range(Range(low, high, form.step, form.log, integer), where, faults)
-
-
-def _check_step(form: VariantForm, integer: bool, where: str, faults: list[str]) -> bool:
-    step = form.step
-    if step is None:
-        return True
-    if form.log:
-        faults.append(f"{where}.step cannot go with log: true. Remove one of them.")
-    elif not _is_number(step) or (integer and not isinstance(step, int)):
-        wanted = "a whole number" if integer else "a number"
-        faults.append(f"{where}.step must be {wanted}; received {step!r}.{number_hint(step)}")
-    elif not 0 < step < float("inf"):
-        faults.append(f"{where}.step must be > 0; received {step}.")
-    else:
-        return True
-    return False
-
-
-def _build_range(domain: Range, where: str, faults: list[str]) -> Range | None:
-    low, high, step = domain.low, domain.high, domain.step
-    if low > high:
-        faults.append(
-            f"{where}.low must be <= high; received low {low} and high {high}. Swap them."
-        )
-        return None
-    if step is not None and nearest_high(low, high, step) != high:
-        nearest = nearest_high(low, high, step)
-        faults.append(
-            f"{where}.high must be low plus a multiple of step {step}; received {high}. "
-            f"Use high: {nearest}."
-        )
-        return None
-    return domain
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _named(field: str, variants: list[Variant]) -> tuple[Variant, ...]:

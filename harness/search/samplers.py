@@ -1,6 +1,7 @@
 """Build Optuna's samplers, one for each trial, from a search space's settings and a seed."""
 
 import contextlib
+import dataclasses
 import importlib.util
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +33,19 @@ if TYPE_CHECKING:
     from harness.search.space import SearchSpace
 
 
+@dataclasses.dataclass(frozen=True)
+class Seeds:
+    """Keep what all trials of a study share apart from what each draws for itself.
+
+    Args:
+        study: Fixes what they share: the scrambling of a quasi-random sequence.
+        trial: Fixes what one trial draws.
+    """
+
+    study: int
+    trial: int
+
+
 def sampler_for(space: "SearchSpace", *, study_seed: int, trial_seed: int) -> BaseSampler:
     """Build the sampler that proposes one trial.
 
@@ -46,57 +60,57 @@ def sampler_for(space: "SearchSpace", *, study_seed: int, trial_seed: int) -> Ba
     Raises:
         MissingExtraError: If the sampler needs a package that is not installed.
     """
-    return SAMPLERS[space.sampler.name](space, study_seed, trial_seed)
+    return SAMPLERS[space.sampler.name](space, Seeds(study_seed, trial_seed))
 
 
-def _tpe(space: "SearchSpace", study_seed: int, trial_seed: int) -> BaseSampler:
+def _tpe(space: "SearchSpace", seeds: Seeds) -> BaseSampler:
     settings = cast(TPESettings, space.sampler)
     with _expected("Argument ``group`` is an experimental feature"):
-        return TPESampler(**_options(settings), seed=trial_seed)
+        return TPESampler(**_options(settings), seed=seeds.trial)
 
 
-def _random(space: "SearchSpace", study_seed: int, trial_seed: int) -> BaseSampler:
-    return RandomSampler(seed=trial_seed)
+def _random(space: "SearchSpace", seeds: Seeds) -> BaseSampler:
+    return RandomSampler(seed=seeds.trial)
 
 
-def _qmc(space: "SearchSpace", study_seed: int, trial_seed: int) -> BaseSampler:
+def _qmc(space: "SearchSpace", seeds: Seeds) -> BaseSampler:
     settings = cast(QMCSettings, space.sampler)
     with _expected("QMCSampler is experimental"):
         return _WholeSpaceQMCSampler(
             space.distributions(),
             **_options(settings),
-            seed=study_seed,  # every trial takes the next point of the same sequence
-            independent_sampler=RandomSampler(seed=trial_seed),
+            seed=seeds.study,  # every trial takes the next point of the same sequence
+            independent_sampler=RandomSampler(seed=seeds.trial),
         )
 
 
-def _cmaes(space: "SearchSpace", study_seed: int, trial_seed: int) -> BaseSampler:
+def _cmaes(space: "SearchSpace", seeds: Seeds) -> BaseSampler:
     _require("cmaes", "cmaes")
     settings = cast(CMAESSettings, space.sampler)
     with _expected("Argument ``consider_pruned_trials`` is an experimental feature"):
         return _KnownSpaceCmaEsSampler(
             space.distributions(unconditional=True),
             **_options(settings),
-            seed=trial_seed,
+            seed=seeds.trial,
             # Most trials are pruned; without them a generation would take hundreds of trials.
             consider_pruned_trials=True,
-            independent_sampler=TPESampler(multivariate=False, seed=trial_seed),
+            independent_sampler=TPESampler(multivariate=False, seed=seeds.trial),
             warn_independent_sampling=False,  # choices and conditions are expected to fall to TPE
         )
 
 
-def _gp(space: "SearchSpace", study_seed: int, trial_seed: int) -> BaseSampler:
+def _gp(space: "SearchSpace", seeds: Seeds) -> BaseSampler:
     _require("gp", "torch")
     settings = cast(GPSettings, space.sampler)
     return GPSampler(
         **_options(settings),
-        seed=trial_seed,
-        independent_sampler=TPESampler(multivariate=False, seed=trial_seed),
+        seed=seeds.trial,
+        independent_sampler=TPESampler(multivariate=False, seed=seeds.trial),
         warn_independent_sampling=False,  # conditional parameters are expected to fall to TPE
     )
 
 
-SAMPLERS: dict[str, Callable[["SearchSpace", int, int], BaseSampler]] = {
+SAMPLERS: dict[str, Callable[["SearchSpace", Seeds], BaseSampler]] = {
     "tpe": _tpe,
     "random": _random,
     "qmc": _qmc,

@@ -30,7 +30,7 @@ DEFAULT_REDUCTION_FACTOR = 4
 class Settings(BaseModel):
     """Share the rules: frozen, no unknown keys, no guessing what a value of another type means."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     name: ClassVar[str] = ""
 
 
@@ -271,7 +271,7 @@ def parse_settings(
     try:
         return kind.model_validate(options)
     except ValidationError as error:
-        faults.extend(pydantic_faults(error, kind, where))
+        faults.extend(pydantic_faults(error, kind, where=where))
         return None
 
 

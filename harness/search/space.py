@@ -3,47 +3,32 @@
 import dataclasses
 import functools
 import hashlib
-import importlib.resources
 import json
 import os
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 from pydantic import ValidationError
 
 from harness.errors import ConfigError, near_miss
 from harness.gan.config import GANConfig
+from harness.search.catalogue import space_names, spaces_folder
 from harness.search.combinations import combination_faults
+from harness.search.document import KEYS, parse_document
 from harness.search.enqueue import load_entries, params_of
-from harness.search.faults import pydantic_faults, raise_faults, unknown_key
+from harness.search.faults import raise_faults
 from harness.search.fields import build_config
-from harness.search.parameters import Parameter, parse_parameters
-from harness.search.settings import (
-    PRUNER_SETTINGS,
-    SAMPLER_SETTINGS,
-    Budget,
-    PatientSettings,
-    ProtocolSettings,
-    Settings,
-    SuccessiveHalvingSettings,
-    parse_settings,
-    reduction_factor,
-    settings_to_dict,
-)
+from harness.search.parameters import Parameter
+from harness.search.settings import Budget, ProtocolSettings, Settings, settings_to_dict
 from harness.search.yaml_file import read_yaml
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import BaseTrial
 
-_KEYS = ("name", "description", "dataset", "parameters", "budget", "sampler", "pruner", "protocol")
-_REQUIRED = ("name", "dataset", "parameters", "budget")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SUFFIXES = (".yaml", ".yml")
-_Model = TypeVar("_Model", bound=Settings)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,12 +91,11 @@ class SearchSpace:
         """
         if not isinstance(record, Mapping):
             raise ConfigError(
-                f"{source}: a mapping with the keys {', '.join(_KEYS)} is expected; "
+                f"{source}: a mapping with the keys {', '.join(KEYS)} is expected; "
                 f"received {type(record).__name__}."
             )
-        faults = [unknown_key("", key, _KEYS) for key in record if key not in _KEYS]
-        faults += [f"{key} is missing. Add it." for key in _REQUIRED if key not in record]
-        parts = _parse_parts(record, faults)
+        faults: list[str] = []
+        parts = parse_document(record, faults)
         raise_faults(source, faults)
         space = cls(**parts)
         raise_faults(source, combination_faults(space.parameters))
@@ -159,6 +143,9 @@ class SearchSpace:
         Args:
             trial: The trial.
             seed: The configuration's seed.
+
+        Raises:
+            ConfigError: If the parameters do not go together and loading the space missed it.
         """
         values: dict[str, Any] = {}
         for part in self.parameters:
@@ -166,7 +153,13 @@ class SearchSpace:
             values[part.name] = (
                 variant.domain.suggest(trial, variant.name) if variant else part.field.default
             )
-        return build_config(values, seed=seed)
+        try:
+            return build_config(values, seed=seed)
+        except ValidationError as error:
+            raise ConfigError(
+                f"Trial {trial.number} got a combination that makes no valid GAN: "
+                f"{error.errors()[0]['msg']}. Make one parameter depend on the other with `when`."
+            ) from error
 
     def distributions(self, *, unconditional: bool = False) -> "dict[str, BaseDistribution]":
         """Return Optuna's distributions by Optuna's parameter name.
@@ -193,7 +186,7 @@ class SearchSpace:
             ConfigError: Names every field that this space cannot give that value.
         """
         faults: list[str] = []
-        params = params_of(config, self.parameters, faults)
+        params = params_of(config, self.parameters, faults=faults)
         raise_faults("configuration", faults)
         return params
 
@@ -213,91 +206,6 @@ def load_enqueued(path: Path | str, space: SearchSpace) -> list[dict[str, Any]]:
         ConfigError: With every fault of the file.
     """
     return load_entries(Path(path), space.parameters)
-
-
-def spaces_folder() -> Path:
-    """Return the folder of the search spaces that come with the package.
-
-    A wheel carries them inside the package; an editable installation leaves them at the top of
-    the source tree, where people look for them.
-    """
-    package = Path(str(importlib.resources.files("harness")))
-    return first_folder((package / "search_spaces", package.parent / "search_spaces"))
-
-
-def first_folder(candidates: Iterable[Path]) -> Path:
-    """Return the first folder that exists.
-
-    Raises:
-        ConfigError: If none does.
-    """
-    tried = list(candidates)
-    for folder in tried:
-        if folder.is_dir():
-            return folder
-    places = " or ".join(str(folder) for folder in tried)
-    raise ConfigError(f"The search spaces are expected in {places}. Install the package again.")
-
-
-def space_names(folder: Path | None = None) -> list[str]:
-    """Return the names of the search spaces that come with the package."""
-    return sorted(path.stem for path in (folder or spaces_folder()).glob("*.yaml"))
-
-
-def _parse_parts(record: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
-    parts: dict[str, Any] = {
-        key: _parse_text(record.get(key, ""), key, faults)
-        for key in ("name", "description", "dataset")
-    }
-    parts["parameters"] = (
-        parse_parameters(record["parameters"], faults) if "parameters" in record else ()
-    )
-    budget = None
-    if "budget" in record:
-        budget = parts["budget"] = _parse_model(Budget, record["budget"], "budget", faults)
-    for key, kinds in (("sampler", SAMPLER_SETTINGS), ("pruner", PRUNER_SETTINGS)):
-        default = {"name": next(iter(kinds))}
-        parts[key] = parse_settings(record.get(key, default), kinds, where=key, faults=faults)
-    parts["protocol"] = _parse_model(
-        ProtocolSettings, record.get("protocol", {}), "protocol", faults
-    )
-    if budget is not None and parts["pruner"] is not None:
-        faults.extend(_rung_faults(parts["pruner"], budget.rungs_kimg))
-    return parts
-
-
-def _parse_text(value: Any, key: str, faults: list[str]) -> str:
-    if not isinstance(value, str) or "\n" in value.strip():
-        faults.append(f"{key} must be one line of text; received {value!r}.")
-        return ""
-    if key != "description" and value and not _NAME.fullmatch(value):
-        faults.append(
-            f"{key} must consist of letters, digits, - and _; received {value!r}. "
-            f"Use {key}: {re.sub('[^A-Za-z0-9_-]+', '_', value).strip('_-') or 'mine'}."
-        )
-    return value.strip()
-
-
-def _parse_model(kind: type[_Model], value: Any, where: str, faults: list[str]) -> _Model | None:
-    if not isinstance(value, Mapping):
-        keys = ", ".join(kind.model_fields)
-        faults.append(f"{where} must be a mapping with the keys {keys}; received {value!r}.")
-        return None
-    try:
-        return kind.model_validate(value)
-    except ValidationError as error:
-        faults.extend(pydantic_faults(error, kind, where))
-        return None
-
-
-def _rung_faults(pruner: Settings, rungs_kimg: tuple[int, ...]) -> list[str]:
-    wrapped = pruner.wrapped if isinstance(pruner, PatientSettings) else pruner
-    if isinstance(wrapped, SuccessiveHalvingSettings):
-        try:
-            reduction_factor(wrapped, rungs_kimg)
-        except ValueError as error:
-            return [str(error)]
-    return []
 
 
 def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
