@@ -1,3 +1,56 @@
 """A FID-driven sweep harness for Keras GANs."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.data.datasets import load_dataset
+    from harness.errors import HarnessError
+    from harness.exporting.bundle import export_bundle
+    from harness.gan.config import GANConfig
+    from harness.gan.presets import load_preset
+    from harness.gan.sampling import Sampler
+    from harness.gan.trainer import Trainer
+    from harness.metrics.evaluator import Evaluator
+    from harness.search.brain import SweepOptions
+    from harness.search.run import StudyResult, run_study
+    from harness.search.space import SearchSpace
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Evaluator",
+    "GANConfig",
+    "HarnessError",
+    "Sampler",
+    "SearchSpace",
+    "StudyResult",
+    "SweepOptions",
+    "Trainer",
+    "export_bundle",
+    "load_dataset",
+    "load_preset",
+    "run_study",
+]
+
+_HOMES = {
+    "Evaluator": "harness.metrics.evaluator",
+    "GANConfig": "harness.gan.config",
+    "HarnessError": "harness.errors",
+    "Sampler": "harness.gan.sampling",
+    "SearchSpace": "harness.search.space",
+    "StudyResult": "harness.search.run",
+    "SweepOptions": "harness.search.brain",
+    "Trainer": "harness.gan.trainer",
+    "export_bundle": "harness.exporting.bundle",
+    "load_dataset": "harness.data.datasets",
+    "load_preset": "harness.gan.presets",
+    "run_study": "harness.search.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is asked for: `--help` must not wait for TensorFlow."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

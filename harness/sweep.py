@@ -91,9 +91,12 @@ def sweep(
 def _run(brain: "Brain", *, last_rung: float, as_json: bool) -> None:
     from harness.search.leaderboard import rank, read_entries
     from harness.terminal import SweepDisplay
+    from harness.tracking.wandb_mode import wandb_mode
 
     console = Console(stderr=as_json, soft_wrap=True)
     began = time.monotonic()
+    if brain.options.tracker == "wandb":
+        console.print(wandb_mode(brain.folder).hint, highlight=False)
     with SweepDisplay(console, trials=brain.options.trials, kimg=last_rung) as display:
         ended = brain.run(display)
     ranked = rank(read_entries(brain.folder))

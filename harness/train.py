@@ -149,12 +149,15 @@ def _run(
     training: "Training", *, dataset: str, data_dir: Path | None, metric: tuple[str, int]
 ) -> None:
     from harness.terminal import TrainingDisplay, format_seconds
+    from harness.tracking.wandb_mode import wandb_mode
 
     with quiet_imports():
         from harness.training.runner import Runner
         from harness.training.standalone import run
 
     console = Console(soft_wrap=True)
+    if training.tracker == "wandb":
+        console.print(wandb_mode(training.folder.path).hint, highlight=False)
     extractor, num_images = metric
     runner = Runner(dataset=dataset, data_dir=data_dir, extractor=extractor, num_images=num_images)
     display = TrainingDisplay(console, kimg=training.kimg)

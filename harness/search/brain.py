@@ -5,9 +5,12 @@ to the trial's `outcome.json` first, then told to Optuna, then to the trackers; 
 between these is mended by replay when the study is opened again.
 """
 
+import contextlib
 import dataclasses
 import signal
+import threading
 import typing
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -65,8 +68,8 @@ class SweepOptions:
     """
 
     name: str
-    studies_dir: Path
-    trials: int
+    studies_dir: Path = Path("studies")
+    trials: int = 50
     workers: int = 1
     threads: int = 0
     seed: int | None = None
@@ -136,14 +139,15 @@ class Brain:
             HarnessError: If the study cannot be opened or its folder not be written.
         """
         self._listener = listener
-        previous = {
-            number: signal.signal(number, self._on_signal)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        with self._stopping_on_signals():
+            self._run()
+        return not self._stops
+
+    def _run(self) -> None:
         try:
             protocol = self._start_workers()
             if protocol is None:
-                return False
+                return
             self._study = Study(
                 self.options.studies_dir,
                 self.options.name,
@@ -154,19 +158,30 @@ class Brain:
             try:
                 self._resume()
                 self._loop()
-                return not self._stops
             finally:
                 self._study.close()
         finally:
             for worker in self._workers:
                 worker.stop(at_once=True)
-            for number, handler in previous.items():
-                signal.signal(number, handler)
 
     @property
     def folder(self) -> Path:
         """Return the study's folder."""
         return self.options.studies_dir / self.options.name
+
+    @contextlib.contextmanager
+    def _stopping_on_signals(self) -> Iterator[None]:
+        """Turn Ctrl-C and SIGTERM into a stop in good order; a second one stops at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # only the main thread may take signals
+            return
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        previous = {number: signal.signal(number, self._on_signal) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del frame

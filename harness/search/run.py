@@ -1,0 +1,64 @@
+"""Run a study from Python in one call, for notebooks and scripts."""
+
+import dataclasses
+from pathlib import Path
+
+from harness.events import Event
+from harness.gan.config import GANConfig
+from harness.search.brain import Brain, Listener, SweepOptions
+from harness.search.leaderboard import Entry, rank, read_entries, winner
+from harness.search.space import SearchSpace
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyResult:
+    """Hold what a study has found so far.
+
+    Args:
+        folder: The study's folder.
+        ranked: Every ended trial and baseline, best first.
+    """
+
+    folder: Path
+    ranked: list[Entry]
+
+    @property
+    def winner(self) -> Entry | None:
+        """Return the completed trial with the lowest final FID."""
+        return winner(self.ranked)
+
+
+class Silence:
+    """Listen to a sweep and say nothing."""
+
+    def opened(self, ended: int) -> None:
+        """Ignore how many trials have ended."""
+
+    def hear(self, name: str, config: GANConfig, event: Event) -> None:
+        """Ignore the event."""
+
+
+def run_study(
+    space: SearchSpace,
+    *,
+    trials: int = 50,
+    options: SweepOptions | None = None,
+    listener: Listener | None = None,
+) -> StudyResult:
+    """Run or resume a study and return its ranking; the notebook form of `harness.sweep`.
+
+    Workers are spawned processes: in a script, call it under `if __name__ == "__main__":`.
+
+    Args:
+        space: What is searched.
+        trials: Trials the study shall have in total.
+        options: How to run; by default a study named after the space, in `studies/`.
+        listener: Hears every event; None for silence.
+
+    Raises:
+        HarnessError: If the study cannot be opened or its folder not be written.
+    """
+    chosen = options or SweepOptions(name=space.name)
+    brain = Brain(space, dataclasses.replace(chosen, trials=trials))
+    brain.run(listener or Silence())
+    return StudyResult(brain.folder, rank(read_entries(brain.folder)))
