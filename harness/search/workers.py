@@ -98,6 +98,8 @@ class Worker:
     """
 
     def __init__(self, setup: WorkerSetup) -> None:
+        # Set here because a spawned process may import TensorFlow before its first own line.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(
