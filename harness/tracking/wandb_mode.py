@@ -25,6 +25,8 @@ _MODES: dict[str, Mode] = {
     "disabled": "disabled",
 }
 _PROBE_SECONDS = 3.0
+# Why this process gave up going online, if it did: later trials must not wait for the same.
+_online_failures: list[str] = []
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +70,11 @@ def wandb_mode(root: Path, requested: RequestedMode = "auto") -> WandbMode:
     return _mode_by_settings(root, ask_settings=not wanted)
 
 
+def remember_online_failure(error: Exception) -> None:
+    """Keep the later runs of this process offline, after one could not be started online."""
+    _online_failures.append(f"{type(error).__name__}: {error}".splitlines()[0].rstrip("."))
+
+
 def _mode_by_settings(root: Path, *, ask_settings: bool) -> WandbMode:
     import wandb
 
@@ -86,6 +93,8 @@ def _mode_by_settings(root: Path, *, ask_settings: bool) -> WandbMode:
 def _why_not_online(base_url: str) -> str:
     import wandb
 
+    if _online_failures:
+        return _online_failures[0]
     try:
         if not wandb.login(prompt=False, verify=False):
             return "no credentials"

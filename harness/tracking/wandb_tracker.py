@@ -13,7 +13,7 @@ from harness.outcome import Outcome, State
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
 from harness.tracking.wandb_log import PROGRESS_KEY, RUNG_KEY, wait_until_ended, what_was_logged
-from harness.tracking.wandb_mode import Mode, wandb_mode
+from harness.tracking.wandb_mode import Mode, remember_online_failure, wandb_mode
 
 LOGGER = logging.getLogger(__name__)
 PROJECT = "gan-sweep-harness"
@@ -65,6 +65,8 @@ class WandbTracker:
             # Only a server knows of steps that the local files do not show.
             self._logged.next_step = max(self._logged.next_step, self._run.step)
         except Exception as error:  # Whatever W&B raises, the training is worth more.
+            if mode == "online":
+                remember_online_failure(error)
             self._give_up(error)
 
     def emit(self, event: Event) -> None:
@@ -143,7 +145,9 @@ class WandbTracker:
         run.finish(exit_code=exit_code)
         # Only now does W&B's service write the last records, and `finish` does not wait for it:
         # whoever goes on with this trial in this process would read half of it.
-        wait_until_ended(Path(run.dir).parent / f"run-{run.id}.wandb")
+        segment = Path(run.dir).parent / f"run-{run.id}.wandb"
+        if not wait_until_ended(segment):
+            raise OSError(f"{segment} lacks its end; is the disk full?")
 
     def _give_up(self, error: Exception) -> None:
         self._run = None
@@ -153,7 +157,7 @@ class WandbTracker:
             self._identity.trial,
             self._identity.study,
             type(error).__name__,
-            error,
+            str(error).partition("\n")[0],
             self._identity.folder / HISTORY_NAME,
         )
 
@@ -170,13 +174,17 @@ def _start_run(identity: TrialIdentity, options: TrackerOptions, mode: Mode) -> 
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"{folder} cannot be written")
+    project = options.project or wandb.setup().settings.project or PROJECT
+    # W&B's debug.log is of no use here, and on a full disk each of its lines would become a
+    # traceback at the terminal. Importing W&B sets this level, hence not in the settings.
+    logging.getLogger("wandb").setLevel(logging.ERROR)
     run = wandb.init(
         id=run_id(identity),
         resume="allow",
         mode=mode,
         reinit="create_new",
         dir=identity.wandb_root,
-        project=options.project or wandb.setup().settings.project or PROJECT,
+        project=project,
         group=identity.study,
         name=f"{identity.study} {identity.trial}",
         job_type=identity.job_type,
@@ -200,7 +208,7 @@ def _quiet_settings() -> wandb.Settings:
         disable_git=True,
         disable_job_creation=True,
         use_dot_wandb=False,
-        init_timeout=30,
+        init_timeout=20,
         finish_timeout=60,
         x_disable_meta=True,
         x_disable_stats=True,
