@@ -86,6 +86,7 @@ class _Flight:
     """Follow one training from the brain's side while a worker runs it."""
 
     job: TrainingJob
+    tags: tuple[str, ...]
     tracker: Tracker
     trial: optuna.Trial | None
     deaths: int = 0
@@ -298,6 +299,10 @@ class Brain:
         """Give the trial of a dead worker to another one, from its last checkpoint."""
         flight.deaths += 1
         if flight.deaths < _MOST_DEATHS:
+            # What the dead worker said after its checkpoint will be said again: only a tracker
+            # that is opened anew takes that up without doubles.
+            flight.tracker.close()
+            flight.tracker = self._open_tracker(flight.job, flight.tags)
             self._waiting.insert(0, flight)
             return
         detail = f"its worker died {flight.deaths} times, last with exit code {exit_code}"
@@ -371,7 +376,7 @@ class Brain:
             max_seconds_per_kimg=budget.max_seconds_per_kimg,
         )
         tags = (config.family, self._space.sampler.name)
-        return _Flight(job, self._open_tracker(job, tags), trial)
+        return _Flight(job, tags, self._open_tracker(job, tags), trial)
 
     def _baseline_flight(self, preset: str) -> _Flight:
         folder: TrainingFolder = self._study.baseline_folder(preset)
@@ -385,7 +390,8 @@ class Brain:
             name=f"{BASELINE_PREFIX}{preset}",
             stop_after_seconds=self.options.baseline_seconds,
         )
-        return _Flight(job, self._open_tracker(job, (config.family, "baseline")), None)
+        tags = (config.family, "baseline")
+        return _Flight(job, tags, self._open_tracker(job, tags), None)
 
     def _open_tracker(self, job: TrainingJob, tags: tuple[str, ...]) -> Tracker:
         config: dict[str, Any] = job.config.model_dump(mode="json")
