@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TRIALS ?= 50
 
-.PHONY: setup data sweep test check lock clean
+.PHONY: setup data sweep test lint check lock clean
 
 setup: .venv/installed
 
@@ -23,11 +23,12 @@ sweep: data
 test: data
 	$(BIN)/python -m pytest $(ARGS)
 
-check: data
+lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest $(ARGS)
+
+check: lint test
 
 # Resolves the lock file anew for every supported Python and platform.
 lock: setup
