@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from harness.errors import HarnessError
+from harness.cli import EXIT_CODES, clear_errors, new_app
+from harness.quiet import quiet_imports
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = new_app()
 
 
-@app.command()
+@app.command(epilog=EXIT_CODES)
 def train(
     dataset: Annotated[str, typer.Option(help="Labelled data set.")] = "fashion_mnist",
     out: Annotated[
@@ -20,9 +21,10 @@ def train(
     epochs: Annotated[int, typer.Option(min=2, help="Passes over the training images.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Origin of all randomness.")] = 1,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Folder that holds the data set.", show_default=False)
+        Path | None,
+        typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of errors.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     """Train the small classifier whose hidden layer scores generators of this data set.
 
@@ -30,20 +32,16 @@ def train(
     --extractor elsewhere. The extractor fashion_cnn in the package was made by this command as
     it stands, without options.
     """
-    try:
+    with clear_errors(debug):
         _train(dataset, out or Path("extractors") / dataset, (epochs, seed), data_dir)
-    except HarnessError as error:
-        if debug:
-            raise
-        typer.echo(f"Error: {error}", err=True)
-        raise typer.Exit(2) from error
 
 
 def _train(dataset: str, out: Path, plan: tuple[int, int], data_dir: Path | None) -> None:
     # TensorFlow takes seconds to import: --help must not wait for it.
-    from harness.data.datasets import load_dataset
-    from harness.metrics.classifier_training import TrainingPlan
-    from harness.metrics.extractor_training import train_extractor
+    with quiet_imports():
+        from harness.data.datasets import load_dataset
+        from harness.metrics.classifier_training import TrainingPlan
+        from harness.metrics.extractor_training import train_extractor
 
     epochs, seed = plan
 

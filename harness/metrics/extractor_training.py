@@ -1,6 +1,7 @@
 """Train an extractor for a data set and write the folder that load_extractor reads."""
 
 import dataclasses
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,8 @@ from typing import Any
 import keras
 
 from harness.data.images import ImageDataset
-from harness.errors import DataError
-from harness.files import write_json
+from harness.errors import DataError, StorageError
+from harness.files import storage_error, write_json
 from harness.metrics.classifier import build_classifier
 from harness.metrics.classifier_training import TrainingPlan, train_classifier
 from harness.metrics.extractors import RECORD_FILE, WEIGHTS_FILE, Extractor
@@ -41,13 +42,14 @@ def train_extractor(
 
     Raises:
         DataError: If the data set has no labels.
-        StorageError: If the folder cannot be written.
+        StorageError: If the folder cannot be written, or holds an extractor already.
     """
     if dataset.class_names is None or dataset.test.labels is None:
         raise DataError(
             f"{dataset.name}: an extractor is trained on labelled images; received none. Choose "
             f"a labelled data set."
         )
+    _claim(folder)
     keras.utils.set_random_seed(plan.seed)
     model = build(dataset.image_shape, dataset.num_classes)
     train_classifier(
@@ -70,3 +72,18 @@ def train_extractor(
     }
     write_json(folder / RECORD_FILE, record)
     return record
+
+
+def _claim(folder: Path) -> None:
+    """Find out before the long training, not after it, whether its result can be kept."""
+    if (folder / RECORD_FILE).exists():
+        raise StorageError(
+            f"{folder}: holds an extractor already, and scores may stand on it. Choose another "
+            f"folder, or remove this one."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise storage_error(folder, error) from error
