@@ -66,7 +66,7 @@ def number_hint(value: Any) -> str:
     except ValueError:
         return ""
     mantissa, _, exponent = repr(number).partition("e")
-    written = f"{float(mantissa)}e{exponent}" if exponent else repr(number)
+    written = f"{float(mantissa)}e{int(exponent):+d}" if exponent else repr(number)
     return f" YAML reads it as text; write {written}."
 
 

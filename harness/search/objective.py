@@ -62,7 +62,8 @@ def tell(study: Study, trial: Trial, outcome: Outcome) -> None:
     if outcome.best is not None:
         report(trial, round(outcome.best.kimg), outcome.best.value)
     for key, value in outcome.to_dict().items():
-        trial.set_user_attr(key, value)
+        if value is not None:
+            trial.set_user_attr(key, value)
     if outcome.reason in VIOLATIONS and outcome.reason.value not in stored.constraints:
         trial.set_constraint(outcome.reason.value, 1.0)
     with warnings.catch_warnings():

@@ -1,0 +1,197 @@
+import importlib.util
+
+import numpy as np
+import optuna
+import pytest
+
+from harness.errors import MissingExtraError
+from harness.outcome import Outcome, Reason
+from harness.score import Protocol, Score
+from harness.search.objective import tell
+from harness.search.samplers import SAMPLERS, sampler_for
+from harness.search.settings import SAMPLER_SETTINGS
+from harness.search.space import SearchSpace
+
+PROTOCOL = Protocol("fid", "fashion_cnn", "ab", 1000, "fashion_mnist/validation", "cd")
+INSTALLED = [name for name in SAMPLERS if name != "gp" or importlib.util.find_spec("torch")]
+PARAMETERS = {
+    "generator.name": {"choices": ["mlp", "dcgan"]},
+    "generator.learning_rate": {"low": 1.0e-4, "high": 1.0e-2, "log": True},
+    "generator.latent_dim": {"low": 32, "high": 128, "step": 32},
+    "generator.width": [
+        {"when": {"generator.name": "mlp"}, "choices": [64, 128]},
+        {"when": {"generator.name": "dcgan"}, "low": 16, "high": 40, "step": 8},
+    ],
+    "optimizer.beta_1": {"low": 0.0, "high": 0.9},
+}
+
+
+def space(sampler="tpe", parameters=PARAMETERS, **options):
+    record = {
+        "name": "small",
+        "dataset": "fashion_mnist",
+        "parameters": parameters,
+        "budget": {"rungs_kimg": [16, 64]},
+        "sampler": {"name": sampler, **options},
+    }
+    return SearchSpace.from_dict(record, source="small")
+
+
+def ask(study, searched, trial_seed):
+    study.sampler = sampler_for(searched, study_seed=7, trial_seed=trial_seed)
+    trial = study.ask()
+    return trial, searched.suggest(trial, seed=0)
+
+
+def outcome(reason, value, kimg=16):
+    return Outcome(reason=reason, kimg=kimg, best=Score(value, kimg, 1, PROTOCOL))
+
+
+def fill(study, searched, count):
+    """Run a study whose score is known: small learning rates of dcgan are best."""
+    configs = []
+    for number in range(count):
+        trial, config = ask(study, searched, number)
+        value = 1000 * config.generator.learning_rate + (config.family == "mlp")
+        reason = Reason.OUTRANKED if number % 4 == 3 else Reason.FINISHED
+        tell(study, trial, outcome(reason, value))
+        configs.append(config)
+    return configs
+
+
+def test_every_setting_has_a_sampler():
+    assert SAMPLERS.keys() == SAMPLER_SETTINGS.keys()
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_sampler_handles_a_conditional_space_without_noise(name, caplog):
+    searched = space(name)
+    optuna.logging.enable_propagation()
+    try:
+        configs = fill(optuna.create_study(), searched, 20)
+    finally:
+        optuna.logging.disable_propagation()
+
+    # Warnings are errors here, and this is what Optuna would log instead.
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == []
+    assert {config.family for config in configs} == {"mlp", "dcgan"}
+    assert len({config.generator.learning_rate for config in configs}) == 20
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_proposals_are_a_function_of_seed_and_past(name):
+    searched = space(name)
+
+    assert fill(optuna.create_study(), searched, 16) == fill(optuna.create_study(), searched, 16)
+
+
+@pytest.mark.parametrize("name", ["tpe", "random"])
+def test_trial_seed_decides_what_is_drawn(name):
+    searched = space(name)
+    drawn = [ask(optuna.create_study(), searched, seed)[1] for seed in (1, 1, 2)]
+
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_resumed_study_proposes_what_an_uninterrupted_one_would(tmp_path):
+    searched = space("tpe", n_startup_trials=4)
+    whole = fill(optuna.create_study(), searched, 8)
+
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    fill(optuna.create_study(study_name="s", storage=storage), searched, 7)
+    resumed = optuna.load_study(study_name="s", storage=storage)
+
+    assert ask(resumed, searched, 7)[1] == whole[7]
+
+
+@pytest.mark.parametrize("name", ["tpe", "cmaes"])
+def test_learning_samplers_beat_chance(name):
+    def late_rates(sampler):
+        configs = fill(optuna.create_study(), space(sampler), 60)
+        return np.log([config.generator.learning_rate for config in configs[30:]])
+
+    # Uniform in the logarithm would average log(1e-3); small rates are better here.
+    assert late_rates(name).mean() < late_rates("random").mean() - 0.4
+
+
+def test_tpe_avoids_the_region_of_violations(tmp_path):
+    searched = space("tpe", {"generator.learning_rate": PARAMETERS["generator.learning_rate"]})
+
+    def share_in_bad_region(reason, storage):
+        study = optuna.create_study(storage=storage)
+        rng = np.random.default_rng(0)
+        for number in range(24):
+            # Half of the trials lie above 1e-3, come further and score better, but end badly.
+            bad = number % 2 == 1
+            rate = float(10 ** rng.uniform(-3, -2) if bad else 10 ** rng.uniform(-4, -3))
+            study.enqueue_trial({"generator.learning_rate": rate})
+            trial, _ = ask(study, searched, number)
+            end = outcome(reason, 5.0, 64) if bad else outcome(Reason.OUTRANKED, 20.0, 16)
+            tell(study, trial, end)
+        rates = []
+        for number in range(15):
+            trial, config = ask(study, searched, 100 + number)
+            rates.append(config.generator.learning_rate)
+            tell(study, trial, Outcome(reason=Reason.CRASHED))  # teaches nothing
+        return np.mean(np.array(rates) > 1e-3)
+
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    assert share_in_bad_region(Reason.DIVERGED, storage) < 0.2
+    # The same trials without the constraint, ended as merely outranked, would attract it.
+    assert share_in_bad_region(Reason.OUTRANKED, None) > 0.8
+
+
+def test_crashes_teach_tpe_nothing():
+    searched = space("tpe", n_startup_trials=2)
+
+    def next_proposal(crashes):
+        study = optuna.create_study()
+        for number in range(4):
+            trial, _ = ask(study, searched, number)
+            tell(study, trial, outcome(Reason.FINISHED, float(number)))
+        for number in range(crashes):
+            trial, _ = ask(study, searched, 50 + number)
+            tell(study, trial, outcome(Reason.CRASHED, 0.1))
+        return ask(study, searched, 99)[1]
+
+    assert next_proposal(0) == next_proposal(3)
+
+
+def test_qmc_spreads_evenly_over_conditional_parameters_too():
+    configs = fill(optuna.create_study(), space("qmc"), 64)
+    logs = np.log10([config.generator.learning_rate for config in configs])
+
+    # A scrambled Sobol sequence puts exactly one of 64 points into each 64th of every axis.
+    cells = np.floor((logs + 4) / 2 * 64).astype(int)
+    assert sorted(cells) == list(range(64))
+    # The family's own axis as well: half of 64 points choose dcgan, spread over its four widths.
+    assert sum(config.family == "dcgan" for config in configs) == 32
+
+
+def test_qmc_sequence_is_the_study_seeds():
+    searched = space("qmc")
+
+    def first(study_seed):
+        study = optuna.create_study(
+            sampler=sampler_for(searched, study_seed=study_seed, trial_seed=0)
+        )
+        return searched.suggest(study.ask(), seed=0)
+
+    assert first(1) == first(1) != first(2)
+
+
+def test_cmaes_keeps_its_dimensions_while_families_come_and_go():
+    study = optuna.create_study()
+    fill(study, space("cmaes"), 30)
+
+    # Optuna marks the trials that CMA-ES itself proposed; the first is its start-up.
+    by_cmaes = ["cma:generation" in trial.system_attrs for trial in study.trials]
+    assert by_cmaes == [False] + [True] * 29
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")
+def test_missing_package_is_named_with_its_remedy():
+    with pytest.raises(
+        MissingExtraError, match=r"gp needs the package torch.*harness\[samplers\]"
+    ):
+        sampler_for(space("gp"), study_seed=0, trial_seed=0)

@@ -1,0 +1,45 @@
+import pytest
+
+from harness.errors import ConfigError
+from harness.search.yaml_file import MAX_BYTES, parse_yaml, read_yaml
+
+BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("a: 1\nb: 2\na: 3\n", r"x: line 3, column 1: the key 'a' appears twice; keep one"),
+        ("a: {b: 1, b: 2}", r"line 1, column 11: the key 'b' appears twice"),
+        (BOMB, r"x: line 2, column 8: aliases \(\*a\) are not supported; write the value out"),
+        ("on: 1", "keys must be text; received True. Quote it"),
+        ("{[1]: 2}", "keys must be text"),
+        ("a: [1", "x: line"),
+        ("a: !!python/object:os.system {}", "could not determine a constructor"),
+        ("[" * 10_000, "nested too deeply"),
+        ("a: " + "1" * 5000, "is not YAML"),
+        (b"a: \xff\xfe", "is not YAML"),
+    ],
+)
+def test_unsound_text_is_one_message(text, match):
+    with pytest.raises(ConfigError, match=match):
+        parse_yaml(text, source="x")
+
+
+def test_sound_text_is_read():
+    assert parse_yaml("a: {b: [1, 2.5, true, null, text]}", source="x") == {
+        "a": {"b": [1, 2.5, True, None, "text"]}
+    }
+
+
+def test_huge_file_is_refused(tmp_path):
+    path = tmp_path / "huge.yaml"
+    path.write_text("a: " + "x" * MAX_BYTES)
+
+    with pytest.raises(ConfigError, match=f"at most {MAX_BYTES} bytes"):
+        read_yaml(path)
+
+
+def test_folder_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        read_yaml(tmp_path)
