@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from harness.gan.sampling import Sampler
     from harness.gan.trainer import Trainer
     from harness.metrics.evaluator import Evaluator
-    from harness.search.brain import SweepOptions
+    from harness.search.options import SweepOptions
     from harness.search.run import StudyResult, run_study
     from harness.search.space import SearchSpace
 
@@ -40,7 +40,7 @@ _HOMES = {
     "Sampler": "harness.gan.sampling",
     "SearchSpace": "harness.search.space",
     "StudyResult": "harness.search.run",
-    "SweepOptions": "harness.search.brain",
+    "SweepOptions": "harness.search.options",
     "Trainer": "harness.gan.trainer",
     "export_bundle": "harness.exporting.bundle",
     "load_dataset": "harness.data.datasets",

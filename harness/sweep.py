@@ -64,7 +64,8 @@ def sweep(
     when outranked. Everything lies in one folder, studies/NAME.
     """
     with clear_errors(debug):
-        from harness.search.brain import Brain, SweepOptions
+        from harness.search.brain import Brain
+        from harness.search.options import SweepOptions
         from harness.search.space import SearchSpace
         from harness.search.workers import divide_cores
         from harness.tracking.tracker import TrackerOptions

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from harness.events import Event
 from harness.gan.config import GANConfig
-from harness.search.brain import Brain, Listener, SweepOptions
+from harness.search.brain import Brain, Listener
 from harness.search.leaderboard import Entry, rank, read_entries, winner
+from harness.search.options import SweepOptions
 from harness.search.space import SearchSpace
 
 

@@ -16,6 +16,7 @@ from harness.files import storage_error, write_json, write_text
 from harness.gan.config import GANConfig
 from harness.score import Protocol
 from harness.search.folders import StudyRecord, check_study_name, read_study
+from harness.search.pruners import pruner_for
 from harness.search.samplers import sampler_for
 from harness.search.space import SearchSpace
 from harness.seeds import derive_seed
@@ -178,6 +179,7 @@ class Study:
                 study_name=self.record.name,
                 storage=storage,
                 direction="minimize",
+                pruner=pruner_for(self.space.pruner, self.space.budget.rungs_kimg),
                 load_if_exists=True,
             )
 

@@ -1,0 +1,139 @@
+"""Queue the trainings of a study: interrupted trials first, then new ones, then baselines."""
+
+import dataclasses
+
+import optuna
+
+from harness.events import Progressed, RungScored
+from harness.gan.config import GANConfig
+from harness.gan.presets import PRESETS, load_preset
+from harness.outcome import Outcome, Reason
+from harness.score import Score
+from harness.search.leaderboard import BASELINE_PREFIX
+from harness.search.options import SweepOptions
+from harness.search.space import SearchSpace
+from harness.search.study import Study
+from harness.tracking.tracker import Tracker, TrialIdentity, open_tracker
+from harness.training.job import TrainingJob
+
+
+@dataclasses.dataclass
+class Assignment:
+    """Follow one training from the brain's side, whichever worker runs it.
+
+    Args:
+        job: What the worker is given.
+        tags: Labels of its W&B run.
+        tracker: Hears its events.
+        trial: Its Optuna trial; None for a baseline.
+        deaths: How many workers died over it.
+        last: The last thing it said about its progress.
+        best: Its best rung score so far.
+    """
+
+    job: TrainingJob
+    tags: tuple[str, ...]
+    tracker: Tracker
+    trial: optuna.Trial | None
+    deaths: int = 0
+    last: Progressed | RungScored | None = None
+    best: Score | None = None
+
+    def outcome(self, reason: Reason, detail: str) -> Outcome:
+        """Return the outcome of a training that could not tell it itself."""
+        return Outcome(
+            reason=reason,
+            detail=detail,
+            kimg=self.last.kimg if self.last else 0.0,
+            duration_seconds=self.last.duration_seconds if self.last else 0.0,
+            best=self.best,
+        )
+
+
+class Assignments:
+    """Hand out the trainings of a study, one at a time, each with its tracker opened.
+
+    Args:
+        study: The open study.
+        space: What is searched.
+        options: How many trials, and which baselines.
+    """
+
+    def __init__(self, study: Study, space: SearchSpace, options: SweepOptions) -> None:
+        self._study = study
+        self._space = space
+        self._options = options
+        self._returned: list[Assignment] = []
+        self._interrupted = study.interrupted()
+        self._begun = study.count_ended() + len(self._interrupted)
+        self._baselines: list[str] = []
+        if options.baseline_seconds is not None:
+            unfinished = (n for n in PRESETS if not study.baseline_folder(n).outcome_file.exists())
+            self._baselines = list(unfinished)
+
+    def __bool__(self) -> bool:
+        """Return whether anything is left to hand out."""
+        left = self._returned or self._interrupted or self._baselines
+        return bool(left) or self._begun < self._options.trials
+
+    def next(self) -> Assignment:
+        """Return the next training; only while there is one."""
+        if self._returned:
+            return self._returned.pop(0)
+        if self._interrupted:
+            return self._trial(*self._study.reopen(self._interrupted.pop(0)))
+        if self._begun < self._options.trials:
+            self._begun += 1
+            return self._trial(*self._study.ask())
+        return self._baseline(self._baselines.pop(0))
+
+    def give_back(self, assignment: Assignment) -> None:
+        """Put a training whose worker died first in the queue.
+
+        What the dead worker said after its checkpoint will be said again: only a tracker that is
+        opened anew takes that up without doubles.
+        """
+        assignment.tracker.close()
+        assignment.tracker = self._open_tracker(assignment.job, assignment.tags)
+        self._returned.insert(0, assignment)
+
+    def _trial(self, trial: optuna.Trial, config: GANConfig) -> Assignment:
+        budget = self._space.budget
+        job = TrainingJob(
+            config=config,
+            folder=self._study.trial_folder(trial.number),
+            rungs_kimg=budget.rungs_kimg,
+            seed=self._study.record.seed,
+            name=f"{trial.number:04d}",
+            max_seconds_per_kimg=budget.max_seconds_per_kimg,
+        )
+        tags = (config.family, self._space.sampler.name)
+        return Assignment(job, tags, self._open_tracker(job, tags), trial)
+
+    def _baseline(self, preset: str) -> Assignment:
+        folder = self._study.baseline_folder(preset)
+        config = folder.read_config() or load_preset(preset)
+        folder.write_config(config)
+        job = TrainingJob(
+            config=config,
+            folder=folder,
+            rungs_kimg=self._space.budget.rungs_kimg,
+            seed=self._study.record.seed,
+            name=f"{BASELINE_PREFIX}{preset}",
+            stop_after_seconds=self._options.baseline_seconds,
+        )
+        tags = (config.family, "baseline")
+        return Assignment(job, tags, self._open_tracker(job, tags), None)
+
+    def _open_tracker(self, job: TrainingJob, tags: tuple[str, ...]) -> Tracker:
+        identity = TrialIdentity(
+            study=self._study.record.name,
+            study_id=self._study.record.id,
+            trial=job.name,
+            folder=job.folder.path,
+            config=job.config.model_dump(mode="json"),
+            tags=tags,
+            wandb_root=self._study.folder,
+            job_type="baseline" if "baseline" in tags else "trial",
+        )
+        return open_tracker(self._options.tracker, identity, self._options.tracker_options)
