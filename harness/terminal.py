@@ -63,11 +63,11 @@ class SweepDisplay:
         row.hear(event)
         if isinstance(event, RungScored):
             self._note_best(event.best.value, name)
-            self._console.print(self._rung_line(row, event), highlight=False)
+            self._console.print(self._rung_line(row, event), highlight=False, markup=False)
         if isinstance(event, Finished):
             del self._running[name]
             self._ended += name.isdigit()
-            self._console.print(self._end_line(row, event.outcome), highlight=False)
+            self._console.print(self._end_line(row, event.outcome), highlight=False, markup=False)
         if self._console.is_terminal:
             self._live.update(self._render())
 
@@ -90,7 +90,7 @@ class SweepDisplay:
             f"trial {row.name} {row.family:8} {outcome.kimg:6.4g} kimg  {outcome.state.value} "
             f"({outcome.reason.value})  {final} {value}  "
             f"[{self._ended}/{self._trials} ended{self._time_left()}]"
-        ).replace("[", r"\[")
+        )
 
     def _time_left(self) -> str:
         done = self._ended - self._ended_before
@@ -235,4 +235,4 @@ class TrainingDisplay:
             )
 
     def _print(self, line: str) -> None:
-        self._console.print(line, highlight=False)
+        self._console.print(line, highlight=False, markup=False)

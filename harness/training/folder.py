@@ -2,12 +2,13 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from harness.files import read_json, storage_error, write_json, write_text
+from harness.errors import StorageError
+from harness.files import read_json, write_json, write_text
 from harness.gan.config import GANConfig
+from harness.gan.presets import load_config
 from harness.outcome import Outcome, State
 
 
@@ -48,7 +49,9 @@ class TrainingFolder:
 
     def grid_file(self, kimg: float) -> Path:
         """Return where the sample grid of a rung stands."""
-        return self.path / "grids" / f"kimg_{kimg:06g}.png"
+        # Whole kimg without decimals; "_" sorts behind ".", so that names sort by kimg.
+        number = f"{kimg:010.3f}".removesuffix(".000").replace(".", "_")
+        return self.path / "grids" / f"kimg_{number}.png"
 
     def write_config(self, config: GANConfig) -> None:
         """Store the configuration.
@@ -60,13 +63,12 @@ class TrainingFolder:
         write_text(self.config_file, text)
 
     def read_config(self) -> GANConfig | None:
-        """Return the stored configuration; None before it was stored."""
-        if not self.config_file.exists():
-            return None
-        try:
-            return GANConfig.model_validate(yaml.safe_load(self.config_file.read_bytes()))
-        except OSError as error:
-            raise storage_error(self.config_file, error) from error
+        """Return the stored configuration; None before it was stored.
+
+        Raises:
+            ConfigError: If it cannot be read or is damaged.
+        """
+        return load_config(self.config_file) if self.config_file.exists() else None
 
     def write_outcome(self, outcome: Outcome) -> None:
         """Store the outcome: from now on the training counts as ended.
@@ -79,8 +81,19 @@ class TrainingFolder:
             self.checkpoint_file.unlink(missing_ok=True)  # it will never go on
 
     def read_outcome(self) -> Outcome | None:
-        """Return the stored outcome; None for an unfinished training."""
+        """Return the stored outcome; None for an unfinished training.
+
+        Raises:
+            StorageError: If it cannot be read or is damaged.
+        """
         if not self.outcome_file.exists():
             return None
-        record: dict[str, Any] = read_json(self.outcome_file)
-        return Outcome.from_dict(record)
+        record = read_json(self.outcome_file)
+        try:
+            return Outcome.from_dict(record)
+        except (KeyError, TypeError, ValueError) as error:
+            raise StorageError(
+                f"{self.outcome_file}: expected the outcome of a training; received something "
+                f"else ({type(error).__name__}: {error}). Restore it from a copy, or remove it: "
+                f"the training then goes on from its checkpoint, or anew."
+            ) from error

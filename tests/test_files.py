@@ -1,0 +1,123 @@
+"""Write whole files or none."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from harness.errors import StorageError
+from harness.files import read_json, replacing, write_bytes, write_json, write_text
+from tests.tracking.disks import run_on_disk
+
+
+def test_a_file_replaces_its_predecessor_and_leaves_nothing_beside_it(tmp_path: Path):
+    path = tmp_path / "new" / "folder" / "notes.txt"
+    write_text(path, "first")
+    write_text(path, "zweite Fassung, größer")
+    assert path.read_text(encoding="utf-8") == "zweite Fassung, größer"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_files_can_be_read_by_others(tmp_path: Path):
+    write_bytes(tmp_path / "a", b"\x00\xff")
+    assert (tmp_path / "a").read_bytes() == b"\x00\xff"
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644
+
+
+def test_a_failure_halfway_keeps_the_old_content(tmp_path: Path):
+    path = tmp_path / "results.json"
+    write_json(path, {"kept": 1})
+
+    def fail_halfway() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half of the new")
+            raise ValueError("halfway")
+
+    with pytest.raises(ValueError, match="halfway"):
+        fail_halfway()
+    assert read_json(path) == {"kept": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_temporary_file_lies_beside_its_target_with_its_suffix(tmp_path: Path):
+    with replacing(tmp_path / "model.keras") as temporary:
+        # Keras chooses the format by the suffix; a rename is only atomic within a file system.
+        assert temporary.suffix == ".keras"
+        assert temporary.parent == tmp_path
+        temporary.write_bytes(b"model")
+    assert (tmp_path / "model.keras").read_bytes() == b"model"
+
+
+def test_a_file_in_the_way_of_a_folder_is_one_message(tmp_path: Path):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(StorageError, match=r"taken/x\.json: cannot be read or written"):
+        write_json(tmp_path / "taken" / "x.json", {})
+    assert (tmp_path / "taken").read_text() == "a file"
+
+
+def test_json_comes_back_as_it_was_written(tmp_path: Path):
+    value = {"text": "é", "list": [1, 2.5, None, True], "nested": {"a": {}}}
+    write_json(tmp_path / "v.json", value)
+    assert read_json(tmp_path / "v.json") == value
+    assert (tmp_path / "v.json").read_bytes().endswith(b"}\n")
+
+
+def test_a_missing_json_file_says_so(tmp_path: Path):
+    with pytest.raises(StorageError, match=r"absent\.json: .*No such file or directory"):
+        read_json(tmp_path / "absent.json")
+
+
+@pytest.mark.parametrize("content", [b'{"half": ', b"", b"\xff\xfe\x00", b"not json"])
+def test_damaged_json_says_what_to_do(tmp_path: Path, content: bytes):
+    (tmp_path / "x.json").write_bytes(content)
+    with pytest.raises(StorageError, match=r"x\.json: expected JSON; .* restore it from a copy"):
+        read_json(tmp_path / "x.json")
+
+
+def test_a_full_disk_keeps_the_old_file(tmp_path: Path):
+    disk = tmp_path / "disk"
+    path = disk / "x.json"
+    result = run_on_disk(
+        disk,
+        "size=64k",
+        f"""
+        from pathlib import Path
+        from harness.errors import StorageError
+        from harness.files import write_text
+        path = Path({str(path)!r})
+        write_text(path, "old")
+        try:
+            write_text(path, "n" * 100_000)
+        except StorageError as error:
+            print(error)
+        print(path.read_text(), [p.name for p in path.parent.iterdir()])
+        """,
+    )
+    assert result.returncode == 0, result.stderr
+    message, left = result.stdout.splitlines()
+    assert message.startswith(f"{path}: cannot be read or written: No space left on device. Free")
+    assert left == "old ['x.json']"
+
+
+def test_a_read_only_disk_is_one_message(tmp_path: Path):
+    result = run_on_disk(
+        tmp_path / "disk",
+        "ro",
+        f"""
+        from pathlib import Path
+        from harness.errors import StorageError
+        from harness.files import write_json
+        try:
+            write_json(Path({str(tmp_path)!r}, "disk", "study", "x.json"), {{}})
+        except StorageError as error:
+            print(error)
+        """,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "x.json: cannot be read or written: Read-only file system." in result.stdout
+
+
+def test_json_is_indented_for_people(tmp_path: Path):
+    write_json(tmp_path / "v.json", {"a": 1})
+    assert (tmp_path / "v.json").read_text() == json.dumps({"a": 1}, indent=2) + "\n"

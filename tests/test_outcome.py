@@ -1,0 +1,41 @@
+"""Say how a trial ended: one state, one reason."""
+
+import json
+
+import pytest
+
+from harness.outcome import Outcome, Reason, State
+from harness.score import Protocol, Score
+
+PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
+
+
+def test_every_reason_belongs_to_the_state_that_the_design_gives_it():
+    states = {state: {r.value for r in Reason if r.state is state} for state in State}
+    assert states == {
+        State.COMPLETE: {"finished"},
+        State.PRUNED: {"outranked", "over_budget"},
+        State.FAILED: {
+            "diverged",
+            "collapsed",
+            "discriminator_won",
+            "timed_out",
+            "out_of_memory",
+            "crashed",
+        },
+    }
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_an_outcome_survives_json(reason: Reason):
+    best = Score(20.0, 2.048, 1, PROTOCOL)
+    final = Score(21.0, 2.048, 2, PROTOCOL) if reason is Reason.FINISHED else None
+    outcome = Outcome(reason, "why", 4.096, 12.25, best, final)
+    assert Outcome.from_dict(json.loads(json.dumps(outcome.to_dict()))) == outcome
+
+
+def test_an_outcome_before_the_first_rung_has_no_score():
+    outcome = Outcome(Reason.CRASHED)
+    assert outcome.to_dict()["best"] is None
+    assert Outcome.from_dict(outcome.to_dict()) == outcome
+    assert outcome.to_dict()["state"] == "failed"

@@ -1,0 +1,80 @@
+"""Pin what the package offers, and what merely looking at it must not load."""
+
+import importlib
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+import harness
+
+COMMANDS = ("sweep", "train", "export", "extractor")
+HEAVY = ("tensorflow", "keras", "wandb", "optuna", "scipy")
+
+
+def test_the_public_names_are_these():
+    assert sorted(harness.__all__) == [
+        "Evaluator",
+        "GANConfig",
+        "HarnessError",
+        "Sampler",
+        "SearchSpace",
+        "StudyResult",
+        "SweepOptions",
+        "Trainer",
+        "export_bundle",
+        "load_dataset",
+        "load_preset",
+        "run_study",
+    ]
+
+
+@pytest.mark.parametrize("name", harness.__all__)
+def test_every_public_name_leads_to_its_object(name: str):
+    thing = getattr(harness, name)
+    assert thing.__name__ == name
+    assert getattr(importlib.import_module(thing.__module__), name) is thing
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match=r"module 'harness' has no attribute 'run_studies'"):
+        _ = harness.run_studies
+
+
+def modules_loaded_by(code: str) -> set[str]:
+    script = f"import sys, json\n{code}\nprint('\\n' + json.dumps(sorted(sys.modules)))"
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return set(json.loads(result.stdout.splitlines()[-1]))
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    assert not modules_loaded_by("import harness") & set(HEAVY)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_loads_nothing_heavy(command: str):
+    began = time.monotonic()
+    loaded = modules_loaded_by(
+        f"sys.argv = ['{command}', '--help']\n"
+        f"from harness.{command} import app\n"
+        f"try:\n    app()\nexcept SystemExit as end:\n    assert end.code == 0\n"
+    )
+    print(f"{command} --help: {time.monotonic() - began:.2f} s")
+    assert not loaded & set(HEAVY)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_the_exit_codes(command: str):
+    result = subprocess.run(
+        [sys.executable, "-m", f"harness.{command}", "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    text = " ".join(result.stdout.split())
+    assert "Exit codes: 0 done; 2 refused, with one message; 130 stopped by Ctrl-C" in text
