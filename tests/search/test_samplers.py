@@ -180,13 +180,32 @@ def test_qmc_sequence_is_the_study_seeds():
     assert first(1) == first(1) != first(2)
 
 
+def generations(study):
+    return [trial.system_attrs.get("cma:generation") for trial in study.trials]
+
+
 def test_cmaes_keeps_its_dimensions_while_families_come_and_go():
     study = optuna.create_study()
-    fill(study, space("cmaes"), 30)
+    for _ in range(12):
+        study.enqueue_trial({"generator.name": "dcgan"})
+    for _ in range(4):
+        study.enqueue_trial({"generator.name": "mlp"})
+    fill(study, space("cmaes"), 24)
 
-    # Optuna marks the trials that CMA-ES itself proposed; the first is its start-up.
-    by_cmaes = ["cma:generation" in trial.system_attrs for trial in study.trials]
-    assert by_cmaes == [False] + [True] * 29
+    # Optuna marks the trials that CMA-ES itself proposed. By itself it would search dcgan's width
+    # too while all trials have one, and give up when the first without it completes.
+    assert generations(study)[0] is None
+    assert None not in generations(study)[1:]
+
+
+def test_cmaes_learns_from_pruned_trials():
+    study, searched = optuna.create_study(), space("cmaes")
+    for number in range(20):
+        trial, config = ask(study, searched, number)
+        tell(study, trial, outcome(Reason.OUTRANKED, config.generator.learning_rate))
+
+    # A generation of 3 dimensions takes 4 + floor(3 ln 3) = 7 trials: 2 are over after 19.
+    assert generations(study)[-1] == 2
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")
