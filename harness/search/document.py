@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from harness.search.faults import pydantic_faults, unknown_key
+from harness.faults import pydantic_faults, unknown_key
 from harness.search.parameters import parse_parameters
 from harness.search.settings import (
     PRUNER_SETTINGS,

@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.faults import number_hint
 from harness.search.domains import Choices, Domain, Fixed, Range, nearest_high
-from harness.search.faults import number_hint
 from harness.search.fields import Field
 
 

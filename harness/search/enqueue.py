@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigError
+from harness.faults import raise_faults
 from harness.gan.config import GANConfig
 from harness.search.domains import Fixed
-from harness.search.faults import raise_faults
 from harness.search.fields import FIELDS, flatten, unknown_field
 from harness.search.parameters import Parameter, Variant
-from harness.search.yaml_file import read_yaml
+from harness.yaml_file import read_yaml
 
 
 def load_entries(path: Path, parameters: Sequence[Parameter]) -> list[dict[str, Any]]:

@@ -9,8 +9,8 @@ import pydantic
 from pydantic.fields import FieldInfo
 
 from harness.errors import near_miss
+from harness.faults import fault_of
 from harness.gan.config import GANConfig
-from harness.search.faults import fault_of
 
 Kind = Literal["int", "float", "other"]
 

@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.errors import near_miss
+from harness.faults import pydantic_faults
 from harness.search.domain_parsing import VariantForm, parse_domain
 from harness.search.domains import Choices, Domain, Range
-from harness.search.faults import pydantic_faults
 from harness.search.fields import FIELDS, Field, unknown_field
 
 

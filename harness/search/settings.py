@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from harness.errors import near_miss
-from harness.search.faults import pydantic_faults
+from harness.faults import pydantic_faults
 
 Count = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]

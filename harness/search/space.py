@@ -13,16 +13,16 @@ import yaml
 from pydantic import ValidationError
 
 from harness.errors import ConfigError, near_miss
+from harness.faults import raise_faults
 from harness.gan.config import GANConfig
 from harness.search.catalogue import space_names, spaces_folder
 from harness.search.combinations import combination_faults
 from harness.search.document import KEYS, parse_document
 from harness.search.enqueue import load_entries, params_of
-from harness.search.faults import raise_faults
 from harness.search.fields import build_config
 from harness.search.parameters import Parameter
 from harness.search.settings import Budget, ProtocolSettings, Settings, settings_to_dict
-from harness.search.yaml_file import read_yaml
+from harness.yaml_file import read_yaml
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

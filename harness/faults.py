@@ -14,11 +14,16 @@ def raise_faults(source: str, faults: Sequence[str]) -> None:
     Raises:
         ConfigError: If there is a fault.
     """
-    if len(faults) == 1:
-        raise ConfigError(f"{source}: {faults[0]}")
     if faults:
-        lines = "".join(f"\n  - {fault}" for fault in faults)
-        raise ConfigError(f"{source} has {len(faults)} faults:{lines}")
+        raise fault_error(source, faults)
+
+
+def fault_error(source: str, faults: Sequence[str]) -> ConfigError:
+    """Return one error that lists every fault; there is at least one."""
+    if len(faults) == 1:
+        return ConfigError(f"{source}: {faults[0]}")
+    lines = "".join(f"\n  - {fault}" for fault in faults)
+    return ConfigError(f"{source} has {len(faults)} faults:{lines}")
 
 
 def unknown_key(where: str, key: str, known: Iterable[str]) -> str:
@@ -37,13 +42,22 @@ def pydantic_faults(
         location = [str(part) for part in detail["loc"]]
         if detail["type"] == "extra_forbidden":
             path = ".".join(filter(None, [where, *location[:-1]]))
-            faults.append(unknown_key(path, location[-1], model.model_fields))
+            faults.append(unknown_key(path, location[-1], _fields_at(model, location[:-1])))
         elif detail["type"] == "missing":
             faults.append(f"{_join(where, '.'.join(location))} is missing. Add it.")
         else:
             path = _join(where, ".".join(location))
             faults.append(f"{path} {fault_of(detail)}")
     return faults
+
+
+def _fields_at(model: type[pydantic.BaseModel], path: Sequence[str]) -> Iterable[str]:
+    """Return the fields of the model nested at a path."""
+    kind: Any = model
+    for part in path:
+        field = getattr(kind, "model_fields", {}).get(part)
+        kind = field.annotation if field else None
+    return getattr(kind, "model_fields", ())
 
 
 def fault_of(detail: Any) -> str:
