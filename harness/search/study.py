@@ -7,9 +7,10 @@ import fcntl
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import optuna
+import sqlalchemy
 
 from harness.errors import StorageError, StudyError
 from harness.files import storage_error, write_json, write_text
@@ -175,6 +176,7 @@ class Study:
                 f"sqlite:///{(self.folder / 'optuna.db').absolute()}",
                 engine_kwargs={"connect_args": {"timeout": _LOCK_TIMEOUT_SECONDS}},
             )
+            _write_ahead(storage.engine)
             return optuna.create_study(
                 study_name=self.record.name,
                 storage=storage,
@@ -182,6 +184,21 @@ class Study:
                 pruner=pruner_for(self.space.pruner, self.space.budget.rungs_kimg),
                 load_if_exists=True,
             )
+
+
+def _write_ahead(engine: sqlalchemy.Engine) -> None:
+    """Let SQLite append to a log instead of syncing its file for each parameter suggested.
+
+    Asking for a trial of twenty parameters takes a quarter of the time. A killed process loses
+    nothing; only a power cut may take the last moments from the database.
+    """
+
+    def configure(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    sqlalchemy.event.listen(engine, "connect", configure)
+    engine.dispose()  # connections opened before this must not linger
 
 
 def _lock(folder: Path) -> IO[str]:
