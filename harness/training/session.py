@@ -13,14 +13,14 @@ from pathlib import Path
 import keras
 
 from harness.data.images import ImageDataset
-from harness.errors import StorageError
+from harness.errors import ConfigError, StorageError
 from harness.events import Answer, Event, Finished, Progressed, RungScored, Started
 from harness.files import replacing, write_bytes
 from harness.gan.sampling import Sampler
 from harness.gan.trainer import Progress, Trainer
 from harness.metrics.evaluator import Evaluator
 from harness.outcome import Outcome, Reason
-from harness.score import Score
+from harness.score import Score, require_comparable
 from harness.seeds import derive_seed
 from harness.training.checkpoint import load_checkpoint, save_checkpoint
 from harness.training.grid import draw_grid, grid_labels, png_bytes
@@ -81,7 +81,10 @@ class Session:
         """Train to the end and return the outcome; None when an answer paused the training.
 
         Raises:
-            StorageError: If the folder cannot be written; the training can go on later.
+            StorageError: If the folder cannot be written, and the training can go on later; or
+                if its checkpoint is not one of this training.
+            ProtocolMismatchError: If what it scored before an interruption was measured
+                otherwise.
         """
         self._restore()
         try:
@@ -238,15 +241,25 @@ class Session:
         if not path.exists():
             return
         state, meta = load_checkpoint(path)
-        if meta["config"] != self._job.config.model_dump(mode="json"):
+        if meta.get("config") != self._job.config.model_dump(mode="json"):
             raise StorageError(
                 f"{path}: belongs to another configuration than {self._job.folder.config_file}. "
                 f"Remove the checkpoint to begin anew, or choose another folder."
             )
-        self._trainer.load_state(state)
-        self._scored_kimg = float(meta["scored_kimg"])
-        self._seconds_before = float(meta["seconds"])
-        self._best = Score.from_dict(meta["best"]) if meta["best"] else None
+        try:
+            best = Score.from_dict(meta["best"]) if meta["best"] else None
+            self._scored_kimg = float(meta["scored_kimg"])
+            self._seconds_before = float(meta["seconds"])
+            self._trainer.load_state(state)
+        except (ConfigError, KeyError, TypeError, ValueError) as error:
+            raise StorageError(
+                f"{path}: expected the state of this training; {error}. Remove the checkpoint to "
+                f"begin anew."
+            ) from error
+        if best is not None:
+            now = dataclasses.replace(best, protocol=self._evaluator.protocol)
+            require_comparable([best, now])
+        self._best = best
 
 
 class _Speed:

@@ -1,0 +1,268 @@
+"""Run real trainings through the session: rungs, answers, endings, interruptions."""
+
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from harness.errors import ProtocolMismatchError, StorageError
+from harness.events import Answer, Event, Finished, Progressed, RungScored, Started
+from harness.gan.sampling import Sampler
+from harness.metrics.evaluator import Evaluator
+from harness.outcome import Reason, State
+from harness.training.checkpoint import load_checkpoint, save_checkpoint
+from harness.training.folder import TrainingFolder
+from harness.training.sampling import sample_for
+from tests.training.conftest import EXPLODING, TINY, Heard
+
+
+def stop_at(kind: type, number: int, answer: Answer):
+    """Return an answer for the event of that number (from 1) among those of its kind."""
+    seen = 0
+
+    def decide(event: Event) -> Answer:
+        nonlocal seen
+        seen += isinstance(event, kind)
+        return answer if isinstance(event, kind) and seen == number else Answer.GO_ON
+
+    return decide
+
+
+@pytest.fixture(scope="module")
+def complete(fashion_mnist, evaluator, tmp_path_factory):
+    """Return what one uninterrupted training said, its outcome and its folder."""
+    from harness.training.job import TrainingJob
+    from harness.training.session import Session
+
+    folder = TrainingFolder(tmp_path_factory.mktemp("complete") / "0000")
+    job = TrainingJob(config=TINY, folder=folder, rungs_kimg=(1.0, 2.0), seed=3, name="0000")
+    heard = Heard()
+    outcome = Session(job, fashion_mnist, evaluator=evaluator, emit=heard).run()
+    return heard, outcome, folder
+
+
+def test_events_begin_with_the_start_and_end_with_the_outcome(complete):
+    heard, outcome, _ = complete
+    assert isinstance(heard.events[0], Started)
+    assert heard.events[0].kimg == 0.0
+    assert heard.events[-1] == Finished(outcome)
+    assert len(heard.of(Finished)) == len(heard.of(Started)) == 1
+
+
+def test_progress_is_told_in_order_and_in_whole_batches(complete):
+    heard, outcome, _ = complete
+    kimg = [event.kimg for event in heard.of(Progressed)]
+    assert kimg == sorted(set(kimg))
+    assert all(round(each * 1000) % 64 == 0 for each in kimg)
+    # 2 kimg are 31.25 batches of 64: 32 batches, 2.048 kimg.
+    assert kimg[-1] == outcome.kimg == pytest.approx(2.048)
+    seconds = [event.duration_seconds for event in heard.events[1:-1]]
+    assert seconds == sorted(seconds)
+    assert all(event.images_per_second > 0 for event in heard.of(Progressed))
+
+
+def test_rungs_are_scored_in_their_order_by_one_noise(complete, evaluator: Evaluator):
+    heard, outcome, _ = complete
+    first, second = heard.of(RungScored)
+    assert (first.rung, second.rung) == (0, 1)
+    assert (first.kimg, second.kimg) == (1.0, 2.0)
+    assert first.score.kimg == pytest.approx(1.024)
+    assert first.score.noise_seed == second.score.noise_seed != outcome.final.noise_seed
+    assert first.best == first.score
+    assert second.best.value == min(first.score.value, second.score.value)
+    assert outcome.best == second.best
+    assert outcome.final.protocol == evaluator.protocol
+
+
+def test_the_final_score_is_the_kept_file_scored_with_its_own_noise(complete, evaluator):
+    _, outcome, folder = complete
+    assert (outcome.reason, outcome.state) == (Reason.FINISHED, State.COMPLETE)
+    kept = Sampler(keras.saving.load_model(folder.generator_file, compile=False))
+    images = sample_for(evaluator, kept, noise_seed=outcome.final.noise_seed)
+    assert evaluator.fid(images) == outcome.final.value
+    assert outcome.final.kimg == outcome.best.kimg
+    assert outcome.final.value == pytest.approx(outcome.best.value, rel=0.2)
+
+
+def test_the_folder_holds_grids_networks_and_the_whole_state(complete, fashion_mnist):
+    heard, _, folder = complete
+    for rung in heard.of(RungScored):
+        with Image.open(folder.path / rung.grid) as grid:  # ten by ten, 28 + 2 pixels each
+            assert grid.size == (10 * 30 + 2, 10 * 30 + 2)
+    discriminator = keras.saving.load_model(folder.discriminator_file, compile=False)
+    started = heard.events[0]
+    assert discriminator.count_params() == started.discriminator_parameters
+    _, meta = load_checkpoint(folder.checkpoint_file)
+    assert meta["kimg"] == pytest.approx(2.048)
+    assert meta["scored_kimg"] == 2.0
+
+
+def test_the_best_rung_is_kept_when_a_later_one_is_worse(
+    train, tmp_path: Path, evaluator: Evaluator
+):
+    # Between the rungs the generator's learning rate is far too high to hold what was learnt.
+    wild = TINY.generator.model_copy(update={"learning_rate": 1.0})
+    config = TINY.model_copy(
+        update={"generator": wild, "ema": TINY.ema.model_copy(update={"half_life_kimg": 0.0})}
+    )
+    kept: dict[float, bytes] = {}
+    path = tmp_path / "0000" / "generator.keras"
+
+    def note(event: Event) -> Answer:
+        if isinstance(event, RungScored):
+            kept[event.score.value] = path.read_bytes()
+        return Answer.GO_ON
+
+    outcome = train(Heard(note), config=config, rungs_kimg=(1.0, 2.0, 3.0, 4.0))
+    scores = list(kept)
+    best = min(scores)
+    assert outcome.best.value == best
+    assert best != scores[-1], "pick a config whose last rung is not its best"
+    assert path.read_bytes() == kept[best]
+
+
+def test_stop_at_a_rung_is_outranked(train, tmp_path: Path):
+    heard = Heard(stop_at(RungScored, 1, Answer.STOP))
+    outcome = train(heard)
+    assert outcome.reason is Reason.OUTRANKED
+    assert outcome.kimg == pytest.approx(1.024)
+    assert outcome.final is None
+    assert outcome.best == heard.of(RungScored)[0].score
+    assert f"{outcome.best.value:.3f} at 1 kimg" in outcome.detail
+    assert heard.events[-1] == Finished(outcome)
+    assert len(heard.of(RungScored)) == 1
+
+
+@pytest.mark.parametrize(("kind", "number"), [(Progressed, 2), (RungScored, 1)])
+def test_a_paused_training_goes_on_to_the_very_same_result(
+    train, tmp_path: Path, complete, kind: type, number: int
+):
+    whole, expected, expected_folder = complete
+    before = Heard(stop_at(kind, number, Answer.PAUSE))
+    assert train(before) is None
+    assert before.of(Finished) == []
+    assert isinstance(before.events[-1], kind)
+    after = Heard()
+    outcome = train(after)
+    told = [event.kimg for event in before.events if isinstance(event, Progressed)]
+    assert after.events[0].kimg == (told[-1] if told else 0.0)
+    values = [event.score for event in before.of(RungScored) + after.of(RungScored)]
+    assert values == [event.score for event in whole.of(RungScored)]
+    assert (outcome.best, outcome.final) == (expected.best, expected.final)
+    assert outcome.duration_seconds > before.events[-1].__dict__.get("duration_seconds", 0.0)
+    state, _ = load_checkpoint(tmp_path / "0000" / "checkpoint.npz")
+    expected_state, _ = load_checkpoint(expected_folder.checkpoint_file)
+    assert list(state) == list(expected_state)
+    for name, value in expected_state.items():
+        assert state[name].tobytes() == value.tobytes(), name
+
+
+def test_a_killed_training_goes_on_from_its_last_rung(train, complete):
+    def die(event: Event) -> Answer:
+        if isinstance(event, Progressed) and event.kimg > 1.1:
+            raise InterruptedError("killed")
+        return Answer.GO_ON
+
+    with pytest.raises(InterruptedError, match="killed"):
+        train(Heard(die))
+    heard = Heard()
+    outcome = train(heard)
+    assert heard.events[0].kimg == pytest.approx(1.024)
+    assert [event.rung for event in heard.of(RungScored)] == [1]
+    assert outcome.final == complete[1].final
+
+
+def test_another_seed_trains_another_gan(train, complete):
+    other = Heard(stop_at(RungScored, 1, Answer.STOP))
+    train(other, config=TINY.model_copy(update={"seed": 6}))
+    assert other.of(RungScored)[0].score.value != complete[0].of(RungScored)[0].score.value
+
+
+def test_a_loss_that_is_not_finite_ends_the_training_at_once(train, tmp_path: Path):
+    heard = Heard()
+    outcome = train(heard, config=EXPLODING, rungs_kimg=(1.0, 1000.0))
+    assert (outcome.reason, outcome.state) == (Reason.DIVERGED, State.FAILED)
+    assert outcome.kimg < 1.0
+    assert outcome.best is None
+    assert "loss not finite at" in outcome.detail
+    assert all(np.isfinite(event.generator_loss) for event in heard.of(Progressed))
+    assert heard.events[-1] == Finished(outcome)
+
+
+def test_a_training_that_costs_too_much_is_over_budget_before_its_first_rung(train):
+    heard = Heard()
+    outcome = train(heard, rungs_kimg=(100_000.0,), max_seconds_per_kimg=1e-6)
+    assert (outcome.reason, outcome.state) == (Reason.OVER_BUDGET, State.PRUNED)
+    assert "seconds per kimg; the limit is 1e-06" in outcome.detail
+    assert heard.of(RungScored) == []
+    assert outcome.duration_seconds < 60
+
+
+def test_a_cheap_training_is_within_budget(train):
+    heard = Heard(stop_at(RungScored, 1, Answer.STOP))
+    assert train(heard, max_seconds_per_kimg=1000.0).reason is Reason.OUTRANKED
+
+
+def test_time_that_runs_out_ends_in_a_score_and_a_complete_training(train):
+    heard = Heard()
+    outcome = train(heard, rungs_kimg=(100_000.0, 200_000.0), stop_after_seconds=0.01)
+    (rung,) = heard.of(RungScored)
+    assert outcome.reason is Reason.FINISHED
+    assert rung.kimg == outcome.kimg == heard.of(Progressed)[-1].kimg
+    assert outcome.final is not None
+    assert outcome.final.kimg == outcome.kimg
+
+
+def test_unconditional_trainings_work_too(train, tmp_path: Path):
+    heard = Heard(stop_at(RungScored, 1, Answer.STOP))
+    train(heard, config=TINY.model_copy(update={"conditional": False}))
+    generator = keras.saving.load_model(tmp_path / "0000" / "generator.keras", compile=False)
+    assert [tensor.name for tensor in generator.inputs] == ["noise"]
+
+
+@pytest.fixture
+def interrupted(complete, tmp_path: Path) -> Path:
+    """Return the checkpoint of a training that has everything but its outcome."""
+    shutil.copytree(complete[2].path, tmp_path / "0000")
+    return tmp_path / "0000" / "checkpoint.npz"
+
+
+def test_a_training_interrupted_at_its_end_only_needs_its_final_score(
+    train, complete, interrupted: Path
+):
+    heard = Heard()
+    assert train(heard).final == complete[1].final
+    assert [type(event) for event in heard.events] == [Started, Finished]
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(train, interrupted: Path):
+    other = TINY.model_copy(update={"seed": 99})
+    with pytest.raises(StorageError, match=r"checkpoint\.npz: belongs to another configuration"):
+        train(Heard(), config=other)
+
+
+def test_a_checkpoint_scored_by_another_protocol_is_refused(train, interrupted: Path):
+    state, meta = load_checkpoint(interrupted)
+    meta["best"]["protocol"]["num_images"] = 500
+    save_checkpoint(interrupted, state, meta)
+    with pytest.raises(ProtocolMismatchError, match=r"num_images: 500 \| 1000"):
+        train(Heard())
+
+
+@pytest.mark.parametrize("damage", ["truncated", "no facts", "no weights", "other shape"])
+def test_a_damaged_checkpoint_is_one_message(train, interrupted: Path, damage: str):
+    state, meta = load_checkpoint(interrupted)
+    if damage == "truncated":
+        interrupted.write_bytes(interrupted.read_bytes()[:-200])
+    elif damage == "no facts":
+        save_checkpoint(interrupted, state, {"config": meta["config"]})
+    elif damage == "no weights":
+        save_checkpoint(interrupted, {}, meta)
+    else:
+        name = next(name for name, value in state.items() if value.ndim == 2)
+        save_checkpoint(interrupted, state | {name: state[name][:1]}, meta)
+    with pytest.raises(StorageError, match=r"checkpoint\.npz: .*Remove the (file|checkpoint)"):
+        train(Heard())
