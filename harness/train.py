@@ -1,7 +1,8 @@
 """Train one GAN without a search: `python -m harness.train --preset mlp_cgan`."""
 
+import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,7 +13,6 @@ from harness.quiet import quiet_imports
 
 if TYPE_CHECKING:
     from harness.gan.config import GANConfig
-    from harness.outcome import Outcome
     from harness.training.folder import TrainingFolder
     from harness.training.standalone import Training
 
@@ -40,15 +40,19 @@ def train(
         bool, typer.Option("--dry-run", help="Print both networks and train nothing.")
     ] = False,
     studies_dir: Annotated[Path, typer.Option(help="Folder of all studies.")] = Path("studies"),
-    dataset: Annotated[str, typer.Option(help="Name of the data set.")] = "fashion_mnist",
+    dataset: Annotated[
+        str | None, typer.Option(help="Name of the data set; by default fashion_mnist.")
+    ] = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
     ] = None,
-    extractor: Annotated[str, typer.Option(help="What FID sees through.")] = "fashion_cnn",
+    extractor: Annotated[
+        str | None, typer.Option(help="What FID sees through; by default fashion_cnn.")
+    ] = None,
     num_images: Annotated[
-        int, typer.Option(min=2, help="Generated images that FID compares.")
-    ] = 10_000,
+        int | None, typer.Option(min=2, help="Generated images FID compares; by default 10,000.")
+    ] = None,
     tracker: Annotated[str, typer.Option(help="wandb, jsonl or none.")] = "wandb",
     no_images: Annotated[
         bool, typer.Option("--no-images", help="Keep image grids out of W&B.")
@@ -58,15 +62,24 @@ def train(
     """Train one GAN from a preset, a YAML or a trial; the same command again goes on.
 
     The folder has the form of a trial's: configuration, history, grids, scores, both networks.
+    What goes on from a trial is scored as its study was.
     """
     with clear_errors(debug):
-        source, gan = _source(preset, config, from_study, studies_dir)
+        given: dict[str, Any] = {
+            "dataset": dataset,
+            "extractor": extractor,
+            "num_images": num_images,
+        }
+        measure = {key: value for key, value in given.items() if value is not None}
+        begin_from, gan = _source(preset, config, from_study, studies_dir)
+        if from_study is not None:
+            measure = _measure_of_study(from_study, studies_dir) | measure
         if seed is not None:
-            if source is not None:
+            if begin_from is not None:
                 raise ConfigError("--seed: a trial goes on with its own seed. Leave it out.")
             gan = gan.model_copy(update={"seed": seed})
         if dry_run:
-            _print_networks(gan, dataset, data_dir)
+            _print_networks(gan, measure.get("dataset", "fashion_mnist"), data_dir)
             return
         from harness.tracking.tracker import TrackerOptions
         from harness.training.folder import TrainingFolder
@@ -77,12 +90,13 @@ def train(
             config=gan,
             folder=TrainingFolder(out or Path("trainings") / name),
             kimg=kimg,
-            begin_from=source,
+            begin_from=begin_from,
             tracker=tracker,
             tracker_options=TrackerOptions(images=not no_images),
+            **measure,
         )
         prepare(training)
-        _run(training, dataset=dataset, data_dir=data_dir, metric=(extractor, num_images))
+        _run(training, data_dir)
 
 
 def _source(
@@ -115,6 +129,15 @@ def _source(
     return entry.folder, entry.config
 
 
+def _measure_of_study(from_study: str, studies_dir: Path) -> dict[str, Any]:
+    """Return how a study scores its trials: what goes on from one is scored alike."""
+    from harness.search.folders import find_study, read_study
+
+    record = read_study(find_study(studies_dir, from_study.partition(":")[0]))
+    protocol = {key: record.protocol[key] for key in ("extractor", "num_images")}
+    return {"dataset": record.dataset, **protocol}
+
+
 def _preset_names() -> str:
     from harness.gan.presets import PRESETS
 
@@ -145,9 +168,7 @@ def _print_networks(gan: "GANConfig", dataset: str, data_dir: Path | None) -> No
         print(f"{model.name}: {model.count_params():,} parameters, {trainable:,} trainable\n")
 
 
-def _run(
-    training: "Training", *, dataset: str, data_dir: Path | None, metric: tuple[str, int]
-) -> None:
+def _run(training: "Training", data_dir: Path | None) -> None:
     from harness.terminal import TrainingDisplay, format_seconds
     from harness.tracking.wandb_mode import wandb_mode
 
@@ -157,19 +178,24 @@ def _run(
 
     console = Console(soft_wrap=True)
     if training.tracker == "wandb":
-        console.print(wandb_mode(training.folder.path).hint, highlight=False)
-    extractor, num_images = metric
-    runner = Runner(dataset=dataset, data_dir=data_dir, extractor=extractor, num_images=num_images)
-    display = TrainingDisplay(console, kimg=training.kimg)
-    outcome: Outcome | None = run(training, runner, display.hear)
-    if outcome is None:
+        hint = wandb_mode(training.folder.path).hint
+        console.print(hint, highlight=False, markup=False)
+    runner = Runner(
+        dataset=training.dataset,
+        data_dir=data_dir,
+        extractor=training.extractor,
+        num_images=training.num_images,
+    )
+    outcome = run(training, runner, TrainingDisplay(console, kimg=training.kimg).hear)
+    if isinstance(outcome, signal.Signals):
         console.print("Stopped; the same command goes on from here.")
-        raise typer.Exit(130)
+        raise typer.Exit(128 + outcome)
     console.print(
         f"{outcome.state.value} ({outcome.reason.value}): {outcome.detail}; "
         f"{outcome.kimg:g} kimg in {format_seconds(outcome.duration_seconds)}\n"
         f"Everything lies in {training.folder.path}",
         highlight=False,
+        markup=False,
     )
 
 

@@ -27,6 +27,8 @@ class Assignment:
         tracker: Hears its events.
         trial: Its Optuna trial; None for a baseline.
         deaths: How many workers died over it.
+        starved: Whether it ran out of memory before.
+        ended: Whether it has its outcome.
         last: The last thing it said about its progress.
         best: Its best rung score so far.
     """
@@ -36,6 +38,8 @@ class Assignment:
     tracker: Tracker
     trial: optuna.Trial | None
     deaths: int = 0
+    starved: bool = False
+    ended: bool = False
     last: Progressed | RungScored | None = None
     best: Score | None = None
 
@@ -88,14 +92,19 @@ class Assignments:
         return self._baseline(self._baselines.pop(0))
 
     def give_back(self, assignment: Assignment) -> None:
-        """Put a training whose worker died first in the queue.
+        """Put a training whose worker died or ran out of memory first in the queue.
 
-        What the dead worker said after its checkpoint will be said again: only a tracker that is
-        opened anew takes that up without doubles.
+        What was said after its checkpoint will be said again: only a tracker that is opened anew
+        takes that up without doubles.
         """
         assignment.tracker.close()
         assignment.tracker = self._open_tracker(assignment.job, assignment.tags)
         self._returned.insert(0, assignment)
+
+    def close(self) -> None:
+        """Close what was opened for trainings that nobody took up again."""
+        for assignment in self._returned:
+            assignment.tracker.close()
 
     def _trial(self, trial: optuna.Trial, config: GANConfig) -> Assignment:
         budget = self._space.budget

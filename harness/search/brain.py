@@ -20,6 +20,7 @@ from harness.outcome import Outcome, Reason
 from harness.score import Protocol
 from harness.search import objective
 from harness.search.assignments import Assignment, Assignments
+from harness.search.folders import check_study_name
 from harness.search.options import SweepOptions
 from harness.search.space import SearchSpace, load_enqueued
 from harness.search.study import Study
@@ -35,6 +36,7 @@ from harness.search.workers import (
     WorkerSetup,
     wait,
 )
+from harness.tracking.tracker import check_tracker
 
 _MOST_DEATHS = 3
 """A trial whose worker died this often is the cause of it, and ends as crashed."""
@@ -59,6 +61,8 @@ class Brain:
     """
 
     def __init__(self, space: SearchSpace, options: SweepOptions) -> None:
+        check_study_name(options.name)
+        check_tracker(options.tracker)
         self._space = space
         self.options = options
         self._setup = WorkerSetup(
@@ -102,12 +106,22 @@ class Brain:
             )
             try:
                 self._open_queue()
-                self._loop()
+                try:
+                    self._loop()
+                finally:
+                    self._close_trackers()
             finally:
                 self._study.close()
         finally:
             for worker in self._workers:
                 worker.stop(at_once=True)
+
+    def _close_trackers(self) -> None:
+        """Leave no W&B run open, however the sweep ends."""
+        self._assignments.close()
+        for assignment in self._workers.values():
+            if assignment is not None:
+                assignment.tracker.close()
 
     @property
     def folder(self) -> Path:
@@ -156,8 +170,9 @@ class Brain:
 
     def _open_queue(self) -> None:
         """Take up where the study stands: nothing asked for before is asked for again."""
-        for params in self._enqueued:
-            self._study.optuna.enqueue_trial(params, skip_if_exists=True)
+        with self._study.storage_faults():
+            for params in self._enqueued:
+                self._study.optuna.enqueue_trial(params, skip_if_exists=True)
         self._listener.opened(self._study.count_ended())
         self._assignments = Assignments(self._study, self._space, self.options)
 
@@ -190,24 +205,36 @@ class Brain:
                 self._ready.add(worker)
             case Said(event) if assignment is not None:
                 worker.answer(self._answer(assignment, event))
-            case Broke(reason, detail) if assignment is not None:
-                self._end(assignment, assignment.outcome(reason, detail))
+            case Broke(reason, detail) if assignment is not None and not assignment.ended:
+                if reason is Reason.OUT_OF_MEMORY and not assignment.starved:
+                    assignment.starved = True  # a fresh worker gets a second chance at it
+                else:
+                    self._end(assignment, assignment.outcome(reason, detail))
             case Left(memory_megabytes):
-                self._workers[worker] = None
-                if assignment is not None:
-                    assignment.tracker.close()
-                if memory_megabytes > self.options.max_worker_megabytes:
-                    worker.stop()
-                    self._replace(worker)
+                self._leave(worker, assignment, memory_megabytes)
             case Refused(error):
                 raise error
             case Died(exit_code):
                 was_ready = worker in self._ready
                 self._replace(worker)
-                if assignment is not None:
+                if assignment is not None and not assignment.ended:
                     self._mourn(assignment, exit_code)
                 elif not was_ready:
                     raise _never_ready(exit_code)
+
+    def _leave(
+        self, worker: Worker, assignment: Assignment | None, memory_megabytes: float
+    ) -> None:
+        """Take a worker back, or replace one that grew too much."""
+        self._workers[worker] = None
+        starved = assignment is not None and assignment.starved and not assignment.ended
+        if assignment is not None:
+            assignment.tracker.close()
+            if starved:
+                self._assignments.give_back(assignment)
+        if starved or memory_megabytes > self.options.max_worker_megabytes:
+            worker.stop()
+            self._replace(worker)
 
     def _replace(self, worker: Worker) -> None:
         del self._workers[worker]
@@ -250,6 +277,7 @@ class Brain:
 
     def _end(self, assignment: Assignment, outcome: Outcome) -> None:
         assignment.job.folder.write_outcome(outcome)
+        assignment.ended = True
         self._settle(assignment, outcome)
 
     def _settle(self, assignment: Assignment, outcome: Outcome) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness.errors import StudyError, near_miss
+from harness.errors import StorageError, StudyError, near_miss
 from harness.files import read_json
 
 SCHEMA_VERSION = 1
@@ -92,4 +92,10 @@ def read_study(folder: Path) -> StudyRecord:
             f"{path}: schema version {version!r} was received; this version of the package reads "
             f"{SCHEMA_VERSION}. Use the version that wrote it, or choose a new --study."
         )
-    return StudyRecord(**{key: value for key, value in record.items() if key in known})
+    try:
+        return StudyRecord(**{key: value for key, value in record.items() if key in known})
+    except TypeError as error:
+        raise StorageError(
+            f"{path}: expected the record of a study; {error}. The file was damaged after it was "
+            f"written: restore it from a copy, or choose a new --study."
+        ) from error

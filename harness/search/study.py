@@ -48,6 +48,8 @@ class Study:
     ) -> None:
         self.folder = studies_dir / check_study_name(name)
         self.space = space
+        self._engine: sqlalchemy.Engine | None = None
+        _refuse_strangers(self.folder)
         self._lock = _lock(self.folder)
         try:
             self.record = self._open_record(name, seed, protocol)
@@ -58,6 +60,8 @@ class Study:
 
     def close(self) -> None:
         """Let others have the study."""
+        if self._engine is not None:
+            self._engine.dispose()
         self._lock.close()
 
     def trial_folder(self, number: int) -> TrainingFolder:
@@ -106,7 +110,7 @@ class Study:
         """Turn what the database reports into one clear message."""
         try:
             yield
-        except optuna.exceptions.StorageInternalError as error:
+        except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
             cause = error.__cause__ or error
             raise StorageError(
                 f"{self.folder / 'optuna.db'}: the database cannot be used: "
@@ -126,7 +130,14 @@ class Study:
         seed = derive_seed(self.record.seed, trial.number, "training")
         with self.storage_faults():
             config = self.space.suggest(trial, seed=seed)
-        self.trial_folder(trial.number).write_config(config)
+        folder = self.trial_folder(trial.number)
+        if folder.read_config() not in (None, config):
+            raise StudyError(
+                f"{folder.path}: holds another configuration than the database gives trial "
+                f"{trial.number}, so one of the two was lost or replaced. Restore optuna.db from "
+                f"a copy, or choose a new --study."
+            )
+        folder.write_config(config)
         return config
 
     def _open_record(self, name: str, seed: int | None, protocol: Protocol) -> StudyRecord:
@@ -165,7 +176,7 @@ class Study:
             raise StudyError(
                 f"{self.folder}: the study was made with other settings, so its trials would not "
                 f"compare with new ones:\n  "
-                + "\n  ".join(lines)
+                + "\n  ".join(dict.fromkeys(lines))
                 + "\nGo on with the settings it has, or choose a new --study."
             )
 
@@ -176,7 +187,8 @@ class Study:
                 f"sqlite:///{(self.folder / 'optuna.db').absolute()}",
                 engine_kwargs={"connect_args": {"timeout": _LOCK_TIMEOUT_SECONDS}},
             )
-            _write_ahead(storage.engine)
+            self._engine = storage.engine
+            _write_ahead(self._engine)
             return optuna.create_study(
                 study_name=self.record.name,
                 storage=storage,
@@ -199,6 +211,20 @@ def _write_ahead(engine: sqlalchemy.Engine) -> None:
 
     sqlalchemy.event.listen(engine, "connect", configure)
     engine.dispose()  # connections opened before this must not linger
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """Refuse to make a study of a folder that holds something else."""
+    if not folder.is_dir() or (folder / "study.json").exists():
+        return
+    own = {"lock", "search_space.yaml"}  # what a study that was only begun may have left
+    names = (path.name for path in folder.iterdir())
+    others = sorted(name for name in names if name not in own and not name.startswith("."))
+    if others:
+        raise StudyError(
+            f"{folder}: is no study but holds {', '.join(others[:5])}, which is left alone. "
+            f"Choose another --study or --studies-dir."
+        )
 
 
 def _lock(folder: Path) -> IO[str]:

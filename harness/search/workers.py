@@ -9,15 +9,17 @@ import contextlib
 import dataclasses
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.resource_tracker
 import os
 import signal
 import traceback
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ConfigError, HarnessError
+from harness.errors import ConfigError, HarnessError, StorageError
 from harness.events import Answer, Event
 from harness.outcome import Reason
 from harness.quiet import quiet_imports
@@ -105,7 +107,8 @@ class Worker:
         self._process: BaseProcess = context.Process(
             target=_serve, args=(theirs, setup), name="harness-worker", daemon=True
         )
-        self._process.start()
+        with _ctrl_c_held_back():
+            self._process.start()
         theirs.close()
 
     def fileno(self) -> int:
@@ -172,6 +175,22 @@ def wait(workers: list[Worker], timeout_seconds: float) -> list[Worker]:
     return [worker for worker in workers if worker in ready]
 
 
+@contextlib.contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Start a process that Ctrl-C never reaches, not even before its first own line.
+
+    Ctrl-C goes to the whole terminal group. A process inherits which signals are held back; its
+    parent gets its own when the block ends.
+    """
+    # The first start of a process starts this tracker too, and that lets the signals through.
+    multiprocessing.resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(connection: Connection, setup: WorkerSetup) -> None:
     """Be a worker: load, then train one job after another until the brain closes the pipe."""
     # Ctrl-C reaches the whole terminal group; stopping is the brain's decision.
@@ -206,7 +225,7 @@ def _serve_jobs(connection: Connection, setup: WorkerSetup) -> None:
         job: TrainingJob = connection.recv()
         try:
             runner.run(job, emit)
-        except (EOFError, BrokenPipeError, ConnectionResetError, HarnessError):
+        except (EOFError, BrokenPipeError, ConnectionResetError, StorageError):
             raise
         except Exception as error:  # whatever a session raises is that trial's outcome
             connection.send(_broke(error))

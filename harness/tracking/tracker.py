@@ -149,9 +149,18 @@ def open_tracker(
         ConfigError: If there is no tracker of that name.
         StorageError: If the trial's folder cannot be written.
     """
+    return TRACKERS[check_tracker(name)](identity, options or TrackerOptions())
+
+
+def check_tracker(name: str) -> str:
+    """Return the name if there is such a tracker, before anything is written for its sake.
+
+    Raises:
+        ConfigError: If there is none of that name.
+    """
     if name not in TRACKERS:
         raise ConfigError(
             f"tracker must be one of {', '.join(TRACKERS)}; received {name!r}."
             f"{near_miss(name, TRACKERS)}"
         )
-    return TRACKERS[name](identity, options or TrackerOptions())
+    return name

@@ -1,19 +1,25 @@
 """Train one GAN outside any search, into a folder of the same form as a trial's."""
 
+import contextlib
 import dataclasses
-import shutil
 import signal
 import uuid
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from harness.errors import StudyError
-from harness.events import Answer, Event
-from harness.files import read_json, write_json
+from harness.events import Answer, Event, Finished
+from harness.files import read_json, storage_error, write_bytes, write_json
 from harness.gan.config import GANConfig
 from harness.outcome import Outcome
-from harness.tracking.tracker import TrackerOptions, TrialIdentity, open_tracker
+from harness.tracking.tracker import (
+    TrackerOptions,
+    TrialIdentity,
+    check_tracker,
+    open_tracker,
+)
+from harness.training.checkpoint import load_checkpoint
 from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
 
@@ -33,6 +39,9 @@ class Training:
         folder: Where to keep it.
         kimg: Where to end.
         begin_from: A folder whose checkpoint to go on from; None to begin anew.
+        dataset: Key of `DATASETS`.
+        extractor: What FID sees through.
+        num_images: How many generated images FID compares.
         tracker: Key of `TRACKERS`.
         tracker_options: How much it records.
     """
@@ -41,6 +50,9 @@ class Training:
     folder: TrainingFolder
     kimg: float
     begin_from: TrainingFolder | None = None
+    dataset: str = "fashion_mnist"
+    extractor: str = "fashion_cnn"
+    num_images: int = 10_000
     tracker: str = "wandb"
     tracker_options: TrackerOptions = dataclasses.field(default_factory=TrackerOptions)
 
@@ -49,36 +61,41 @@ def prepare(training: Training) -> dict[str, Any]:
     """Make the folder ready, or check that what it holds is this training; return its record.
 
     Raises:
-        StudyError: If the folder holds another training, or this one has ended.
+        ConfigError: If there is no such tracker.
+        StudyError: If the folder holds another training, or this one has ended, or there is
+            nothing to go on from.
+        StorageError: If the folder cannot be written.
     """
+    check_tracker(training.tracker)
     folder = training.folder
     record_file = folder.path / "training.json"
-    asked = {"kimg": training.kimg, "config": training.config.model_dump(mode="json")}
+    asked = {
+        "kimg": training.kimg,
+        "dataset": training.dataset,
+        "extractor": training.extractor,
+        "num_images": training.num_images,
+        "config": training.config.model_dump(mode="json"),
+    }
     if record_file.exists():
         record: dict[str, Any] = read_json(record_file)
-        if {key: record.get(key) for key in asked} != asked:
-            raise StudyError(
-                f"{folder.path}: holds another training (to {record.get('kimg')} kimg). Choose "
-                f"another --out, or remove the folder."
-            )
-        if folder.outcome_file.exists():
-            raise StudyError(
-                f"{folder.path}: this training has ended already; see {folder.outcome_file}. "
-                f"Choose another --out to repeat it."
-            )
+        _refuse_changes(folder, record, asked)
         return record
-    if folder.path.exists() and any(folder.path.iterdir()):
-        raise StudyError(f"{folder.path}: is not empty. Choose another --out, or remove it.")
-    record = {"id": str(uuid.uuid4()), **asked}
-    folder.write_config(training.config)
+    if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+        raise StudyError(
+            f"{folder.path}: holds something else, which is left alone. Choose another --out."
+        )
     if training.begin_from is not None:
-        _copy_state(training.begin_from, folder)
-    write_json(record_file, record)
+        _copy_state(training.begin_from, folder, kimg=training.kimg)
+    folder.write_config(training.config)
+    record = {"id": str(uuid.uuid4()), **asked}
+    write_json(record_file, record)  # last: the folder is a training's when this exists
     return record
 
 
-def run(training: Training, runner: "Runner", listen: Callable[[Event], None]) -> Outcome | None:
-    """Train to the end; None if Ctrl-C or SIGTERM paused it, the same call goes on.
+def run(
+    training: Training, runner: "Runner", listen: Callable[[Event], None]
+) -> Outcome | signal.Signals:
+    """Train to the end; return the signal if Ctrl-C or SIGTERM paused it: the same call goes on.
 
     Args:
         training: What to train.
@@ -103,20 +120,22 @@ def run(training: Training, runner: "Runner", listen: Callable[[Event], None]) -
         wandb_root=training.folder.path,
         job_type="train",
     )
-    tracker = open_tracker(training.tracker, identity, training.tracker_options)
-    pause = _PauseOnSignal()
+    with (
+        _PauseOnSignal() as pause,
+        contextlib.closing(
+            open_tracker(training.tracker, identity, training.tracker_options)
+        ) as t,
+    ):
 
-    def emit(event: Event) -> Answer:
-        tracker.emit(event)
-        listen(event)
-        return Answer.PAUSE if pause.asked else Answer.GO_ON
+        def emit(event: Event) -> Answer:
+            if isinstance(event, Finished):  # the folder holds the truth: it hears it first
+                training.folder.write_outcome(event.outcome)
+            t.emit(event)
+            listen(event)
+            return Answer.PAUSE if pause.asked else Answer.GO_ON
 
-    with pause:
         outcome = runner.run(job, emit)
-    if outcome is not None:
-        training.folder.write_outcome(outcome)
-    tracker.close()
-    return outcome
+    return outcome or pause.asked or signal.SIGINT
 
 
 def score_points(kimg: float) -> tuple[float, ...]:
@@ -124,38 +143,62 @@ def score_points(kimg: float) -> tuple[float, ...]:
     return tuple(round(kimg * part / _SCORES, 3) for part in range(1, _SCORES + 1))
 
 
-def _copy_state(source: TrainingFolder, target: TrainingFolder) -> None:
-    files = (
-        (source.checkpoint_file, target.checkpoint_file),
-        (source.generator_file, target.generator_file),
-        (source.discriminator_file, target.discriminator_file),
-    )
+def _refuse_changes(folder: TrainingFolder, record: dict[str, Any], asked: dict[str, Any]) -> None:
+    changed = [key for key in asked if record.get(key) != asked[key]]
+    if changed:
+        lines = (f"\n  {key}: {record.get(key)} -> {asked[key]}" for key in changed)
+        raise StudyError(
+            f"{folder.path}: holds another training.{''.join(lines)}\nGo on with the settings it "
+            f"has, or choose another --out."
+        )
+    if folder.outcome_file.exists():
+        raise StudyError(
+            f"{folder.path}: this training has ended already; see {folder.outcome_file}. "
+            f"Choose another --out to repeat it."
+        )
+
+
+def _copy_state(source: TrainingFolder, target: TrainingFolder, *, kimg: float) -> None:
     if not source.checkpoint_file.exists():
         raise StudyError(
             f"{source.path}: holds no checkpoint to go on from; only completed and unfinished "
             f"trainings keep theirs. Choose another trial."
         )
-    for old, new in files:
-        if old.exists():
-            shutil.copyfile(old, new)
+    _, meta = load_checkpoint(source.checkpoint_file)
+    if kimg <= meta["kimg"]:
+        raise StudyError(
+            f"{source.path}: has been trained to {meta['kimg']:g} kimg; --kimg is the total to "
+            f"reach and must be greater; received {kimg:g}."
+        )
+    for old, new in (
+        (source.generator_file, target.generator_file),
+        (source.discriminator_file, target.discriminator_file),
+        (source.checkpoint_file, target.checkpoint_file),
+    ):
+        try:
+            content = old.read_bytes()
+        except OSError as error:
+            raise storage_error(old, error) from error
+        write_bytes(new, content)
 
 
 class _PauseOnSignal:
     """Note Ctrl-C and SIGTERM while a training runs, so that it can save and leave."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.asked: signal.Signals | None = None
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
         if self.asked:
             raise KeyboardInterrupt
-        self.asked = True
+        self.asked = signal.Signals(number)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._previous = {
             number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)
         }
+        return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._previous.items():
