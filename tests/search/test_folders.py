@@ -1,0 +1,97 @@
+"""Find studies on disk by names that stay names."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from harness.errors import StorageError, StudyError
+from harness.files import read_json, write_json
+from harness.search.folders import StudyRecord, check_study_name, find_study, read_study
+
+RECORD = StudyRecord(
+    id="0d4c5f52-6f0f-4c8e-9f1c-2a5b1d1f0a11",
+    name="fashion",
+    seed=3,
+    dataset="fashion_mnist",
+    protocol={"extractor": "fashion_cnn", "num_images": 1000},
+    created="2026-11-22T10:00:00+00:00",
+)
+
+
+def store(studies: Path, name: str = "fashion") -> Path:
+    write_json(studies / name / "study.json", dataclasses.asdict(RECORD))
+    return studies / name / "study.json"
+
+
+@pytest.mark.parametrize("name", ["a", "default", "2026-11-22_run.3", "A" * 100])
+def test_plain_names_are_taken(name: str):
+    assert check_study_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../x", "a/b", "/etc", "a\\b", "-rf", ".hidden", "a b", "a\n", "ä", "A" * 101],
+)
+def test_names_that_could_escape_or_confuse_are_refused(name: str):
+    with pytest.raises(StudyError, match="--study: expected up to 100 letters, digits"):
+        check_study_name(name)
+
+
+def test_a_study_is_found_and_read(tmp_path: Path):
+    store(tmp_path)
+    assert find_study(tmp_path, "fashion") == tmp_path / "fashion"
+    assert read_study(tmp_path / "fashion") == RECORD
+
+
+def test_an_unknown_study_names_the_known_ones_and_the_nearest(tmp_path: Path):
+    store(tmp_path)
+    store(tmp_path, "digits")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(StudyError, match=r"no study named 'fashon'; studies there: digits, fa"):
+        find_study(tmp_path, "fashon")
+    with pytest.raises(StudyError, match=r"Did you mean 'fashion'\?"):
+        find_study(tmp_path, "fashon")
+    with pytest.raises(StudyError, match=r"no study named 'empty'"):
+        find_study(tmp_path, "empty")
+
+
+def test_a_folder_without_studies_says_so(tmp_path: Path):
+    with pytest.raises(StudyError, match="there is no study there"):
+        find_study(tmp_path / "absent", "fashion")
+
+
+def test_a_name_cannot_lead_out_of_the_folder(tmp_path: Path):
+    store(tmp_path)
+    (tmp_path / "studies").mkdir()
+    with pytest.raises(StudyError, match=r"received '\.\./fashion'"):
+        find_study(tmp_path / "studies", "../fashion")
+
+
+def test_a_study_of_another_form_is_refused(tmp_path: Path):
+    path = store(tmp_path)
+    write_json(path, read_json(path) | {"schema_version": 99})
+    with pytest.raises(StudyError, match=r"schema version 99 was received; .* reads 1\."):
+        read_study(path.parent)
+
+
+def test_a_study_written_by_a_later_version_of_the_same_form_is_read(tmp_path: Path):
+    path = store(tmp_path)
+    write_json(path, read_json(path) | {"mood": "sunny"})
+    assert read_study(path.parent) == RECORD
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '"text"'])
+def test_a_file_that_is_no_record_is_refused(tmp_path: Path, content: str):
+    store(tmp_path).write_text(content)
+    with pytest.raises(StudyError, match=r"study\.json: schema version None was received"):
+        read_study(tmp_path / "fashion")
+
+
+def test_a_record_without_all_its_facts_is_damaged(tmp_path: Path):
+    path = store(tmp_path)
+    record = read_json(path)
+    del record["seed"]
+    write_json(path, record)
+    with pytest.raises(StorageError, match=r"study\.json: expected the record .*'seed'"):
+        read_study(path.parent)
