@@ -1,5 +1,6 @@
 """Sample images from a generator: fixed noise from a seed, rounded to uint8."""
 
+import functools
 from typing import Any
 
 import keras
@@ -31,7 +32,6 @@ class Sampler:
         self.conditional = "label" in shapes
         self.latent_dim = int(shapes["noise"][-1])
         self._tanh = _output_activation(generator) == "tanh"
-        self._call = tf.function(self._generate, autograph=False)
 
     def sample(
         self, *, noise_seed: int, labels: ArrayLike | None = None, count: int | None = None
@@ -59,12 +59,20 @@ class Sampler:
         noise = np.pad(latent_noise(noise_seed, total, self.latent_dim), ((0, padding), (0, 0)))
         classes = np.pad(classes.astype(np.int32), (0, padding))
         batches = [
-            self._call(noise[i : i + self.batch_size], classes[i : i + self.batch_size]).numpy()
-            for i in range(0, total, self.batch_size)
+            self._call(tf.constant(noise[rows]), tf.constant(classes[rows])).numpy()
+            for rows in (slice(i, i + self.batch_size) for i in range(0, total, self.batch_size))
         ]
         shape = (0, *self.generator.output_shape[1:])
         images: NDArray[np.uint8] = np.concatenate([np.empty(shape, np.uint8), *batches])[:total]
         return images
+
+    @functools.cached_property
+    def _call(self) -> Any:
+        # A concrete function: TensorFlow would warn of retracing at the fifth sampler otherwise.
+        return tf.function(self._generate, autograph=False).get_concrete_function(
+            tf.TensorSpec((self.batch_size, self.latent_dim), tf.float32),
+            tf.TensorSpec((self.batch_size,), tf.int32),
+        )
 
     def _generate(self, noise: Any, labels: Any) -> Any:
         inputs = {"noise": noise, "label": labels} if self.conditional else {"noise": noise}

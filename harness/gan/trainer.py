@@ -2,7 +2,9 @@
 
 import contextlib
 import dataclasses
+import functools
 import random
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,8 +77,11 @@ class Trainer:
         self._decay = decay_per_step(config)
         self.ema_generator = self.generator
         if self._decay:
-            self.ema_generator = keras.models.clone_model(self.generator)
-            self.ema_generator.set_weights(self.generator.get_weights())
+            with _seeded(config.seed, Purpose.GENERATOR_WEIGHTS):
+                self.ema_generator = keras.models.clone_model(self.generator)
+            start = zip(self.ema_generator.variables, self.generator.variables, strict=True)
+            for mine, theirs in start:
+                mine.assign(theirs.value)
         with tf.device("CPU:0"):
             images = tf.convert_to_tensor(images, tf.uint8)
             labels = None if labels is None else tf.convert_to_tensor(labels, tf.int32)
@@ -90,9 +95,6 @@ class Trainer:
             _adam(config, config.discriminator.learning_rate, self.discriminator),
         )
         self._step = tf.Variable(0, dtype=tf.int64, name="step")
-        self._run = tf.function(
-            self._loop, input_signature=[tf.TensorSpec((), tf.int64)], autograph=False
-        )
 
     @property
     def step(self) -> int:
@@ -163,6 +165,12 @@ class Trainer:
         for name, variable in variables.items():
             variable.assign(state[name])
 
+    @functools.cached_property
+    def _run(self) -> Any:
+        # A concrete function: TensorFlow would warn of retracing at the fifth trainer otherwise.
+        function = tf.function(self._loop, autograph=False)
+        return function.get_concrete_function(tf.TensorSpec((), tf.int64))
+
     def _variables(self) -> dict[str, Any]:
         owners = {
             "generator": self.generator.variables,
@@ -175,8 +183,7 @@ class Trainer:
         named: dict[str, Any] = {"step": self._step}
         for owner, variables in owners.items():
             for i, variable in enumerate(variables):
-                # The position makes names unique; Keras's own paths count models per process.
-                named[f"{owner}/{i:03d}_{variable.name.rsplit('/')[-1]}"] = variable.value
+                named[f"{owner}/{i:03d}_{_short_name(variable)}"] = variable.value
         return named
 
     def _loop(self, max_steps: Any) -> tuple[Any, Any, Any]:
@@ -205,6 +212,13 @@ def _adam(config: GANConfig, learning_rate: float, model: keras.Model) -> keras.
     )
     optimizer.build(model.trainable_variables)
     return optimizer
+
+
+def _short_name(variable: Any) -> str:
+    """Return `layer_variable`, without the names that count Keras objects per process."""
+    counted = re.compile(r"(adam|seed_generator)(_\d+)?")
+    parts = variable.path.split("/")[-2:]
+    return "_".join(part for part in parts if not counted.fullmatch(part))
 
 
 @contextlib.contextmanager

@@ -1,12 +1,14 @@
 """Hold the two networks with what updates them, and the discriminator's view of two batches."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from harness.gan.config import GANConfig
+from harness.gan.fast_passes import fast_twin
 from harness.gan.losses import Loss
 
 
@@ -30,15 +32,25 @@ class Pair:
     generator_optimizer: keras.optimizers.Optimizer
     discriminator_optimizer: keras.optimizers.Optimizer
 
+    @functools.cached_property
+    def fast_generator(self) -> keras.Model:
+        """Return the generator's twin for training passes; the variables are the same."""
+        return fast_twin(self.generator)
+
+    @functools.cached_property
+    def fast_discriminator(self) -> keras.Model:
+        """Return the discriminator's twin for training passes; the variables are the same."""
+        return fast_twin(self.discriminator)
+
     def generate(self, noise: Any, labels: Any, *, training: bool) -> Any:
         """Return images for noise (n, latent_dim) and labels (n,) or None."""
         inputs = {"noise": noise} if labels is None else {"noise": noise, "label": labels}
-        return self.generator(inputs, training=training)
+        return self.fast_generator(inputs, training=training)
 
     def judge(self, images: Any, labels: Any, *, training: bool) -> Any:
         """Return logits (n, 1) for images and labels (n,) or None."""
         inputs = {"image": images} if labels is None else {"image": images, "label": labels}
-        return self.discriminator(inputs, training=training)
+        return self.fast_discriminator(inputs, training=training)
 
     def judge_both(self, real: Any, fake: Any, labels: Any) -> tuple[Any, Any]:
         """Return the training-mode logits of real and fake images, both with these labels.

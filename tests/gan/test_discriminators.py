@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from harness.errors import ConfigError
+from harness.gan.discriminators import DISCRIMINATORS, build_discriminator
+from harness.gan.presets import load_preset
+
+
+def inputs_for(config, shape):
+    inputs = {"image": np.ones((2, *shape), np.float32)}
+    if config.conditional:
+        inputs["label"] = np.arange(2, dtype=np.int32)
+    return inputs
+
+
+@pytest.mark.parametrize(
+    ("preset", "parameters"),
+    [("mlp_cgan", 2_911_393), ("fashiongan", 1_113_345), ("tf_dcgan", 212_865)],
+)
+def test_presets_have_the_published_parameter_counts(preset, parameters):
+    discriminator = build_discriminator(load_preset(preset), (28, 28, 1), 10)
+    assert discriminator.count_params() == parameters
+
+
+@pytest.mark.parametrize("conditioning", ["none", "projection", "embedding_map"])
+@pytest.mark.parametrize("name", DISCRIMINATORS)
+@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (20, 12, 1)])
+def test_every_discriminator_gives_one_logit(small_config, name, conditioning, shape):
+    settings = {"name": name}
+    if conditioning != "none":
+        settings["conditioning"] = conditioning
+    config = small_config(conditional=conditioning != "none", discriminator=settings)
+    discriminator = build_discriminator(config, shape, 3)
+    logits = np.asarray(discriminator(inputs_for(config, shape)))
+    assert logits.shape == (2, 1)
+    # The two images are the same: only the label, where there is one, tells them apart.
+    assert (logits[0, 0] == logits[1, 0]) == (conditioning == "none")
+    assert discriminator.layers[-1].name in ("logit", "conditional_logit")
+
+
+def test_projection_adds_the_inner_product_of_embedding_and_features(small_config):
+    config = small_config(discriminator={"name": "mlp", "depth": 1, "leaky_slope": 0.0})
+    discriminator = build_discriminator(config, (4, 4, 1), 2)
+    values = {
+        "hidden_1": [np.eye(16, 4), np.zeros(4)],  # features = the first four pixels
+        "logit": [np.full((4, 1), 0.5), np.array([0.25])],
+        "label_embedding": [np.array([[1.0, 2, 3, 4], [0, 0, 0, -1]])],
+    }
+    for name, weights in values.items():
+        discriminator.get_layer(name).set_weights(weights)
+    pixels = np.zeros((2, 16), np.float32)
+    pixels[:, :4] = [1, 0, 2, 1]
+    inputs = {"image": pixels.reshape(2, 4, 4, 1), "label": np.array([0, 1], np.int32)}
+    # 0.5 (1+0+2+1) + 0.25 = 2.25; label 0: + 1 + 0 + 6 + 4 = 13.25; label 1: - 1 = 1.25.
+    np.testing.assert_allclose(np.asarray(discriminator(inputs))[:, 0], [13.25, 1.25])
+
+
+def test_normalisation_skips_the_first_layer(small_config):
+    settings = {"normalisation": "batch", "depth": 3, "dropout": 0.2, "head_dropout": 0.5}
+    discriminator = build_discriminator(small_config(discriminator=settings), (16, 16, 1), 3)
+    names = [layer.name for layer in discriminator.layers]
+    normalised = [name for name in names if name.endswith("normalisation")]
+    assert normalised == ["hidden_2_normalisation", "hidden_3_normalisation"]
+    assert discriminator.get_layer("head_dropout").rate == 0.5
+    assert discriminator.get_layer("hidden_3_dropout").rate == 0.2
+
+
+def test_valid_convolutions_that_use_up_the_image_are_refused(small_config):
+    settings = {"padding": "valid", "stride": 1, "kernel_size": 5, "depth": 2}
+    # 8 - 4 = 4 pixels remain for the second layer of 5x5 kernels.
+    with pytest.raises(ConfigError, match="leaves 4 pixels for hidden layer 2 of 2"):
+        build_discriminator(small_config(discriminator=settings), (8, 8, 1), 3)
+    built = build_discriminator(small_config(discriminator=settings), (12, 12, 1), 3)
+    assert built.get_layer("hidden_2").output.shape == (None, 4, 4, 8)
+
+
+def test_unknown_discriminator_is_refused_with_the_nearest(small_config):
+    with pytest.raises(ConfigError, match=r"received 'convv'. Did you mean 'conv'"):
+        build_discriminator(small_config(discriminator={"name": "convv"}), (8, 8, 1), 3)

@@ -1,0 +1,191 @@
+import random
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from harness.errors import ConfigError
+from harness.gan.trainer import Trainer
+
+# Everything that holds state at once: both normalisations, dropout, both embeddings, EMA.
+FULL = {
+    "discriminator": {"normalisation": "batch", "dropout": 0.3},
+    "generator": {"dropout": 0.1},
+    "loss": {"label_noise": 0.1},
+}
+
+
+def same(one, other):
+    assert one.keys() == other.keys()
+    return all((one[name] == other[name]).all() for name in one)
+
+
+@pytest.fixture(scope="module")
+def straight(small_config, small_images):
+    """Return a trainer that took ten steps in one call, and its progress."""
+    trainer = Trainer(small_config(**FULL), *small_images, 3)
+    return trainer, trainer.advance(10)
+
+
+def test_progress_counts_steps_and_images(straight):
+    trainer, progress = straight
+    assert (progress.steps, trainer.step) == (10, 10)
+    assert progress.kimg == trainer.kimg == pytest.approx(0.08)  # 10 steps of 8 images
+    assert progress.finite
+    assert 0 < progress.generator_loss < 5
+    assert 0 < progress.discriminator_loss < 5
+    assert 0 <= progress.accuracy_real <= 1
+    assert 0 <= progress.accuracy_fake <= 1
+
+
+def test_chunks_and_checkpoints_do_not_change_a_result(straight, small_config, small_images):
+    trainer = Trainer(small_config(**FULL), *small_images, 3)
+    trainer.advance(3)
+    saved = trainer.state()
+    trainer.advance(7)
+    assert same(trainer.state(), straight[0].state())
+    trainer.load_state(saved)
+    assert trainer.step == 3
+    assert same(trainer.state(), saved)
+    trainer.advance(7)
+    assert same(trainer.state(), straight[0].state())
+
+
+def test_a_fresh_process_continues_from_a_state(straight, small_config, small_images):
+    trainer = Trainer(small_config(**FULL), *small_images, 3)
+    trainer.advance(3)
+    again = Trainer(small_config(**FULL), *small_images, 3)
+    again.load_state(trainer.state())
+    again.advance(7)
+    assert same(again.state(), straight[0].state())
+
+
+def test_state_holds_every_variable_under_a_stable_name(straight, small_config, small_images):
+    trainer = straight[0]
+    state = trainer.state()
+    owners = [name.split("/")[0] for name in state]
+    for owner, model in (
+        ("generator", trainer.generator),
+        ("discriminator", trainer.discriminator),
+        ("ema_generator", trainer.ema_generator),
+    ):
+        assert owners.count(owner) == len(model.variables)
+    # Two Adam moments a weight, the step count and the learning rate.
+    weights = len(trainer.discriminator.trainable_variables)
+    assert owners.count("discriminator_optimizer") == 2 * weights + 2
+    assert any(name.endswith("seed_generator_state") for name in state)
+    assert Trainer(small_config(**FULL), *small_images, 3).state().keys() == state.keys()
+
+
+def test_the_seed_decides_and_nothing_else(small_config, small_images):
+    random.seed(1)
+    first = Trainer(small_config(), *small_images, 3).state()
+    drawn = random.random()
+    random.seed(2)
+    second = Trainer(small_config(), *small_images, 3).state()
+    other = Trainer(small_config(seed=5), *small_images, 3).state()
+    assert same(first, second)
+    assert not same(first, other)
+    random.seed(1)
+    assert random.random() == drawn  # building draws nothing from the caller's stream
+
+
+def test_state_of_another_configuration_is_refused(straight, small_config, small_images):
+    trainer = straight[0]
+    before = trainer.state()
+    changes = {**FULL, "generator": {**FULL["generator"], "width": 5}}
+    wider = Trainer(small_config(**changes), *small_images, 3)
+    # From 6 + 3 latent numbers to 2 x 2 pixels of 4 x 4 or 4 x 5 channels.
+    message = r"projection_kernel has shape \(9, 64\), expected \(9, 80\).*Train with the config"
+    with pytest.raises(ConfigError, match=message):
+        wider.load_state(before)
+    with pytest.raises(ConfigError, match="step is missing"):
+        trainer.load_state({name: value for name, value in before.items() if name != "step"})
+    with pytest.raises(ConfigError, match="extra is unknown"):
+        trainer.load_state({**before, "extra": np.zeros(1)})
+    assert same(trainer.state(), before)
+
+
+def test_a_loss_that_is_not_finite_ends_the_call_at_once(small_config, small_images):
+    trainer = Trainer(small_config(conditional=False), *small_images, 3)
+    trainer.advance(2)
+    kernel = trainer.discriminator.get_layer("logit").kernel
+    kernel.assign(np.full(kernel.shape, np.nan))
+    progress = trainer.advance(100)
+    assert (progress.steps, progress.finite, trainer.step) == (1, False, 3)
+
+
+def test_the_average_is_the_generator_where_averaging_is_off(small_config, small_images):
+    trainer = Trainer(small_config(ema={"half_life_kimg": 0}), *small_images, 3)
+    assert trainer.ema_generator is trainer.generator
+    assert not any(name.startswith("ema_generator") for name in trainer.state())
+
+
+def test_the_average_follows_the_generator(small_config, small_images, straight):
+    trainer = Trainer(small_config(), *small_images, 3)
+    weights = []
+    for _ in range(3):
+        trainer.advance(1)
+        weights.append(trainer.generator.get_layer("projection").kernel.numpy())
+    # 0.008 kimg a step, half-life 0.05: β = 0.5^0.16; Σ β^(3-t) w_t / Σ β^(3-t).
+    shares = np.array([0.5 ** (0.16 * (3 - t)) for t in (1, 2, 3)])
+    expected = np.tensordot(shares / shares.sum(), weights, axes=1)
+    average = trainer.ema_generator.get_layer("projection").kernel
+    np.testing.assert_allclose(average, expected, atol=1e-6)
+
+
+def test_several_discriminator_steps_count_all_their_images(small_config, small_images):
+    config = small_config(conditional=False, update={"discriminator_steps": 3})
+    trainer = Trainer(config, *small_images, 3)
+    assert trainer.advance(2).kimg == pytest.approx(2 * 3 * 8 / 1000)
+
+
+def test_trainers_share_a_tensor_of_images(small_config, small_images):
+    images, labels = map(tf.constant, small_images)
+    one, two = (Trainer(small_config(), images, labels, 3) for _ in range(2))
+    assert one._feed.images is two._feed.images is images
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"update": {"order": "simultaneous"}},
+        {"update": {"discriminator_batches": "sequential"}, "loss": {"name": "hinge"}},
+        {"generator": {"name": "upsample", "refine_layers": 1}},
+        {"generator": {"name": "mlp"}, "discriminator": {"name": "mlp"}},
+    ],
+)
+def test_other_rules_and_families_train(small_config, small_images, changes):
+    trainer = Trainer(small_config(**changes), *small_images, 3)
+    before = trainer.state()
+    assert trainer.advance(2).finite
+    after = trainer.state()
+    assert all(
+        (before[name] != after[name]).any()
+        for name in before
+        if name.startswith(("generator/", "discriminator/")) and "kernel" in name
+    )
+
+
+def test_training_without_labels_needs_an_unconditional_gan(small_config, small_images):
+    with pytest.raises(ConfigError, match="conditional is true, but the data set has no labels"):
+        Trainer(small_config(), small_images[0], None, 3)
+    with pytest.raises(ConfigError, match="max_steps must be at least 1; received 0"):
+        Trainer(small_config(conditional=False), small_images[0]).advance(0)
+
+
+def test_it_learns_to_imitate_a_constant_image(small_config):
+    images = np.full((20, 8, 8, 1), 230, np.uint8)
+    config = small_config(
+        conditional=False, batch_size=16, generator={"learning_rate": 0.01, "width": 4}
+    )
+    trainer = Trainer(config, images)
+    noise = {"noise": np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)}
+    goal = 230 / 127.5 - 1
+
+    def distance():
+        return np.abs(np.asarray(trainer.generator(noise, training=True)) - goal).mean()
+
+    start = distance()
+    trainer.advance(200)
+    assert distance() < start / 2
