@@ -1,25 +1,29 @@
 """Train a feature extractor for a data set: `python -m harness.extractor`."""
 
+import itertools
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from harness.cli import EXIT_CODES, clear_errors, new_app
+from harness.cli import clear_errors, new_app
 from harness.quiet import quiet_imports
 
 app = new_app()
 
 
-@app.command(epilog=EXIT_CODES)
+@app.command(epilog="Exit codes: 0 done; 2 refused, with one message.")
 def train(
     dataset: Annotated[str, typer.Option(help="Labelled data set.")] = "fashion_mnist",
     out: Annotated[
         Path | None,
         typer.Option(help="Folder to write.", show_default="extractors/DATASET"),
     ] = None,
-    epochs: Annotated[int, typer.Option(min=2, help="Passes over the training images.")] = 20,
+    epochs: Annotated[int, typer.Option(min=4, help="Passes over the training images.")] = 28,
     seed: Annotated[int, typer.Option(min=0, help="Origin of all randomness.")] = 1,
+    mirror: Annotated[
+        bool, typer.Option(help="Mirror images by chance; unsound for digits and letters.")
+    ] = True,
     data_dir: Annotated[
         Path | None,
         typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
@@ -33,30 +37,27 @@ def train(
     it stands, without options.
     """
     with clear_errors(debug):
-        _train(dataset, out or Path("extractors") / dataset, (epochs, seed), data_dir)
+        settings: dict[str, Any] = {"epochs": epochs, "seed": seed, "mirror": mirror}
+        _train(dataset, data_dir, out=out or Path("extractors") / dataset, settings=settings)
 
 
-def _train(dataset: str, out: Path, plan: tuple[int, int], data_dir: Path | None) -> None:
+def _train(dataset: str, data_dir: Path | None, *, out: Path, settings: dict[str, Any]) -> None:
     # TensorFlow takes seconds to import: --help must not wait for it.
     with quiet_imports():
         from harness.data.datasets import load_dataset
-        from harness.metrics.classifier_training import TrainingPlan
+        from harness.metrics.classifier_training import standard_plans
         from harness.metrics.extractor_training import train_extractor
 
-    epochs, seed = plan
+    plans = standard_plans(**settings)
+    lines = itertools.count(1)
 
     def report(epoch: int, train_accuracy: float, validation_accuracy: float) -> None:
         typer.echo(
-            f"epoch {epoch:>2}/{epochs}  training accuracy {train_accuracy:.4f}  "
-            f"validation accuracy {validation_accuracy:.4f}"
+            f"epoch {next(lines):>2}/{settings['epochs']}  training accuracy "
+            f"{train_accuracy:.4f}  validation accuracy {validation_accuracy:.4f}"
         )
 
-    record = train_extractor(
-        load_dataset(dataset, data_dir),
-        out,
-        plan=TrainingPlan(epochs=epochs, seed=seed),
-        report=report,
-    )
+    record = train_extractor(load_dataset(dataset, data_dir), out, plans=plans, report=report)
     typer.echo(
         f"test accuracy {record['test_accuracy']:.4f}\n"
         f"id            {record['id']}\n"

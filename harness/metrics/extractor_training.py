@@ -2,7 +2,7 @@
 
 import dataclasses
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ def train_extractor(
     dataset: ImageDataset,
     folder: Path,
     *,
-    plan: TrainingPlan,
+    plans: Sequence[TrainingPlan],
     report: Report,
     build: Builder = build_classifier,
 ) -> dict[str, Any]:
@@ -33,12 +33,14 @@ def train_extractor(
     Args:
         dataset: A labelled data set.
         folder: Receives `weights.npz` and `extractor.json`.
-        plan: Duration, step size, augmentation, seed.
+        plans: One or more stages; each goes on from the weights of the one before it, with a
+            new optimizer and new random streams (warm restarts; Loshchilov & Hutter 2017,
+            arXiv 1608.03983).
         report: Called with (epoch from 1, training accuracy, validation accuracy).
         build: The architecture; `load_extractor` reads the default one only.
 
     Returns:
-        What `extractor.json` holds: id, hash, shape, number of classes, accuracies, plan.
+        What `extractor.json` holds: id, hash, shape, number of classes, accuracy, plans.
 
     Raises:
         DataError: If the data set has no labels.
@@ -50,11 +52,7 @@ def train_extractor(
             f"a labelled data set."
         )
     _claim(folder)
-    keras.utils.set_random_seed(plan.seed)
-    model = build(dataset.image_shape, dataset.num_classes)
-    train_classifier(
-        model, plan, train=dataset.train, validation=dataset.validation, report=report
-    )
+    model = _train_stages(dataset, plans, report, build)
     sha256 = write_weights(model, folder / WEIGHTS_FILE)
     identifier = f"{dataset.name}_{model.name}_{sha256[:8]}"
     predicted = Extractor(identifier, sha256, model).predict(dataset.test.images)
@@ -68,10 +66,26 @@ def train_extractor(
         "num_classes": dataset.num_classes,
         "parameters": model.count_params(),
         "test_accuracy": round(float((predicted == dataset.test.labels).mean()), 4),
-        "plan": dataclasses.asdict(plan),
+        "plans": [dataclasses.asdict(plan) for plan in plans],
     }
     write_json(folder / RECORD_FILE, record)
     return record
+
+
+def _train_stages(
+    dataset: ImageDataset, plans: Sequence[TrainingPlan], report: Report, build: Builder
+) -> keras.Model:
+    weights = None
+    for plan in plans:
+        keras.utils.set_random_seed(plan.seed)
+        model = build(dataset.image_shape, dataset.num_classes)
+        if weights is not None:
+            model.set_weights(weights)
+        train_classifier(
+            model, plan, train=dataset.train, validation=dataset.validation, report=report
+        )
+        weights = model.get_weights()
+    return model
 
 
 def _claim(folder: Path) -> None:
