@@ -1,0 +1,26 @@
+"""Train the second extractor: `python -m tests.extractors.train`."""
+
+from harness.data.fashion_mnist import load_fashion_mnist
+from harness.metrics.classifier_training import TrainingPlan
+from harness.metrics.extractor_training import train_extractor
+from tests.extractors.residual import FOLDER, build_residual
+
+
+def main():
+    record = train_extractor(
+        load_fashion_mnist(),
+        FOLDER,
+        plans=[
+            TrainingPlan(epochs=14, seed=2, max_shift=0, mirror=False),
+            TrainingPlan(epochs=10, seed=3, learning_rate=1e-3),
+        ],
+        report=lambda epoch, train, validation: print(
+            f"epoch {epoch:>2}  training {train:.4f}  validation {validation:.4f}", flush=True
+        ),
+        build=build_residual,
+    )
+    print(f"test accuracy {record['test_accuracy']:.4f}, sha256 {record['sha256']}")
+
+
+if __name__ == "__main__":
+    main()
