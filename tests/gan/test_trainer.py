@@ -1,5 +1,6 @@
 import random
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -138,6 +139,19 @@ def test_several_discriminator_steps_count_all_their_images(small_config, small_
     config = small_config(conditional=False, update={"discriminator_steps": 3})
     trainer = Trainer(config, *small_images, 3)
     assert trainer.advance(2).kimg == pytest.approx(2 * 3 * 8 / 1000)
+
+
+def test_trained_networks_are_saved_without_the_fast_twins(straight, tmp_path):
+    inputs = {
+        "noise": np.ones((2, 6), np.float32),
+        "image": np.ones((2, 8, 8, 1), np.float32),
+        "label": np.arange(2, dtype=np.int32),
+    }
+    for network in (straight[0].generator, straight[0].discriminator, straight[0].ema_generator):
+        network.save(tmp_path / "network.keras")
+        loaded = keras.models.load_model(tmp_path / "network.keras")
+        given = {tensor.name: inputs[tensor.name] for tensor in network.inputs}
+        np.testing.assert_array_equal(loaded(given), network(given))
 
 
 def test_trainers_share_a_tensor_of_images(small_config, small_images):
