@@ -1,6 +1,9 @@
 """What every room's tests share: the real data, and an environment of their own."""
 
+import dataclasses
 import os
+import subprocess
+from pathlib import Path
 
 # Before anything imports TensorFlow.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -9,6 +12,8 @@ import pytest
 
 from harness.data.datasets import load_dataset
 from harness.data.images import ImageDataset
+from tests.commands import Commands
+from tests.endings import ENDINGS, write_endings
 
 
 @pytest.fixture(autouse=True)
@@ -23,3 +28,34 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def fashion_mnist() -> ImageDataset:
     """Return the real Fashion-MNIST, all 70,000 images; its arrays are read-only."""
     return load_dataset("fashion_mnist")
+
+
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Commands:
+    """Return what runs the commands with a home folder of their own."""
+    return Commands(tmp_path_factory.mktemp("home"))
+
+
+@dataclasses.dataclass(frozen=True)
+class SweptStudy:
+    """Hold a study that a real sweep left, and what the sweep printed. Copy before changing it.
+
+    Args:
+        cwd: Where the sweep ran.
+        folder: The study's folder.
+        result: What it printed.
+    """
+
+    cwd: Path
+    folder: Path
+    result: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="session")
+def swept(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> SweptStudy:
+    """Sweep once, for all tests that look at a study: a trial for each way to end."""
+    cwd = tmp_path_factory.mktemp("swept")
+    options = write_endings(cwd)
+    result = commands.run("sweep", *options, "--trials", len(ENDINGS), "--workers", 1, cwd=cwd)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return SweptStudy(cwd, cwd / "studies" / "endings", result)

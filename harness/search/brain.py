@@ -161,7 +161,7 @@ class Brain:
                 message = worker.receive()
                 if isinstance(message, Refused):
                     raise message.error
-                if isinstance(message, Died):
+                if isinstance(message, Died) and not self._stops:
                     raise _never_ready(message.exit_code)
                 if isinstance(message, Ready):
                     self._ready.add(worker)

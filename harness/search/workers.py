@@ -26,6 +26,8 @@ from harness.quiet import quiet_imports
 from harness.score import Protocol
 from harness.training.job import TrainingJob
 
+_FOR_THE_BRAIN = (signal.SIGINT, signal.SIGTERM)
+
 
 @dataclasses.dataclass(frozen=True)
 class WorkerSetup:
@@ -107,7 +109,7 @@ class Worker:
         self._process: BaseProcess = context.Process(
             target=_serve, args=(theirs, setup), name="harness-worker", daemon=True
         )
-        with _ctrl_c_held_back():
+        with _signals_held_back():
             self._process.start()
         theirs.close()
 
@@ -176,15 +178,15 @@ def wait(workers: list[Worker], timeout_seconds: float) -> list[Worker]:
 
 
 @contextlib.contextmanager
-def _ctrl_c_held_back() -> Iterator[None]:
-    """Start a process that Ctrl-C never reaches, not even before its first own line.
+def _signals_held_back() -> Iterator[None]:
+    """Start a process that Ctrl-C and SIGTERM never reach, not even before its first own line.
 
-    Ctrl-C goes to the whole terminal group. A process inherits which signals are held back; its
+    Both may go to the whole process group. A process inherits which signals are held back; its
     parent gets its own when the block ends.
     """
     # The first start of a process starts this tracker too, and that lets the signals through.
     multiprocessing.resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_THE_BRAIN)
     try:
         yield
     finally:
@@ -193,8 +195,9 @@ def _ctrl_c_held_back() -> Iterator[None]:
 
 def _serve(connection: Connection, setup: WorkerSetup) -> None:
     """Be a worker: load, then train one job after another until the brain closes the pipe."""
-    # Ctrl-C reaches the whole terminal group; stopping is the brain's decision.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # They reach the whole process group; stopping is the brain's decision.
+    for number in _FOR_THE_BRAIN:
+        signal.signal(number, signal.SIG_IGN)
     try:
         _serve_jobs(connection, setup)
     except HarnessError as error:
