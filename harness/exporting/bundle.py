@@ -14,7 +14,7 @@ from harness.data.datasets import load_dataset
 from harness.data.images import ImageDataset
 from harness.errors import StorageError, StudyError
 from harness.exporting.readme import bundle_readme
-from harness.files import storage_error, write_json
+from harness.files import read_json, storage_error, write_json
 from harness.gan.sampling import Sampler
 from harness.metrics.evaluator import Evaluator
 from harness.score import Score
@@ -23,6 +23,9 @@ from harness.search.leaderboard import Entry, find_entry
 from harness.seeds import derive_seed
 from harness.training.grid import draw_grid, grid_labels
 from harness.training.sampling import sample_for
+
+FILES = frozenset({"generator.keras", "config.yaml", "metrics.json", "samples.png", "README.md"})
+"""What a bundle consists of."""
 
 _SCALE = 2
 
@@ -90,13 +93,27 @@ def export_bundle(
 
 def _refuse_strangers(target: Path) -> None:
     """Refuse to replace what is not a bundle."""
-    if not target.exists():
+    if not target.exists() or (target.is_dir() and (_is_empty(target) or _is_bundle(target))):
         return
-    if not target.is_dir() or (any(target.iterdir()) and not (target / "metrics.json").exists()):
-        raise StudyError(
-            f"{target}: exists and is not an exported bundle, so it is left alone. Choose another "
-            f"--out."
-        )
+    raise StudyError(
+        f"{target}: exists and is not an exported bundle, so it is left alone. Choose another "
+        f"--out."
+    )
+
+
+def _is_empty(folder: Path) -> bool:
+    return not any(folder.iterdir())
+
+
+def _is_bundle(folder: Path) -> bool:
+    """Whether a folder is what an export wrote, with nothing of anybody else's in it."""
+    if not {path.name for path in folder.iterdir()} <= FILES:
+        return False
+    try:
+        metrics = read_json(folder / "metrics.json")
+    except StorageError:
+        return False
+    return isinstance(metrics, dict) and "study_id" in metrics
 
 
 def _fill(folder: Path, record: StudyRecord, entry: Entry, dataset: ImageDataset) -> Score:
@@ -120,9 +137,9 @@ def _fill(folder: Path, record: StudyRecord, entry: Entry, dataset: ImageDataset
     names = dataset.class_names if conditional else None
     draw_grid(images, row_names=names, scale=_SCALE).save(folder / "samples.png", optimize=True)
     config = entry.config.model_dump(mode="json")
-    (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
     write_json(folder / "metrics.json", _metrics(record, entry, test))
-    (folder / "README.md").write_text(bundle_readme(record, entry, test, dataset))
+    (folder / "README.md").write_text(bundle_readme(record, entry, test, dataset), "utf-8")
     return test
 
 

@@ -49,10 +49,12 @@ A {config.family} generator for {height} x {width} x {channels} images, trained 
 def _code(entry: Entry, dataset: ImageDataset) -> str:
     latent = entry.config.generator.latent_dim
     scale = "(images + 1) * 127.5" if entry.config.generator.output == "tanh" else "images * 255"
-    inputs, count = "noise", 10
+    # By name: that is how the generator was built, and how Keras wants it back.
+    inputs, count = '{"noise": noise}', 10
     names = "keras, numpy as np"
     if entry.config.conditional:
-        inputs, count = f"[noise, np.arange({dataset.num_classes})]", dataset.num_classes
+        count = dataset.num_classes
+        inputs = f'{{"noise": noise, "label": np.arange({count})}}'
     return "\n".join(
         (
             f"import {names}",

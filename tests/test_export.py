@@ -1,0 +1,203 @@
+"""Export a winner and use it as a stranger does: with Keras alone."""
+
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from harness.data.images import ImageDataset
+from harness.errors import StudyError
+from harness.export import app
+from harness.exporting.bundle import Bundle, export_bundle
+from harness.files import write_json
+from harness.gan.presets import load_config
+from harness.gan.sampling import Sampler
+from harness.score import Score
+from harness.search.leaderboard import read_entries
+from tests.conftest import SweptStudy
+
+FILES = {"generator.keras", "config.yaml", "metrics.json", "samples.png", "README.md"}
+
+
+@pytest.fixture(scope="module")
+def bundle(swept: SweptStudy, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return export_bundle(swept.folder, out=tmp_path_factory.mktemp("out") / "bundle")
+
+
+def test_a_bundle_holds_five_files_and_nothing_else(bundle: Bundle):
+    assert {path.name for path in bundle.folder.iterdir()} == FILES
+    assert [path.name for path in bundle.folder.parent.iterdir()] == ["bundle"]
+
+
+def test_the_winner_is_exported_by_default(bundle: Bundle, swept: SweptStudy):
+    winner = read_entries(swept.folder)[0]
+    assert bundle.entry == winner
+    assert load_config(bundle.folder / "config.yaml") == winner.config
+    metrics = json.loads((bundle.folder / "metrics.json").read_text())
+    assert Score.from_dict(metrics["final"]) == winner.outcome.final
+    assert Score.from_dict(metrics["best_rung"]) == winner.outcome.best
+    assert Score.from_dict(metrics["test"]) == bundle.test
+    assert (metrics["study"], metrics["trial"]) == ("endings", "0000")
+    assert bundle.test.protocol.reference == "fashion_mnist/test"
+
+
+def test_the_file_gives_the_same_images_bit_for_bit_as_the_one_that_was_scored(
+    bundle: Bundle, swept: SweptStudy
+):
+    kept = read_entries(swept.folder)[0].folder.generator_file
+    images = [
+        Sampler(keras.saving.load_model(file, compile=False)).sample(
+            noise_seed=5, labels=np.arange(100) % 10
+        )
+        for file in (kept, bundle.folder / "generator.keras")
+    ]
+    assert images[0].std() > 0
+    assert (images[0] == images[1]).all()
+
+
+def readme_code(folder: Path) -> str:
+    (code,) = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
+    return code
+
+
+def test_five_lines_of_the_readme_load_it_with_keras_alone(bundle: Bundle, tmp_path: Path):
+    code = readme_code(bundle.folder)
+    assert len(code.strip().splitlines()) == 5
+    script = (
+        "import os, sys\nos.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'\n"
+        f"{code}\n"
+        f"np.save({str(tmp_path / 'pixels.npy')!r}, pixels)\n"
+        "assert not any(name.split('.')[0] == 'harness' for name in sys.modules)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-I", "-c", script],
+        cwd=bundle.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    pixels = np.load(tmp_path / "pixels.npy")
+    assert pixels.shape == (10, 28, 28, 1)
+    assert pixels.dtype == np.uint8
+    # What the README makes of the network's output is what this package scores.
+    generator = keras.saving.load_model(bundle.folder / "generator.keras", compile=False)
+    noise = np.random.default_rng(0).standard_normal((10, 8), np.float32)
+    sampled = Sampler(generator, batch_size=10)._generate(noise, np.arange(10)).numpy()
+    assert np.abs(sampled.astype(int) - pixels.astype(int)).max() <= 1
+
+
+def test_samples_have_a_named_row_for_each_class(bundle: Bundle, fashion_mnist: ImageDataset):
+    with Image.open(bundle.folder / "samples.png") as samples:
+        assert samples.height == 10 * (2 * 28 + 2) + 2
+        assert samples.width > 10 * (2 * 28 + 2) + 2  # a margin with names
+    text = (bundle.folder / "README.md").read_text()
+    for name in fashion_mnist.class_names:
+        assert name in text
+
+
+def test_the_readme_names_every_score_with_its_protocol(bundle: Bundle):
+    text = (bundle.folder / "README.md").read_text()
+    outcome = bundle.entry.outcome
+    for score in (outcome.best, outcome.final, bundle.test):
+        assert f"{score.value:.3f} | `{score.protocol.fingerprint}`" in text
+
+
+def test_a_bundle_replaces_an_earlier_bundle_and_any_trial_with_a_score_can_be_one(
+    swept: SweptStudy, tmp_path: Path
+):
+    out = tmp_path / "bundle"
+    for trial in (0, 3):
+        assert export_bundle(swept.folder, trial=trial, out=out).entry.name == f"000{trial}"
+        assert json.loads((out / "metrics.json").read_text())["trial"] == f"000{trial}"
+    assert json.loads((out / "metrics.json").read_text())["final"] is None  # pruned
+    assert {path.name for path in out.iterdir()} == FILES
+
+
+STRANGERS = {
+    "notes": {"notes.txt": "precious"},
+    "metrics of another project": {"metrics.json": "{}", "model.bin": "precious"},
+    "a bundle with something added": {
+        "metrics.json": '{"study_id": "x"}',
+        "generator.keras": "",
+        "thesis.tex": "precious",
+    },
+}
+
+
+@pytest.mark.parametrize("kind", STRANGERS)
+def test_a_folder_that_is_no_bundle_is_left_alone(swept: SweptStudy, tmp_path: Path, kind: str):
+    for name, text in STRANGERS[kind].items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(StudyError, match="is not an exported bundle, so it is left alone"):
+        export_bundle(swept.folder, out=tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == STRANGERS[kind]
+
+
+def test_a_file_is_left_alone(swept: SweptStudy, tmp_path: Path):
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(StudyError, match="is not an exported bundle"):
+        export_bundle(swept.folder, out=tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+def command(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit, match=r"^\d+$") as end:
+        app([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return int(end.value.code or 0), captured.out, captured.err
+
+
+def test_the_command_says_where_and_how_good(
+    swept: SweptStudy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    studies = ("--studies-dir", swept.folder.parent)
+    out = tmp_path / "b"
+    code, text, err = command(capsys, "--study", "endings", *studies, "--out", out, "--json")
+    assert (code, err) == (0, "")
+    record = json.load(io.StringIO(text))
+    assert record["bundle"] == str(out)
+    assert record["trial"] == "0000"
+
+
+def test_what_cannot_be_exported_is_one_message(
+    swept: SweptStudy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    empty = tmp_path / "studies" / "empty"
+    empty.mkdir(parents=True)
+    shutil.copyfile(swept.folder / "study.json", empty / "study.json")
+    failed_only = tmp_path / "studies" / "failed"
+    shutil.copytree(swept.folder, failed_only)
+    shutil.rmtree(failed_only / "trials" / "0000")
+    damaged = tmp_path / "studies" / "damaged"
+    shutil.copytree(swept.folder, damaged)
+    (damaged / "trials" / "0000" / "generator.keras").write_bytes(b"half a model")
+    write_json(damaged / "trials" / "0003" / "outcome.json", {})
+    here = ("--studies-dir", tmp_path / "studies")
+    there = ("--studies-dir", swept.folder.parent)
+    for arguments, message in (
+        (("--study", "empty", *here), "no trial has completed yet (0 ended)"),
+        (("--study", "failed", *here), "no trial has completed yet (3 ended)"),
+        (("--study", "emtpy", *here), "Did you mean 'empty'?"),
+        (("--study", "endings", "--trial", 9, *there), "has no ended trial 9"),
+        (("--study", "endings", "--trial", 1, *there), "trial 0001 kept no generator"),
+        (("--study", "damaged", *here), "outcome.json: expected the outcome of a training"),
+    ):
+        code, out, err = command(capsys, *arguments)
+        assert (code, out) == (2, ""), err
+        assert err.startswith("error: ")
+        assert message in err
+    shutil.rmtree(damaged / "trials" / "0003")
+    code, _, err = command(capsys, "--study", "damaged", *here)
+    assert code == 2
+    assert "generator.keras: cannot be loaded by Keras" in err
+    assert not list(tmp_path.rglob("export"))
+    assert not list(tmp_path.rglob(".export-*"))

@@ -1,0 +1,179 @@
+"""Train alone as a user does: dry runs, Ctrl-C, the same command again, a winner trained on."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness.events import Finished, Progressed, RungScored, Started
+from harness.search.leaderboard import read_entries
+from harness.tracking.jsonl_tracker import read_history
+from harness.train import app
+from harness.training.folder import TrainingFolder
+from tests.commands import Commands, interrupt, the_one_message, wait_until
+from tests.conftest import SweptStudy
+from tests.tracking.offline_log import read_offline_runs
+
+# Exact counts from the public models: generator, of which trainable, discriminator.
+COUNTS = {
+    "mlp_cgan": ("1,506,948", None, "2,911,393"),
+    "fashiongan": ("2,155,137", "2,155,137", "1,113,345"),
+    "tf_dcgan": ("2,330,944", "2,305,472", "212,865"),
+}
+# Some seconds of training on any machine, so that Ctrl-C finds it at work.
+CONFIG = {
+    "batch_size": 16,
+    "seed": 11,
+    "generator": {"name": "mlp", "latent_dim": 8, "embedding_dim": 4, "width": 256, "depth": 1},
+    "discriminator": {"name": "mlp", "width": 16, "depth": 1},
+}
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    """Run the command in this process, which has loaded TensorFlow already."""
+    with pytest.raises(SystemExit, match=r"^\d+$") as end:
+        app([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return int(end.value.code or 0), captured.out, captured.err
+
+
+@pytest.mark.parametrize("preset", COUNTS)
+def test_a_dry_run_prints_exact_parameter_counts_and_writes_nothing(
+    preset: str, here: Path, capsys: pytest.CaptureFixture[str]
+):
+    code, out, _ = run(capsys, "--preset", preset, "--dry-run")
+    generator, trainable, discriminator = COUNTS[preset]
+    assert code == 0
+    assert f"generator: {generator} parameters" in out
+    assert f"discriminator: {discriminator} parameters" in out
+    assert trainable is None or f"{generator} parameters, {trainable} trainable" in out
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], r"Expected exactly one of --preset, --config and --from; received none"),
+        (["--preset", "mlp_cgan", "--from", "s"], r"received --preset, --from"),
+        (["--preset", "mlp_gan"], r"no preset 'mlp_gan'.* Did you mean 'mlp_cgan'\?"),
+        (["--config", "absent.yaml"], r"absent\.yaml: .*(cannot be read|No such file)"),
+        (["--from", "absent"], r"no study named 'absent'; there is no study there"),
+        (["--from", "../s"], r"--study: expected .* received '\.\./s'"),
+        (["--from", "s:first"], r"--from: expected STUDY or STUDY:NUMBER; received 's:first'"),
+        (["--preset", "mlp_cgan", "--tracker", "tb"], r"tracker must be one of"),
+    ],
+    ids=lambda value: "-".join(value).replace("--", "") if isinstance(value, list) else "",
+)
+def test_a_wrong_option_is_one_message(
+    arguments: list[str], message: str, here: Path, capsys: pytest.CaptureFixture[str]
+):
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert re.search(message, err), err
+    assert list(here.iterdir()) == []
+
+
+def test_ctrl_c_saves_and_the_same_command_ends_it(commands: Commands, tmp_path: Path):
+    (tmp_path / "gan.yaml").write_text(yaml.safe_dump(CONFIG))
+    options = ["--config", "gan.yaml", "--kimg", 24, "--num-images", 1000]
+    folder = TrainingFolder(tmp_path / "trainings" / "gan-seed11-24kimg")
+
+    def told() -> list[float]:
+        history = read_history(folder.path / "history.jsonl")
+        return [event.kimg for event in history if isinstance(event, Progressed)]
+
+    process = commands.start("train", *options, cwd=tmp_path)
+    wait_until(lambda: max(told(), default=0) > 1, process)
+    out, err = interrupt(process)
+    assert process.returncode == 130, out + err
+    assert "Stopped; the same command goes on from here." in out
+    assert err == ""
+    assert folder.read_outcome() is None
+    stopped = told()[-1]
+
+    result = commands.run("train", *options, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert f"from {stopped:g} to 24 kimg" in result.stdout
+    assert "complete (finished)" in result.stdout
+    assert "Everything lies in trainings/gan-seed11-24kimg" in result.stdout
+    history = read_history(folder.path / "history.jsonl")
+    assert [event.kimg for event in history if isinstance(event, RungScored)] == [
+        3.0, 6.0, 9.0, 12.0, 15.0, 18.0, 21.0, 24.0,
+    ]  # fmt: skip
+    assert told() == sorted(set(told()))
+    assert history[-1] == Finished(folder.read_outcome())
+    (run,) = read_offline_runs(folder.path / "wandb")
+    assert run.job_type == "train"
+    assert [row["_step"] for row in run.rows] == list(range(len(run.rows)))
+    assert run.column("fid_fashion_cnn@1000") == [
+        event.score.value for event in history if isinstance(event, RungScored)
+    ]
+    assert run.summary["outcome"] == {"state": "complete"} | run.summary["outcome"]
+
+    # Once it has ended, the same command refuses to touch it.
+    refused = commands.run("train", *options, cwd=tmp_path)
+    assert "this training has ended already" in the_one_message(refused)
+
+
+def test_a_winner_is_trained_on_to_a_total(
+    swept: SweptStudy, here: Path, capsys: pytest.CaptureFixture[str]
+):
+    shutil.copytree(swept.folder, here / "studies" / "endings")
+    winner = read_entries(swept.folder)[0]
+    code, out, err = run(
+        capsys, "--from", "endings", "--kimg", 6, "--tracker", "jsonl", "--out", "longer"
+    )
+    assert code == 0, err
+    assert "from 4.032 to 6 kimg" in out
+    folder = TrainingFolder(here / "longer")
+    outcome = folder.read_outcome()
+    assert outcome.kimg == pytest.approx(6.016)  # 94 batches of 64
+    assert folder.read_config() == winner.config
+    # It is scored as its study was, so the two compare.
+    assert outcome.final.protocol == winner.outcome.final.protocol
+    history = read_history(folder.path / "history.jsonl")
+    assert isinstance(history[0], Started)
+    assert [e.kimg for e in history if isinstance(e, RungScored)] == [4.5, 5.25, 6.0]
+    # The trial itself is as it was.
+    trial = here / "studies" / "endings" / "trials" / "0000"
+    for path in trial.rglob("*.*"):
+        assert path.read_bytes() == (winner.folder.path / path.relative_to(trial)).read_bytes()
+
+
+def test_what_cannot_go_on_says_so(
+    swept: SweptStudy, here: Path, capsys: pytest.CaptureFixture[str]
+):
+    studies = ("--studies-dir", swept.folder.parent, "--tracker", "none")
+    for arguments, message in (
+        (("--from", "endings:3"), "holds no checkpoint to go on from"),  # it was pruned
+        (("--from", "endings:9"), "has no ended trial 9; ended trials: 0000, 0001"),
+        (("--from", "endings", "--kimg", 3), "has been trained to 4.032 kimg"),
+        (("--from", "endings", "--seed", 1), "--seed: a trial goes on with its own seed"),
+        (("--from", "endigns"), "Did you mean 'endings'?"),
+    ):
+        code, _, err = run(capsys, *arguments, *studies)
+        assert code == 2
+        assert message in err
+    assert list(here.iterdir()) == []
+
+
+def test_a_tracker_of_none_writes_no_history(here: Path, capsys: pytest.CaptureFixture[str]):
+    Path("gan.yaml").write_text(yaml.safe_dump(CONFIG | {"batch_size": 64}))
+    options = ("--config", "gan.yaml", "--kimg", 0.5, "--num-images", 1000, "--tracker", "none")
+    code, out, err = run(capsys, *options, "--out", "here")
+    assert code == 0, err
+    assert "W&B" not in out
+    names = {path.name for path in Path("here").iterdir()}
+    assert "history.jsonl" not in names
+    assert "wandb" not in names
+    assert json.loads(Path("here", "training.json").read_text())["num_images"] == 1000
