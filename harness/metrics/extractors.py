@@ -18,7 +18,7 @@ BATCH_SIZE = 500
 WEIGHTS_FILE = "weights.npz"
 RECORD_FILE = "extractor.json"
 EMBEDDED_FOLDER = Path(__file__).parent / "weights"
-FASHION_CNN_SHA256 = "8bbe951cc8ea29514ba1811c7a824b2b1f87a4d363f66e95e5050472e4ffb068"
+FASHION_CNN_SHA256 = "d1211d0805869ae87b49e0e3ea4163a26542833cdd7217a4eb06fdf6bcd77910"
 
 
 class Extractor:

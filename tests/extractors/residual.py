@@ -1,7 +1,7 @@
 """Define the second extractor: another architecture, another seed, the same training images.
 
 It answers one question: does an order of generators hold under other features? It is no part of
-the package. `python -m tests.extractors.train` made its weights.
+the package. `python -m tests.extractors.train FOLDER` made its weights.
 """
 
 from pathlib import Path

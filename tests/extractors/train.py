@@ -1,15 +1,18 @@
-"""Train the second extractor: `python -m tests.extractors.train`."""
+"""Train the second extractor: `python -m tests.extractors.train FOLDER`."""
+
+import sys
+from pathlib import Path
 
 from harness.data.fashion_mnist import load_fashion_mnist
 from harness.metrics.classifier_training import TrainingPlan
 from harness.metrics.extractor_training import train_extractor
-from tests.extractors.residual import FOLDER, build_residual
+from tests.extractors.residual import build_residual
 
 
 def main():
     record = train_extractor(
         load_fashion_mnist(),
-        FOLDER,
+        Path(sys.argv[1]),
         plans=[
             TrainingPlan(epochs=14, seed=2, max_shift=0, mirror=False),
             TrainingPlan(epochs=10, seed=3, learning_rate=1e-3),
