@@ -15,7 +15,7 @@ from harness.tracking.jsonl_tracker import read_history
 from tests.commands import Commands, interrupt, wait_until
 from tests.endings import GOOD, SPACE
 
-RUNGS = [8, 32]
+RUNGS = [4, 24]
 
 
 def write_space(folder: Path) -> list[object]:
@@ -65,13 +65,14 @@ def test_a_sweep_survives_ctrl_c_and_the_death_of_a_worker(commands: Commands, t
     assert process.returncode == 130, out + err
     assert "Stopped; the same command goes on from here." in out
     assert err == ""
-    stopped = {t: trained(study, t)[-1] for t in both}
-    assert read_entries(study) == []
-    assert states(study) == ["RUNNING", "RUNNING"]
+    # On a very fast machine one may have reached its end first.
+    ended = [entry.name for entry in read_entries(study)]
+    stopped = {t: trained(study, t)[-1] for t in both if t not in ended}
+    assert sorted(states(study)) == ["COMPLETE"] * len(ended) + ["RUNNING"] * len(stopped)
 
     # The same command again; this time a worker is killed in the middle of a trial.
     process = commands.start("sweep", *options, cwd=tmp_path)
-    wait_until(lambda: all(trained(study, t)[-1] > stopped[t] for t in both), process)
+    wait_until(lambda: all(trained(study, t)[-1] > stopped[t] for t in stopped), process)
     victim = workers_of(process.pid)[0]
     os.kill(victim, signal.SIGKILL)
     out, err = process.communicate(timeout=300)
