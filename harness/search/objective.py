@@ -59,7 +59,9 @@ def tell(study: Study, trial: Trial, outcome: Outcome) -> None:
             f"Trial {trial.number} is complete without a score, so it has no value. "
             f"Delete its outcome.json and give the same command again: it goes on."
         )
-    if outcome.best is not None:
+    # Its rungs were reported as it passed them, unless the database lost them. The kimg of a
+    # score may lie a step beyond its rung, so it is the second choice.
+    if outcome.best is not None and not stored.intermediate_values:
         report(trial, round(outcome.best.kimg), outcome.best.value)
     for key, value in outcome.to_dict().items():
         if value is not None:
