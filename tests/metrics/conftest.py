@@ -1,0 +1,26 @@
+import numpy as np
+import pytest
+
+from harness.data.images import ImageDataset, Split
+from harness.metrics.extractors import load_extractor
+
+
+@pytest.fixture(scope="session")
+def fashion_cnn():
+    return load_extractor("fashion_cnn")
+
+
+@pytest.fixture
+def tiny_dataset():
+    """Return three classes of 8 x 8 x 3 images that differ in their brightest channel."""
+
+    def split(name, count):
+        rng = np.random.default_rng(count)
+        labels = np.arange(count, dtype=np.int32) % 3
+        images = rng.integers(0, 100, (count, 8, 8, 3), dtype=np.uint8)
+        images[np.arange(count), ..., labels] += 120
+        return Split(f"tiny/{name}", images, labels)
+
+    return ImageDataset(
+        "tiny", split("train", 600), split("validation", 90), split("test", 60), ("r", "g", "b")
+    )

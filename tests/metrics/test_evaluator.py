@@ -1,0 +1,128 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from harness.data.images import ImageDataset, Split
+from harness.errors import ConfigError, ScoreError
+from harness.metrics.evaluator import Evaluator
+
+
+@pytest.fixture(scope="module")
+def evaluator(fashion_mnist, tmp_path_factory):
+    return Evaluator(fashion_mnist, cache_dir=tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def uneven():
+    """Return a data set of 28 x 28 noise whose labels are 50 %, 30 % and 20 % of 100 images."""
+    images = np.random.default_rng(0).integers(0, 256, (100, 28, 28, 1), dtype=np.uint8)
+    split = Split("uneven/all", images, np.repeat(np.arange(3, dtype=np.int32), [50, 30, 20]))
+    return ImageDataset("uneven", split, split, split, ("a", "b", "c"))
+
+
+def unlabelled(dataset):
+    split = Split("bare/all", dataset.train.images)
+    return ImageDataset("bare", split, split, split)
+
+
+def test_the_protocol_says_what_a_score_means(evaluator, fashion_mnist, fashion_cnn):
+    protocol = evaluator.protocol
+    assert protocol.name == "fid_fashion_cnn@10000"
+    assert protocol.extractor_sha256 == fashion_cnn.sha256
+    assert protocol.reference == "fashion_mnist/validation"
+    assert protocol.reference_sha256 == fashion_mnist.validation.sha256
+
+
+def test_the_reference_is_at_distance_zero_from_itself(evaluator, fashion_mnist):
+    assert evaluator.fid(fashion_mnist.validation.images) < 1e-6
+
+
+def test_training_images_lie_nearer_than_noise(evaluator, fashion_mnist):
+    floor = evaluator.fid(fashion_mnist.train.images[:10_000])
+    noise = np.random.default_rng(0).integers(0, 256, (10_000, 28, 28, 1), dtype=np.uint8)
+    assert floor < 0.05 < 100 * floor < evaluator.fid(noise)
+
+
+def test_a_score_carries_value_and_protocol(evaluator, fashion_mnist):
+    images = fashion_mnist.train.images[:10_000]
+    score = evaluator.score(images, kimg=3.5, noise_seed=7)
+    assert score.value == pytest.approx(evaluator.fid(images))
+    assert (score.kimg, score.noise_seed) == (3.5, 7)
+    assert score.protocol == evaluator.protocol
+
+
+def test_a_second_evaluator_reads_the_same_reference_from_the_cache(fashion_mnist, tmp_path):
+    images = fashion_mnist.train.images[:500]
+    values = [
+        Evaluator(fashion_mnist, num_images=500, cache_dir=tmp_path).fid(images) for _ in range(2)
+    ]
+    assert values[0] == values[1]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_labels_are_drawn_as_often_as_in_the_reference(evaluator, fashion_mnist):
+    assert evaluator.labels.dtype == np.int32
+    np.testing.assert_array_equal(
+        np.bincount(evaluator.labels), np.bincount(fashion_mnist.validation.labels)
+    )
+
+
+def test_label_counts_are_scaled_and_rounded_by_largest_remainder(uneven, tmp_path):
+    labels = Evaluator(uneven, num_images=7, cache_dir=tmp_path).labels
+    # 7 · (0.5, 0.3, 0.2) = 3.5, 2.1, 1.4: floors 3, 2, 1; the one left goes to the remainder 0.5.
+    np.testing.assert_array_equal(labels, [0, 0, 0, 0, 1, 1, 2])
+
+
+def test_an_unlabelled_data_set_asks_for_no_labels(uneven, tmp_path):
+    evaluator = Evaluator(unlabelled(uneven), num_images=50, cache_dir=tmp_path)
+    assert evaluator.labels is None
+    assert evaluator.protocol.labels == "none"
+
+
+def test_a_small_reference_scales_the_number_down(uneven, tmp_path):
+    with pytest.warns(UserWarning, match="use 100 instead of 10000"):
+        evaluator = Evaluator(uneven, cache_dir=tmp_path)
+    assert evaluator.num_images == 100
+    assert evaluator.protocol.name == "fid_fashion_cnn@100"
+
+
+def test_another_split_is_another_protocol(uneven, tmp_path):
+    other = Split("uneven/test", 255 - uneven.test.images, uneven.test.labels)
+    dataset = dataclasses.replace(uneven, test=other)
+    fingerprints = {
+        Evaluator(dataset, num_images=50, split=split, cache_dir=tmp_path).protocol.fingerprint
+        for split in ("validation", "test")
+    }
+    assert len(fingerprints) == 2
+
+
+def test_label_accuracy_on_real_images(evaluator, fashion_mnist):
+    images, labels = fashion_mnist.test.images[:1_000], fashion_mnist.test.labels[:1_000]
+    assert evaluator.label_accuracy(images, labels) > 0.9
+    assert evaluator.label_accuracy(images, (labels + 1) % 10) < 0.1
+
+
+def test_label_accuracy_needs_one_label_an_image(evaluator, fashion_mnist):
+    with pytest.raises(ScoreError, match="received 3 images and labels of shape"):
+        evaluator.label_accuracy(fashion_mnist.test.images[:3], np.zeros(2, np.int32))
+
+
+def test_another_number_of_images_is_refused(evaluator, fashion_mnist):
+    with pytest.raises(ScoreError, match="expected 10000 images; received 9999"):
+        evaluator.fid(fashion_mnist.train.images[:9_999])
+
+
+def test_floats_are_refused(evaluator, fashion_mnist):
+    with pytest.raises(ScoreError, match="must be uint8"):
+        evaluator.fid(fashion_mnist.train.images[:10_000] / 255)
+
+
+def test_images_of_another_shape_need_another_extractor(tiny_dataset, tmp_path):
+    with pytest.raises(ConfigError, match=r"fashion_cnn takes images of shape \(28, 28, 1\)"):
+        Evaluator(tiny_dataset, cache_dir=tmp_path)
+
+
+def test_a_score_of_one_image_is_refused(fashion_mnist, tmp_path):
+    with pytest.raises(ConfigError, match="received 1; expected at least 2"):
+        Evaluator(fashion_mnist, num_images=1, cache_dir=tmp_path)

@@ -1,0 +1,80 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from harness.errors import ConfigError, ScoreError, StorageError
+from harness.metrics import extractors
+from harness.metrics.extractors import EMBEDDED_FOLDER, load_extractor
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).integers(0, 256, (1_203, 28, 28, 1), dtype=np.uint8)
+
+
+def test_embedded_classifier_reaches_93_percent_of_the_test_split(fashion_cnn, fashion_mnist):
+    predicted = fashion_cnn.predict(fashion_mnist.test.images)
+    assert (predicted == fashion_mnist.test.labels).mean() >= 0.93
+
+
+def test_embedded_weights_are_small_and_stated_truly(fashion_cnn, fashion_mnist):
+    folder = EMBEDDED_FOLDER / "fashion_cnn"
+    record = json.loads((folder / "extractor.json").read_text())
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 1_500_000
+    assert fashion_cnn.sha256 == record["sha256"]
+    assert record["train_sha256"] == fashion_mnist.train.sha256
+
+
+def test_features_and_predictions_have_a_row_an_image(fashion_cnn, images):
+    features = fashion_cnn.features(images)
+    assert features.dtype == np.float32
+    assert features.shape == (1_203, 240)
+    assert fashion_cnn.logits(images).shape == (1_203, 10)
+    assert fashion_cnn.predict(images).dtype == np.int32
+
+
+def test_features_do_not_depend_on_the_other_images(fashion_cnn, images):
+    # 1,203 images fill two batches of 500 and part of a third.
+    together = fashion_cnn.features(images)
+    alone = fashion_cnn.features(images[1_200:1_201])
+    np.testing.assert_allclose(alone[0], together[1_200], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1 / 255, 1.0])
+def test_floats_are_refused(fashion_cnn, images, scale):
+    with pytest.raises(ScoreError, match="must be uint8 from 0 to 255; received float32"):
+        fashion_cnn.features((images * scale).astype(np.float32))
+
+
+@pytest.mark.parametrize("shape", [(4, 32, 32, 3), (4, 28, 28), (28, 28, 1), (0, 28, 28, 1)])
+def test_other_shapes_are_refused(fashion_cnn, shape):
+    with pytest.raises(ScoreError, match=r"\(n, 28, 28, 1\), n at least 1; received"):
+        fashion_cnn.features(np.zeros(shape, np.uint8))
+
+
+def test_an_unknown_name_suggests_the_nearest():
+    with pytest.raises(ConfigError, match="Did you mean 'fashion_cnn'"):
+        load_extractor("fashion_cn")
+
+
+def test_damaged_embedded_weights_are_refused(tmp_path, monkeypatch):
+    shutil.copytree(EMBEDDED_FOLDER, tmp_path / "weights")
+    path = tmp_path / "weights" / "fashion_cnn" / "weights.npz"
+    path.write_bytes(path.read_bytes()[:-1])
+    monkeypatch.setattr(extractors, "EMBEDDED_FOLDER", tmp_path / "weights")
+    with pytest.raises(StorageError, match="reinstall the package"):
+        load_extractor("fashion_cnn")
+
+
+def test_the_embedded_folder_also_loads_by_path(fashion_cnn, images):
+    by_path = load_extractor(EMBEDDED_FOLDER / "fashion_cnn")
+    assert by_path.name.startswith("fashion_mnist_classifier_")
+    np.testing.assert_array_equal(by_path.features(images[:5]), fashion_cnn.features(images[:5]))
+
+
+def test_an_incomplete_record_is_refused(tmp_path):
+    (tmp_path / "extractor.json").write_text('{"sha256": "0"}')
+    with pytest.raises(ConfigError, match=r"extractor\.json: expected id, sha256"):
+        load_extractor(tmp_path)
