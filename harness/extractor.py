@@ -33,8 +33,8 @@ def train(
     """Train the small classifier whose hidden layer scores generators of this data set.
 
     Writes weights.npz and extractor.json (id, SHA-256, test accuracy). Give the folder to
-    --extractor elsewhere. The extractor fashion_cnn in the package was made by this command as
-    it stands, without options.
+    --extractor elsewhere. The extractor fashion_cnn in the package was trained by this command's
+    default plan; another machine gets other weights of like accuracy.
     """
     with clear_errors(debug):
         settings: dict[str, Any] = {"epochs": epochs, "seed": seed, "mirror": mirror}
