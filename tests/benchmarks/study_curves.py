@@ -119,6 +119,6 @@ def _draw_losses(draw, progress):
     for index, (label, field, colour) in enumerate(lines):
         points = [(e.kimg, getattr(e, field)) for e in progress if e.kimg >= limits[0]]
         panel.curve(points, colour, 1.8)
-        x, y = panel.right - 120, panel.top + 12 + 20 * index
+        x, y = panel.right - 120, panel.bottom - 50 + 20 * index
         panel.line([(x, y), (x + 22, y)], colour, 2.5)
         panel.text((x + 30, y), label, 14, INK, "lm")

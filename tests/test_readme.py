@@ -1,0 +1,79 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.search.catalogue import space_names
+from harness.search.space import SearchSpace
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+# `console` blocks show commands after a dollar sign; other lines are what they printed.
+COMMANDS = [
+    line.removeprefix("$ ").split("#")[0].strip()
+    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("$ ")
+]
+
+
+def block_after(kind: str) -> str:
+    found = re.search(rf"```{kind}\n(.*?)```", README, re.DOTALL)
+    assert found, f"the README has no {kind} block"
+    return found[1]
+
+
+def test_the_search_space_in_the_readme_loads(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(block_after("yaml"))
+    assert SearchSpace.load(str(path)).name == "mine"
+
+
+def test_the_study_in_ten_lines_runs(tmp_path, commands):
+    script = tmp_path / "study.py"
+    script.write_text(block_after("python"))
+    assert len(script.read_text().splitlines()) <= 10
+    result = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=tmp_path,
+        env=commands.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "studies/smoke/export/generator.keras").is_file()
+    assert "studies/smoke/export" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "command", [line for line in COMMANDS if "-m harness." in line], ids=lambda line: line[-60:]
+)
+def test_every_option_in_a_command_exists(command, commands, tmp_path):
+    name = re.search(r"-m harness\.(\w+)", command)[1]
+    text = commands.run(name, "--help", cwd=tmp_path).stdout
+    for option in re.findall(r"--[a-z-]+", command):
+        assert option in text
+
+
+def test_every_make_target_in_a_command_exists():
+    makefile = (Path(__file__).parents[1] / "Makefile").read_text(encoding="utf-8")
+    targets = {line.split()[1] for line in COMMANDS if line.startswith("make ")}
+    assert {"sweep", "test"} <= targets
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_every_search_space_that_ships_is_named():
+    for name in space_names():
+        assert f"`{name}`" in README
+
+
+def test_every_link_to_a_file_leads_somewhere():
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert links
+    for link in links:
+        assert (Path(__file__).parents[1] / link).exists(), link
