@@ -59,18 +59,22 @@ class Score:
         kimg: Thousands of real images the discriminator had seen when it was measured.
         noise_seed: Seed of the noise behind the generated images.
         protocol: How it was measured.
+        interval: 95 % interval for what other noise would give on average, (low, high); it
+            leaves out what another training seed would change. None where none was computed.
     """
 
     value: float
     kimg: float
     noise_seed: int
     protocol: Protocol
+    interval: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary, with the fingerprint spelled out."""
         return {
             "name": self.protocol.name,
             "value": self.value,
+            "interval": list(self.interval) if self.interval else None,
             "kimg": self.kimg,
             "noise_seed": self.noise_seed,
             "fingerprint": self.protocol.fingerprint,
@@ -80,11 +84,13 @@ class Score:
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> "Score":
         """Return the score that `to_dict` wrote."""
+        interval = record.get("interval")  # absent in studies older than the intervals
         return cls(
             value=float(record["value"]),
             kimg=float(record["kimg"]),
             noise_seed=int(record["noise_seed"]),
             protocol=Protocol(**record["protocol"]),
+            interval=(float(interval[0]), float(interval[1])) if interval else None,
         )
 
 

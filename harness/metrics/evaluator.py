@@ -11,6 +11,7 @@ from harness.data.images import ImageDataset, Split
 from harness.errors import ConfigError, ScoreError
 from harness.metrics.extractors import load_extractor
 from harness.metrics.frechet import GaussianStatistics, frechet_distance
+from harness.metrics.interval import frechet_interval
 from harness.metrics.statistics_cache import cached_statistics, default_cache_dir
 from harness.score import Protocol, Score
 
@@ -98,22 +99,20 @@ class Evaluator:
         Raises:
             ScoreError: If their number, type or shape is not what the protocol says.
         """
-        if len(images) != self._num_images:
-            raise ScoreError(
-                f"{self._protocol.name}: expected {self._num_images} images; received "
-                f"{len(images)}. FID depends on the number: generate exactly as many."
-            )
+        self._check_number(images)
         return frechet_distance(self._reference, self._statistics(images))
 
     def score(self, images: NDArray[np.uint8], *, kimg: float, noise_seed: int) -> Score:
-        """Return the FID of images, with all that gives it its meaning.
+        """Return the FID of images with its interval and all that gives it its meaning.
 
         Args:
             images: As for `fid`.
             kimg: Thousands of real images the discriminator had seen.
             noise_seed: Seed of the noise behind the images.
         """
-        return Score(self.fid(images), kimg, noise_seed, self._protocol)
+        self._check_number(images)
+        value, interval = frechet_interval(self._reference, self._extractor.features(images))
+        return Score(value, kimg, noise_seed, self._protocol, interval)
 
     def label_accuracy(self, images: NDArray[np.uint8], labels: NDArray[np.integer]) -> float:
         """Return the share of images that the extractor's classifier takes for their label.
@@ -131,6 +130,13 @@ class Evaluator:
                 f"images and labels of shape {labels.shape}."
             )
         return float((self._extractor.predict(images) == labels).mean())
+
+    def _check_number(self, images: NDArray[np.uint8]) -> None:
+        if len(images) != self._num_images:
+            raise ScoreError(
+                f"{self._protocol.name}: expected {self._num_images} images; received "
+                f"{len(images)}. FID depends on the number: generate exactly as many."
+            )
 
     def _statistics(self, images: NDArray[np.uint8]) -> GaussianStatistics:
         return GaussianStatistics.from_features(self._extractor.features(images))

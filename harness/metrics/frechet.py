@@ -91,14 +91,30 @@ def frechet_distance(real: GaussianStatistics, fake: GaussianStatistics) -> floa
         Heusel et al. 2017, arXiv 1706.08500, equation 6. Deviation: they take a general matrix
         square root of C1 C2; the trace is the same, and here exact on singular covariances.
     """
+    eigenvalues = np.asarray(np.linalg.eigvalsh(cross_covariance(real, fake)), dtype=np.float64)
+    return distance_from_spectrum(real, fake, eigenvalues)
+
+
+def cross_covariance(real: GaussianStatistics, fake: GaussianStatistics) -> Matrix:
+    """Return S C2 S with S = C1^½, (d, d), symmetric.
+
+    Raises:
+        ScoreError: If the two have features of different lengths.
+    """
     if real.mean.shape != fake.mean.shape:
         raise ScoreError(
             f"FID needs features of one length; received {real.mean.size} for the real and "
             f"{fake.mean.size} for the fake images. Take both from the same extractor."
         )
-    difference = real.mean - fake.mean
     product = real.root @ fake.covariance @ real.root
-    eigenvalues = np.linalg.eigvalsh((product + product.T) / 2)
+    return np.asarray((product + product.T) / 2)
+
+
+def distance_from_spectrum(
+    real: GaussianStatistics, fake: GaussianStatistics, eigenvalues: Matrix
+) -> float:
+    """Return the squared Fréchet distance, given the eigenvalues of `cross_covariance`, (d,)."""
+    difference = real.mean - fake.mean
     trace_of_root = np.sqrt(np.maximum(eigenvalues, 0.0)).sum()
     distance = (
         difference @ difference

@@ -31,6 +31,7 @@ from harness.gan.trainer import Trainer
 BATCH = 128
 SHAPE = (28, 28, 1)
 LATENT = 64
+KERNEL_SIZE = 4  # a multiple of the stride, so that transposed convolutions overlap evenly
 Loop = Callable[[int], tuple[float, float]]  # steps -> images a second, CPU seconds an image
 
 
@@ -76,8 +77,13 @@ def build_config(width: int) -> GANConfig:
         {
             "conditional": False,
             "batch_size": BATCH,
-            "generator": {"width": width, "latent_dim": LATENT},
-            "discriminator": {"width": width},
+            "generator": {
+                "width": width,
+                "depth": 1,
+                "latent_dim": LATENT,
+                "kernel_size": KERNEL_SIZE,
+            },
+            "discriminator": {"width": width, "kernel_size": KERNEL_SIZE},
             "ema": {"half_life_kimg": 0},
         }
     )
