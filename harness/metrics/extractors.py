@@ -14,6 +14,7 @@ from harness.files import read_json
 from harness.metrics.classifier import build_classifier
 from harness.metrics.weight_files import read_weights
 
+ImageShape = tuple[int, int, int]
 BATCH_SIZE = 500
 WEIGHTS_FILE = "weights.npz"
 RECORD_FILE = "extractor.json"
@@ -31,18 +32,34 @@ class Extractor:
         name: What stands in the name of every score, e.g. `fashion_cnn`.
         sha256: Hash of the weights; with the name it says exactly which features these are.
         model: From float32 images in [0, 255] to two outputs, features and logits.
+        batch_size: Images a call; large images and deep networks take much memory each.
+        resize: How the model brings images to its own input size; part of every protocol.
+        num_classes: How many classes of the data set the logits stand for: 0 for a network
+            trained on other classes, None for as many as there are logits.
     """
 
-    def __init__(self, name: str, sha256: str, model: keras.Model) -> None:
+    def __init__(
+        self,
+        name: str,
+        sha256: str,
+        model: keras.Model,
+        *,
+        batch_size: int = BATCH_SIZE,
+        resize: str = "none",
+        num_classes: int | None = None,
+    ) -> None:
         self.name = name
         self.sha256 = sha256
+        self.resize = resize
         self._model = model
+        self._batch_size = batch_size
         height, width, channels = model.input_shape[1:]
-        self.image_shape: tuple[int, int, int] = (height, width, channels)
-        self.num_classes = int(model.output_shape[1][-1])
+        self.image_shape: ImageShape = (height, width, channels)
+        num_logits = int(model.output_shape[1][-1])
+        self.num_classes = num_logits if num_classes is None else num_classes
         self._run = tf.function(
             self._forward,
-            input_signature=[tf.TensorSpec((BATCH_SIZE, *self.image_shape), tf.uint8)],
+            input_signature=[tf.TensorSpec((batch_size, *self.image_shape), tf.uint8)],
         )
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -58,11 +75,20 @@ class Extractor:
         return self._apply(images, output=0)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the classifier's logits, float32, (n, num_classes); takes what features takes."""
+        """Return the network's logits, float32, (n, k); takes what features takes."""
         return self._apply(images, output=1)
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
-        """Return the most likely label of each image, int32, (n,); takes what features takes."""
+        """Return the most likely label of each image, int32, (n,); takes what features takes.
+
+        Raises:
+            ScoreError: If the network was trained on other classes than the data set's.
+        """
+        if not self.num_classes:
+            raise ScoreError(
+                f"{self.name}: its classes are not those of the data set, so it cannot tell "
+                f"labels. Use an extractor trained on the labels: python -m harness.extractor."
+            )
         return np.asarray(self.logits(images).argmax(axis=1), dtype=np.int32)
 
     def _forward(self, images: tf.Tensor) -> Any:
@@ -71,9 +97,9 @@ class Extractor:
     def _apply(self, images: NDArray[np.uint8], output: int) -> NDArray[np.float32]:
         self._check(images)
         results = []
-        for start in range(0, len(images), BATCH_SIZE):
-            batch = images[start : start + BATCH_SIZE]
-            padding = [(0, BATCH_SIZE - len(batch))] + [(0, 0)] * 3
+        for start in range(0, len(images), self._batch_size):
+            batch = images[start : start + self._batch_size]
+            padding = [(0, self._batch_size - len(batch))] + [(0, 0)] * 3
             values = self._run(tf.constant(np.pad(batch, padding)))[output].numpy()
             results.append(values[: len(batch)])
         return np.concatenate(results)
@@ -93,36 +119,53 @@ class Extractor:
             )
 
 
-def _load_fashion_cnn() -> Extractor:
+def _load_fashion_cnn(image_shape: ImageShape | None, weights: Path | None) -> Extractor:
+    _refuse_weights("fashion_cnn", weights)
     folder = EMBEDDED_FOLDER / "fashion_cnn"
     model = build_classifier((28, 28, 1), 10)
     read_weights(model, folder / WEIGHTS_FILE, FASHION_CNN_SHA256)
     return Extractor("fashion_cnn", FASHION_CNN_SHA256, model)
 
 
-# The extension point: a function that loads an extractor, by the name that scores will carry.
-EXTRACTORS: dict[str, Callable[[], Extractor]] = {"fashion_cnn": _load_fashion_cnn}
+# The extension point: a function that loads an extractor, by the name that scores will carry. It
+# is given the shape of the images and the path of the weights, and may need neither.
+EXTRACTORS: dict[str, Callable[[ImageShape | None, Path | None], Extractor]] = {
+    "fashion_cnn": _load_fashion_cnn,
+}
 
 
-def load_extractor(name_or_folder: str | Path) -> Extractor:
+def load_extractor(
+    name_or_folder: str | Path,
+    *,
+    image_shape: ImageShape | None = None,
+    weights: Path | None = None,
+) -> Extractor:
     """Load an extractor by its name, or from a folder written by `python -m harness.extractor`.
 
     Args:
         name_or_folder: Key of EXTRACTORS, or the folder's path.
+        image_shape: (height, width, channels) of the images to come, for an extractor that
+            resizes; the others know the shape they were trained on.
+        weights: File of the weights, for an extractor that does not bring its own.
 
     Raises:
-        ConfigError: If it is neither.
+        ConfigError: If it is neither, or is given weights that it has no use for.
         StorageError: If the weights are missing, damaged or not those the record names.
     """
     name = str(name_or_folder)
     if name in EXTRACTORS:
-        return EXTRACTORS[name]()
+        return EXTRACTORS[name](image_shape, weights)
     folder = Path(name_or_folder)
     if not (folder / RECORD_FILE).is_file():
         raise ConfigError(
             f"extractor: received {name!r}; expected {', '.join(EXTRACTORS)}, or a folder written "
             f"by python -m harness.extractor.{near_miss(name, EXTRACTORS)}"
         )
+    _refuse_weights(name, weights)
+    return _load_folder(folder)
+
+
+def _load_folder(folder: Path) -> Extractor:
     record = read_json(folder / RECORD_FILE)
     try:
         height, width, channels = record["image_shape"]
@@ -135,3 +178,11 @@ def load_extractor(name_or_folder: str | Path) -> Extractor:
         ) from error
     read_weights(model, folder / WEIGHTS_FILE, sha256)
     return Extractor(identifier, sha256, model)
+
+
+def _refuse_weights(name: str, weights: Path | None) -> None:
+    if weights is not None:
+        raise ConfigError(
+            f"weights: received {weights}, but the extractor {name} brings its own. Leave the "
+            f"option out."
+        )
