@@ -25,6 +25,7 @@ class Evaluator:
     Args:
         dataset: Where the reference images come from.
         extractor: Key of EXTRACTORS, or a folder written by `python -m harness.extractor`.
+        weights: File of the extractor's weights, where it does not bring its own.
         num_images: How many images every score is computed from. FID falls with this number for
             one and the same generator, so scores compare only at one number. Scaled down, with a
             warning and another name of the score, to the size of the reference split.
@@ -42,12 +43,15 @@ class Evaluator:
         dataset: ImageDataset,
         *,
         extractor: str | Path = "fashion_cnn",
+        weights: Path | None = None,
         num_images: int = 10_000,
         split: Literal["train", "validation", "test"] = "validation",
         cache_dir: Path | None = None,
     ) -> None:
         reference: Split = getattr(dataset, split)
-        self._extractor = load_extractor(extractor)
+        self._extractor = load_extractor(
+            extractor, image_shape=dataset.image_shape, weights=weights
+        )
         if self._extractor.image_shape != dataset.image_shape:
             raise ConfigError(
                 f"extractor: {self._extractor.name} takes images of shape "
@@ -63,6 +67,7 @@ class Evaluator:
             num_images=self._num_images,
             reference=reference.name,
             reference_sha256=reference.sha256,
+            resize=self._extractor.resize,
             labels="none" if self._labels is None else "frequencies of the reference",
         )
         self._reference = cached_statistics(
@@ -122,7 +127,7 @@ class Evaluator:
             labels: Integers, (n,): the classes asked for.
 
         Raises:
-            ScoreError: If there is not one label an image.
+            ScoreError: If there is not one label an image, or the extractor knows other classes.
         """
         if labels.shape != (len(images),):
             raise ScoreError(
