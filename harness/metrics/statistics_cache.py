@@ -1,20 +1,24 @@
-"""Keep reference statistics on disk, found by the content they were computed from."""
+"""Keep what is computed from a reference on disk, found by the content it depends on."""
 
 import hashlib
 import io
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import StorageError
 from harness.files import write_bytes
 from harness.metrics.frechet import GaussianStatistics
 
+Arrays = dict[str, NDArray[Any]]
+
 CACHE_DIR_VARIABLE = "HARNESS_CACHE_DIR"
-# Raised when the same images and weights give other statistics than before.
-FORMAT = 1
+# Raised when the same images and weights give other arrays than before.
+FORMAT = 2
 DIGEST_LENGTH = 32
 
 
@@ -27,7 +31,19 @@ def default_cache_dir() -> Path:
 def cached_statistics(
     cache_dir: Path, key: tuple[str, ...], compute: Callable[[], GaussianStatistics]
 ) -> GaussianStatistics:
-    """Return the statistics kept under a key, computing and keeping them where there are none.
+    """Return the statistics kept under a key; see `cached_arrays`."""
+
+    def pack() -> Arrays:
+        made = compute()
+        count = np.array(made.num_images)
+        return {"mean": made.mean, "covariance": made.covariance, "num_images": count}
+
+    kept = cached_arrays(cache_dir, ("statistics", *key), pack)
+    return GaussianStatistics(kept["mean"], kept["covariance"], int(kept["num_images"]))
+
+
+def cached_arrays(cache_dir: Path, key: tuple[str, ...], compute: Callable[[], Arrays]) -> Arrays:
+    """Return the arrays kept under a key, computing and keeping them where there are none.
 
     Processes may do this at the same time: each writes its own temporary file and renames it, and
     all write the same. A file that was cut short or changed is computed anew. A folder that
@@ -35,35 +51,30 @@ def cached_statistics(
 
     Args:
         cache_dir: Folder of the cache; made if missing.
-        key: Hashes of everything the statistics depend on.
+        key: What the arrays are, then hashes of everything they depend on.
         compute: Called when there is no sound file.
     """
     name = hashlib.sha256("/".join((str(FORMAT), *key)).encode()).hexdigest()[:32]
-    path = cache_dir / f"statistics-{name}.bin"
+    path = cache_dir / f"{key[0]}-{name}.bin"
     kept = _read(path)
     if kept is not None:
         return kept
-    statistics = compute()
+    arrays = compute()
     try:
-        write_bytes(path, _pack(statistics))
+        write_bytes(path, _pack(arrays))
     except StorageError:
-        return statistics
-    return statistics
+        return arrays
+    return arrays
 
 
-def _pack(statistics: GaussianStatistics) -> bytes:
+def _pack(arrays: Arrays) -> bytes:
     buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        mean=statistics.mean,
-        covariance=statistics.covariance,
-        num_images=np.int64(statistics.num_images),
-    )
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # an option of savez is no array's name
     content = buffer.getvalue()
     return hashlib.sha256(content).digest() + content
 
 
-def _read(path: Path) -> GaussianStatistics | None:
+def _read(path: Path) -> Arrays | None:
     try:
         data = path.read_bytes()
     except OSError:
@@ -72,4 +83,4 @@ def _read(path: Path) -> GaussianStatistics | None:
     if hashlib.sha256(content).digest() != digest:
         return None
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return GaussianStatistics(arrays["mean"], arrays["covariance"], int(arrays["num_images"]))
+        return {name: arrays[name] for name in arrays.files}
