@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ScoreError
-
-Matrix = NDArray[np.float64]
+from harness.metrics.features import Matrix, check_features, check_lengths
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,18 +40,7 @@ class GaussianStatistics:
         Raises:
             ScoreError: If there are fewer than two rows, or a value is not finite.
         """
-        if features.ndim != 2 or len(features) < 2:
-            raise ScoreError(
-                f"FID needs the features of at least 2 images, as an array (n, d); "
-                f"received shape {features.shape}."
-            )
-        values = np.asarray(features, dtype=np.float64)
-        if not np.isfinite(values).all():
-            rows = int((~np.isfinite(values).all(axis=1)).sum())
-            raise ScoreError(
-                f"FID needs finite features; received NaN or infinity in {rows} of {len(values)} "
-                f"rows. Look at the images that gave them."
-            )
+        values = check_features(features, "FID")
         mean = values.mean(axis=0)
         centred = values - mean
         with np.errstate(over="ignore", invalid="ignore"):
@@ -101,11 +89,7 @@ def cross_covariance(real: GaussianStatistics, fake: GaussianStatistics) -> Matr
     Raises:
         ScoreError: If the two have features of different lengths.
     """
-    if real.mean.shape != fake.mean.shape:
-        raise ScoreError(
-            f"FID needs features of one length; received {real.mean.size} for the real and "
-            f"{fake.mean.size} for the fake images. Take both from the same extractor."
-        )
+    check_lengths(real.mean, fake.mean, "FID")
     product = real.root @ fake.covariance @ real.root
     return np.asarray((product + product.T) / 2)
 

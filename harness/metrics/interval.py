@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ScoreError
+from harness.metrics.features import Matrix
 from harness.metrics.frechet import (
     GaussianStatistics,
-    Matrix,
     cross_covariance,
     distance_from_spectrum,
 )
