@@ -1,7 +1,6 @@
 """Find, check and split Fashion-MNIST: 70,000 grey images of 28 x 28 in ten classes."""
 
 import dataclasses
-import hashlib
 import os
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from harness.data.download import download_files, keras_home
 from harness.data.idx import read_idx
 from harness.data.images import ImageDataset, Split
+from harness.data.splitting import hold_out
 from harness.errors import DataError
 
 NAME = "fashion_mnist"
@@ -170,23 +170,13 @@ def read_place(place: Place) -> ImageDataset:
 def validation_mask(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Choose the validation images: of each class, the 1,000 whose index hashes lowest.
 
-    Ordering by SHA-256 is a random choice that no version of NumPy can change; a seeded generator
-    promises the same only within one version.
-
     Args:
         labels: Classes in file order, (n,).
 
     Returns:
         True for validation, (n,); the rest is training. The published files give 1,000 a class.
     """
-    keys = np.array(
-        [hashlib.sha256(f"{NAME}/validation/{i}".encode()).hexdigest() for i in range(len(labels))]
-    )
-    mask = np.zeros(len(labels), dtype=np.bool_)
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        mask[members[np.argsort(keys[members], kind="stable")[:VALIDATION_PER_CLASS]]] = True
-    return mask
+    return hold_out(labels, f"{NAME}/validation", lambda size: VALIDATION_PER_CLASS)
 
 
 def keras_cache() -> Path:

@@ -18,8 +18,8 @@ def test_folder_is_handed_on(tmp_path):
     ("name", "message"),
     [
         ("fashion-mnist", r"received 'fashion-mnist'.* Did you mean 'fashion_mnist'\?"),
-        ("", r"received ''; expected one of fashion_mnist\.$"),
-        ("x:y", r"received 'x:y'; expected one of fashion_mnist\.$"),
+        ("", r"received ''; expected one of fashion_mnist, npz:PATH\.$"),
+        ("x:y", r"received 'x:y'; expected one of fashion_mnist, npz:PATH\.$"),
     ],
 )
 def test_unknown_name(name, message):
