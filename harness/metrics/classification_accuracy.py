@@ -61,12 +61,12 @@ def classification_accuracy(
         Ravuri & Vinyals 2019, arXiv 1905.10887. Deviation: a small classifier trained briefly in
         place of a ResNet-50, on as many fakes as there are, not as many as real training images.
     """
-    fake_labels = np.asarray(fake_labels, dtype=np.int32)
-    fake = Split("generated", fake_images, fake_labels)
+    asked = np.asarray(fake_labels, dtype=np.int32)
+    fake = Split("generated", fake_images, asked)
     real_labels = _known_labels(real)
     _check_fakes(real, fake, plan)
     keras.utils.set_random_seed(plan.seed)
-    num_classes = int(max(real_labels.max(), fake_labels.max())) + 1
+    num_classes = int(max(real_labels.max(), asked.max())) + 1
     model = build_classifier(fake_images.shape[1:], num_classes)
     watched = Split(real.name, real.images[:_WATCHED], real_labels[:_WATCHED])
     train_classifier(model, plan, train=fake, validation=watched, report=_ignore)
