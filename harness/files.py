@@ -67,7 +67,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise storage_error(path, error) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StorageError(
             f"{path}: expected JSON; {error}. The file was damaged after it was written: restore "
             f"it from a copy, or remove it."

@@ -77,13 +77,21 @@ class Outcome:
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> "Outcome":
-        """Return the outcome that `to_dict` wrote."""
+        """Return the outcome that `to_dict` wrote.
+
+        Raises:
+            TypeError: If it is none, as are KeyError and ValueError.
+        """
         best, final = record["best"], record["final"]
+        try:
+            kimg, seconds = float(record["kimg"]), float(record["duration_seconds"])
+        except OverflowError as error:
+            raise ValueError(f"expected numbers that a float holds; {error}") from error
         return cls(
             reason=Reason(record["reason"]),
             detail=record["detail"],
-            kimg=float(record["kimg"]),
-            duration_seconds=float(record["duration_seconds"]),
+            kimg=kimg,
+            duration_seconds=seconds,
             best=Score.from_dict(best) if best else None,
             final=Score.from_dict(final) if final else None,
         )

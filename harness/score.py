@@ -83,15 +83,25 @@ class Score:
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> "Score":
-        """Return the score that `to_dict` wrote."""
+        """Return the score that `to_dict` wrote.
+
+        Raises:
+            TypeError: If it is none, as are KeyError and ValueError.
+        """
+        if not isinstance(record, dict):
+            raise TypeError(f"expected a score; received {record!r}")
         interval = record.get("interval")  # absent in studies older than the intervals
-        return cls(
-            value=float(record["value"]),
-            kimg=float(record["kimg"]),
-            noise_seed=int(record["noise_seed"]),
-            protocol=Protocol(**record["protocol"]),
-            interval=(float(interval[0]), float(interval[1])) if interval else None,
-        )
+        try:
+            low, high = interval or (None, None)
+            return cls(
+                value=float(record["value"]),
+                kimg=float(record["kimg"]),
+                noise_seed=int(record["noise_seed"]),
+                protocol=Protocol(**record["protocol"]),
+                interval=(float(low), float(high)) if interval else None,
+            )
+        except OverflowError as error:
+            raise ValueError(f"expected numbers that a float holds; {error}") from error
 
 
 def require_comparable(scores: Iterable[Score]) -> None:

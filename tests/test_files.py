@@ -121,3 +121,9 @@ def test_a_read_only_disk_is_one_message(tmp_path: Path):
 def test_json_is_indented_for_people(tmp_path: Path):
     write_json(tmp_path / "v.json", {"a": 1})
     assert (tmp_path / "v.json").read_text() == json.dumps({"a": 1}, indent=2) + "\n"
+
+
+def test_json_nested_beyond_reason_is_damage_too(tmp_path: Path):
+    (tmp_path / "x.json").write_text("[" * 100_000)
+    with pytest.raises(StorageError, match=r"x\.json: expected JSON; .*recursion"):
+        read_json(tmp_path / "x.json")

@@ -39,3 +39,26 @@ def test_an_outcome_before_the_first_rung_has_no_score():
     assert outcome.to_dict()["best"] is None
     assert Outcome.from_dict(outcome.to_dict()) == outcome
     assert outcome.to_dict()["state"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("best", True),  # no score at all
+        ("best", {"value": 1}),  # one without a protocol
+        ("kimg", 10**400),  # more than a float holds
+        ("kimg", "much"),
+        ("reason", "bored"),
+    ],
+)
+def test_what_is_no_outcome_is_refused_as_one_kind_of_error(place: str, value: object):
+    record = Outcome(Reason.DIVERGED).to_dict() | {place: value}
+    with pytest.raises((KeyError, TypeError, ValueError), match=r"\S"):
+        Outcome.from_dict(record)
+
+
+def test_an_endless_noise_seed_is_no_score():
+    # JSON as Python reads it knows Infinity, of which no integer can be made.
+    record = {"value": 1.0, "kimg": 1.0, "noise_seed": float("inf"), "protocol": {}}
+    with pytest.raises(ValueError, match="numbers that a float holds"):
+        Score.from_dict(record)

@@ -113,7 +113,7 @@ def read_history(path: Path) -> list[Event]:
 def _parse(line: bytes) -> Event | None:
     try:
         return from_record(json.loads(line))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
