@@ -67,7 +67,10 @@ def centre_together(first: Matrix, second: Matrix) -> tuple[Matrix, Matrix, floa
         Copies of both, the values of the first within [-2, 2], and the scale: distances in the
         copies times the scale are the original ones.
     """
-    exponent = np.frexp(max(np.abs(first).max(), np.abs(second).max()))[1]
+    largest = max(first.max(), -first.min(), second.max(), -second.min())
+    exponent = np.frexp(largest)[1]
     first, second = np.ldexp(first, -exponent), np.ldexp(second, -exponent)
     mean = first.mean(axis=0)
-    return first - mean, second - mean, float(np.ldexp(1.0, exponent))
+    first -= mean
+    second -= mean
+    return first, second, float(np.ldexp(1.0, exponent))

@@ -14,8 +14,9 @@ def nearest_distances(
 ) -> NDArray[np.float64]:
     """Return the Euclidean distance of each query to its nearest point, float64, (n,).
 
-    The nearest point of every block is looked for in float32, fast; the distance to it is then
-    computed from the difference in float64, so that a copy has distance 0 exactly.
+    The nearest point of each block of 2,000 is looked for in float32, fast; the distance to it is
+    then computed from the difference in float64. Memory: two copies of the queries in float64 and
+    a block of distances, however many points there are.
 
     Args:
         queries: Features, (n, d), any float type.
@@ -25,23 +26,27 @@ def nearest_distances(
         ScoreError: If there are none, the lengths differ or a value is not finite.
     """
     queries = check_features(queries, "memorisation", minimum=1)
-    points = check_features(points, "memorisation", minimum=1)
     check_lengths(points, queries, "memorisation")
-    points, queries, scale = centre_together(points, queries)
     nearest = np.full(len(queries), np.inf)
-    for start in range(0, len(points), BLOCK):
-        block = points[start : start + BLOCK]
-        single, half_norms = block.astype(np.float32).T, np.square(block).sum(axis=1) / 2
-        half_norms = half_norms.astype(np.float32)
-        for first in range(0, len(queries), BLOCK):
-            rows = queries[first : first + BLOCK]
-            # |x - y|² = |x|² - 2 (x·y - |y|²/2): nearest is where the bracket is largest.
-            closeness = rows.astype(np.float32) @ single
-            closeness -= half_norms
-            found = np.square(rows - block[closeness.argmax(axis=1)]).sum(axis=1)
-            kept = nearest[first : first + BLOCK]
-            np.minimum(kept, found, out=kept)
-    return np.asarray(np.sqrt(nearest) * scale)
+    for start in range(0, max(len(points), 1), BLOCK):
+        block = check_features(points[start : start + BLOCK], "memorisation", minimum=1)
+        np.minimum(nearest, _nearest_in_block(queries, block), out=nearest)
+    return nearest
+
+
+def _nearest_in_block(queries: Matrix, block: Matrix) -> Matrix:
+    block, queries, scale = centre_together(block, queries)
+    single = block.astype(np.float32)
+    half_norms = np.square(single).sum(axis=1) / 2
+    distances = np.empty(len(queries))
+    for start in range(0, len(queries), BLOCK):
+        rows = queries[start : start + BLOCK]
+        # |x - y|² = |x|² - 2 (x·y - |y|²/2): nearest is where the bracket is largest.
+        closeness = rows.astype(np.float32) @ single.T
+        closeness -= half_norms
+        difference = rows - block[closeness.argmax(axis=1)]
+        distances[start : start + BLOCK] = np.sqrt(np.square(difference).sum(axis=1))
+    return np.asarray(distances * scale)
 
 
 def memorisation(

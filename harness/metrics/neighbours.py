@@ -39,8 +39,8 @@ def manifold_scores(real: NDArray[np.floating], fake: NDArray[np.floating]) -> M
 
     Around every image lies a sphere that reaches to its k-th nearest neighbour in its own set:
     k = 3 for precision and recall, 5 for density and coverage. All depend on the numbers of
-    images, so compare them at one number only. Memory: three copies of the features in float64
-    and some blocks of 500 rows of distances.
+    images, so compare them at one number only. Memory: two copies of the features in float64
+    and a few blocks of 500 rows of distances.
 
     Args:
         real: Features of real images, (n, d), any float type, n at least 6.
@@ -109,7 +109,7 @@ def _radii(values: Matrix, neighbours: tuple[int, ...]) -> list[_Radii]:
         found[:, rows] = distances[:, places].T
     radii = np.maximum(found, 0.0)
     # A point at the radius has a squared norm of at most twice the sum of these two.
-    slack = _ROUNDING * (np.square(values).sum(axis=1) + radii)
+    slack = _ROUNDING * (_squared_norms(values) + radii)
     return [
         _Radii(at_most, below) for at_most, below in zip(radii + slack, radii - slack, strict=True)
     ]
@@ -119,6 +119,10 @@ def _squared_distances(x: Matrix, y: Matrix) -> Matrix:
     """Return |x - y|² for all pairs, (n, m); those of equal points may be off by rounding."""
     distances = x @ y.T
     distances *= -2.0
-    distances += np.square(x).sum(axis=1)[:, None]
-    distances += np.square(y).sum(axis=1)
+    distances += _squared_norms(x)[:, None]
+    distances += _squared_norms(y)
     return np.asarray(distances)
+
+
+def _squared_norms(values: Matrix) -> Matrix:
+    return np.asarray(np.einsum("ij,ij->i", values, values))
