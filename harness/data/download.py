@@ -46,7 +46,7 @@ def download_files(digests: Mapping[str, str], origin: str, *, target: Path) -> 
     """
     if not digests:
         return
-    fault = _probe(origin + next(iter(digests)))
+    fault = probe(origin + next(iter(digests)))
     if fault is not None:
         raise DataError(f"{origin} did not answer: {fault}")
     try:
@@ -72,7 +72,7 @@ def _get_file(name: str, address: str, folder: Path) -> Path:
         raise DataError(f"{name}: {error}.") from error
 
 
-def _probe(address: str) -> str | None:
+def probe(address: str) -> str | None:
     """Return what is wrong with the way to an address, or None, within PROBE_SECONDS.
 
     Without this a machine with no network waits for importing Keras, and for as long as its

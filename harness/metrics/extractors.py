@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from harness.errors import ConfigError, ScoreError, near_miss
 from harness.files import read_json
+from harness.metrics import inception
 from harness.metrics.classifier import build_classifier
+from harness.metrics.inception_weights import load_inception_weights
 from harness.metrics.weight_files import read_weights
 
 ImageShape = tuple[int, int, int]
@@ -127,10 +129,30 @@ def _load_fashion_cnn(image_shape: ImageShape | None, weights: Path | None) -> E
     return Extractor("fashion_cnn", FASHION_CNN_SHA256, model)
 
 
+def _load_inception(image_shape: ImageShape | None, weights: Path | None) -> Extractor:
+    if image_shape is None:
+        raise ConfigError(
+            "extractor: inception resizes images of any shape and has to know which; received "
+            "none. Pass image_shape, (height, width, channels)."
+        )
+    model = inception.build_inception(image_shape)
+    arrays = load_inception_weights(weights, inception.weight_shapes(model))
+    inception.set_inception_weights(model, arrays)
+    return Extractor(
+        "inception",
+        inception.hash_weights(arrays),
+        model,
+        batch_size=inception.BATCH_SIZE,
+        resize=inception.RESIZE,
+        num_classes=0,
+    )
+
+
 # The extension point: a function that loads an extractor, by the name that scores will carry. It
 # is given the shape of the images and the path of the weights, and may need neither.
 EXTRACTORS: dict[str, Callable[[ImageShape | None, Path | None], Extractor]] = {
     "fashion_cnn": _load_fashion_cnn,
+    "inception": _load_inception,
 }
 
 
@@ -151,6 +173,7 @@ def load_extractor(
     Raises:
         ConfigError: If it is neither, or is given weights that it has no use for.
         StorageError: If the weights are missing, damaged or not those the record names.
+        MissingExtraError: If reading them needs a package that is not installed.
     """
     name = str(name_or_folder)
     if name in EXTRACTORS:

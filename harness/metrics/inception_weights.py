@@ -1,0 +1,220 @@
+"""Find, download, convert and check the weights of the FID Inception network."""
+
+import hashlib
+import http.client
+import importlib.util
+import os
+import pickle
+import shutil
+import sys
+import urllib.request
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from harness.data.download import probe
+from harness.errors import ConfigError, MissingExtraError, StorageError
+from harness.files import replacing, storage_error, write_bytes
+from harness.metrics.statistics_cache import default_cache_dir
+
+WEIGHTS_VARIABLE = "HARNESS_INCEPTION_WEIGHTS"
+ADDRESS = (
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+    "weights-inception-2015-12-05-6726825d.pth"
+)
+"""The weights of 2015-12-05 as published for PyTorch; the name ends in the file's hash."""
+
+_PREFIX_LENGTH = 8  # digits of the SHA-256 in names of files, as in the published name
+_TIMEOUT_SECONDS = 30.0
+_SHOWN_FAULTS = 4
+
+Arrays = dict[str, NDArray[np.float32]]
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def load_inception_weights(weights: Path | None, shapes: Shapes) -> Arrays:
+    """Return the arrays of the FID Inception, from where they are named, kept or published.
+
+    Looked for in this order: the `weights` argument, the file HARNESS_INCEPTION_WEIGHTS names, the
+    cache folder, the published address. A `.pth` file is read by PyTorch once; what it held lies
+    in the cache as `.safetensors` from then on.
+
+    Neither this project nor its tests have run the download from the published address: they prove
+    the same steps on a server of their own.
+
+    Args:
+        weights: A `.safetensors` or `.pth` file, or None.
+        shapes: The shape of every array by its name, from `weight_shapes`.
+
+    Raises:
+        ConfigError: If the named file is of another kind.
+        MissingExtraError: If PyTorch is needed and not installed.
+        StorageError: If the weights cannot be had, are damaged, or not those of this network.
+    """
+    named = str(weights or "") or os.environ.get(WEIGHTS_VARIABLE)
+    if named:
+        return _read(Path(named).expanduser(), shapes)
+    published = _published_path()
+    converted = _converted_path(_hash_in_name(published))
+    if converted.is_file():
+        return _read_safetensors(converted, shapes)
+    _require_torch(published)
+    if not published.is_file():
+        _download(published)
+    _check_hash(published, published)
+    return _convert(published, converted, shapes)
+
+
+def _read(path: Path, shapes: Shapes) -> Arrays:
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path, shapes)
+    if path.suffix != ".pth":
+        raise ConfigError(
+            f"{path}: expected the weights of Inception as .safetensors or .pth; received "
+            f"{path.suffix or 'no suffix'}. They are published at {ADDRESS}."
+        )
+    converted = _converted_path(_sha256(path))
+    if converted.is_file():
+        return _read_safetensors(converted, shapes)
+    _require_torch(path)
+    return _convert(path, converted, shapes)
+
+
+def _read_safetensors(path: Path, shapes: Shapes) -> Arrays:
+    try:
+        arrays = load(path.read_bytes())
+    except OSError as error:
+        raise storage_error(path, error) from error
+    # A type that NumPy lacks, such as bfloat16, ends in a KeyError, TypeError or AttributeError.
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StorageError(
+            f"{path}: expected a whole .safetensors file of float32 arrays; "
+            f"{type(error).__name__}: {error}. It was cut short or is another file: remove it, "
+            f"and copy or convert it again."
+        ) from error
+    return _check_arrays(path, arrays, shapes)
+
+
+def _convert(path: Path, converted: Path, shapes: Shapes) -> Arrays:
+    """Read a .pth file and keep what it holds in a format that runs no code."""
+    arrays = _check_arrays(path, _read_pth(path), shapes)
+    try:
+        write_bytes(converted, save(arrays))
+    except StorageError as error:  # costs the next conversion, not this result
+        warnings.warn(f"The converted weights are not kept. {error}", stacklevel=2)
+    return arrays
+
+
+def _read_pth(path: Path) -> dict[str, NDArray[Any]]:
+    import torch  # hundreds of megabytes, needed this once
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return {str(name): value.detach().numpy() for name, value in state.items()}
+    except OSError as error:
+        raise storage_error(path, error) from error
+    except (RuntimeError, pickle.UnpicklingError, EOFError, AttributeError, TypeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise StorageError(
+            f"{path}: expected a state dictionary of tensors written by torch.save; "
+            f"{type(error).__name__}: {reason} It was cut short or is another file: fetch it "
+            f"again from {ADDRESS}."
+        ) from error
+
+
+def _check_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], shapes: Shapes) -> Arrays:
+    """Return the arrays that the network has, or name those that are wrong."""
+    # How many batches the normalisation was trained on: PyTorch keeps it, no result needs it.
+    held = {n: a for n, a in arrays.items() if not n.endswith(".num_batches_tracked")}
+    faults = [f"{name} is missing" for name in shapes if name not in held]
+    faults += [f"{name} is unknown" for name in held if name not in shapes]
+    for name in sorted(held.keys() & shapes.keys()):
+        array = held[name]
+        if array.shape != shapes[name]:
+            faults.append(f"{name} has shape {array.shape} instead of {shapes[name]}")
+        elif array.dtype != np.float32:
+            faults.append(f"{name} is {array.dtype} instead of float32")
+        elif not np.isfinite(array).all():
+            faults.append(f"{name} holds NaN or infinity")
+    if faults:
+        rest = len(faults) - _SHOWN_FAULTS
+        more = f", and {rest} more faults" if rest > 0 else ""
+        raise StorageError(
+            f"{path}: not the weights of the FID Inception: {', '.join(faults[:_SHOWN_FAULTS])}"
+            f"{more}. Those of 2015-12-05 are published at {ADDRESS}."
+        )
+    return {name: np.ascontiguousarray(array) for name, array in held.items()}
+
+
+def _download(target: Path) -> None:
+    """Fetch the published file; it is moved into place once its hash is right."""
+    fault = probe(ADDRESS)
+    if fault is not None:
+        raise StorageError(f"inception: {ADDRESS} did not answer: {fault} {_remedy()}")
+    print(f"fetching the weights of the FID Inception, once: {ADDRESS}", file=sys.stderr)
+    with replacing(target) as temporary:
+        try:
+            with (
+                urllib.request.urlopen(ADDRESS, timeout=_TIMEOUT_SECONDS) as answer,
+                temporary.open("wb") as file,
+            ):
+                shutil.copyfileobj(answer, file)
+        except (OSError, http.client.HTTPException) as error:
+            raise StorageError(f"inception: {ADDRESS} broke off: {error}. {_remedy()}") from error
+        _check_hash(temporary, target)
+
+
+def _check_hash(path: Path, published: Path) -> None:
+    """Refuse a file whose content is not what the published name promises."""
+    received, expected = _sha256(path), _hash_in_name(published)
+    if not received.startswith(expected):
+        raise StorageError(
+            f"{published}: expected a SHA-256 that begins with {expected}; received {received}. "
+            f"The file was changed or cut short on its way: remove it if it is there. "
+            f"{_remedy()}"
+        )
+
+
+def _require_torch(path: Path) -> None:
+    if importlib.util.find_spec("torch") is None:
+        raise MissingExtraError(
+            f"inception: {path} is to be read by PyTorch, once, which is not installed. "
+            f"{_remedy()}"
+        )
+
+
+def _remedy() -> str:
+    """Say where to get the weights and where to put them, with PyTorch and without."""
+    converted = _converted_path(_hash_in_name(_published_path()))
+    return (
+        f"Get {ADDRESS} and copy it to {_published_path()}, or name its place by --weights or "
+        f"{WEIGHTS_VARIABLE}. Converting it needs PyTorch, once: pip install torch. Or let a "
+        f"machine with PyTorch do so: the same command leaves {converted.name} in its cache "
+        f"folder, and that file alone will do, as {converted} or named in the same way."
+    )
+
+
+def _published_path() -> Path:
+    return default_cache_dir() / ADDRESS.rpartition("/")[2]
+
+
+def _converted_path(digest: str) -> Path:
+    return default_cache_dir() / f"inception-{digest[:_PREFIX_LENGTH]}.safetensors"
+
+
+def _hash_in_name(published: Path) -> str:
+    return published.stem.rpartition("-")[2]
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise storage_error(path, error) from error
