@@ -92,7 +92,7 @@ class Score:
             raise TypeError(f"expected a score; received {record!r}")
         interval = record.get("interval")  # absent in studies older than the intervals
         try:
-            low, high = interval or (None, None)
+            low, high = interval or (0.0, 0.0)
             return cls(
                 value=float(record["value"]),
                 kimg=float(record["kimg"]),
