@@ -27,6 +27,10 @@ class StorageError(HarnessError):
     """Report a file or a database that cannot be read or written."""
 
 
+class DamagedError(StorageError):
+    """Report a file whose content was damaged after it was written."""
+
+
 class ScoreError(HarnessError):
     """Refuse to turn unusable features into a number."""
 

@@ -17,11 +17,13 @@ class Started:
             an interruption will be said again.
         generator_parameters: Number of weights of the generator.
         discriminator_parameters: Number of weights of the discriminator.
+        note: What was lost since it was last heard of, such as a damaged checkpoint.
     """
 
     kimg: float
     generator_parameters: int
     discriminator_parameters: int
+    note: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

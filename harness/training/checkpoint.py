@@ -1,5 +1,6 @@
 """Save the whole state of a training in one file that loads without running code."""
 
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -8,14 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import StorageError
+from harness.errors import DamagedError
 from harness.files import replacing, storage_error
+from harness.training.folder import previous_file
 
 _META = "meta"
+_DIGEST = "sha256"
 
 
 def save_checkpoint(path: Path, state: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
-    """Write arrays and a JSON-ready dictionary; the previous file stays until this one is whole.
+    """Write arrays and a JSON-ready dictionary; the file before becomes `previous_file(path)`.
+
+    A reader finds at least one whole file at every moment: the new one is written and synced
+    under another name, and the one before is kept until the next call.
 
     Args:
         path: The file, `*.npz`.
@@ -27,15 +33,20 @@ def save_checkpoint(path: Path, state: dict[str, NDArray[Any]], meta: dict[str, 
     """
     text = np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)
     arrays = {f"state/{name}": value for name, value in state.items()}
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **{_META: text}, **arrays)
+    digest = np.frombuffer(_digest(text, state), dtype=np.uint8)
+    with replacing(path) as temporary:
+        with temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, **{_META: text, _DIGEST: digest}, **arrays)
+        if path.exists():
+            path.replace(previous_file(path))
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Return the arrays and the dictionary of `save_checkpoint`.
 
     Raises:
-        StorageError: If the file is missing, damaged or not a checkpoint.
+        DamagedError: If the file is damaged or not a checkpoint.
+        StorageError: If it cannot be read.
     """
     try:
         content = path.read_bytes()
@@ -43,17 +54,35 @@ def load_checkpoint(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]
         raise storage_error(path, error) from error
     try:
         with np.lib.npyio.NpzFile(io.BytesIO(content), allow_pickle=False) as archive:
-            meta = json.loads(archive[_META].tobytes().decode())
+            text = archive[_META]
+            digest = archive[_DIGEST].tobytes()
+            meta = json.loads(text.tobytes().decode())
             state = {
                 name.removeprefix("state/"): archive[name]
                 for name in archive.files
-                if name != _META
+                if name not in (_META, _DIGEST)
             }
+        intact = digest == _digest(text, state)
     except Exception as error:  # a damaged zip file raises whatever its damage leads to
-        raise StorageError(
-            f"{path}: expected a checkpoint written by this package; {error}. Remove the file: "
-            f"the training then begins anew."
-        ) from error
+        raise _damaged(path, str(error)) from error
+    if not intact:
+        raise _damaged(path, "its content does not match its digest")
     if not isinstance(meta, dict):
-        raise StorageError(f"{path}: expected a dictionary under {_META!r}; received {meta!r}.")
+        raise _damaged(path, f"expected a dictionary under {_META!r}; received {meta!r}")
     return state, meta
+
+
+def _digest(text: NDArray[np.uint8], state: dict[str, NDArray[Any]]) -> bytes:
+    """Return the SHA-256 of all that a checkpoint says, names, types and shapes included."""
+    digest = hashlib.sha256(text.tobytes())
+    for name, value in sorted(state.items()):
+        digest.update(f"\n{name} {value.dtype} {value.shape}\n".encode())
+        digest.update(np.ascontiguousarray(value).tobytes())
+    return digest.digest()
+
+
+def _damaged(path: Path, why: str) -> DamagedError:
+    return DamagedError(
+        f"{path}: expected a checkpoint written by this package; {why}. Remove the file: the "
+        f"training then begins anew."
+    )

@@ -33,6 +33,11 @@ class TrainingFolder:
         return self.path / "checkpoint.npz"
 
     @property
+    def previous_checkpoint_file(self) -> Path:
+        """Return where the checkpoint before that one stands, for when it is damaged."""
+        return previous_file(self.checkpoint_file)
+
+    @property
     def generator_file(self) -> Path:
         """Return where the EMA generator of the best rung stands."""
         return self.path / "generator.keras"
@@ -77,8 +82,24 @@ class TrainingFolder:
             StorageError: If it cannot be written.
         """
         write_json(self.outcome_file, outcome.to_dict())
+        self.previous_checkpoint_file.unlink(missing_ok=True)
         if outcome.state is not State.COMPLETE:
             self.checkpoint_file.unlink(missing_ok=True)  # it will never go on
+
+    def remove_networks(self) -> None:
+        """Remove what training on and sampling would need; what states facts is kept."""
+        for file in (
+            self.checkpoint_file,
+            self.previous_checkpoint_file,
+            self.generator_file,
+            self.discriminator_file,
+        ):
+            file.unlink(missing_ok=True)
+
+    def remove_leftovers(self) -> None:
+        """Remove the unfinished files of a process that was killed while it wrote them."""
+        for file in (*self.path.glob(".*.tmp.*"), *self.path.glob("grids/.*.tmp.*")):
+            file.unlink(missing_ok=True)
 
     def read_outcome(self) -> Outcome | None:
         """Return the stored outcome; None for an unfinished training.
@@ -97,3 +118,8 @@ class TrainingFolder:
                 f"else ({type(error).__name__}: {error}). Restore it from a copy, or remove it: "
                 f"the training then goes on from its checkpoint, or anew."
             ) from error
+
+
+def previous_file(checkpoint: Path) -> Path:
+    """Return where the checkpoint before the one at a path stands."""
+    return checkpoint.with_name(f"{checkpoint.stem}.previous{checkpoint.suffix}")

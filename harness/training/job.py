@@ -19,6 +19,10 @@ class TrainingJob:
         name: Tells the final score's noise from that of other trainings.
         max_seconds_per_kimg: A training that proves costlier ends as over budget; None for any.
         stop_after_seconds: Score and finish when this much time was spent; None for no limit.
+        timeout_seconds: A training that takes longer ends as timed out; None for no limit.
+        checkpoint_seconds: Save at least so often, beside every rung.
+        deterministic: Train in chunks that do not depend on the clock, so that whatever is judged
+            by a chunk's means repeats exactly.
     """
 
     config: GANConfig
@@ -28,3 +32,6 @@ class TrainingJob:
     name: str
     max_seconds_per_kimg: float | None = None
     stop_after_seconds: float | None = None
+    timeout_seconds: float | None = None
+    checkpoint_seconds: float = 60.0
+    deterministic: bool = False

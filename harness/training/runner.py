@@ -25,6 +25,7 @@ class Runner:
         extractor: What the metrics see through.
         num_images: How many generated images a score compares.
         threads: TensorFlow threads; 0 for as many as there are cores.
+        deterministic: Choose operations that repeat bit for bit on this machine.
     """
 
     def __init__(
@@ -35,7 +36,10 @@ class Runner:
         extractor: str = "fashion_cnn",
         num_images: int = 10_000,
         threads: int = 0,
+        deterministic: bool = False,
     ) -> None:
+        if deterministic:
+            tf.config.experimental.enable_op_determinism()
         if threads:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.errors import StorageError
+from harness.errors import DamagedError, StorageError
 from harness.training.checkpoint import load_checkpoint, save_checkpoint
+from harness.training.folder import previous_file
 
 STATE = {
     "step": np.array(7, np.int64),
@@ -42,12 +43,17 @@ def test_a_checkpoint_comes_back_bit_for_bit(tmp_path: Path):
         assert state[name].shape == value.shape
 
 
-def test_a_checkpoint_replaces_the_previous_one(tmp_path: Path):
+def test_a_checkpoint_replaces_the_one_before_which_is_kept(tmp_path: Path):
     path = save(tmp_path / "checkpoint.npz")
     save_checkpoint(path, {"step": np.array(8)}, {"kimg": 3.0})
     state, meta = load_checkpoint(path)
     assert (int(state["step"]), meta) == (8, {"kimg": 3.0})
-    assert list(tmp_path.iterdir()) == [path]
+    save_checkpoint(path, {"step": np.array(9)}, {"kimg": 4.0})
+    assert load_checkpoint(path)[1] == {"kimg": 4.0}
+    assert load_checkpoint(previous_file(path))[1] == {"kimg": 3.0}
+    assert {each.name for each in tmp_path.iterdir()} == {
+        "checkpoint.npz", "checkpoint.previous.npz",
+    }  # fmt: skip
 
 
 def test_a_missing_file_says_so(tmp_path: Path):
@@ -135,3 +141,13 @@ def test_nothing_in_a_file_is_executed(
     with pytest.raises(StorageError, match=r"evil\.npz: expected a checkpoint"):
         load_checkpoint(tmp_path / "evil.npz")
     assert not (tmp_path / "executed").exists()
+
+
+def test_a_sound_archive_with_another_content_is_refused(tmp_path: Path):
+    path = save(tmp_path / "checkpoint.npz")
+    with np.load(path) as archive:
+        content = {name: archive[name] for name in archive.files}
+    content["state/step"] = np.array(8, np.int64)
+    np.savez(path, **content)
+    with pytest.raises(DamagedError, match="its content does not match its digest"):
+        load_checkpoint(path)

@@ -60,8 +60,21 @@ def test_only_a_complete_training_keeps_its_checkpoint(tmp_path: Path):
         folder = TrainingFolder(tmp_path / reason.value)
         folder.path.mkdir()
         folder.checkpoint_file.write_bytes(b"state")
+        folder.previous_checkpoint_file.write_bytes(b"state")
         folder.write_outcome(outcome(reason))
+        assert not folder.previous_checkpoint_file.exists()
         assert folder.checkpoint_file.exists() == (reason is Reason.FINISHED)
+
+
+def test_networks_go_and_facts_stay(tmp_path: Path):
+    folder = TrainingFolder(tmp_path)
+    folder.write_config(GANConfig())
+    folder.write_outcome(outcome(Reason.FINISHED))
+    for file in (folder.checkpoint_file, folder.generator_file, folder.discriminator_file):
+        file.write_bytes(b"state")
+    folder.remove_networks()
+    folder.remove_networks()  # what is gone may be asked to go
+    assert {path.name for path in tmp_path.iterdir()} == {"config.yaml", "outcome.json"}
 
 
 def test_grids_sort_by_kimg(tmp_path: Path):

@@ -1,5 +1,6 @@
 """Run real trainings through the session: rungs, answers, endings, interruptions."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from harness.gan.sampling import Sampler
 from harness.metrics.evaluator import Evaluator
 from harness.outcome import Reason, State
 from harness.training.checkpoint import load_checkpoint, save_checkpoint
-from harness.training.folder import TrainingFolder
+from harness.training.folder import TrainingFolder, previous_file
 from harness.training.sampling import sample_for
 from tests.training.conftest import EXPLODING, TINY, Heard
 
@@ -33,19 +34,26 @@ def stop_at(kind: type, number: int, answer: Answer):
 
 @pytest.fixture(scope="module")
 def complete(fashion_mnist, evaluator, tmp_path_factory):
-    """Return what one uninterrupted training said, its outcome and its folder."""
+    """Return what one training said, its outcome, its folder and its first checkpoint."""
     from harness.training.job import TrainingJob
     from harness.training.session import Session
 
     folder = TrainingFolder(tmp_path_factory.mktemp("complete") / "0000")
     job = TrainingJob(config=TINY, folder=folder, rungs_kimg=(1.0, 2.0), seed=3, name="0000")
-    heard = Heard()
+    first_rung = folder.path.parent / "first_rung.npz"
+
+    def keep_the_first(event: Event) -> Answer:
+        if isinstance(event, Progressed) and folder.checkpoint_file.exists():
+            first_rung.write_bytes(folder.checkpoint_file.read_bytes())
+        return Answer.GO_ON
+
+    heard = Heard(keep_the_first)
     outcome = Session(job, fashion_mnist, evaluator=evaluator, emit=heard).run()
-    return heard, outcome, folder
+    return heard, outcome, folder, first_rung
 
 
 def test_events_begin_with_the_start_and_end_with_the_outcome(complete):
-    heard, outcome, _ = complete
+    heard, outcome, *_ = complete
     assert isinstance(heard.events[0], Started)
     assert heard.events[0].kimg == 0.0
     assert heard.events[-1] == Finished(outcome)
@@ -53,7 +61,7 @@ def test_events_begin_with_the_start_and_end_with_the_outcome(complete):
 
 
 def test_progress_is_told_in_order_and_in_whole_batches(complete):
-    heard, outcome, _ = complete
+    heard, outcome, *_ = complete
     kimg = [event.kimg for event in heard.of(Progressed)]
     assert kimg == sorted(set(kimg))
     assert all(round(each * 1000) % 64 == 0 for each in kimg)
@@ -65,7 +73,7 @@ def test_progress_is_told_in_order_and_in_whole_batches(complete):
 
 
 def test_rungs_are_scored_in_their_order_by_one_noise(complete, evaluator: Evaluator):
-    heard, outcome, _ = complete
+    heard, outcome, *_ = complete
     first, second = heard.of(RungScored)
     assert (first.rung, second.rung) == (0, 1)
     assert (first.kimg, second.kimg) == (1.0, 2.0)
@@ -78,17 +86,18 @@ def test_rungs_are_scored_in_their_order_by_one_noise(complete, evaluator: Evalu
 
 
 def test_the_final_score_is_the_kept_file_scored_with_its_own_noise(complete, evaluator):
-    _, outcome, folder = complete
+    _, outcome, folder, _ = complete
     assert (outcome.reason, outcome.state) == (Reason.FINISHED, State.COMPLETE)
     kept = Sampler(keras.saving.load_model(folder.generator_file, compile=False))
     images = sample_for(evaluator, kept, noise_seed=outcome.final.noise_seed)
-    assert evaluator.fid(images) == outcome.final.value
+    # An eigenvalue solver that also gives vectors, for the interval, rounds otherwise.
+    assert evaluator.fid(images) == pytest.approx(outcome.final.value, rel=1e-6)
     assert outcome.final.kimg == outcome.best.kimg
     assert outcome.final.value == pytest.approx(outcome.best.value, rel=0.2)
 
 
 def test_the_folder_holds_grids_networks_and_the_whole_state(complete, fashion_mnist):
-    heard, _, folder = complete
+    heard, _, folder, _ = complete
     for rung in heard.of(RungScored):
         with Image.open(folder.path / rung.grid) as grid:  # ten by ten, 28 + 2 pixels each
             assert grid.size == (10 * 30 + 2, 10 * 30 + 2)
@@ -140,7 +149,7 @@ def test_stop_at_a_rung_is_outranked(train, tmp_path: Path):
 def test_a_paused_training_goes_on_to_the_very_same_result(
     train, tmp_path: Path, complete, kind: type, number: int
 ):
-    whole, expected, expected_folder = complete
+    whole, expected, expected_folder, _ = complete
     before = Heard(stop_at(kind, number, Answer.PAUSE))
     assert train(before) is None
     assert before.of(Finished) == []
@@ -187,7 +196,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_at_once(train, tmp_path: Pa
     assert (outcome.reason, outcome.state) == (Reason.DIVERGED, State.FAILED)
     assert outcome.kimg < 1.0
     assert outcome.best is None
-    assert "loss not finite at" in outcome.detail
+    assert re.match(r"loss (not finite|beyond 10000) at 0\.", outcome.detail)
     assert all(np.isfinite(event.generator_loss) for event in heard.of(Progressed))
     assert heard.events[-1] == Finished(outcome)
 
@@ -247,22 +256,168 @@ def test_a_checkpoint_of_another_configuration_is_refused(train, interrupted: Pa
 def test_a_checkpoint_scored_by_another_protocol_is_refused(train, interrupted: Path):
     state, meta = load_checkpoint(interrupted)
     meta["best"]["protocol"]["num_images"] = 500
-    save_checkpoint(interrupted, state, meta)
+    overwrite(interrupted, state, meta)
     with pytest.raises(ProtocolMismatchError, match=r"num_images: 500 \| 1000"):
         train(Heard())
 
 
 @pytest.mark.parametrize("damage", ["truncated", "no facts", "no weights", "other shape"])
-def test_a_damaged_checkpoint_is_one_message(train, interrupted: Path, damage: str):
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(
+    train, complete, interrupted: Path, damage: str
+):
     state, meta = load_checkpoint(interrupted)
+    earlier = previous_file(interrupted)
+    shutil.copyfile(complete[3], earlier)  # as it stood after the first rung
     if damage == "truncated":
-        interrupted.write_bytes(interrupted.read_bytes()[:-200])
+        interrupted.write_bytes(interrupted.read_bytes()[: interrupted.stat().st_size // 2])
     elif damage == "no facts":
-        save_checkpoint(interrupted, state, {"config": meta["config"]})
+        overwrite(interrupted, state, {"config": meta["config"]})
     elif damage == "no weights":
-        save_checkpoint(interrupted, {}, meta)
+        overwrite(interrupted, {}, meta)
     else:
         name = next(name for name, value in state.items() if value.ndim == 2)
-        save_checkpoint(interrupted, state | {name: state[name][:1]}, meta)
-    with pytest.raises(StorageError, match=r"checkpoint\.npz: .*Remove the (file|checkpoint)"):
-        train(Heard())
+        overwrite(interrupted, state | {name: state[name][:1]}, meta)
+    heard = Heard()
+    outcome = train(heard)
+    started = heard.events[0]
+    assert started.kimg == pytest.approx(1.024)
+    assert started.note.startswith("checkpoint.npz was damaged (")
+    assert "went on from checkpoint.previous.npz at 1.024 kimg" in started.note
+    assert (outcome.best, outcome.final) == (complete[1].best, complete[1].final)
+    again, _ = load_checkpoint(interrupted)
+    assert {name: value.tobytes() for name, value in again.items()} == {
+        name: value.tobytes() for name, value in state.items()
+    }
+
+
+def test_two_damaged_checkpoints_begin_anew_with_a_note(train, complete, interrupted: Path):
+    for path in (interrupted, previous_file(interrupted)):
+        path.write_bytes(b"PK")
+    heard = Heard()
+    outcome = train(heard)
+    assert heard.events[0].kimg == 0.0
+    note = heard.events[0].note
+    assert "checkpoint.npz was damaged" in note
+    assert "checkpoint.previous.npz was damaged" in note
+    assert note.endswith("training began anew")
+    assert (outcome.best, outcome.final) == (complete[1].best, complete[1].final)
+
+
+def test_a_crash_between_the_two_renames_loses_nothing(train, complete, interrupted: Path):
+    interrupted.replace(previous_file(interrupted))
+    heard = Heard()
+    assert train(heard).final == complete[1].final
+    assert heard.events[0].note == ""
+    assert [type(event) for event in heard.events] == [Started, Finished]
+
+
+def test_what_a_killed_process_left_half_written_is_removed(train, interrupted: Path):
+    for name in (".abc.tmp.npz", "grids/.abc.tmp.png"):
+        (interrupted.parent / name).write_bytes(b"half")
+    train(Heard())
+    assert list(interrupted.parent.rglob(".*")) == []
+
+
+def test_checkpoints_are_written_between_rungs_too(train, tmp_path: Path):
+    positions = []
+
+    def look(event: Event) -> Answer:
+        path = tmp_path / "0000" / "checkpoint.npz"
+        if isinstance(event, Progressed) and path.exists():
+            positions.append(load_checkpoint(path)[1]["kimg"])
+        return Answer.GO_ON
+
+    train(Heard(look), checkpoint_seconds=0.0)
+    # Calls of 1 and 4 steps come before the speed is known: 0.064 and 0.320 kimg.
+    assert positions[:2] == pytest.approx([0.064, 0.320])
+
+
+def test_killed_after_any_call_a_training_ends_with_the_same_bits(train, complete, tmp_path: Path):
+    expected, _ = load_checkpoint(complete[2].checkpoint_file)
+    lives = 0
+
+    def die(event: Event) -> Answer:
+        nonlocal lives
+        if isinstance(event, Progressed) and lives < 2:
+            lives += 1
+            raise InterruptedError("killed")
+        return Answer.GO_ON
+
+    outcome = None
+    while outcome is None:
+        try:  # a call of one step of 64 images after every start, as the speed is unknown
+            outcome = train(Heard(die), checkpoint_seconds=0.0, rungs_kimg=(1.0, 2.0))
+        except InterruptedError:
+            continue
+    assert lives == 2
+    state, _ = load_checkpoint(tmp_path / "0000" / "checkpoint.npz")
+    assert {name: value.tobytes() for name, value in state.items()} == {
+        name: value.tobytes() for name, value in expected.items()
+    }
+    assert outcome.final == complete[1].final
+
+
+def test_deterministic_calls_end_at_fixed_steps(train):
+    heard = Heard()
+    train(heard, deterministic=True, rungs_kimg=(5.0, 10.0))
+    # 64 steps of 64 images are 4.096 kimg; a rung ends a call early: 79 steps are 5.056 kimg.
+    told = [event.kimg for event in heard.of(Progressed)]
+    assert told == pytest.approx([4.096, 5.056, 8.192, 10.048])
+
+
+def test_a_learning_rate_of_a_million_diverges(train):
+    config = TINY.model_copy(
+        update={"discriminator": TINY.discriminator.model_copy(update={"learning_rate": 1e6})}
+    )
+    outcome = train(Heard(), config=config, rungs_kimg=(1000.0,))
+    assert (outcome.reason, outcome.state) == (Reason.DIVERGED, State.FAILED)
+    assert outcome.kimg < 1.0
+    assert re.search(r"loss (not finite|beyond 10000) at 0\.\d+ kimg", outcome.detail)
+
+
+def test_a_generator_of_one_image_collapses_at_its_second_rung(train):
+    # Steps of 1 saturate it: each noise and label gives the same image.
+    wild = TINY.generator.model_copy(update={"learning_rate": 1.0})
+    average = TINY.ema.model_copy(update={"half_life_kimg": 0.0})
+    heard = Heard()
+    outcome = train(
+        heard,
+        config=TINY.model_copy(update={"generator": wild, "ema": average}),
+        rungs_kimg=(5.0, 6.0, 7.0),
+    )
+    assert (outcome.reason, outcome.state) == (Reason.COLLAPSED, State.FAILED)
+    assert [event.kimg for event in heard.of(RungScored)] == [5.0, 6.0]
+    assert outcome.detail.startswith("0.0% of the reference's diversity at 6 kimg, the second")
+
+
+def test_a_discriminator_that_is_never_fooled_wins(train):
+    frozen = TINY.generator.model_copy(update={"learning_rate": 1e-30})
+    strong = TINY.discriminator.model_copy(update={"learning_rate": 3e-3, "dropout": 0.0})
+    config = TINY.model_copy(update={"generator": frozen, "discriminator": strong})
+    heard = Heard()
+    outcome = train(heard, config=config, rungs_kimg=(500.0,))
+    assert (outcome.reason, outcome.state) == (Reason.DISCRIMINATOR_WON, State.FAILED)
+    assert 20.0 < outcome.kimg < 200.0
+    assert heard.of(RungScored) == []
+
+
+def test_a_training_beyond_its_timeout_ends_at_the_next_call(train):
+    outcome = train(Heard(), rungs_kimg=(100_000.0,), timeout_seconds=0.01)
+    assert (outcome.reason, outcome.state) == (Reason.TIMED_OUT, State.FAILED)
+    assert outcome.kimg == pytest.approx(0.064)  # the first call takes one step
+    assert "the limit is 0.01" in outcome.detail
+
+
+def test_time_spent_before_an_interruption_counts_against_the_timeout(train):
+    before = Heard(stop_at(Progressed, 2, Answer.PAUSE))
+    train(before, rungs_kimg=(100_000.0,))
+    spent = before.events[-1].duration_seconds
+    outcome = train(Heard(), rungs_kimg=(100_000.0,), timeout_seconds=spent)
+    assert outcome.reason is Reason.TIMED_OUT
+    assert outcome.duration_seconds > spent
+
+
+def overwrite(path: Path, state: dict, meta: dict) -> None:
+    """Write a checkpoint without keeping the one before."""
+    path.unlink()
+    save_checkpoint(path, state, meta)
