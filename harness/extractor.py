@@ -14,10 +14,16 @@ app = new_app()
 
 @app.command(epilog="Exit codes: 0 done; 2 refused, with one message.")
 def train(
-    dataset: Annotated[str, typer.Option(help="Labelled data set.")] = "fashion_mnist",
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="Labelled data set: fashion_mnist, or npz:FILE of your own images; a relative "
+            "path begins at the current folder."
+        ),
+    ] = "fashion_mnist",
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder to write.", show_default="extractors/DATASET"),
+        typer.Option(help="Folder to write.", show_default="extractors/NAME of the data set"),
     ] = None,
     epochs: Annotated[int, typer.Option(min=4, help="Passes over the training images.")] = 28,
     seed: Annotated[int, typer.Option(min=0, help="Origin of all randomness.")] = 1,
@@ -38,16 +44,20 @@ def train(
     """
     with clear_errors(debug):
         settings: dict[str, Any] = {"epochs": epochs, "seed": seed, "mirror": mirror}
-        _train(dataset, data_dir, out=out or Path("extractors") / dataset, settings=settings)
+        _train(dataset, data_dir, out=out, settings=settings)
 
 
-def _train(dataset: str, data_dir: Path | None, *, out: Path, settings: dict[str, Any]) -> None:
+def _train(
+    dataset: str, data_dir: Path | None, *, out: Path | None, settings: dict[str, Any]
+) -> None:
     # TensorFlow takes seconds to import: --help must not wait for it.
     with quiet_imports():
         from harness.data.datasets import load_dataset
         from harness.metrics.classifier_training import standard_plans
         from harness.metrics.extractor_training import train_extractor
 
+    images = load_dataset(dataset, data_dir)
+    folder = out or Path("extractors") / images.name
     plans = standard_plans(**settings)
     lines = itertools.count(1)
 
@@ -57,12 +67,13 @@ def _train(dataset: str, data_dir: Path | None, *, out: Path, settings: dict[str
             f"{train_accuracy:.4f}  validation accuracy {validation_accuracy:.4f}"
         )
 
-    record = train_extractor(load_dataset(dataset, data_dir), out, plans=plans, report=report)
+    record = train_extractor(images, folder, plans=plans, report=report)
     typer.echo(
         f"test accuracy {record['test_accuracy']:.4f}\n"
         f"id            {record['id']}\n"
         f"sha256        {record['sha256']}\n"
-        f"written to    {out}"
+        f"written to    {folder}\n"
+        f"Use it: --extractor {folder}"
     )
 
 

@@ -18,7 +18,7 @@ class TrainingPlan:
     Args:
         epochs: Passes over the training images.
         seed: Origin of initial weights, order, dropout and augmentation.
-        batch_size: Images per step.
+        batch_size: Images per step; all there are where they are fewer.
         learning_rate: Peak of a warm-up followed by a cosine to zero.
         weight_decay: Decoupled decay of AdamW.
         label_smoothing: Probability mass spread over all classes.
@@ -79,7 +79,7 @@ def train_classifier(
             f"{train.name}: an extractor is trained on labelled images; received none. "
             f"Choose a labelled data set."
         )
-    steps = len(train) // plan.batch_size
+    steps = len(train) // _batch_size(plan, train)
     num_classes = model.outputs[1].shape[-1]
     classifier = keras.Model(model.inputs, model.outputs[1])
     warmup = steps
@@ -111,6 +111,10 @@ def train_classifier(
     )
 
 
+def _batch_size(plan: TrainingPlan, split: Split) -> int:
+    return min(plan.batch_size, len(split))
+
+
 def _batches(split: Split, plan: TrainingPlan, num_classes: int) -> tf.data.Dataset:
     images = tf.constant(split.images)
     labels = tf.one_hot(split.labels, num_classes)
@@ -120,7 +124,7 @@ def _batches(split: Split, plan: TrainingPlan, num_classes: int) -> tf.data.Data
         return _augment(tf.gather(images, rows), plan, seed), tf.gather(labels, rows)
 
     rows = tf.data.Dataset.range(len(split)).shuffle(len(split), seed=plan.seed).repeat()
-    rows = rows.batch(plan.batch_size, drop_remainder=True)
+    rows = rows.batch(_batch_size(plan, split), drop_remainder=True)
     return tf.data.Dataset.zip(tf.data.Dataset.counter(), rows).map(prepare).prefetch(4)
 
 

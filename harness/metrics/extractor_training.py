@@ -16,6 +16,8 @@ from harness.metrics.classifier_training import TrainingPlan, train_classifier
 from harness.metrics.extractors import RECORD_FILE, WEIGHTS_FILE, Extractor
 from harness.metrics.weight_files import write_weights
 
+MIN_SIDE = 4
+
 Report = Callable[[int, float, float], None]
 Builder = Callable[[tuple[int, int, int], int], keras.Model]
 
@@ -43,13 +45,19 @@ def train_extractor(
         What `extractor.json` holds: id, hash, shape, number of classes, accuracy, plans.
 
     Raises:
-        DataError: If the data set has no labels.
+        DataError: If the data set has no labels, or images of less than four pixels a side.
         StorageError: If the folder cannot be written, or holds an extractor already.
     """
     if dataset.class_names is None or dataset.test.labels is None:
         raise DataError(
-            f"{dataset.name}: an extractor is trained on labelled images; received none. Choose "
-            f"a labelled data set."
+            f"{dataset.name}: an extractor is trained on labelled images; received none with "
+            f"labels. Add an array `labels` to the file, or train none and score by the Inception "
+            f"network, which needs no labels: --extractor inception --weights PATH."
+        )
+    if min(dataset.image_shape[:2]) < MIN_SIDE:
+        raise DataError(
+            f"{dataset.name}: the classifier halves images twice, so their sides must be at "
+            f"least {MIN_SIDE}; received {dataset.image_shape}. Enlarge them."
         )
     _claim(folder)
     model = _train_stages(dataset, plans, report, build)

@@ -20,9 +20,13 @@ from harness.search.settings import (
     reduction_factor,
 )
 
-KEYS = ("name", "description", "dataset", "parameters", "budget", "sampler", "pruner", "protocol")
+KEYS = (
+    "name", "description", "dataset", "parameters", "budget", "sampler", "pruner", "protocol",
+    "deterministic",
+)  # fmt: skip
 _REQUIRED = ("name", "dataset", "parameters", "budget")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_SCHEME = re.compile(r"[a-z]+:\S.*")  # a data set of the user's own, e.g. npz:images.npz
 _Model = TypeVar("_Model", bound=Settings)
 
 
@@ -52,6 +56,11 @@ def parse_document(record: Mapping[str, Any], faults: list[str]) -> dict[str, An
     parts["protocol"] = _parse_model(
         ProtocolSettings, record.get("protocol", {}), where="protocol", faults=faults
     )
+    parts["deterministic"] = record.get("deterministic", False)
+    if not isinstance(parts["deterministic"], bool):
+        faults.append(
+            f"deterministic must be true or false; received {record['deterministic']!r}."
+        )
     if budget is not None and parts["pruner"] is not None:
         faults.extend(_rung_faults(parts["pruner"], budget.rungs_kimg))
     return parts
@@ -61,6 +70,8 @@ def _parse_text(value: Any, key: str, *, faults: list[str]) -> str:
     if not isinstance(value, str) or "\n" in value.strip():
         faults.append(f"{key} must be one line of text; received {value!r}.")
         return ""
+    if key == "dataset" and _SCHEME.fullmatch(value.strip()):
+        return value.strip()
     if key != "description" and not _NAME.fullmatch(value):
         faults.append(
             f"{key} must consist of letters, digits, - and _; received {value!r}. "

@@ -26,9 +26,11 @@ class StudyRecord:
         id: UUID; the ids of its W&B runs derive from it.
         name: Name of the study and of its folder.
         seed: Origin of every random stream.
-        dataset: Name of the data set.
+        dataset: Name of the data set, or a scheme and a path.
         protocol: How its trials are scored.
         created: When it was created, ISO 8601, UTC.
+        extractor: What its trials are seen through: a name or a folder. The protocol has only the
+            name that scores carry.
         harness_version: The version of this package that created it.
         schema_version: Form of its files.
         semantics_version: Meaning of its numbers.
@@ -40,6 +42,7 @@ class StudyRecord:
     dataset: str
     protocol: dict[str, Any]
     created: str
+    extractor: str = "fashion_cnn"
     harness_version: str = harness.__version__
     schema_version: int = SCHEMA_VERSION
     semantics_version: int = SEMANTICS_VERSION

@@ -18,6 +18,8 @@ class SweepOptions:
         threads: TensorFlow threads of each.
         seed: Origin of every random stream; None for the stored one, or 0 in a new study.
         data_dir: Where to look for the data first.
+        weights: File of the extractor's weights, where it does not bring its own. The study keeps
+            their hash, not this path.
         baseline_seconds: Train every preset for so long beside the search; None for none.
         enqueue: A YAML of configurations to try first.
         tracker: Key of `TRACKERS`.
@@ -32,6 +34,7 @@ class SweepOptions:
     threads: int = 0
     seed: int | None = None
     data_dir: Path | None = None
+    weights: Path | None = None
     baseline_seconds: float | None = None
     enqueue: Path | None = None
     tracker: str = "wandb"

@@ -59,7 +59,7 @@ class ProtocolSettings(Settings):
     """Say how trials are scored.
 
     Args:
-        extractor: Key of `EXTRACTORS`.
+        extractor: Key of `EXTRACTORS`, or the folder of one.
         num_images: How many generated images each score compares.
     """
 

@@ -38,12 +38,14 @@ class SearchSpace:
     Args:
         name: Its name, and by default the study's.
         description: One line for people.
-        dataset: Key of `DATASETS`.
+        dataset: Key of `DATASETS`, or the user's own images as `SCHEME:PATH`; a relative path
+            begins at the folder in which the sweep is started.
         parameters: What is searched, in the order declared.
         budget: Rungs and the cost allowed.
         sampler: Who proposes trials.
         pruner: Who stops them.
         protocol: How they are scored.
+        deterministic: Whether trainings use operations that repeat bit for bit, and no clock.
     """
 
     name: str
@@ -54,6 +56,7 @@ class SearchSpace:
     sampler: Settings
     pruner: Settings
     protocol: ProtocolSettings
+    deterministic: bool = False
 
     @classmethod
     def load(cls, name_or_path: str) -> Self:
@@ -112,6 +115,7 @@ class SearchSpace:
             "sampler": settings_to_dict(self.sampler),
             "pruner": settings_to_dict(self.pruner),
             "protocol": settings_to_dict(self.protocol),
+            "deterministic": self.deterministic,
         }
 
     def to_yaml(self) -> str:
@@ -133,6 +137,15 @@ class SearchSpace:
             for key in keys
             if mine.get(key) != theirs.get(key)
         ]
+
+    def seen_through(self, extractor: str) -> Self:
+        """Return the same search space with another extractor in its protocol.
+
+        Args:
+            extractor: Key of `EXTRACTORS`, or the folder of one.
+        """
+        protocol = self.protocol.model_copy(update={"extractor": extractor})
+        return dataclasses.replace(self, protocol=protocol)
 
     def suggest(self, trial: "BaseTrial", *, seed: int) -> GANConfig:
         """Return a trial's configuration, all parameters suggested at once.

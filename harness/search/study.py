@@ -148,6 +148,7 @@ class Study:
             seed=seed or 0,
             dataset=self.space.dataset,
             protocol=dataclasses.asdict(protocol),
+            extractor=self.space.protocol.extractor,
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )
         if not path.exists():

@@ -39,8 +39,8 @@ class Training:
         folder: Where to keep it.
         kimg: Where to end.
         begin_from: A folder whose checkpoint to go on from; None to begin anew.
-        dataset: Key of `DATASETS`.
-        extractor: What FID sees through.
+        dataset: Key of `DATASETS`, or a scheme and a path.
+        extractor: What FID sees through: a name or a folder.
         num_images: How many generated images FID compares.
         tracker: Key of `TRACKERS`.
         tracker_options: How much it records.

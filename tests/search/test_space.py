@@ -192,6 +192,7 @@ def test_one_fault_is_one_line():
         ({"parameters": {}}, r"parameters must map fields of GANConfig"),
         ({"name": "two\nlines"}, r"name must be one line of text"),
         ({"dataset": ""}, r"dataset must consist of"),
+        ({"dataset": "npz:"}, r"dataset must consist of letters.*received 'npz:'"),
     ],
 )
 def test_faulty_section_is_explained(changes, match):
@@ -208,6 +209,21 @@ def test_rungs_of_other_pruners_are_free():
 def test_document_that_is_no_mapping_is_one_message():
     with pytest.raises(ConfigError, match=r"a mapping with the keys name, .* received list"):
         SearchSpace.from_dict([], source="x.yaml")
+
+
+def test_images_of_the_users_own_may_lie_anywhere():
+    path = "npz:../my data/flowers, all.npz"
+    space = small(dataset=f" {path} ")
+    assert space.dataset == path
+    assert SearchSpace.from_dict(yaml.safe_load(space.to_yaml()), source="copy").dataset == path
+
+
+def test_another_extractor_is_another_meaning():
+    space = small()
+    other = space.seen_through("extractors/mine")
+    assert other.protocol.num_images == space.protocol.num_images
+    assert other.sha256 != space.sha256
+    assert space.diff(other) == ["protocol.extractor: fashion_cnn -> extractors/mine"]
 
 
 def test_yaml_form_reads_back_as_the_same_space():
