@@ -10,11 +10,22 @@ import harness
 
 PACKAGE = Path(harness.__file__).parent
 
-COMMANDS = frozenset({"sweep", "train", "export", "extractor"})
+COMMANDS = frozenset({"sweep", "train", "export", "extractor", "evaluate"})
 
 # What each room may import, besides itself. A command may import every room.
 GROUND = frozenset(
-    {"errors", "events", "outcome", "score", "seeds", "files", "quiet", "faults", "yaml_file"}
+    {
+        "errors",
+        "events",
+        "outcome",
+        "score",
+        "seeds",
+        "files",
+        "locks",
+        "quiet",
+        "faults",
+        "yaml_file",
+    }
 )
 DATA = GROUND | {"data"}
 TRAINING = DATA | {"gan", "metrics", "tracking", "training"}
@@ -24,6 +35,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "quiet": frozenset(),
     "score": frozenset({"errors"}),
     "files": frozenset({"errors"}),
+    "locks": frozenset({"errors", "files"}),
     "faults": frozenset({"errors"}),
     "yaml_file": frozenset({"errors", "faults", "files"}),
     "outcome": frozenset({"score"}),
@@ -39,7 +51,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "confirmation": TRAINING | {"search", "version"},
     "diagnosis": TRAINING | {"search", "version"},
     "cli": frozenset({"errors"}),
-    "terminal": frozenset({"events", "outcome", "score", "gan", "search"}),
+    "terminal": frozenset({"events", "outcome", "score", "gan", "metrics", "search"}),
 }
 # Libraries that belong to one room.
 OWNERS = {"optuna": "search", "wandb": "tracking"}

@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import keras
 import yaml
 
 import harness
@@ -15,8 +14,9 @@ from harness.data.images import ImageDataset
 from harness.errors import StorageError, StudyError
 from harness.exporting.readme import bundle_readme
 from harness.files import read_json, storage_error, write_json
-from harness.gan.sampling import Sampler
+from harness.gan.sampling import Sampler, load_generator
 from harness.metrics.evaluator import Evaluator
+from harness.metrics.extractors import load_extractor
 from harness.score import Score
 from harness.search.folders import StudyRecord, read_study
 from harness.search.leaderboard import Entry, find_entry
@@ -51,6 +51,7 @@ def export_bundle(
     trial: int | None = None,
     out: Path | None = None,
     data_dir: Path | None = None,
+    weights: Path | None = None,
 ) -> Bundle:
     """Export a trial's kept generator, by default the winner's.
 
@@ -62,9 +63,11 @@ def export_bundle(
         out: The folder to write; None for `export/` in the study. An earlier bundle there is
             replaced, any other folder with something in it is refused.
         data_dir: Where to look for the data first.
+        weights: File of the extractor's weights, where it does not bring its own.
 
     Raises:
-        StudyError: If there is nothing to export, or `out` holds something else.
+        StudyError: If there is nothing to export, `out` holds something else, or the data set or
+            the extractor is no longer what the study was made with.
         StorageError: If the bundle cannot be written.
     """
     record = read_study(study_folder)
@@ -77,12 +80,13 @@ def export_bundle(
     target = out or study_folder / "export"
     _refuse_strangers(target)
     dataset = load_dataset(record.dataset, data_dir)
+    evaluator = _test_evaluator(record, dataset, weights)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as temporary:
             folder = Path(temporary) / "bundle"
             folder.mkdir()
-            test = _fill(folder, record, entry, dataset)
+            test = _fill(folder, record, entry, dataset=dataset, evaluator=evaluator)
             if target.exists():
                 shutil.rmtree(target)
             folder.rename(target)
@@ -116,19 +120,46 @@ def _is_bundle(folder: Path) -> bool:
     return isinstance(metrics, dict) and "study_id" in metrics
 
 
-def _fill(folder: Path, record: StudyRecord, entry: Entry, dataset: ImageDataset) -> Score:
+def _test_evaluator(record: StudyRecord, dataset: ImageDataset, weights: Path | None) -> Evaluator:
+    """Return what scores against the test split as the study scored against validation."""
+    extractor = load_extractor(record.extractor, image_shape=dataset.image_shape, weights=weights)
+    for key, name, now in (
+        ("extractor_sha256", f"extractor {record.extractor}", extractor.sha256),
+        ("reference_sha256", f"data set {record.dataset}", dataset.validation.sha256),
+    ):
+        if record.protocol[key] != now:
+            raise StudyError(
+                f"{record.name}: the {name} has changed since the study was made: received "
+                f"SHA-256 {now}; expected {record.protocol[key]}. A score on the test split would "
+                f"not belong to the study's. Restore it from a copy."
+            )
+    return Evaluator(
+        dataset,
+        extractor=extractor,
+        num_images=min(int(record.protocol["num_images"]), len(dataset.test)),
+        split="test",
+    )
+
+
+def _fill(
+    folder: Path,
+    record: StudyRecord,
+    entry: Entry,
+    *,
+    dataset: ImageDataset,
+    evaluator: Evaluator,
+) -> Score:
     generator_file = folder / "generator.keras"
     shutil.copyfile(entry.folder.generator_file, generator_file)
     # What is scored and drawn is the file as a user will load it.
     try:
-        generator = keras.saving.load_model(generator_file, compile=False)
-    except (ValueError, OSError) as error:
+        sampler = Sampler(load_generator(generator_file))
+    except StorageError as error:
         raise StorageError(
-            f"{entry.folder.generator_file}: cannot be loaded by Keras: {error}. Export another "
-            f"trial with --trial."
+            f"{entry.folder.path}: trial {entry.name} kept a damaged generator ({error}). Export "
+            f"another trial with --trial."
         ) from error
-    sampler = Sampler(generator)
-    test = _score_on_test(sampler, record, entry, dataset)
+    test = _score_on_test(sampler, record, entry, evaluator)
     conditional = entry.config.conditional
     images = sampler.sample(
         noise_seed=derive_seed(record.seed, "grid noise"),
@@ -144,14 +175,8 @@ def _fill(folder: Path, record: StudyRecord, entry: Entry, dataset: ImageDataset
 
 
 def _score_on_test(
-    sampler: Sampler, record: StudyRecord, entry: Entry, dataset: ImageDataset
+    sampler: Sampler, record: StudyRecord, entry: Entry, evaluator: Evaluator
 ) -> Score:
-    evaluator = Evaluator(
-        dataset,
-        extractor=str(record.protocol["extractor"]),
-        num_images=min(int(record.protocol["num_images"]), len(dataset.test)),
-        split="test",
-    )
     seed = derive_seed(record.seed, entry.name, "export noise")
     images = sample_for(evaluator, sampler, noise_seed=seed)
     kimg = entry.score.kimg if entry.score else entry.outcome.kimg

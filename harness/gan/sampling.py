@@ -1,6 +1,7 @@
 """Sample images from a generator: fixed noise from a seed, rounded to uint8."""
 
 import functools
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -8,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
-from harness.errors import ConfigError
+from harness.errors import ConfigError, StorageError
 from harness.gan.fast_passes import fast_twin
 
 _NOISE_BLOCK = 1000
@@ -24,12 +25,21 @@ class Sampler:
         generator: From `build_generator`, or loaded from a file. Later changes of its weights
             are seen.
         batch_size: Images a call; the last batch is filled up and cut.
+
+    Raises:
+        ConfigError: If the model does not take `noise`, and maybe `label`.
     """
 
     def __init__(self, generator: keras.Model, batch_size: int = 500) -> None:
         self.generator = generator
         self.batch_size = batch_size
         shapes = {tensor.name: tensor.shape for tensor in generator.inputs}
+        if not {"noise"} <= set(shapes) <= {"noise", "label"}:
+            raise ConfigError(
+                f"generator: expected a model with the inputs `noise` (n, latent_dim) and maybe "
+                f"`label` (n,); received {', '.join(shapes)}. Sample it yourself, and evaluate "
+                f"the images as an .npz."
+            )
         self.conditional = "label" in shapes
         self.latent_dim = int(shapes["noise"][-1])
         self._fast = fast_twin(generator)
@@ -81,6 +91,26 @@ class Sampler:
         images = self._fast(inputs, training=False)
         levels = (images + 1.0) * 127.5 if self._tanh else images * 255.0
         return tf.cast(tf.clip_by_value(tf.round(levels), 0.0, 255.0), tf.uint8)
+
+
+def load_generator(path: Path) -> keras.Model:
+    """Load a generator from a .keras file, without running any code it may hold.
+
+    Args:
+        path: A file that `generator.save` wrote.
+
+    Raises:
+        StorageError: If Keras cannot load it.
+    """
+    try:
+        # safe_mode refuses what would execute code, e.g. a Lambda layer.
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises whatever a damaged archive runs into
+        first_line = (str(error).strip().splitlines() or [""])[0][:300]
+        raise StorageError(
+            f"{path}: cannot be loaded by Keras as a model of built-in layers: "
+            f"{type(error).__name__}: {first_line}"
+        ) from error
 
 
 def sample(

@@ -1,6 +1,10 @@
 """Score images against a data set by one fixed protocol."""
 
+import dataclasses
+import hashlib
+import json
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -8,74 +12,87 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.images import ImageDataset, Split
-from harness.errors import ConfigError, ScoreError
-from harness.metrics.extractors import load_extractor
+from harness.errors import ConfigError, ScoreError, near_miss
+from harness.metrics.classification_accuracy import DEFAULT_PLAN, classification_accuracy
+from harness.metrics.extractors import Extractor, load_extractor
 from harness.metrics.frechet import GaussianStatistics, frechet_distance
-from harness.metrics.interval import frechet_interval
-from harness.metrics.statistics_cache import cached_statistics, default_cache_dir
+from harness.metrics.measurement import Measurement, Quantity
+from harness.metrics.measures import (
+    MEASURES,
+    Comparison,
+    ImageFeatures,
+    measure_fid,
+    measure_kid,
+)
+from harness.metrics.reference import Reference
+from harness.metrics.selection import check_labels, draw_labels
+from harness.metrics.statistics_cache import default_cache_dir
 from harness.score import Protocol, Score
+
+# What a study may minimise. FID is what all know; KID is unbiased, hence fit for few images.
+OBJECTIVES = {"fid": measure_fid, "kid": measure_kid}
 
 _DIVERSITY_IMAGES = 500
 
 
 class Evaluator:
-    """Hold the reference statistics of one split and compare images with them.
+    """Hold the reference of one split and compare images with it.
 
     It takes image arrays and knows nothing of who made them. Build one and keep it: loading the
     extractor and the reference takes about a second, a score less.
 
     Args:
         dataset: Where the reference images come from.
-        extractor: Key of EXTRACTORS, or a folder written by `python -m harness.extractor`.
-        weights: File of the extractor's weights, where it does not bring its own.
+        extractor: What sees the images: a loaded one, a key of EXTRACTORS, or a folder written by
+            `python -m harness.extractor`.
+        metric: Key of OBJECTIVES: what `score` computes.
         num_images: How many images every score is computed from. FID falls with this number for
             one and the same generator, so scores compare only at one number. Scaled down, with a
             warning and another name of the score, to the size of the reference split.
         split: The reference; `test` is for confirmation only.
-        cache_dir: Where reference statistics are kept; None takes HARNESS_CACHE_DIR, else the
-            user's cache.
+        cache_dir: Where what belongs to the reference is kept; None takes HARNESS_CACHE_DIR, else
+            the user's cache.
 
     Raises:
-        ConfigError: If the extractor is unknown or takes images of another shape, or num_images
-            is below 2.
+        ConfigError: If the extractor or the metric is unknown, the extractor takes images of
+            another shape, or num_images is below 2.
     """
 
     def __init__(
         self,
         dataset: ImageDataset,
         *,
-        extractor: str | Path = "fashion_cnn",
-        weights: Path | None = None,
+        extractor: str | Path | Extractor = "fashion_cnn",
+        metric: str = "fid",
         num_images: int = 10_000,
         split: Literal["train", "validation", "test"] = "validation",
         cache_dir: Path | None = None,
     ) -> None:
-        reference: Split = getattr(dataset, split)
-        self._extractor = load_extractor(
-            extractor, image_shape=dataset.image_shape, weights=weights
-        )
-        if self._extractor.image_shape != dataset.image_shape:
+        if metric not in OBJECTIVES:
             raise ConfigError(
-                f"extractor: {self._extractor.name} takes images of shape "
-                f"{self._extractor.image_shape}; {dataset.name} has {dataset.image_shape}. Train "
-                f"one for it: python -m harness.extractor --dataset {dataset.name}."
+                f"metric: received {metric!r}; expected {' or '.join(OBJECTIVES)}."
+                f"{near_miss(metric, OBJECTIVES)}"
             )
-        self._num_images = _fitting_number(num_images, reference)
-        self._labels = _draw_labels(reference.labels, self._num_images)
+        self._dataset = dataset
+        self._split: Split = getattr(dataset, split)
+        if not isinstance(extractor, Extractor):
+            extractor = load_extractor(extractor, image_shape=dataset.image_shape)
+        self._extractor = extractor
+        _check_shape(self._extractor, dataset)
+        self._num_images = _fitting_number(num_images, self._split)
+        self._labels = draw_labels(self._split.labels, self._num_images)
+        self._reference = Reference(
+            dataset, self._split, self._extractor, cache_dir or default_cache_dir()
+        )
         self._protocol = Protocol(
-            metric="fid",
+            metric=metric,
             extractor=self._extractor.name,
             extractor_sha256=self._extractor.sha256,
             num_images=self._num_images,
-            reference=reference.name,
-            reference_sha256=reference.sha256,
+            reference=self._split.name,
+            reference_sha256=self._split.sha256,
             resize=self._extractor.resize,
             labels="none" if self._labels is None else "frequencies of the reference",
-        )
-        self._reference = cached_statistics(
-            cache_dir or default_cache_dir(),
-            (reference.sha256, self._extractor.name, self._extractor.sha256),
-            lambda: self._statistics(reference.images),
         )
 
     @property
@@ -106,20 +123,86 @@ class Evaluator:
         Raises:
             ScoreError: If their number, type or shape is not what the protocol says.
         """
-        self._check_number(images)
-        return frechet_distance(self._reference, self._statistics(images))
+        features = self._features(images)
+        return frechet_distance(
+            self._reference.statistics, GaussianStatistics.from_features(features)
+        )
 
     def score(self, images: NDArray[np.uint8], *, kimg: float, noise_seed: int) -> Score:
-        """Return the FID of images with its interval and all that gives it its meaning.
+        """Return the metric of images with its interval and all that gives it its meaning.
 
         Args:
             images: As for `fid`.
             kimg: Thousands of real images the discriminator had seen.
             noise_seed: Seed of the noise behind the images.
         """
+        comparison = self._compare(ImageFeatures(self._features(images)))
+        quantity = OBJECTIVES[self._protocol.metric](comparison)[self._protocol.metric]
+        return Score(quantity.value, kimg, noise_seed, self._protocol, quantity.interval)
+
+    def measure(
+        self,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.integer] | None = None,
+        measures: Iterable[str] = tuple(MEASURES),
+    ) -> list[Measurement]:
+        """Return many measures of the same images, from features taken once.
+
+        Args:
+            images: As for `fid`.
+            labels: Class of each image, (num_images,); None where there are none, which leaves
+                out what needs them. Where they occur otherwise than in the reference, the
+                protocol says so, and the numbers compare only among their like.
+            measures: Keys of MEASURES.
+
+        Raises:
+            ConfigError: If a measure is unknown.
+            ScoreError: If the images or labels are not what the protocol says.
+        """
+        unknown = [name for name in measures if name not in MEASURES]
+        if unknown:
+            raise ConfigError(
+                f"measures: received {', '.join(unknown)}; expected some of "
+                f"{', '.join(MEASURES)}.{near_miss(unknown[0], MEASURES)}"
+            )
+        classes = None if labels is None else check_labels(labels, len(images), self._dataset)
         self._check_number(images)
-        value, interval = frechet_interval(self._reference, self._extractor.features(images))
-        return Score(value, kimg, noise_seed, self._protocol, interval)
+        values, predicted = self._extractor.features_and_predictions(images)
+        comparison = self._compare(ImageFeatures(values, classes, predicted))
+        policy = self._label_policy(classes)
+        return [
+            Measurement(quantity, dataclasses.replace(self._protocol, metric=name, labels=policy))
+            for key in measures
+            for name, quantity in MEASURES[key](comparison).items()
+        ]
+
+    def classification_accuracy(
+        self, images: NDArray[np.uint8], labels: NDArray[np.integer]
+    ) -> Measurement:
+        """Return the accuracy on the reference of a classifier that the images train.
+
+        It trains for a minute or more, hence apart from `measure`.
+
+        Args:
+            images: As for `fid`.
+            labels: Class of each image, (num_images,).
+
+        Raises:
+            ScoreError: If the reference has no labels, or the images do not fit it.
+        """
+        classes = check_labels(labels, len(images), self._dataset)
+        self._check_number(images)
+        result = classification_accuracy(self._split, images, classes)
+        plan = json.dumps(dataclasses.asdict(DEFAULT_PLAN), sort_keys=True)
+        protocol = dataclasses.replace(
+            self._protocol,
+            metric="cas",
+            extractor="own_classifier",
+            extractor_sha256=hashlib.sha256(plan.encode()).hexdigest(),
+            resize="none",
+            labels=self._label_policy(classes),
+        )
+        return Measurement(Quantity(result.accuracy, better="higher"), protocol)
 
     def diversity(self, images: NDArray[np.uint8]) -> float:
         """Return the variance of images' features as a share of the reference's; higher is better.
@@ -133,7 +216,7 @@ class Evaluator:
         part = images[:: max(1, len(images) // _DIVERSITY_IMAGES)]
         features = self._extractor.features(part).astype(np.float64)
         total = features.var(axis=0, ddof=1).sum()
-        return float(total / np.trace(self._reference.covariance))
+        return float(total / np.trace(self._reference.statistics.covariance))
 
     def label_accuracy(self, images: NDArray[np.uint8], labels: NDArray[np.integer]) -> float:
         """Return the share of images that the extractor's classifier takes for their label.
@@ -145,12 +228,24 @@ class Evaluator:
         Raises:
             ScoreError: If there is not one label an image, or the extractor knows other classes.
         """
-        if labels.shape != (len(images),):
-            raise ScoreError(
-                f"{self._extractor.name}: expected one label an image; received {len(images)} "
-                f"images and labels of shape {labels.shape}."
-            )
-        return float((self._extractor.predict(images) == labels).mean())
+        classes = check_labels(labels, len(images), self._dataset)
+        return float((self._extractor.predict(images) == classes).mean())
+
+    def _compare(self, fake: ImageFeatures) -> Comparison:
+        reference = self._reference
+        return Comparison(
+            real=ImageFeatures(reference.features, self._split.labels),
+            fake=fake,
+            statistics=reference.statistics,
+            train=lambda: reference.features_of(self._dataset.train),
+            real_to_train=lambda: reference.distances_to_train,
+            is_held_out=self._split is not self._dataset.train,
+            class_names=self._dataset.class_names,
+        )
+
+    def _features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self._check_number(images)
+        return self._extractor.features(images)
 
     def _check_number(self, images: NDArray[np.uint8]) -> None:
         if len(images) != self._num_images:
@@ -159,8 +254,26 @@ class Evaluator:
                 f"{len(images)}. FID depends on the number: generate exactly as many."
             )
 
-    def _statistics(self, images: NDArray[np.uint8]) -> GaussianStatistics:
-        return GaussianStatistics.from_features(self._extractor.features(images))
+    def _label_policy(self, labels: NDArray[np.int32] | None) -> str:
+        """Name how labels were drawn; images without any count as drawn like the reference."""
+        if labels is None or self._labels is None:
+            return self._protocol.labels
+        alike = np.array_equal(np.sort(labels), self._labels)
+        return self._protocol.labels if alike else "as given with the images"
+
+
+def _check_shape(extractor: Extractor, dataset: ImageDataset) -> None:
+    if extractor.image_shape != dataset.image_shape:
+        raise ConfigError(
+            f"extractor: {extractor.name} takes images of shape {extractor.image_shape}; "
+            f"{dataset.name} has {dataset.image_shape}. Use one of these:\n"
+            f"  1. train one on the labels of this data set"
+            f"{'' if dataset.num_classes else ' (not here: it has no labels)'}: "
+            f"python -m harness.extractor --dataset ...;\n"
+            f"  2. --extractor inception, which takes any size but needs its weights: "
+            f"--weights PATH;\n"
+            f"  3. --extractor FOLDER, trained on other images of this shape."
+        )
 
 
 def _fitting_number(num_images: int, reference: Split) -> int:
@@ -173,14 +286,3 @@ def _fitting_number(num_images: int, reference: Split) -> int:
             stacklevel=3,
         )
     return min(num_images, len(reference))
-
-
-def _draw_labels(labels: NDArray[np.int32] | None, count: int) -> NDArray[np.int32] | None:
-    """Scale the label counts to `count`; the largest remainders are rounded up."""
-    if labels is None:
-        return None
-    exact = np.bincount(labels) * (count / len(labels))
-    counts = np.floor(exact).astype(np.int64)
-    by_remainder = np.argsort(counts - exact, kind="stable")
-    counts[by_remainder[: count - counts.sum()]] += 1
-    return np.repeat(np.arange(len(counts), dtype=np.int32), counts)

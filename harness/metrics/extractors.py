@@ -74,11 +74,22 @@ class Extractor:
             ScoreError: If they are not uint8, or of another shape than the extractor's. Scaled
                 floats would give a number too, and a wrong one.
         """
-        return self._apply(images, output=0)
+        return self._apply(images)[0]
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the network's logits, float32, (n, k); takes what features takes."""
-        return self._apply(images, output=1)
+        return self._apply(images)[1]
+
+    def features_and_predictions(
+        self, images: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32] | None]:
+        """Return features (n, d) and likely labels (n,) from one pass; takes what features takes.
+
+        The labels are None for a network that was trained on other classes.
+        """
+        features, logits = self._apply(images)
+        known = self.num_classes > 0
+        return features, np.asarray(logits.argmax(axis=1), dtype=np.int32) if known else None
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
         """Return the most likely label of each image, int32, (n,); takes what features takes.
@@ -96,15 +107,15 @@ class Extractor:
     def _forward(self, images: tf.Tensor) -> Any:
         return self._model(tf.cast(images, tf.float32), training=False)
 
-    def _apply(self, images: NDArray[np.uint8], output: int) -> NDArray[np.float32]:
+    def _apply(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
         self._check(images)
         results = []
         for start in range(0, len(images), self._batch_size):
             batch = images[start : start + self._batch_size]
             padding = [(0, self._batch_size - len(batch))] + [(0, 0)] * 3
-            values = self._run(tf.constant(np.pad(batch, padding)))[output].numpy()
-            results.append(values[: len(batch)])
-        return np.concatenate(results)
+            outputs = self._run(tf.constant(np.pad(batch, padding)))
+            results.append([output.numpy()[: len(batch)] for output in outputs])
+        return tuple(np.concatenate(parts) for parts in zip(*results, strict=True))
 
     def _check(self, images: NDArray[np.uint8]) -> None:
         if images.dtype != np.uint8:

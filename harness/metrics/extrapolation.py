@@ -9,7 +9,7 @@ from harness.metrics.interval import frechet_interval
 
 NUM_SIZES = 15
 SMALLEST = 5_000
-_MINIMUM = 2 * NUM_SIZES
+MINIMUM_IMAGES = 2 * NUM_SIZES
 # The 97.5 % point of Student's t with the 15 - 2 degrees of freedom of a fitted line.
 _T_95 = 2.1603686564627913
 
@@ -45,7 +45,7 @@ def frechet_at_infinity(
         N. Deviations: below N = 10,000 the smallest is N / 2; the interval, of which they have
         none; pseudo-random noise is taken as it comes, not as a Sobol sequence.
     """
-    values = check_features(features, "FID∞", minimum=_MINIMUM)
+    values = check_features(features, "FID∞", minimum=MINIMUM_IMAGES)
     sizes = _subset_sizes(len(values))
     subsets = _draw_subsets(len(values), sizes, seed)
     distances = [

@@ -10,6 +10,7 @@ import wandb
 
 from harness.events import Event, Finished, Progressed, RungScored, Started
 from harness.outcome import Outcome, State
+from harness.score import Score
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
 from harness.tracking.wandb_log import PROGRESS_KEY, RUNG_KEY, wait_until_ended, what_was_logged
@@ -120,7 +121,8 @@ class WandbTracker:
             name = event.score.protocol.name
             run.define_metric(name, step_metric="kimg", summary="min")
             self._row |= {RUNG_KEY: event.rung, name: event.score.value}
-            self._row |= {f"best_{name}": event.best.value} | self._picture(event.grid)
+            self._row |= {f"best_{name}": event.best.value, **_bounds(name, event.score)}
+            self._row |= self._picture(event.grid)
         self._row["kimg"] = event.kimg
         seen.add(self._row, seen.next_step - 1)
 
@@ -232,9 +234,17 @@ def _summarise(outcome: Outcome) -> dict[str, Any]:
     }
     for kind, score in (("best", outcome.best), ("final", outcome.final)):
         if score is not None:
-            summary[f"{kind}_{score.protocol.name}"] = score.value
+            name = f"{kind}_{score.protocol.name}"
+            summary |= {name: score.value, **_bounds(name, score)}
             summary["protocol_fingerprint"] = score.protocol.fingerprint
     if outcome.best is not None:
         # W&B takes the minimum within one segment; a resumed run has several.
         summary[outcome.best.protocol.name] = {"min": outcome.best.value}
     return summary
+
+
+def _bounds(name: str, score: Score) -> dict[str, float]:
+    """Return the ends of a score's 95 % interval under names of their own."""
+    if score.interval is None:
+        return {}
+    return {f"{name}_low": score.interval[0], f"{name}_high": score.interval[1]}

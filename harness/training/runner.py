@@ -10,6 +10,7 @@ import tensorflow as tf
 from harness.data.datasets import load_dataset
 from harness.events import Answer, Event
 from harness.metrics.evaluator import Evaluator
+from harness.metrics.extractors import load_extractor
 from harness.outcome import Outcome
 from harness.score import Protocol
 from harness.training.job import TrainingJob
@@ -23,6 +24,8 @@ class Runner:
         dataset: Key of `DATASETS`.
         data_dir: Where to look for it first; None for the usual places.
         extractor: What the metrics see through.
+        weights: Its weights, where it does not bring its own.
+        metric: What a score is: key of `OBJECTIVES`.
         num_images: How many generated images a score compares.
         threads: TensorFlow threads; 0 for as many as there are cores.
         deterministic: Choose operations that repeat bit for bit on this machine.
@@ -34,6 +37,8 @@ class Runner:
         dataset: str = "fashion_mnist",
         data_dir: Path | None = None,
         extractor: str = "fashion_cnn",
+        weights: Path | None = None,
+        metric: str = "fid",
         num_images: int = 10_000,
         threads: int = 0,
         deterministic: bool = False,
@@ -44,7 +49,10 @@ class Runner:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
         self.dataset = load_dataset(dataset, data_dir)
-        self._evaluator = Evaluator(self.dataset, extractor=extractor, num_images=num_images)
+        seer = load_extractor(extractor, image_shape=self.dataset.image_shape, weights=weights)
+        self._evaluator = Evaluator(
+            self.dataset, extractor=seer, metric=metric, num_images=num_images
+        )
 
     @property
     def protocol(self) -> Protocol:

@@ -58,7 +58,8 @@ def test_a_second_evaluator_reads_the_same_reference_from_the_cache(fashion_mnis
         Evaluator(fashion_mnist, num_images=500, cache_dir=tmp_path).fid(images) for _ in range(2)
     ]
     assert values[0] == values[1]
-    assert len(list(tmp_path.iterdir())) == 1
+    kept = sorted(path.name.split("-")[0] for path in tmp_path.iterdir())
+    assert kept == ["features", "statistics"]
 
 
 def test_labels_are_drawn_as_often_as_in_the_reference(evaluator, fashion_mnist):
@@ -104,7 +105,7 @@ def test_label_accuracy_on_real_images(evaluator, fashion_mnist):
 
 
 def test_label_accuracy_needs_one_label_an_image(evaluator, fashion_mnist):
-    with pytest.raises(ScoreError, match="received 3 images and labels of shape"):
+    with pytest.raises(ScoreError, match="received 3 images and int32 labels of shape"):
         evaluator.label_accuracy(fashion_mnist.test.images[:3], np.zeros(2, np.int32))
 
 
@@ -126,3 +127,64 @@ def test_images_of_another_shape_need_another_extractor(tiny_dataset, tmp_path):
 def test_a_score_of_one_image_is_refused(fashion_mnist, tmp_path):
     with pytest.raises(ConfigError, match="received 1; expected at least 2"):
         Evaluator(fashion_mnist, num_images=1, cache_dir=tmp_path)
+
+
+def test_measures_come_from_one_pass_with_their_protocols(evaluator, fashion_mnist):
+    images = fashion_mnist.train.images[:10_000]
+    measured = evaluator.measure(images, fashion_mnist.train.labels[:10_000], ["fid", "classes"])
+    by_name = {one.protocol.metric: one for one in measured}
+    assert list(by_name)[:2] == ["fid", "fid_worst_class"]
+    assert by_name["fid"].value == pytest.approx(evaluator.fid(images))
+    assert len([name for name in by_name if name.startswith("fid_class_")]) == 10
+    worst = max(by_name[f"fid_class_{label}"].value for label in range(10))
+    assert by_name["fid_worst_class"].value == worst
+    assert by_name["fid_worst_class"].quantity.note in fashion_mnist.class_names
+
+
+def test_labels_in_other_proportions_give_another_protocol(uneven, tmp_path):
+    evaluator = Evaluator(uneven, num_images=10, cache_dir=tmp_path)
+    images = uneven.train.images[:10]
+    alike = evaluator.measure(images, np.repeat([0, 1, 2], [5, 3, 2]), ["fid"])[0]
+    other = evaluator.measure(images, np.repeat([0, 1, 2], [2, 3, 5]), ["fid"])[0]
+    without = evaluator.measure(images, None, ["fid"])[0]
+    assert alike.protocol == without.protocol == evaluator.protocol
+    assert other.protocol.labels == "as given with the images"
+    assert other.protocol.fingerprint != alike.protocol.fingerprint
+
+
+def test_what_needs_labels_is_left_out_without_them(uneven, tmp_path):
+    evaluator = Evaluator(uneven, num_images=10, cache_dir=tmp_path)
+    names = {one.protocol.metric for one in evaluator.measure(uneven.train.images[:10])}
+    assert "fid" in names
+    assert not names & {"label_accuracy", "fid_worst_class"}
+
+
+def test_memorisation_needs_a_reference_apart_from_the_training_images(fashion_mnist, tmp_path):
+    images = fashion_mnist.train.images[:100]
+    measured = {}
+    for split in ("train", "test"):
+        evaluator = Evaluator(fashion_mnist, num_images=100, split=split, cache_dir=tmp_path)
+        measured[split] = evaluator.measure(images, None, ["memorisation"])
+    assert measured["train"] == []
+    assert measured["test"][0].value > 0.99  # they are the training images
+
+
+def test_kid_is_a_metric_of_its_own(uneven, tmp_path):
+    evaluator = Evaluator(uneven, metric="kid", num_images=20, cache_dir=tmp_path)
+    score = evaluator.score(uneven.train.images[:20], kimg=1.0, noise_seed=0)
+    assert score.protocol.name == "kid_fashion_cnn@20"
+    assert score.interval[0] < score.value < score.interval[1]
+
+
+def test_an_unknown_metric_or_measure_is_refused(uneven, tmp_path):
+    with pytest.raises(ConfigError, match=r"metric: received 'fidd'; expected fid or kid\. Did"):
+        Evaluator(uneven, metric="fidd", cache_dir=tmp_path)
+    evaluator = Evaluator(uneven, num_images=10, cache_dir=tmp_path)
+    with pytest.raises(ConfigError, match="measures: received speed; expected some of fid"):
+        evaluator.measure(uneven.train.images[:10], None, ["speed"])
+
+
+def test_labels_of_no_class_are_refused(uneven, tmp_path):
+    evaluator = Evaluator(uneven, num_images=10, cache_dir=tmp_path)
+    with pytest.raises(ScoreError, match="labels must lie from 0 to 2; received 0 to 3"):
+        evaluator.measure(uneven.train.images[:10], np.repeat([0, 3], 5), ["fid"])

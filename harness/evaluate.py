@@ -1,0 +1,157 @@
+"""Score a generator, an array or a folder of images: `python -m harness.evaluate IMAGES`."""
+
+import enum
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli import clear_errors, new_app
+from harness.errors import ConfigError, DataError
+from harness.quiet import quiet_imports
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from harness.data.images import ImageDataset
+    from harness.metrics.evaluator import Evaluator
+    from harness.metrics.measurement import Measurement
+
+app = new_app()
+
+
+class SplitName(enum.StrEnum):
+    """Name the splits of a data set."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+@app.command(epilog="Exit codes: 0 done; 2 refused, with one message.")
+def evaluate(
+    source: Annotated[
+        Path, typer.Argument(help="generator.keras, images.npz, or a folder of images.")
+    ],
+    dataset: Annotated[str, typer.Option(help="What the images imitate.")] = "fashion_mnist",
+    split: Annotated[SplitName, typer.Option(help="The reference.")] = SplitName.TEST,
+    extractor: Annotated[
+        str, typer.Option(help="Name, or a folder of python -m harness.extractor.")
+    ] = "fashion_cnn",
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights of the extractor inception.")
+    ] = None,
+    num_images: Annotated[int, typer.Option(min=2, help="Generated images to compare.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="Of a generator's noise.")] = 0,
+    cas: Annotated[
+        bool, typer.Option("--cas", help="Also train a classifier on the labelled images.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="JSON to write.", show_default="NAME.evaluation.json")
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON instead of the table.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Measure images against a data set: FID with its interval, and what stands beside it.
+
+    The images need no GAN of this project. An .npz holds `images`, uint8 (n, height, width) or
+    (n, height, width, channels), and maybe `labels`; a folder holds image files, maybe in one
+    subfolder a class.
+    """
+    with clear_errors(debug):
+        if not source.exists():
+            raise DataError(
+                f"{source}: no such file or folder. Expected generator.keras, images.npz or a "
+                f"folder of images."
+            )
+        with quiet_imports():
+            from harness.data.datasets import load_dataset
+            from harness.files import write_json
+            from harness.metrics.extractors import load_extractor
+
+        data = load_dataset(dataset, data_dir)
+        seer = load_extractor(extractor, image_shape=data.image_shape, weights=weights)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = _print_warning
+            settings = {"extractor": seer, "num_images": num_images, "split": split.value}
+            evaluator, images, labels = _take(source, data, settings, seed)
+        if cas and labels is None:
+            raise ConfigError(
+                "--cas: trains a classifier on the generated images, so they need labels; "
+                "received none. Give a conditional generator, an .npz with `labels`, or a "
+                "subfolder a class."
+            )
+        measured = evaluator.measure(images, labels)
+        if cas and labels is not None:
+            measured.append(evaluator.classification_accuracy(images, labels))
+        record = {
+            "source": str(source),
+            "noise_seed": seed if source.suffix == ".keras" else None,
+            "measurements": [measurement.to_dict() for measurement in measured],
+        }
+        path = out or Path(f"{source.absolute().stem}.evaluation.json")
+        write_json(path, record)
+        if as_json:
+            json.dump(record, sys.stdout, indent=2)
+            print()
+        else:
+            _print_table(measured, path)
+
+
+def _take(
+    source: Path, dataset: "ImageDataset", settings: dict[str, Any], seed: int
+) -> "tuple[Evaluator, NDArray[np.uint8], NDArray[np.int32] | None]":
+    """Return an evaluator for as many images as there are, with the images and their labels."""
+    from harness.data.image_files import read_images
+    from harness.gan.sampling import Sampler, load_generator
+    from harness.metrics.evaluator import Evaluator
+    from harness.metrics.selection import choose_rows
+    from harness.training.sampling import sample_for
+
+    if source.suffix == ".keras":
+        sampler = Sampler(load_generator(source))
+        evaluator = Evaluator(dataset, **settings)
+        images = sample_for(evaluator, sampler, noise_seed=seed)
+        return evaluator, images, evaluator.labels if sampler.conditional else None
+    images, labels = read_images(source, dataset.class_names)
+    if len(images) < 2:
+        raise ConfigError(f"{source}: holds {len(images)} image; expected at least 2.")
+    if len(images) < settings["num_images"]:
+        warnings.warn(
+            f"{source} holds {len(images)} images: scores use {len(images)} instead of "
+            f"{settings['num_images']}, and FID of so few is biased upwards.",
+            stacklevel=2,
+        )
+    count = min(len(images), settings["num_images"])
+    evaluator = Evaluator(dataset, **{**settings, "num_images": count})
+    rows = choose_rows(evaluator.num_images, labels=labels, wanted=evaluator.labels)
+    return evaluator, images[rows], None if labels is None else labels[rows]
+
+
+def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr)
+
+
+def _print_table(measured: "list[Measurement]", path: Path) -> None:
+    from rich.console import Console
+
+    from harness.terminal import measurement_table
+
+    console = Console(soft_wrap=True)
+    console.print(measurement_table(measured))
+    console.print(f"Written to {path}", highlight=False, markup=False)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from harness.data.image_files import read_images
+from harness.errors import DataError
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (4, 8, 12, 3), dtype=np.uint8)
+
+
+def write_folder(folder, images):
+    folder.mkdir(parents=True)
+    for number, image in enumerate(images):
+        Image.fromarray(image.squeeze()).save(folder / f"{number}.png")
+    return folder
+
+
+def test_reads_an_npz_with_labels(tmp_path):
+    np.savez(tmp_path / "a.npz", images=IMAGES, labels=[3, 1, 0, 2])
+    images, labels = read_images(tmp_path / "a.npz")
+    np.testing.assert_array_equal(images, IMAGES)
+    assert labels.tolist() == [3, 1, 0, 2]
+    assert labels.dtype == np.int32
+
+
+def test_an_npz_of_grey_images_gets_its_channel(tmp_path):
+    np.savez(tmp_path / "a.npz", images=IMAGES[..., 0])
+    images, labels = read_images(tmp_path / "a.npz")
+    assert images.shape == (4, 8, 12, 1)
+    assert labels is None
+
+
+def test_reads_a_folder_in_the_order_of_the_names(tmp_path):
+    folder = write_folder(tmp_path / "made", IMAGES)
+    (folder / "notes.txt").write_text("not an image")
+    images, labels = read_images(folder)
+    np.testing.assert_array_equal(images, IMAGES)
+    assert labels is None
+
+
+def test_subfolders_are_classes_by_name_or_number(tmp_path):
+    write_folder(tmp_path / "made" / "cat", IMAGES[:1])
+    write_folder(tmp_path / "made" / "0", IMAGES[1:3, ..., :1])
+    with pytest.raises(DataError, match="one size and one mode"):
+        read_images(tmp_path / "made", ("dog", "cat"))
+    write_folder(tmp_path / "same" / "cat", IMAGES[:1])
+    write_folder(tmp_path / "same" / "0", IMAGES[1:3])
+    images, labels = read_images(tmp_path / "same", ("dog", "cat"))
+    assert labels.tolist() == [0, 0, 1]
+    np.testing.assert_array_equal(images[2], IMAGES[0])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"pictures": IMAGES}, "an array named `images`; received pictures"),
+        ({"images": IMAGES / 255}, "must be uint8 .* received float64"),
+        ({"images": IMAGES[0, 0]}, "received uint8 of shape"),
+        ({"images": IMAGES, "labels": [1, 2]}, "one integer from 0 an image"),
+        ({"images": IMAGES, "labels": [-1, 0, 0, 0]}, "one integer from 0 an image"),
+        ({"images": np.array([{}], dtype=object)}, "object"),
+    ],
+)
+def test_other_arrays_are_refused(tmp_path, arrays, message):
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(DataError, match=message):
+        read_images(tmp_path / "a.npz")
+
+
+def test_damaged_files_are_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", images=IMAGES)
+    content = (tmp_path / "a.npz").read_bytes()
+    (tmp_path / "a.npz").write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match="damaged, or another kind of file"):
+        read_images(tmp_path / "a.npz")
+    folder = write_folder(tmp_path / "made", IMAGES)
+    (folder / "1.png").write_bytes((folder / "1.png").read_bytes()[:60])
+    with pytest.raises(DataError, match=r"1\.png: cannot be read as an image"):
+        read_images(folder)
+
+
+def test_palettes_are_refused(tmp_path):
+    (tmp_path / "made").mkdir()
+    Image.fromarray(IMAGES[0]).convert("P").save(tmp_path / "made" / "0.png")
+    with pytest.raises(DataError, match="8-bit grey .L. or RGB; received mode P"):
+        read_images(tmp_path / "made")
+
+
+def test_what_is_no_image_source_is_refused(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="holds no images"):
+        read_images(tmp_path / "empty")
+    with pytest.raises(DataError, match="nothing of that name"):
+        read_images(tmp_path / "missing.npz")
+    write_folder(tmp_path / "made" / "fish", IMAGES)
+    with pytest.raises(DataError, match="expected one of dog, cat"):
+        read_images(tmp_path / "made", ("dog", "cat"))
