@@ -26,6 +26,9 @@ def export(
         Path | None,
         typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
     ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights of an extractor that does not bring its own.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
@@ -37,7 +40,7 @@ def export(
         with quiet_imports():
             from harness.exporting.bundle import export_bundle
 
-        bundle = export_bundle(folder, trial=trial, out=out, data_dir=data_dir)
+        bundle = export_bundle(folder, trial=trial, out=out, data_dir=data_dir, weights=weights)
     if as_json:
         print(json.dumps({"bundle": str(bundle.folder), **bundle.entry.to_dict()}, indent=2))
         return

@@ -46,6 +46,17 @@ def sweep(
         Path | None,
         typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
     ] = None,
+    extractor: Annotated[
+        str | None,
+        typer.Option(
+            help="What FID sees through: a name, or a folder that harness.extractor wrote; by "
+            "default the search space's.",
+            show_default=False,
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights of an extractor that does not bring its own.")
+    ] = None,
     tracker: Annotated[str, typer.Option(help="wandb, jsonl or none.")] = "wandb",
     no_images: Annotated[
         bool, typer.Option("--no-images", help="Keep image grids out of W&B.")
@@ -71,6 +82,8 @@ def sweep(
         from harness.tracking.tracker import TrackerOptions
 
         space = SearchSpace.load(search_space)
+        if extractor is not None:
+            space = space.seen_through(extractor)
         count, threads = divide_cores(workers, os.cpu_count() or 1)
         options = SweepOptions(
             name=study or space.name,
@@ -80,6 +93,7 @@ def sweep(
             threads=threads,
             seed=seed,
             data_dir=data_dir,
+            weights=weights,
             baseline_seconds=baseline_seconds if baselines else None,
             enqueue=enqueue,
             tracker=tracker,

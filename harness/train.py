@@ -41,14 +41,25 @@ def train(
     ] = False,
     studies_dir: Annotated[Path, typer.Option(help="Folder of all studies.")] = Path("studies"),
     dataset: Annotated[
-        str | None, typer.Option(help="Name of the data set; by default fashion_mnist.")
+        str | None,
+        typer.Option(
+            help="fashion_mnist, the default, or npz:FILE of your own images; a relative path "
+            "begins at the current folder."
+        ),
     ] = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
     ] = None,
     extractor: Annotated[
-        str | None, typer.Option(help="What FID sees through; by default fashion_cnn.")
+        str | None,
+        typer.Option(
+            help="What FID sees through: fashion_cnn, the default, another name, or a folder "
+            "that harness.extractor wrote."
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights of an extractor that does not bring its own.")
     ] = None,
     num_images: Annotated[
         int | None, typer.Option(min=2, help="Generated images FID compares; by default 10,000.")
@@ -83,7 +94,7 @@ def train(
             return
         from harness.tracking.tracker import TrackerOptions
         from harness.training.folder import TrainingFolder
-        from harness.training.standalone import Training, prepare
+        from harness.training.standalone import Training, claim
 
         name = _default_name(preset, config, from_study, gan.seed, kimg)
         training = Training(
@@ -95,8 +106,8 @@ def train(
             tracker_options=TrackerOptions(images=not no_images),
             **measure,
         )
-        prepare(training)
-        _run(training, data_dir)
+        with claim(training) as record:
+            _run(training, record, data_dir=data_dir, weights=weights)
 
 
 def _source(
@@ -134,8 +145,11 @@ def _measure_of_study(from_study: str, studies_dir: Path) -> dict[str, Any]:
     from harness.search.folders import find_study, read_study
 
     record = read_study(find_study(studies_dir, from_study.partition(":")[0]))
-    protocol = {key: record.protocol[key] for key in ("extractor", "num_images")}
-    return {"dataset": record.dataset, **protocol}
+    return {
+        "dataset": record.dataset,
+        "extractor": record.extractor,
+        "num_images": record.protocol["num_images"],
+    }
 
 
 def _preset_names() -> str:
@@ -168,7 +182,13 @@ def _print_networks(gan: "GANConfig", dataset: str, data_dir: Path | None) -> No
         print(f"{model.name}: {model.count_params():,} parameters, {trainable:,} trainable\n")
 
 
-def _run(training: "Training", data_dir: Path | None) -> None:
+def _run(
+    training: "Training",
+    record: dict[str, Any],
+    *,
+    data_dir: Path | None,
+    weights: Path | None,
+) -> None:
     from harness.terminal import TrainingDisplay, format_seconds
     from harness.tracking.wandb_mode import wandb_mode
 
@@ -184,9 +204,11 @@ def _run(training: "Training", data_dir: Path | None) -> None:
         dataset=training.dataset,
         data_dir=data_dir,
         extractor=training.extractor,
+        weights=weights,
         num_images=training.num_images,
     )
-    outcome = run(training, runner, TrainingDisplay(console, kimg=training.kimg).hear)
+    display = TrainingDisplay(console, kimg=training.kimg)
+    outcome = run(training, record, runner=runner, listen=display.hear)
     if isinstance(outcome, signal.Signals):
         console.print("Stopped; the same command goes on from here.")
         raise typer.Exit(128 + outcome)

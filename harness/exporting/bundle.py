@@ -136,6 +136,7 @@ def _test_evaluator(record: StudyRecord, dataset: ImageDataset, weights: Path | 
     return Evaluator(
         dataset,
         extractor=extractor,
+        metric=str(record.protocol["metric"]),
         num_images=min(int(record.protocol["num_images"]), len(dataset.test)),
         split="test",
     )

@@ -69,6 +69,7 @@ class Brain:
             dataset=space.dataset,
             data_dir=options.data_dir,
             extractor=space.protocol.extractor,
+            weights=options.weights,
             num_images=space.protocol.num_images,
             threads=options.threads,
         )

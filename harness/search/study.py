@@ -3,18 +3,18 @@
 import contextlib
 import dataclasses
 import datetime
-import fcntl
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import optuna
 import sqlalchemy
 
 from harness.errors import StorageError, StudyError
-from harness.files import storage_error, write_json, write_text
+from harness.files import write_json, write_text
 from harness.gan.config import GANConfig
+from harness.locks import LOCK_FILE, lock_folder
 from harness.score import Protocol
 from harness.search.folders import StudyRecord, check_study_name, read_study
 from harness.search.pruners import pruner_for
@@ -50,7 +50,11 @@ class Study:
         self.space = space
         self._engine: sqlalchemy.Engine | None = None
         _refuse_strangers(self.folder)
-        self._lock = _lock(self.folder)
+        self._lock = lock_folder(
+            self.folder,
+            "another sweep is running this study. Wait for it, stop it, or choose another "
+            "--study.",
+        )
         try:
             self.record = self._open_record(name, seed, protocol)
             self.optuna = self._open_optuna()
@@ -218,7 +222,7 @@ def _refuse_strangers(folder: Path) -> None:
     """Refuse to make a study of a folder that holds something else."""
     if not folder.is_dir() or (folder / "study.json").exists():
         return
-    own = {"lock", "search_space.yaml"}  # what a study that was only begun may have left
+    own = {LOCK_FILE, "search_space.yaml"}  # what a study that was only begun may have left
     names = (path.name for path in folder.iterdir())
     others = sorted(name for name in names if name not in own and not name.startswith("."))
     if others:
@@ -226,21 +230,3 @@ def _refuse_strangers(folder: Path) -> None:
             f"{folder}: is no study but holds {', '.join(others[:5])}, which is left alone. "
             f"Choose another --study or --studies-dir."
         )
-
-
-def _lock(folder: Path) -> IO[str]:
-    """Take the study's lock; the system lets go of it when this process ends, however."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / "lock").open("w")
-    except OSError as error:
-        raise storage_error(folder, error) from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise StudyError(
-            f"{folder}: another sweep is running this study. Wait for it, stop it, or choose "
-            f"another --study."
-        ) from error
-    return file

@@ -34,11 +34,12 @@ class WorkerSetup:
     """Say what every worker loads before its first job.
 
     Args:
-        dataset: Key of `DATASETS`.
+        dataset: Key of `DATASETS`, or a scheme and a path.
         data_dir: Where to look for it first; None for the usual places.
         extractor: What the metrics see through.
         num_images: How many generated images a score compares.
         threads: TensorFlow threads of one worker.
+        weights: File of the extractor's weights, where it does not bring its own.
     """
 
     dataset: str
@@ -46,6 +47,7 @@ class WorkerSetup:
     extractor: str
     num_images: int
     threads: int
+    weights: Path | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -218,6 +220,7 @@ def _serve_jobs(connection: Connection, setup: WorkerSetup) -> None:
         dataset=setup.dataset,
         data_dir=setup.data_dir,
         extractor=setup.extractor,
+        weights=setup.weights,
         num_images=setup.num_images,
         threads=setup.threads,
     )

@@ -4,7 +4,8 @@ import contextlib
 import dataclasses
 import signal
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,6 +13,7 @@ from harness.errors import StudyError
 from harness.events import Answer, Event, Finished
 from harness.files import read_json, storage_error, write_bytes, write_json
 from harness.gan.config import GANConfig
+from harness.locks import LOCK_FILE, lock_folder
 from harness.outcome import Outcome
 from harness.tracking.tracker import (
     TrackerOptions,
@@ -25,6 +27,8 @@ from harness.training.job import TrainingJob
 
 if TYPE_CHECKING:
     from harness.training.runner import Runner  # loads TensorFlow
+
+RECORD_FILE = "training.json"
 
 _SCORES = 8
 """How often a training is scored on its way."""
@@ -57,6 +61,25 @@ class Training:
     tracker_options: TrackerOptions = dataclasses.field(default_factory=TrackerOptions)
 
 
+@contextlib.contextmanager
+def claim(training: Training) -> Iterator[dict[str, Any]]:
+    """Make the folder ready as `prepare` does, and keep other processes out of it meanwhile.
+
+    Args:
+        training: What to train.
+
+    Raises:
+        StudyError: As `prepare`, or if another process is training here.
+    """
+    _check(training)  # before the lock: where something else lies, not even that is written
+    lock = lock_folder(
+        training.folder.path,
+        "another process is training here. Wait for it, stop it, or choose another --out.",
+    )
+    with contextlib.closing(lock):
+        yield prepare(training)
+
+
 def prepare(training: Training) -> dict[str, Any]:
     """Make the folder ready, or check that what it holds is this training; return its record.
 
@@ -66,43 +89,65 @@ def prepare(training: Training) -> dict[str, Any]:
             nothing to go on from.
         StorageError: If the folder cannot be written.
     """
-    check_tracker(training.tracker)
+    _check(training)
     folder = training.folder
-    record_file = folder.path / "training.json"
-    asked = {
+    record_file = folder.path / RECORD_FILE
+    if record_file.exists():
+        stored: dict[str, Any] = read_json(record_file)
+        return stored
+    if training.begin_from is not None:
+        _copy_state(training.begin_from, folder)
+    folder.write_config(training.config)
+    record = {"id": str(uuid.uuid4()), **_asked(training)}
+    write_json(record_file, record)  # last: the folder is a training's when this exists
+    return record
+
+
+def _asked(training: Training) -> dict[str, Any]:
+    return {
         "kimg": training.kimg,
         "dataset": training.dataset,
         "extractor": training.extractor,
         "num_images": training.num_images,
         "config": training.config.model_dump(mode="json"),
     }
+
+
+def _check(training: Training) -> None:
+    """Raise what `prepare` raises for a training that cannot be; write nothing."""
+    check_tracker(training.tracker)
+    folder = training.folder
+    record_file = folder.path / RECORD_FILE
     if record_file.exists():
-        record: dict[str, Any] = read_json(record_file)
-        _refuse_changes(folder, record, asked)
-        return record
-    if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+        _refuse_changes(folder, read_json(record_file), _asked(training))
+        return
+    if folder.path.exists() and (not folder.path.is_dir() or _holds_something(folder.path)):
         raise StudyError(
             f"{folder.path}: holds something else, which is left alone. Choose another --out."
         )
     if training.begin_from is not None:
-        _copy_state(training.begin_from, folder, kimg=training.kimg)
-    folder.write_config(training.config)
-    record = {"id": str(uuid.uuid4()), **asked}
-    write_json(record_file, record)  # last: the folder is a training's when this exists
-    return record
+        _check_source(training.begin_from, kimg=training.kimg)
+
+
+def _holds_something(folder: Path) -> bool:
+    return any(path.name != LOCK_FILE for path in folder.iterdir())
 
 
 def run(
-    training: Training, runner: "Runner", listen: Callable[[Event], None]
+    training: Training,
+    record: dict[str, Any],
+    *,
+    runner: "Runner",
+    listen: Callable[[Event], None],
 ) -> Outcome | signal.Signals:
     """Train to the end; return the signal if Ctrl-C or SIGTERM paused it: the same call goes on.
 
     Args:
         training: What to train.
+        record: What `claim` gave; the training runs inside its block.
         runner: What trains it.
         listen: Hears every event.
     """
-    record = prepare(training)
     job = TrainingJob(
         config=training.config,
         folder=training.folder,
@@ -158,7 +203,7 @@ def _refuse_changes(folder: TrainingFolder, record: dict[str, Any], asked: dict[
         )
 
 
-def _copy_state(source: TrainingFolder, target: TrainingFolder, *, kimg: float) -> None:
+def _check_source(source: TrainingFolder, *, kimg: float) -> None:
     if not source.checkpoint_file.exists():
         raise StudyError(
             f"{source.path}: holds no checkpoint to go on from; only completed and unfinished "
@@ -170,6 +215,9 @@ def _copy_state(source: TrainingFolder, target: TrainingFolder, *, kimg: float) 
             f"{source.path}: has been trained to {meta['kimg']:g} kimg; --kimg is the total to "
             f"reach and must be greater; received {kimg:g}."
         )
+
+
+def _copy_state(source: TrainingFolder, target: TrainingFolder) -> None:
     for old, new in (
         (source.generator_file, target.generator_file),
         (source.discriminator_file, target.discriminator_file),

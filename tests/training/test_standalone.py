@@ -12,7 +12,7 @@ from harness.gan.config import GANConfig
 from harness.outcome import Outcome, Reason
 from harness.training.checkpoint import save_checkpoint
 from harness.training.folder import TrainingFolder
-from harness.training.standalone import Training, prepare, score_points
+from harness.training.standalone import Training, claim, prepare, score_points
 
 
 @pytest.fixture
@@ -76,6 +76,30 @@ def test_a_finished_training_is_refused(training: Training):
     training.folder.write_outcome(Outcome(Reason.FINISHED))
     with pytest.raises(StudyError, match="this training has ended already; see"):
         prepare(training)
+
+
+def test_a_claimed_folder_is_refused_to_another(training: Training):
+    with claim(training) as record:
+        before = contents(training.folder.path)
+        with pytest.raises(StudyError, match=r"one: another process is training here\. Wait"):
+            claim(training).__enter__()
+        assert contents(training.folder.path) == before
+    with claim(training) as again:
+        assert again == record
+
+
+def test_a_folder_that_was_only_claimed_is_still_free(training: Training):
+    training.folder.path.mkdir(parents=True)
+    (training.folder.path / "lock").touch()
+    assert prepare(training)["kimg"] == 4.0
+
+
+def test_nothing_is_written_where_a_claim_is_refused(training: Training):
+    training.folder.path.mkdir(parents=True)
+    (training.folder.path / "thesis.tex").write_text("precious")
+    with pytest.raises(StudyError, match="holds something else"):
+        claim(training).__enter__()
+    assert contents(training.folder.path) == {"thesis.tex": b"precious"}
 
 
 def test_a_stranger_is_left_alone(training: Training):

@@ -1,0 +1,40 @@
+"""Let one process at a time use a folder."""
+
+import fcntl
+from pathlib import Path
+from typing import IO
+
+from harness.errors import StudyError
+from harness.files import storage_error
+
+LOCK_FILE = "lock"
+
+
+def lock_folder(folder: Path, refusal: str) -> IO[str]:
+    """Take a folder's lock, making the folder where there is none.
+
+    The lock is let go of when the file returned is closed, and by the system when the process
+    ends, however it ends; the empty file stays.
+
+    Args:
+        folder: What only one process shall use.
+        refusal: What to tell a second one: who has the folder, and what to do.
+
+    Returns:
+        The open file.
+
+    Raises:
+        StudyError: If another process, or another part of this one, has it.
+        StorageError: If the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / LOCK_FILE).open("w")
+    except OSError as error:
+        raise storage_error(folder, error) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise StudyError(f"{folder}: {refusal}") from error
+    return file

@@ -1,0 +1,46 @@
+"""Lock folders, between processes and within one."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.errors import StorageError, StudyError
+from harness.locks import lock_folder
+
+
+def test_a_second_taker_is_told_and_the_first_keeps_it(tmp_path: Path):
+    folder = tmp_path / "new" / "folder"
+    held = lock_folder(folder, "in use.")
+    with pytest.raises(StudyError, match=r"folder: in use\.$"):
+        lock_folder(folder, "in use.")
+    held.close()
+    lock_folder(folder, "in use.").close()
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path: Path):
+    code = (
+        "import sys, pathlib, harness.locks\n"
+        "held = harness.locks.lock_folder(pathlib.Path(sys.argv[1]), 'in use.')\n"
+        "print('held', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(StudyError, match=r"in use\."):
+            lock_folder(tmp_path, "in use.")
+        process.kill()
+    lock_folder(tmp_path, "in use.").close()
+
+
+def test_a_file_in_the_folders_place_is_a_storage_error(tmp_path: Path):
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(StorageError, match="file: cannot be read or written"):
+        lock_folder(tmp_path / "file", "in use.")
+    assert (tmp_path / "file").read_text() == "precious"
