@@ -10,7 +10,7 @@ import harness
 
 PACKAGE = Path(harness.__file__).parent
 
-COMMANDS = frozenset({"sweep", "train", "export", "extractor", "evaluate"})
+COMMANDS = frozenset({"sweep", "train", "export", "extractor", "evaluate", "doctor", "studies"})
 
 # What each room may import, besides itself. A command may import every room.
 GROUND = frozenset(
@@ -23,6 +23,7 @@ GROUND = frozenset(
         "files",
         "locks",
         "quiet",
+        "durations",
         "faults",
         "yaml_file",
     }
@@ -37,6 +38,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "files": frozenset({"errors"}),
     "locks": frozenset({"errors", "files"}),
     "faults": frozenset({"errors"}),
+    "durations": frozenset({"errors"}),
     "yaml_file": frozenset({"errors", "faults", "files"}),
     "outcome": frozenset({"score"}),
     "events": frozenset({"outcome", "score"}),

@@ -31,7 +31,7 @@ class JsonlTracker:
         self._file: BinaryIO | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.exists() and not _ends_cleanly(path):
+            if path.exists() and not ends_cleanly(path):
                 _write_all(path, read_history(path))
             self._file = _open_to_append(path)
         except OSError as error:
@@ -110,6 +110,18 @@ def read_history(path: Path) -> list[Event]:
     return events
 
 
+def rewrite_history(path: Path, events: list[Event]) -> None:
+    """Replace a history, whole or not at all.
+
+    Raises:
+        StorageError: If it cannot be written.
+    """
+    try:
+        _write_all(path, events)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
 def _parse(line: bytes) -> Event | None:
     try:
         return from_record(json.loads(line))
@@ -122,7 +134,8 @@ def _stands(event: Event, kimg: float) -> bool:
     return not isinstance(event, Finished) and event.kimg <= kimg
 
 
-def _ends_cleanly(path: Path) -> bool:
+def ends_cleanly(path: Path) -> bool:
+    """Return whether a history ends with a whole record, as it does unless a crash cut it."""
     content = path.read_bytes()
     last = content.rstrip(b"\n").rsplit(b"\n", 1)[-1]
     return not content or (content.endswith(b"\n") and _parse(last) is not None)

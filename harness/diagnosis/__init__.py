@@ -1,0 +1,1 @@
+"""Examine this machine, a study's folder, and what a sweep will cost."""

@@ -1,0 +1,75 @@
+"""List every disagreement within a study, and mend it in the order of truth.
+
+The order is outcome.json, then Optuna, then history and W&B: each stage of the repair takes the
+ones before it for granted, so what they have just mended counts.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from harness.diagnosis.examined import Examined
+from harness.diagnosis.finding import Finding, Level, fail, ok
+from harness.diagnosis.study_database import check_database
+from harness.diagnosis.study_files import check_files
+from harness.diagnosis.study_logs import check_histories, check_wandb_logs
+from harness.errors import HarnessError
+from harness.search.folders import find_study, read_study
+from harness.search.lock import study_held
+from harness.search.space import SearchSpace
+from harness.search.stored_study import StoredStudy
+from harness.tracking.tracker import check_tracker
+
+STAGES: tuple[Callable[[Examined], Iterator[Finding]], ...] = (
+    check_files,
+    check_database,
+    check_histories,
+    check_wandb_logs,
+)
+
+
+def examine_study(
+    studies_dir: Path, name: str, *, tracker: str = "wandb", repair: bool = False
+) -> list[Finding]:
+    """Return where a study's folder, database and logs disagree.
+
+    Args:
+        studies_dir: Folder of all studies.
+        name: The study.
+        tracker: What it was tracked by: key of `TRACKERS`.
+        repair: Whether to mend what can be mended; what was is then `ok`, and says so.
+
+    Raises:
+        StudyError: If there is no such study, a sweep is running it, or another version of the
+            package made it.
+        StorageError: If its record or its database cannot be used.
+    """
+    folder = find_study(studies_dir, name)
+    check_tracker(tracker)
+    record = read_study(folder)
+    space = SearchSpace.load(str(folder / "search_space.yaml"))
+    findings: list[Finding] = []
+    with study_held(folder), StoredStudy(folder, record, space) as stored:
+        study = Examined(folder, record, space, stored, tracker)
+        for stage in STAGES:
+            # All of a stage is listed before any of it is mended: the lists stay the same.
+            found = list(stage(study))
+            findings += [_mended(each) for each in found] if repair else found
+        ended = sum(each.outcome() is not None for each in study.trainings())
+    wrong = sum(each.level is not Level.OK for each in findings)
+    if not wrong:
+        findings.append(ok("study", f"{folder}: {ended} trainings ended; all records agree"))
+    return findings
+
+
+def _mended(finding: Finding) -> Finding:
+    """Return a finding as it stands after its repair."""
+    if finding.mend is None:
+        return finding
+    try:
+        finding.mend()
+    except HarnessError as error:
+        return fail(finding.name, f"{finding.message}; not mended: {error}")
+    return dataclasses.replace(
+        finding, level=Level.OK, message=f"mended: {finding.message}", mend=None
+    )

@@ -1,0 +1,106 @@
+"""Hold a study under examination: its record, its space, its trainings and its database."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.gan.config import GANConfig
+from harness.outcome import Outcome
+from harness.search.folders import StudyRecord
+from harness.search.leaderboard import BASELINE_PREFIX
+from harness.search.space import SearchSpace
+from harness.search.stored_study import StoredStudy, StoredTrial
+from harness.tracking.jsonl_tracker import HISTORY_NAME
+from harness.tracking.tracker import TrialIdentity
+from harness.training.folder import TrainingFolder
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """Point at one training of a study.
+
+    Args:
+        name: Trial number with four digits, or `baseline-` and the preset's name.
+        folder: Its folder.
+        number: The trial's number; None for a baseline.
+    """
+
+    name: str
+    folder: TrainingFolder
+    number: int | None
+
+    @property
+    def title(self) -> str:
+        """Return what findings about it are called."""
+        return self.name if self.number is None else f"trial {self.name}"
+
+    @property
+    def history_file(self) -> Path:
+        """Return where its history stands."""
+        return self.folder.path / HISTORY_NAME
+
+    def config(self) -> GANConfig | None:
+        """Return its configuration; None where there is none or it is damaged."""
+        try:
+            return self.folder.read_config()
+        except HarnessError:
+            return None
+
+    def outcome(self) -> Outcome | None:
+        """Return its outcome; None where there is none or it is damaged."""
+        try:
+            return self.folder.read_outcome()
+        except HarnessError:
+            return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Examined:
+    """Hold what all checks of a study share.
+
+    Args:
+        folder: The study's folder; its lock is held.
+        record: What the study says of itself.
+        space: What it searches.
+        stored: Its database.
+        tracker: What it was tracked by: key of `TRACKERS`.
+    """
+
+    folder: Path
+    record: StudyRecord
+    space: SearchSpace
+    stored: StoredStudy
+    tracker: str
+
+    def trainings(self) -> Iterator[Training]:
+        """Yield every trial and baseline that has a folder, in the order of their names."""
+        for path in sorted((self.folder / "trials").glob("[0-9]*")):
+            if path.name.isdecimal() and path.is_dir():
+                yield self.trial(int(path.name))
+        for path in sorted((self.folder / "baselines").glob("*")):
+            if path.is_dir():
+                yield Training(f"{BASELINE_PREFIX}{path.name}", TrainingFolder(path), None)
+
+    def trial(self, number: int) -> Training:
+        """Return the trial of a number, whether it has a folder or not."""
+        folder = TrainingFolder(self.folder / "trials" / f"{number:04d}")
+        return Training(f"{number:04d}", folder, number)
+
+    def stored_trials(self) -> dict[int, StoredTrial]:
+        """Return what the database knows, by number."""
+        return {trial.number: trial for trial in self.stored.trials()}
+
+    def identity(self, training: Training, config: GANConfig) -> TrialIdentity:
+        """Return what trackers were told of a training when the sweep opened them."""
+        is_baseline = training.number is None
+        return TrialIdentity(
+            study=self.record.name,
+            study_id=self.record.id,
+            trial=training.name,
+            folder=training.folder.path,
+            config=config.model_dump(mode="json"),
+            tags=(config.family, "baseline" if is_baseline else self.space.sampler.name),
+            wandb_root=self.folder,
+            job_type="baseline" if is_baseline else "trial",
+        )

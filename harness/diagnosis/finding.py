@@ -1,0 +1,54 @@
+"""Hold one line of a diagnosis: what was looked at, how it stands, and what to do."""
+
+import dataclasses
+from collections.abc import Callable
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """Grade a finding: only `fail` changes the exit code."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """Say how one thing stands.
+
+    Args:
+        name: What was looked at, e.g. `memory` or `trial 0007`.
+        level: How it stands.
+        message: The facts in one sentence, and the remedy where one is needed.
+        mend: Puts it right when called; None where nothing is wrong, or only a person can.
+    """
+
+    name: str
+    level: Level
+    message: str
+    mend: Callable[[], None] | None = dataclasses.field(default=None, compare=False)
+
+    def to_dict(self) -> dict[str, str | bool]:
+        """Return a JSON-ready dictionary."""
+        return {
+            "name": self.name,
+            "level": self.level.value,
+            "message": self.message,
+            "mendable": self.mend is not None,
+        }
+
+
+def ok(name: str, message: str) -> Finding:
+    """Return a finding with nothing wrong."""
+    return Finding(name, Level.OK, message)
+
+
+def warn(name: str, message: str) -> Finding:
+    """Return a finding that a sweep can live with."""
+    return Finding(name, Level.WARN, message)
+
+
+def fail(name: str, message: str) -> Finding:
+    """Return a finding that a sweep cannot live with."""
+    return Finding(name, Level.FAIL, message)

@@ -1,0 +1,142 @@
+"""Find what is damaged or left over in a study's folders."""
+
+import functools
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.diagnosis.examined import Examined, Training
+from harness.diagnosis.finding import Finding, Level
+from harness.errors import HarnessError
+from harness.files import storage_error
+from harness.outcome import State
+from harness.search.stored_study import StoredTrial
+from harness.training.checkpoint import load_checkpoint
+
+
+def check_files(study: Examined) -> Iterator[Finding]:
+    """Yield what is wrong with the files themselves; the first stage of a repair."""
+    yield from _leftovers(study.folder)
+    stored = study.stored_trials()
+    for training in study.trainings():
+        known = stored.get(training.number) if training.number is not None else None
+        yield from _outcome(training, known)
+        yield from _config(training, known)
+        yield from _checkpoints(training)
+        yield from _networks(training)
+
+
+def _leftovers(folder: Path) -> Iterator[Finding]:
+    """Find the unfinished files of processes that were killed while they wrote them."""
+    hidden = [path for path in folder.rglob(".*.tmp*") if path.is_file()]
+    histories = list(folder.rglob("history.jsonl.tmp"))
+    for path in sorted(hidden + histories):
+        yield Finding(
+            "temporary file",
+            Level.WARN,
+            f"{path} was left by a process that was killed",
+            functools.partial(_remove, path),
+        )
+
+
+def _outcome(training: Training, known: StoredTrial | None) -> Iterator[Finding]:
+    try:
+        training.folder.read_outcome()
+    except HarnessError:
+        file = training.folder.outcome_file
+        if known is not None and known.outcome is not None:
+            mend = functools.partial(training.folder.write_outcome, known.outcome)
+            how = "Optuna has it too"
+        elif known is not None and known.finished:
+            mend, how = None, "Optuna knows too little of it. Restore it from a copy"
+        else:
+            mend = functools.partial(_remove, file)
+            how = "without it the training goes on from its checkpoint"
+        yield Finding(training.title, Level.FAIL, f"{file} is damaged; {how}", mend)
+
+
+def _config(training: Training, known: StoredTrial | None) -> Iterator[Finding]:
+    folder = training.folder
+    try:
+        config = folder.read_config()
+        problem = "is missing" if config is None else ""
+    except HarnessError:
+        config, problem = None, "is damaged"
+    if not problem:
+        if known is not None and known.config is not None and known.config != config:
+            yield Finding(
+                training.title,
+                Level.FAIL,
+                f"{folder.config_file} is another configuration than Optuna's parameters make. "
+                f"One of the two was replaced: restore it from a copy",
+            )
+        return
+    mend = None
+    if known is not None and known.config is not None:
+        mend = functools.partial(folder.write_config, known.config)
+    elif not any(folder.path.iterdir()):
+        return  # killed between asking for the trial and storing it: nothing is lost
+    how = "Optuna's parameters make it" if mend else "restore it from a copy"
+    yield Finding(training.title, Level.FAIL, f"{folder.config_file} {problem}; {how}", mend)
+
+
+def _checkpoints(training: Training) -> Iterator[Finding]:
+    """Find damaged checkpoints; a training goes on from any sound one, or begins anew."""
+    files = sorted(training.folder.path.glob("checkpoint*.npz"))
+    damaged = [path for path in files if not _is_sound(path)]
+    for path in damaged:
+        others = [other.name for other in files if other not in damaged]
+        if training.outcome() is not None:
+            then = "the training has ended and does not need it"
+        elif others:
+            then = f"{', '.join(others)} is sound, and the training goes on from it"
+        else:
+            then = "there is no other, and the training begins anew"
+        yield Finding(
+            training.title,
+            Level.WARN,
+            f"{path} is damaged; {then}",
+            functools.partial(_remove, path),
+        )
+
+
+def _is_sound(checkpoint: Path) -> bool:
+    try:
+        load_checkpoint(checkpoint)
+    except HarnessError:
+        return False
+    return True
+
+
+def _networks(training: Training) -> Iterator[Finding]:
+    """Find missing or damaged networks of completed trainings; nothing can make them again."""
+    outcome = training.outcome()
+    for path in (training.folder.generator_file, training.folder.discriminator_file):
+        if path.exists() and not _is_whole_archive(path):
+            yield Finding(
+                training.title,
+                Level.FAIL,
+                f"{path} is damaged, so it cannot be exported. Restore it from a copy",
+            )
+        elif not path.exists() and outcome is not None and outcome.state is State.COMPLETE:
+            yield Finding(
+                training.title,
+                Level.WARN,
+                f"{path} is missing: its score stands, but it cannot be exported",
+            )
+
+
+def _is_whole_archive(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        return False
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise storage_error(path, error) from error

@@ -1,0 +1,91 @@
+"""Check this machine, or mend one study: `python -m harness.doctor [--study NAME --repair]`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from harness.cli import clear_errors, new_app
+from harness.errors import ConfigError
+from harness.quiet import quiet_imports
+
+if TYPE_CHECKING:
+    from harness.diagnosis.finding import Finding
+
+app = new_app()
+
+_COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+@app.command(epilog="Exit codes: 0 nothing fails; 1 something does; 2 refused, with one message.")
+def doctor(
+    study: Annotated[
+        str | None, typer.Option(help="Examine this study instead of the machine.")
+    ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend what disagrees within the study.")
+    ] = False,
+    studies_dir: Annotated[Path, typer.Option(help="Folder of all studies.")] = Path("studies"),
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
+    ] = None,
+    calibration: Annotated[
+        bool, typer.Option(help="Train for half a minute to predict what a sweep takes.")
+    ] = True,
+    tracker: Annotated[
+        str, typer.Option(help="What the study was tracked by: wandb, jsonl or none.")
+    ] = "wandb",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Say what is missing, unsuitable or inconsistent, a line each: ok, warn or fail.
+
+    With --study, list where the folder, Optuna's database and W&B's logs of a study disagree;
+    --repair mends them in this order of truth: outcome.json, then Optuna, then W&B.
+    """
+    with clear_errors(debug):
+        if study is None:
+            if repair:
+                raise ConfigError("--repair: expected --study NAME beside it; received none.")
+            findings = _examine_machine(studies_dir, data_dir, calibration=calibration)
+        else:
+            from harness.diagnosis.consistency import examine_study
+
+            findings = examine_study(studies_dir, study, tracker=tracker, repair=repair)
+    _print(findings, as_json=as_json)
+    if any(finding.level == "fail" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _examine_machine(
+    studies_dir: Path, data_dir: Path | None, *, calibration: bool
+) -> "list[Finding]":
+    with quiet_imports():
+        from harness.diagnosis.environment import check_environment
+        from harness.diagnosis.prediction import predict_default_sweep, work_as_a_worker
+    work_as_a_worker()
+    findings = check_environment(studies_dir, data_dir)
+    if calibration and all(finding.level != "fail" for finding in findings):
+        findings += predict_default_sweep(studies_dir, data_dir)
+    return findings
+
+
+def _print(findings: "list[Finding]", *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([finding.to_dict() for finding in findings], indent=2))
+        return
+    console = Console(soft_wrap=True)
+    width = max((len(finding.name) for finding in findings), default=0)
+    for finding in findings:
+        level = f"[{_COLOURS[finding.level]}]{finding.level:4}[/]"
+        console.print(
+            f"{level}  {finding.name:{width}}  {escape(finding.message)}", highlight=False
+        )
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,283 @@
+"""Damage a real study in every way a crash can, and mend it."""
+
+import fcntl
+import json
+import re
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.diagnosis.consistency import examine_study
+from harness.diagnosis.finding import Finding
+from harness.errors import StorageError, StudyError
+from harness.events import Finished, RungScored
+from harness.search.leaderboard import read_entries
+from harness.tracking.jsonl_tracker import read_history
+from tests.conftest import SweptStudy
+from tests.tracking.offline_log import read_offline_runs
+
+
+@pytest.fixture
+def study(swept: SweptStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of a swept study: trials that finished, diverged, crashed, were outranked."""
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    folder = tmp_path / "studies" / "endings"
+    shutil.copytree(swept.folder, folder)
+    return folder
+
+
+def examine(folder: Path, *, repair: bool = False, tracker: str = "jsonl") -> list[Finding]:
+    return examine_study(folder.parent, folder.name, repair=repair, tracker=tracker)
+
+
+def wrong(findings: list[Finding]) -> list[str]:
+    return [f"{each.name}: {each.message}" for each in findings if each.level != "ok"]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.endswith(("-wal", "-shm", ".db"))
+    }
+
+
+def states(folder: Path) -> list[str]:
+    connection = sqlite3.connect(folder / "optuna.db")
+    found = [row[0] for row in connection.execute("SELECT state FROM trials ORDER BY number")]
+    connection.close()
+    return found
+
+
+def reopen_in_optuna(folder: Path, number: int) -> None:
+    connection = sqlite3.connect(folder / "optuna.db")
+    with connection:
+        connection.execute(
+            "UPDATE trials SET state = 'RUNNING', datetime_complete = NULL WHERE number = ?",
+            (number,),
+        )
+    connection.close()
+
+
+def test_an_undamaged_study_agrees_with_itself(study: Path):
+    before = contents(study)
+    (finding,) = examine(study, tracker="wandb")
+    assert (finding.level, finding.name) == ("ok", "study")
+    assert "4 trainings ended; all records agree" in finding.message
+    assert contents(study) == before
+
+
+def lose_outcome(study: Path) -> None:
+    (study / "trials/0000/outcome.json").unlink()
+
+
+def halve_outcome(study: Path) -> None:
+    path = study / "trials/0003/outcome.json"
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def lose_folder(study: Path) -> None:
+    shutil.rmtree(study / "trials/0001")
+
+
+def lose_config(study: Path) -> None:
+    (study / "trials/0002/config.yaml").unlink()
+
+
+def damage_config(study: Path) -> None:
+    (study / "trials/0002/config.yaml").write_bytes(b"batch_size: [\n")
+
+
+def not_told(study: Path) -> None:
+    reopen_in_optuna(study, 3)
+
+
+def halve_history(study: Path) -> None:
+    path = study / "trials/0000/history.jsonl"
+    path.write_bytes(path.read_bytes()[:-25])
+
+
+def unfinished_history(study: Path) -> None:
+    path = study / "trials/0003/history.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+
+
+def leave_temporary_files(study: Path) -> None:
+    (study / "trials/0000/.abc.tmp.npz").write_bytes(b"half")
+    (study / "trials/0000/history.jsonl.tmp").write_bytes(b"half")
+
+
+DAMAGE: dict[Callable[[Path], None], str] = {
+    lose_outcome: r"trial 0000: Optuna has closed it \(finished\), but .*outcome.json is missing",
+    halve_outcome: "trial 0003: .*outcome.json is damaged; Optuna has it too",
+    lose_folder: r"trial 0001: Optuna has closed it \(diverged\)",
+    lose_config: "trial 0002: .*config.yaml is missing; Optuna's parameters make it",
+    damage_config: "trial 0002: .*config.yaml is damaged; Optuna's parameters make it",
+    not_told: r"trial 0003: has ended \(outranked\), but Optuna was not told",
+    halve_history: "trial 0000: .*history.jsonl ends in half a line",
+    unfinished_history: "trial 0003: .*does not tell the end that outcome.json does",
+    leave_temporary_files: "temporary file: .* was left by a process that was killed",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_is_listed_then_mended_to_what_was(study: Path, damage: Callable[[Path], None]):
+    outcomes = [entry.to_dict() for entry in read_entries(study)]
+    damage(study)
+    damaged = contents(study)
+    listed = "\n".join(wrong(examine(study)))
+
+    assert re.search(DAMAGE[damage], listed), listed
+    assert contents(study) == damaged  # listing changes nothing
+    assert wrong(examine(study, repair=True)) == []
+    assert wrong(examine(study)) == []
+    assert [entry.to_dict() for entry in read_entries(study)] == outcomes
+    assert states(study) == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
+    for entry in read_entries(study):
+        history = read_history(entry.folder.path / "history.jsonl")
+        assert [each for each in history if isinstance(each, Finished)] == [
+            Finished(entry.outcome)
+        ]
+
+
+def test_a_lost_database_is_made_anew_from_the_folders(study: Path):
+    (study / "optuna.db").unlink()
+    listed = wrong(examine(study))
+    assert len(listed) == 4
+    assert all("its database was lost or replaced" in line for line in listed)
+    assert not (study / "optuna.db").exists()
+    assert wrong(examine(study, repair=True)) == []
+    assert states(study) == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
+    assert wrong(examine(study)) == []
+    connection = sqlite3.connect(study / "optuna.db")
+    values = [row[0] for row in connection.execute("SELECT value FROM trial_values")]
+    rungs = [row[0] for row in connection.execute("SELECT step FROM trial_intermediate_values")]
+    connection.close()
+    entries = read_entries(study)
+    assert sorted(values) == sorted([entries[i].outcome.best.value for i in (0, 3)])
+    scored = [
+        event
+        for entry in entries
+        for event in read_history(entry.folder.path / "history.jsonl")
+        if isinstance(event, RungScored)
+    ]
+    assert len(rungs) == len(scored)
+
+
+def test_a_damaged_database_says_how_to_make_it_anew(study: Path):
+    for name in ("optuna.db-wal", "optuna.db-shm"):
+        (study / name).unlink(missing_ok=True)
+    (study / "optuna.db").write_bytes(b"no database at all " * 100)
+    with pytest.raises(StorageError, match=r"move it away .* --study endings --repair"):
+        examine(study)
+
+
+def test_an_interrupted_trial_is_no_disagreement(study: Path):
+    (study / "trials/0000/outcome.json").unlink()
+    reopen_in_optuna(study, 0)
+    found = [each for each in examine(study) if each.name == "trial 0000"]
+    assert [(each.level.value, each.message) for each in found] == [
+        ("ok", "interrupted; the next sweep goes on from its checkpoint")
+    ]
+
+
+def test_a_damaged_outcome_of_an_open_trial_goes_and_the_trial_goes_on(study: Path):
+    reopen_in_optuna(study, 0)
+    connection = sqlite3.connect(study / "optuna.db")
+    with connection:
+        connection.execute("DELETE FROM trial_user_attributes WHERE trial_id = 1")
+    connection.close()
+    (study / "trials/0000/outcome.json").write_text("{")
+    assert "goes on from its checkpoint" in wrong(examine(study))[0]
+    examine(study, repair=True)
+    assert not (study / "trials/0000/outcome.json").exists()
+    assert wrong(examine(study)) == []
+
+
+def test_what_optuna_was_told_otherwise_is_listed_and_left(study: Path):
+    path = study / "trials/0003/outcome.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"reason": "collapsed"}))
+    listed = wrong(examine(study, repair=True))
+    assert len(listed) == 1
+    assert "is not what Optuna was told (outranked); the folder counts" in listed[0]
+
+
+def test_a_damaged_checkpoint_goes(study: Path):
+    checkpoint = study / "trials/0000/checkpoint.npz"
+    (study / "trials/0000/checkpoint.previous.npz").write_bytes(checkpoint.read_bytes())
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-200])
+    assert "does not need it" in wrong(examine(study))[0]
+    (study / "trials/0000/outcome.json").unlink()
+    reopen_in_optuna(study, 0)
+    assert "checkpoint.previous.npz is sound" in wrong(examine(study))[0]
+    assert wrong(examine(study, repair=True)) == []
+    assert not checkpoint.exists()
+    (study / "trials/0000/checkpoint.previous.npz").write_bytes(b"PK")
+    assert "there is no other, and the training begins anew" in wrong(examine(study))[0]
+
+
+def test_networks_that_nothing_can_make_again_are_listed(study: Path):
+    generator = study / "trials/0000/generator.keras"
+    content = generator.read_bytes()
+    generator.write_bytes(content[: len(content) // 2])
+    assert "generator.keras is damaged" in wrong(examine(study, repair=True))[0]
+    generator.unlink()
+    assert "generator.keras is missing: its score stands" in wrong(examine(study))[0]
+
+
+def test_another_configuration_than_optunas_is_listed(study: Path):
+    config = study / "trials/0000/config.yaml"
+    config.write_text(config.read_text().replace("batch_size: 64", "batch_size: 32"))
+    assert "another configuration than Optuna's parameters make" in wrong(examine(study))[0]
+
+
+def test_a_study_that_a_sweep_runs_is_left_alone(study: Path):
+    with (study / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(StudyError, match="a sweep is running this study"):
+            examine(study)
+
+
+# W&B's logs
+
+
+def test_removed_wandb_logs_are_rebuilt_from_history_and_grids(study: Path):
+    before = read_offline_runs(study / "wandb")
+    pictures = [[path.read_bytes() for path in run.images()] for run in before]
+    assert [len(each) for each in pictures] == [2, 0, 0, 1]
+    shutil.rmtree(study / "wandb")
+    assert len(wrong(examine(study, tracker="wandb"))) == 4
+    assert wrong(examine(study, tracker="wandb", repair=True)) == []
+    after = read_offline_runs(study / "wandb")
+    assert [run.id for run in after] == [run.id for run in before]
+    for old, new in zip(before, after, strict=True):
+        assert new.tags == old.tags
+        assert new.config == old.config
+        assert new.exit_codes == old.exit_codes
+        assert [_plain(row) for row in new.rows] == [_plain(row) for row in old.rows]
+        assert new.summary["outcome"] == old.summary["outcome"]
+        same = ("generator_parameters", "duration_seconds", "kimg")
+        assert [new.summary.get(key) for key in same] == [old.summary.get(key) for key in same]
+    assert [[path.read_bytes() for path in run.images()] for run in after] == pictures
+    assert wrong(examine(study, tracker="wandb")) == []
+
+
+def test_a_wandb_log_cut_short_gets_its_rest(study: Path):
+    (segment,) = (study / "wandb").glob("*-0000/*.wandb")
+    rows = read_offline_runs(study / "wandb")[0].rows
+    segment.write_bytes(segment.read_bytes()[: segment.stat().st_size // 2])
+    assert len(wrong(examine(study, tracker="wandb"))) == 1
+    assert wrong(examine(study, tracker="wandb", repair=True)) == []
+    run = read_offline_runs(study / "wandb")[0]
+    assert [_plain(row) for row in run.rows] == [_plain(row) for row in rows]
+    assert run.summary["outcome"]["reason"] == "finished"
+
+
+def _plain(row: dict[str, object]) -> dict[str, object]:
+    """Leave out when W&B was told and where it keeps its copy of a picture."""
+    return {
+        key: value for key, value in row.items() if key not in ("_timestamp", "_runtime", "grid")
+    }
