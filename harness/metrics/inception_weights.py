@@ -4,7 +4,6 @@ import hashlib
 import http.client
 import importlib.util
 import os
-import pickle
 import shutil
 import sys
 import urllib.request
@@ -119,11 +118,10 @@ def _read_pth(path: Path) -> dict[str, NDArray[Any]]:
         return {str(name): value.detach().numpy() for name, value in state.items()}
     except OSError as error:
         raise storage_error(path, error) from error
-    except (RuntimeError, pickle.UnpicklingError, EOFError, AttributeError, TypeError) as error:
-        reason = str(error).strip().partition("\n")[0]
+    except Exception as error:  # whatever a damaged pickle leads to, even UnicodeDecodeError
         raise StorageError(
-            f"{path}: expected a state dictionary of tensors written by torch.save; "
-            f"{type(error).__name__}: {reason} It was cut short or is another file: fetch it "
+            f"{path}: expected a state dictionary of tensors written by torch.save; reading it "
+            f"ended in {type(error).__name__}. It was cut short or is another file: fetch it "
             f"again from {ADDRESS}."
         ) from error
 
@@ -133,7 +131,7 @@ def _check_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], shapes: Shapes
     # How many batches the normalisation was trained on: PyTorch keeps it, no result needs it.
     held = {n: a for n, a in arrays.items() if not n.endswith(".num_batches_tracked")}
     faults = [f"{name} is missing" for name in shapes if name not in held]
-    faults += [f"{name} is unknown" for name in held if name not in shapes]
+    faults += [f"{name} is unknown" for name in sorted(held.keys() - shapes.keys())]
     for name in sorted(held.keys() & shapes.keys()):
         array = held[name]
         if array.shape != shapes[name]:
