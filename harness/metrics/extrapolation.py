@@ -9,9 +9,14 @@ from harness.metrics.interval import frechet_interval
 
 NUM_SIZES = 15
 SMALLEST = 5_000
-MINIMUM_IMAGES = 2 * NUM_SIZES
-# The 97.5 % point of Student's t with the 15 - 2 degrees of freedom of a fitted line.
-_T_95 = 2.1603686564627913
+
+
+def fewest_images(dimensions: int) -> int:
+    """Return from how many images on features of so many dimensions can be extrapolated.
+
+    Half of them, the smallest subset, must not be fewer than the dimensions.
+    """
+    return max(2 * NUM_SIZES, 2 * dimensions)
 
 
 def frechet_at_infinity(
@@ -23,14 +28,18 @@ def frechet_at_infinity(
     of random subsets of 15 sizes are fitted by a line in 1/N; its value at 1/N = 0 is returned.
     The bias that the reference's own finite number causes remains.
 
-    The interval adds two variances. One is the delta method's: an image's influence on a
-    distance (`frechet_interval`) enters the result through every subset it is in, times the
-    subset's weight in the fit, so that the extrapolation's own amplification of noise is counted.
-    The other is that of the fitted line's intercept, from the scatter about the line.
+    The interval is the delta method's. An image's influence on a distance (`frechet_interval`)
+    enters the result through every subset that holds it, times the subset's weight in the
+    least-squares fit; so the interval counts how the regression amplifies the noise of the
+    sample and of the drawn subsets. The scatter about the line is the same noise, and not added.
+
+    A line in 1/N fits where the subsets hold several times as many images as the features have
+    dimensions. It bends below, and the result is too low: by little at twice the dimensions, by
+    more than the distance itself where subsets are smaller than them, which is refused.
 
     Args:
         real: Statistics of the reference, taken as fixed.
-        features: Features of the generated images, (n, d), n at least 30.
+        features: Features of the generated images, (n, d), n at least `fewest_images(d)`.
         seed: Origin of the subsets; the same seed, the same number.
 
     Returns:
@@ -45,18 +54,17 @@ def frechet_at_infinity(
         N. Deviations: below N = 10,000 the smallest is N / 2; the interval, of which they have
         none; pseudo-random noise is taken as it comes, not as a Sobol sequence.
     """
-    values = check_features(features, "FID∞", minimum=MINIMUM_IMAGES)
+    values = check_features(features, "FID∞", minimum=fewest_images(np.shape(features)[-1]))
     sizes = _subset_sizes(len(values))
     subsets = _draw_subsets(len(values), sizes, seed)
     distances = [
         frechet_distance(real, GaussianStatistics.from_features(values[rows])) for rows in subsets
     ]
-    value, fit_error, weights = _intercept(1.0 / sizes, np.array(distances))
+    value, weights = _intercept(1.0 / sizes, np.array(distances))
     full, (_, high) = frechet_interval(real, values)
     at_count = high - full  # half the interval at N, where each image weighs 1/N
     shares = _image_weights(len(values), subsets, weights)
-    sampling = at_count * np.sqrt(len(values) * np.square(shares).sum())
-    half_width = float(np.hypot(sampling, _T_95 * fit_error))
+    half_width = at_count * float(np.sqrt(len(values) * np.square(shares).sum()))
     return value, (value - half_width, value + half_width)
 
 
@@ -70,16 +78,11 @@ def _draw_subsets(count: int, sizes: NDArray[np.int64], seed: int) -> list[NDArr
     return [rng.permutation(count)[:size] for size in sizes]
 
 
-def _intercept(x: Matrix, y: Matrix) -> tuple[float, float, Matrix]:
-    """Return where the least-squares line meets x = 0, its standard error, and y's weights."""
+def _intercept(x: Matrix, y: Matrix) -> tuple[float, Matrix]:
+    """Return where the least-squares line meets x = 0, and the weight of each y in it, (15,)."""
     deviations = x - x.mean()
-    spread = np.square(deviations).sum()
-    weights = 1.0 / len(x) - x.mean() * deviations / spread
-    slope = deviations @ y / spread
-    residuals = y - y.mean() - slope * deviations
-    variance = np.square(residuals).sum() / (len(x) - 2)
-    error = np.sqrt(variance * (1.0 / len(x) + x.mean() ** 2 / spread))
-    return float(weights @ y), float(error), weights
+    weights = 1.0 / len(x) - x.mean() * deviations / np.square(deviations).sum()
+    return float(weights @ y), weights
 
 
 def _image_weights(count: int, subsets: list[NDArray[np.int64]], weights: Matrix) -> Matrix:

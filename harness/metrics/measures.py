@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.metrics.extrapolation import MINIMUM_IMAGES, frechet_at_infinity
+from harness.metrics.extrapolation import fewest_images, frechet_at_infinity
 from harness.metrics.frechet import GaussianStatistics
 from harness.metrics.interval import Z_95, frechet_interval
 from harness.metrics.kernel import kernel_distance
@@ -70,7 +70,7 @@ def measure_fid_infinity(comparison: Comparison) -> dict[str, Quantity]:
 
     Nothing where the images are too few to extrapolate from.
     """
-    if len(comparison.fake.values) < MINIMUM_IMAGES:
+    if len(comparison.fake.values) < fewest_images(comparison.fake.values.shape[1]):
         return {}
     value, interval = frechet_at_infinity(
         comparison.statistics, comparison.fake.values, _SUBSET_SEED
