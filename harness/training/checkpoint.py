@@ -54,6 +54,9 @@ def load_checkpoint(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]
         raise storage_error(path, error) from error
     try:
         with np.lib.npyio.NpzFile(io.BytesIO(content), allow_pickle=False) as archive:
+            # Written uncompressed: a file that claims more than it holds is a bomb.
+            if sum(member.file_size for member in archive.zip.infolist()) > len(content):
+                raise ValueError("its arrays claim more than the file holds")
             text = archive[_META]
             digest = archive[_DIGEST].tobytes()
             meta = json.loads(text.tobytes().decode())

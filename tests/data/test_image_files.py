@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -82,7 +84,7 @@ def test_damaged_files_are_refused(tmp_path):
 def test_palettes_are_refused(tmp_path):
     (tmp_path / "made").mkdir()
     Image.fromarray(IMAGES[0]).convert("P").save(tmp_path / "made" / "0.png")
-    with pytest.raises(DataError, match="8-bit grey .L. or RGB; received mode P"):
+    with pytest.raises(DataError, match=r"8-bit grey \(L\) or RGB; received mode P"):
         read_images(tmp_path / "made")
 
 
@@ -95,3 +97,19 @@ def test_what_is_no_image_source_is_refused(tmp_path):
     write_folder(tmp_path / "made" / "fish", IMAGES)
     with pytest.raises(DataError, match="expected one of dog, cat"):
         read_images(tmp_path / "made", ("dog", "cat"))
+
+
+def test_an_image_that_claims_too_many_pixels_is_not_decoded(tmp_path: Path):
+    # 8,192 x 4,096 white pixels: 4 kB on disk, 32 MB decoded.
+    Image.new("1", (8192, 4096)).convert("L").save(tmp_path / "a.png", optimize=True)
+    with pytest.raises(DataError, match="claims 8192 x 4096 pixels"):
+        read_images(tmp_path)
+
+
+def test_damage_that_the_decoder_would_guess_around_is_refused(tmp_path: Path):
+    Image.new("L", (8, 8)).save(tmp_path / "a.tif")
+    content = (tmp_path / "a.tif").read_bytes()
+    # An entry of the directory whose data would lie far beyond the end of the file.
+    (tmp_path / "a.tif").write_bytes(content.replace(b"\x11\x01\x04\0\x01", b"\x11\x01\x04\0\xff"))
+    with pytest.raises(DataError, match="cannot be read as an image"):
+        read_images(tmp_path)
