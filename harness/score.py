@@ -110,11 +110,20 @@ def require_comparable(scores: Iterable[Score]) -> None:
     Raises:
         ProtocolMismatchError: If two differ; shows the differing fields side by side.
     """
-    first: Score | None = None
-    for score in scores:
-        first = first or score
-        if score.protocol != first.protocol:
-            raise ProtocolMismatchError(_describe_difference(first.protocol, score.protocol))
+    require_same_protocol(score.protocol for score in scores)
+
+
+def require_same_protocol(protocols: Iterable[Protocol]) -> None:
+    """Check that protocols are equal, so that what they measured may be compared.
+
+    Raises:
+        ProtocolMismatchError: If two differ; shows the differing fields side by side.
+    """
+    first: Protocol | None = None
+    for protocol in protocols:
+        first = first or protocol
+        if protocol != first:
+            raise ProtocolMismatchError(_describe_difference(first, protocol))
 
 
 def _describe_difference(one: Protocol, other: Protocol) -> str:

@@ -16,6 +16,7 @@ from harness.events import Answer, Event, Progressed
 from harness.gan.config import GANConfig
 from harness.search.combinations import sample_values
 from harness.search.fields import build_config
+from harness.search.overview import disk_use
 from harness.search.settings import SuccessiveHalvingSettings, reduction_factor
 from harness.search.space import SearchSpace
 from harness.training.folder import TrainingFolder
@@ -158,13 +159,6 @@ def peak_megabytes() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-def folder_bytes(folder: Path) -> int:
-    """Return what the files below a folder hold in sum; links are not followed."""
-    return sum(
-        path.lstat().st_size for path in folder.rglob("*") if path.is_symlink() or path.is_file()
-    )
-
-
 def _measure(config: GANConfig, runner: Runner, kimg: float) -> FamilyCost:
     said: list[Progressed] = []
 
@@ -205,4 +199,4 @@ def _disk_use(folder: TrainingFolder) -> tuple[int, int, int]:
     """Return the bytes of all, of the checkpoints and of the grids of one training."""
     checkpoints = sum(path.lstat().st_size for path in folder.path.glob("checkpoint*"))
     pictures = sum(path.lstat().st_size for path in folder.path.glob("grids/*"))
-    return folder_bytes(folder.path), checkpoints, pictures
+    return disk_use(folder.path), checkpoints, pictures

@@ -1,0 +1,186 @@
+"""Sum up studies from their folders, to list, compare and remove them."""
+
+import dataclasses
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError, StudyError
+from harness.files import storage_error
+from harness.score import Protocol, Score, require_same_protocol
+from harness.search.folders import StudyRecord, check_study_name, find_study, read_study
+from harness.search.leaderboard import Entry, rank, read_entries, winner
+from harness.search.lock import is_held, study_held
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyOverview:
+    """Hold what can be said of a study at a glance.
+
+    Args:
+        folder: Its folder.
+        record: What it says of itself.
+        ranked: Every ended trial and baseline, best first.
+        unfinished: Trials that have a folder and no end yet.
+        running: Whether a sweep runs on it right now.
+        disk_bytes: What its folder holds.
+    """
+
+    folder: Path
+    record: StudyRecord
+    ranked: tuple[Entry, ...]
+    unfinished: int
+    running: bool
+    disk_bytes: int
+
+    @property
+    def protocol(self) -> Protocol:
+        """Return how its trials are scored."""
+        return Protocol(**self.record.protocol)
+
+    @property
+    def best(self) -> Entry | None:
+        """Return the completed trial with the lowest final score."""
+        return winner(list(self.ranked))
+
+    @property
+    def best_final(self) -> Score | None:
+        """Return the final score of the best trial."""
+        return self.best.outcome.final if self.best else None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return how many trials are in each state; baselines are left out."""
+        trials = [entry for entry in self.ranked if not entry.is_baseline]
+        found = Counter(entry.outcome.state.value for entry in trials)
+        return {state: found[state] for state in ("complete", "pruned", "failed")} | {
+            "unfinished": self.unfinished
+        }
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Return how many trials ended for each reason, the most frequent first."""
+        trials = [entry for entry in self.ranked if not entry.is_baseline]
+        return dict(Counter(entry.outcome.reason.value for entry in trials).most_common())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {
+            "study": self.record.name,
+            "folder": str(self.folder),
+            "record": dataclasses.asdict(self.record),
+            "trials": self.counts,
+            "reasons": self.reasons,
+            "running": self.running,
+            "protocol": self.protocol.name,
+            "fingerprint": self.protocol.fingerprint,
+            "best_trial": self.best.name if self.best else None,
+            "best_final": self.best_final.to_dict() if self.best_final else None,
+            "disk_bytes": self.disk_bytes,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Unreadable:
+    """Hold a study that cannot be summed up, and why."""
+
+    name: str
+    message: str
+
+
+def sum_up(folder: Path) -> StudyOverview:
+    """Return what can be said of one study.
+
+    Raises:
+        HarnessError: If its record, a configuration or an outcome is damaged.
+    """
+    record = read_study(folder)
+    ranked = rank(read_entries(folder))
+    folders = [path for path in (folder / "trials").glob("[0-9]*") if path.is_dir()]
+    ended = sum(not entry.is_baseline for entry in ranked)
+    try:
+        Protocol(**record.protocol)
+    except TypeError as error:
+        raise StudyError(
+            f"{folder / 'study.json'}: expected a protocol; {error}. Restore it from a copy."
+        ) from error
+    return StudyOverview(
+        folder=folder,
+        record=record,
+        ranked=tuple(ranked),
+        unfinished=len(folders) - ended,
+        running=is_held(folder),
+        disk_bytes=disk_use(folder),
+    )
+
+
+def sum_up_all(studies_dir: Path) -> list[StudyOverview | Unreadable]:
+    """Return every study of a folder by name; a damaged one does not hide the others."""
+    found: list[StudyOverview | Unreadable] = []
+    for path in sorted(studies_dir.glob("*/study.json")):
+        try:
+            found.append(sum_up(path.parent))
+        except HarnessError as error:
+            found.append(Unreadable(path.parent.name, str(error)))
+    return found
+
+
+def compare(studies_dir: Path, names: Sequence[str]) -> list[StudyOverview]:
+    """Return studies whose scores may be compared, the best first.
+
+    Raises:
+        StudyError: If there are fewer than two, or one does not exist.
+        ProtocolMismatchError: If two are scored differently; shows both protocols.
+    """
+    distinct = list(dict.fromkeys(names))
+    if len(distinct) < 2:
+        raise StudyError(
+            f"compare: expected the names of two studies or more; received {len(distinct)}. "
+            f"`python -m harness.studies list` names them."
+        )
+    found = [sum_up(find_study(studies_dir, name)) for name in distinct]
+    require_same_protocol(each.protocol for each in found)
+    return sorted(found, key=lambda each: each.best_final.value if each.best_final else 1e300)
+
+
+def find_to_remove(studies_dir: Path, name: str) -> Path:
+    """Return the folder of a study that may be removed.
+
+    Raises:
+        StudyError: If there is none of that name, it is a link to somewhere else, or a sweep is
+            running it.
+    """
+    folder = studies_dir / check_study_name(name)
+    # A link would take what it points to with it, or leave it without a name.
+    if folder.is_symlink() or folder.resolve().parent != studies_dir.resolve():
+        raise StudyError(
+            f"{folder}: is a link to {folder.resolve()}, outside {studies_dir}. Remove the link "
+            f"yourself, or name the folder that holds the study by --studies-dir."
+        )
+    find_study(studies_dir, name)
+    with study_held(folder):
+        return folder
+
+
+def remove(studies_dir: Path, name: str) -> None:
+    """Remove a study with everything in its folder.
+
+    Raises:
+        StudyError: As `find_to_remove`.
+        StorageError: If something in it cannot be removed.
+    """
+    folder = find_to_remove(studies_dir, name)
+    with study_held(folder):
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise storage_error(folder, error) from error
+
+
+def disk_use(folder: Path) -> int:
+    """Return the bytes of all files below a folder; links are not followed."""
+    return sum(
+        path.lstat().st_size for path in folder.rglob("*") if path.is_symlink() or path.is_file()
+    )

@@ -1,0 +1,158 @@
+"""List, show, compare and remove studies: `python -m harness.studies list`."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness.cli import clear_errors, new_app
+
+if TYPE_CHECKING:
+    from harness.search.overview import StudyOverview, Unreadable
+
+app = new_app()
+
+StudiesDir = Annotated[Path, typer.Option(help="Folder of all studies.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+
+_STUDIES_DIR = Path("studies")
+
+
+@app.callback()
+def studies() -> None:
+    """List, show, compare and remove studies."""
+
+
+@app.command("list")
+def list_studies(
+    studies_dir: StudiesDir = _STUDIES_DIR, as_json: AsJson = False, debug: Debug = False
+) -> None:
+    """List all studies with their trials by state and their best final score."""
+    with clear_errors(debug):
+        from harness.search.overview import Unreadable, sum_up_all
+
+        found = sum_up_all(studies_dir)
+    damaged = [each for each in found if isinstance(each, Unreadable)]
+    sound = [each for each in found if not isinstance(each, Unreadable)]
+    if as_json:
+        _print_json([each.to_dict() for each in sound] + [vars(each) for each in damaged])
+        return
+    if not found:
+        print(f"There is no study in {studies_dir}.")
+        return
+    console = Console(soft_wrap=True)
+    console.print(_table(sound))
+    _print_damaged(console, damaged)
+
+
+@app.command()
+def show(
+    study: Annotated[str, typer.Argument(help="Name of the study.")],
+    studies_dir: StudiesDir = _STUDIES_DIR,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Show one study: its record, how its trials ended, the best of them, its disk use."""
+    with clear_errors(debug):
+        from harness.search.folders import find_study
+        from harness.search.overview import sum_up
+
+        overview = sum_up(find_study(studies_dir, study))
+    if as_json:
+        board = [entry.to_dict() for entry in overview.ranked]
+        _print_json(overview.to_dict() | {"leaderboard": board})
+        return
+    from harness.terminal import count_outcomes, leaderboard_table
+
+    console = Console(soft_wrap=True)
+    for key, value in dataclasses.asdict(overview.record).items():
+        if key != "protocol":
+            console.print(f"{key:18} {escape(str(value))}", highlight=False)
+    protocol = overview.protocol
+    console.print(f"{'protocol':18} {protocol.name} ({protocol.fingerprint})", highlight=False)
+    console.print(f"{'disk':18} {_megabytes(overview.disk_bytes)}", highlight=False)
+    ranked = list(overview.ranked)
+    unfinished = f"; {overview.unfinished} unfinished" if overview.unfinished else ""
+    running = "; a sweep is running" if overview.running else ""
+    console.print(f"\n{count_outcomes(ranked)}{unfinished}{running}\n", highlight=False)
+    console.print(leaderboard_table(ranked))
+
+
+@app.command()
+def compare(
+    studies: Annotated[list[str], typer.Argument(help="Names of two studies or more.")],
+    studies_dir: StudiesDir = _STUDIES_DIR,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Compare studies that were scored by one protocol, the best first."""
+    with clear_errors(debug):
+        from harness.search.overview import compare as compare_studies
+
+        found = compare_studies(studies_dir, studies)
+    if as_json:
+        _print_json([each.to_dict() for each in found])
+        return
+    Console(soft_wrap=True).print(_table(found))
+
+
+@app.command()
+def rm(
+    study: Annotated[str, typer.Argument(help="Name of the study.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    studies_dir: StudiesDir = _STUDIES_DIR,
+    debug: Debug = False,
+) -> None:
+    """Remove a study with everything in its folder, after asking."""
+    with clear_errors(debug):
+        from harness.search.overview import disk_use, find_to_remove, remove
+
+        folder = find_to_remove(studies_dir, study)
+        size = _megabytes(disk_use(folder))
+        if not yes and not typer.confirm(f"Remove {folder} ({size}) for good?"):
+            print("Nothing was removed.")
+            raise typer.Exit(1)
+        remove(studies_dir, study)
+    print(f"Removed {folder} ({size}).")
+
+
+def _table(found: "list[StudyOverview]") -> Table:
+    table = Table(caption="trials: complete / pruned / failed / unfinished")
+    for column in ("study", "trials", "best final", "trial", "score", "fingerprint", "disk"):
+        right = column in ("best final", "disk")
+        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    for each in found:
+        best, final = each.best, each.best_final
+        table.add_row(
+            each.folder.name + (" (running)" if each.running else ""),
+            " / ".join(str(count) for count in each.counts.values()),
+            f"{final.value:.3f}" if final else "-",
+            f"{best.name} {best.config.family}" if best else "-",
+            each.protocol.name,
+            each.protocol.fingerprint,
+            _megabytes(each.disk_bytes),
+        )
+    return table
+
+
+def _print_damaged(console: Console, damaged: "list[Unreadable]") -> None:
+    for each in damaged:
+        console.print(f"{each.name}: {escape(each.message)}", highlight=False)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 2**20:,.1f} MiB"
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2))
+
+
+if __name__ == "__main__":
+    app()
