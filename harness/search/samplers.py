@@ -17,7 +17,7 @@ from optuna.samplers import (
     RandomSampler,
     TPESampler,
 )
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
 from harness.errors import MissingExtraError
@@ -142,11 +142,16 @@ class _KnownSpaceCmaEsSampler(CmaEsSampler):
     Optuna takes the parameters that all completed trials share. While only one family has
     completed, that includes the family's own; once another one completes the number of dimensions
     changes, and Optuna then gives up CMA-ES for the rest of the study.
+
+    Optuna also keeps the optimizer between trials as a pickle in the database, and whoever can
+    write there could run code here. The optimizer is a function of the trials of its generations,
+    so it is built from them each time, which takes milliseconds, and nothing is stored.
     """
 
     def __init__(self, space: Mapping[str, BaseDistribution], **options: Any) -> None:
         super().__init__(**options)
         self._space = space
+        self._ended: list[FrozenTrial] = []
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -156,6 +161,33 @@ class _KnownSpaceCmaEsSampler(CmaEsSampler):
             for name, each in self._space.items()
             if not each.single() and not isinstance(each, CategoricalDistribution)
         }
+
+    def _restore_optimizer(self, completed_trials: list[FrozenTrial]) -> None:
+        self._ended = completed_trials
+
+    def _init_optimizer(self, trans: Any, direction: StudyDirection) -> Any:
+        random = self._cma_rng.rng
+        drawn = random.get_state()
+        optimizer = super()._init_optimizer(trans, direction)
+        generation = self._solutions(optimizer)
+        # The last generation is told, and the next begun, by the method that called this one.
+        while len(generation) == optimizer.population_size and self._begun(
+            optimizer.generation + 1
+        ):
+            optimizer.tell([(trans.transform(trial.params), trial.value) for trial in generation])
+            generation = self._solutions(optimizer)
+            random.set_state(drawn)  # as if it had been stored
+        return optimizer
+
+    def _split_optimizer_str(self, optimizer_str: str) -> dict[str, str]:
+        return {}
+
+    def _solutions(self, optimizer: Any) -> list[FrozenTrial]:
+        trials = self._get_solution_trials(self._ended, optimizer.generation)
+        return trials[: optimizer.population_size]
+
+    def _begun(self, generation: int) -> bool:
+        return bool(self._get_solution_trials(self._ended, generation))
 
 
 def _options(settings: Settings) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 import importlib.util
+import pickle
 
 import numpy as np
 import optuna
 import pytest
+from optuna.samplers import CmaEsSampler
 
 from harness.errors import MissingExtraError
 from harness.outcome import Outcome, Reason
@@ -206,6 +208,65 @@ def test_cmaes_learns_from_pruned_trials():
 
     # A generation of 3 dimensions takes 4 + floor(3 ln 3) = 7 trials: 2 are over after 19.
     assert generations(study)[-1] == 2
+
+
+def optuna_as_it_is(searched, seed):
+    """Return the sampler that ours derives from, with the same settings."""
+    ours = sampler_for(searched, study_seed=7, trial_seed=seed)
+    stock = CmaEsSampler(
+        seed=seed,
+        consider_pruned_trials=True,
+        n_startup_trials=1,
+        independent_sampler=optuna.samplers.TPESampler(multivariate=False, seed=seed),
+        warn_independent_sampling=False,
+    )
+    stock.infer_relative_search_space = ours.infer_relative_search_space
+    return stock
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_cmaes_rebuilt_from_trials_proposes_what_optunas_stored_one_does(tmp_path):
+    searched = space("cmaes")
+    studies = []
+    for name in ("ours", "stock"):
+        study = optuna.create_study(study_name=name, storage=f"sqlite:///{tmp_path}/{name}.db")
+        for number in range(24):
+            study.sampler = (
+                sampler_for(searched, study_seed=7, trial_seed=number)
+                if name == "ours"
+                else optuna_as_it_is(searched, number)
+            )
+            trial = study.ask()
+            config = searched.suggest(trial, seed=0)
+            reason = Reason.CRASHED if number == 9 else Reason.FINISHED
+            tell(study, trial, outcome(reason, 1000 * config.generator.learning_rate))
+        studies.append(study)
+    ours, stock = studies
+    # Generations of 7 trials, but the first trial and the crashed one count for none.
+    assert generations(ours)[-1] == generations(stock)[-1] == 3
+    assert [trial.params for trial in ours.trials] == [trial.params for trial in stock.trials]
+    keys = {key for trial in stock.trials for key in trial.system_attrs}
+    assert any("optimizer" in key for key in keys)  # Optuna's own is a pickle
+
+
+class Loud:
+    """Tell if anybody runs what a pickle says."""
+
+    def __reduce__(self):
+        return (exec, ("raise RuntimeError('executed')",))
+
+
+def test_nothing_of_cmaes_is_stored_or_run_from_the_database(tmp_path):
+    study = optuna.create_study(storage=f"sqlite:///{tmp_path / 'study.db'}")
+    searched = space("cmaes")
+    fill(study, searched, 12)
+    keys = {key for trial in study.trials for key in trial.system_attrs}
+    assert keys == {"cma:generation"}
+    trial, _ = ask(study, searched, 99)
+    hostile = pickle.dumps(Loud()).hex()
+    study._storage.set_trial_system_attr(trial._trial_id, "cma:optimizer:0", hostile)
+    tell(study, trial, outcome(Reason.FINISHED, 1.0))
+    ask(study, searched, 100)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")
