@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import rich.box
 import yaml
@@ -72,7 +72,7 @@ class SweepDisplay:
             self._console.print(self._rung_line(row, event), highlight=False, markup=False)
         if isinstance(event, Finished):
             del self._running[name]
-            self._ended += name.isdigit()
+            self._ended += name.isdigit() and event.outcome.superseded_by is None
             self._console.print(self._end_line(row, event.outcome), highlight=False, markup=False)
         if self._console.is_terminal:
             self._live.update(self._render())
@@ -198,7 +198,8 @@ def measurement_table(measured: "list[Measurement]") -> Table:
         box=rich.box.SIMPLE_HEAD,
     )
     for column in ("measure", "value", "95 % interval", "protocol"):
-        table.add_column(column, justify="right" if column == "value" else "left", no_wrap=True)
+        justify: Literal["right", "left"] = "right" if column == "value" else "left"
+        table.add_column(column, justify=justify, no_wrap=column != "measure")
     for one in measured:
         interval, note = one.quantity.interval, one.quantity.note
         direction = _DIRECTIONS.get(one.quantity.better, f"→ {one.quantity.better}")
@@ -214,6 +215,7 @@ def measurement_table(measured: "list[Measurement]") -> Table:
 def count_outcomes(entries: list[Entry]) -> str:
     """Return e.g. `50 trials: 6 complete, 43 pruned (outranked 41, over_budget 2), 1 failed`."""
     trials = [entry.outcome for entry in entries if not entry.is_baseline]
+    trials = [outcome for outcome in trials if outcome.superseded_by is None]
     parts = []
     for state in State:
         reasons = Counter(o.reason.value for o in trials if o.state is state)
