@@ -64,7 +64,12 @@ def _config(training: Training, known: StoredTrial | None) -> Iterator[Finding]:
     except HarnessError:
         config, problem = None, "is damaged"
     if not problem:
-        if known is not None and known.config is not None and known.config != config:
+        # A forked trial keeps its seed when it moves up, and Optuna knows no seeds.
+        if config is not None and known is not None and known.config is not None:
+            same = known.config == config.model_copy(update={"seed": known.config.seed})
+        else:
+            same = True
+        if not same:
             yield Finding(
                 training.title,
                 Level.FAIL,

@@ -19,6 +19,9 @@ from harness.search.space import SearchSpace
 from harness.seeds import derive_seed
 
 _TIMEOUT_SECONDS = 60
+# Attributes of retries: fields that the parameters cannot say, and who took a trial's place.
+_OVERRIDES = "overrides"
+_SUPERSEDED_BY = "superseded_by"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +34,7 @@ class StoredTrial:
         queued: Whether it waits for its first start.
         config: What its parameters make; None where they make none, or are not complete yet.
         outcome: What its attributes say of its end; None where they do not tell.
+        superseded: Whether a retry took its place in the count.
     """
 
     number: int
@@ -38,6 +42,7 @@ class StoredTrial:
     queued: bool
     config: GANConfig | None
     outcome: Outcome | None
+    superseded: bool
 
 
 class StoredStudy:
@@ -114,6 +119,7 @@ class StoredStudy:
         seed = derive_seed(self._record.seed, trial.number, "training")
         try:
             config = self._space.suggest(trial, seed=seed)
+            config = config.model_copy(update=trial.user_attrs.get(_OVERRIDES, {}))
         except (ConfigError, ValueError):  # Optuna's word for a parameter not suggested yet
             config = None
         state = trial.state
@@ -123,6 +129,7 @@ class StoredStudy:
             queued=state is optuna.trial.TrialState.WAITING,
             config=config,
             outcome=_outcome_of(trial),
+            superseded=_SUPERSEDED_BY in trial.user_attrs,
         )
 
     @contextlib.contextmanager

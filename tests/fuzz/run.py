@@ -102,7 +102,7 @@ def _report(
         f"{os.cpu_count()} cores, shared). Each input is a sound file with up to six kinds of "
         f"damage, a document of the right words in wrong places, or noise, made by hypothesis "
         f"{hypothesis.__version__}. Every one must give a value or a HarnessError, within "
-        f"{MOST_SECONDS} s and {MOST_MEGABYTES} MB.",
+        f"{MOST_SECONDS} s of a processor and {MOST_MEGABYTES} MB.",
         "",
         "| reader | inputs | read | refused | other exceptions | seconds |",
         "|---|---|---|---|---|---|",

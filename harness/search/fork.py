@@ -1,0 +1,168 @@
+"""Start a new study from the trials of an old one that still compare."""
+
+import dataclasses
+import datetime
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import harness
+from harness.errors import ConfigError, StudyError
+from harness.events import Event
+from harness.files import storage_error, write_json, write_text
+from harness.gan.config import GANConfig
+from harness.outcome import Outcome
+from harness.search.folders import (
+    SEMANTICS_VERSION,
+    StudyRecord,
+    check_study_name,
+    find_study,
+    read_study,
+)
+from harness.search.lock import study_held
+from harness.search.space import SearchSpace
+from harness.search.stored_study import StoredStudy
+from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
+from harness.training.folder import TrainingFolder
+
+
+@dataclasses.dataclass(frozen=True)
+class Fork:
+    """Say what a fork took over.
+
+    Args:
+        folder: The new study's folder.
+        copied: How many trials it begins with.
+        left_out: One line for each trial that does not compare, with the reason.
+    """
+
+    folder: Path
+    copied: int
+    left_out: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Trial:
+    folder: TrainingFolder
+    config: GANConfig
+    outcome: Outcome | None
+    history: list[Event]
+
+
+def fork_study(studies_dir: Path, source: str, target: str, *, space: SearchSpace) -> Fork:
+    """Make a new study that begins with every trial of an old one that it could have made.
+
+    A trial compares when it was scored by the same protocol on the same rungs, by code of the same
+    semantics version, and the new search space holds its configuration. It keeps its seed. Where
+    trials are left out, later ones move up: numbers have no gaps. The old study stays as it is.
+
+    Args:
+        studies_dir: Folder of both studies.
+        source: The old study.
+        target: Name of the new one.
+        space: What the new one searches.
+
+    Raises:
+        StudyError: If there is no such study, a sweep is running it, the new name is taken, or
+            nothing of the old study compares with the new one.
+        StorageError: If something cannot be read or written.
+    """
+    old = find_study(studies_dir, source)
+    record = read_study(old)
+    folder = studies_dir / check_study_name(target)
+    if folder.exists():
+        raise StudyError(
+            f"{folder}: exists already. Go on with it by --study {target} without --fork, or "
+            f"choose another name."
+        )
+    _refuse_incomparable(old, record, space)
+    made = dataclasses.replace(
+        record,
+        id=str(uuid.uuid4()),
+        name=target,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        harness_version=harness.__version__,
+    )
+    try:
+        with (
+            study_held(old),
+            tempfile.TemporaryDirectory(prefix=".fork-", dir=studies_dir) as temporary,
+        ):
+            unnamed = Path(temporary) / target
+            copied, left_out = _fill(unnamed, old, made, space)
+            unnamed.rename(folder)
+    except OSError as error:
+        raise storage_error(folder, error) from error
+    return Fork(folder, copied, left_out)
+
+
+def _refuse_incomparable(old: Path, record: StudyRecord, space: SearchSpace) -> None:
+    """Refuse what makes every trial of the old study worthless to the new one."""
+    old_space = SearchSpace.load(str(old / "search_space.yaml"))
+    pairs = {
+        "semantics_version": (record.semantics_version, SEMANTICS_VERSION),
+        "dataset": (record.dataset, space.dataset),
+        "budget.rungs_kimg": (old_space.budget.rungs_kimg, space.budget.rungs_kimg),
+    }
+    for key, value in old_space.protocol.model_dump().items():
+        pairs[f"protocol.{key}"] = (value, getattr(space.protocol, key))
+    lines = [f"{key}: {before} -> {now}" for key, (before, now) in pairs.items() if before != now]
+    if lines:
+        raise StudyError(
+            f"{old}: none of its trials compares with what the new study would do:\n  "
+            + "\n  ".join(lines)
+            + "\nLeave these as they are, or start a new study without --fork."
+        )
+
+
+def _fill(
+    folder: Path, old: Path, record: StudyRecord, space: SearchSpace
+) -> tuple[int, tuple[str, ...]]:
+    """Write the new study; return how many trials it has, and what was left out and why."""
+    copied, left_out = 0, []
+    superseded = _superseded(old)
+    write_text(folder / "search_space.yaml", space.to_yaml())
+    with StoredStudy(folder, record, space) as stored:
+        for trial in _trials(old):
+            name = trial.folder.path.name
+            if int(name) in superseded:
+                left_out.append(f"{name}: a retry took its place")
+                continue
+            if trial.outcome is None and int(name) != copied:
+                left_out.append(f"{name}: interrupted, and its seed belongs to its number")
+                continue
+            try:
+                stored.add(trial.config, trial.outcome, trial.history)
+            except ConfigError as error:
+                left_out.append(f"{name}: {' '.join(str(error).split())}")
+                continue
+            shutil.copytree(trial.folder.path, folder / "trials" / f"{copied:04d}")
+            copied += 1
+    if not copied:
+        raise StudyError(
+            f"{old}: none of its trials lies in the new search space"
+            + "".join(f"\n  {line}" for line in left_out)
+            + "\nWiden the space, or start a new study without --fork."
+        )
+    if (old / "baselines").is_dir():
+        shutil.copytree(old / "baselines", folder / "baselines")
+    write_json(folder / "study.json", dataclasses.asdict(record))  # last: now it is a study
+    return copied, tuple(left_out)
+
+
+def _superseded(old: Path) -> set[int]:
+    """Return the trials that stand in the old study only to be told from their retries."""
+    space = SearchSpace.load(str(old / "search_space.yaml"))
+    with StoredStudy(old, read_study(old), space) as stored:
+        return {trial.number for trial in stored.trials() if trial.superseded}
+
+
+def _trials(old: Path) -> Iterator[_Trial]:
+    for path in sorted((old / "trials").glob("[0-9]*")):
+        folder = TrainingFolder(path)
+        config = folder.read_config()
+        if config is not None:
+            history = read_history(path / HISTORY_NAME)
+            yield _Trial(folder, config, folder.read_outcome(), history)

@@ -1,0 +1,149 @@
+"""Fork a real study: what still compares goes along, everything else says why not."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.diagnosis.consistency import examine_study
+from harness.errors import StudyError
+from harness.score import Protocol
+from harness.search.folders import read_study
+from harness.search.fork import fork_study
+from harness.search.leaderboard import read_entries
+from harness.search.space import SearchSpace
+from harness.search.study import Study
+from tests.conftest import SweptStudy
+from tests.endings import SPACE
+
+
+@pytest.fixture
+def studies(swept: SweptStudy, tmp_path: Path) -> Path:
+    shutil.copytree(swept.folder, tmp_path / "studies" / "endings")
+    return tmp_path / "studies"
+
+
+def space(parameters: dict[str, Any] | None = None, **changes: Any) -> SearchSpace:
+    record = SPACE | {"parameters": SPACE["parameters"] | (parameters or {})} | changes
+    return SearchSpace.from_dict(record, source="test")
+
+
+def test_the_same_space_takes_every_trial_over(studies: Path):
+    fork = fork_study(studies, "endings", "copy", space=space())
+    assert (fork.copied, fork.left_out) == (4, ())
+    old, new = read_study(studies / "endings"), read_study(fork.folder)
+    assert new.id != old.id
+    assert new.name == "copy"
+    assert (new.seed, new.protocol) == (old.seed, old.protocol)
+    before, after = (read_entries(studies / name) for name in ("endings", "copy"))
+    assert [entry.outcome for entry in after] == [entry.outcome for entry in before]
+    assert [entry.config for entry in after] == [entry.config for entry in before]
+    findings = examine_study(studies, "copy", tracker="jsonl")
+    assert [finding.level.value for finding in findings] == ["ok"]
+
+
+def test_a_sweep_goes_on_from_a_fork(studies: Path):
+    widened = space({"batch_size": {"choices": [32, 64]}}, sampler={"name": "random"})
+    fork_study(studies, "endings", "wider", space=widened)
+    protocol = Protocol(**read_study(studies / "wider").protocol)
+    study = Study(studies, "wider", space=widened, seed=None, protocol=protocol)
+    try:
+        assert study.count_ended() == 4
+        old = study.optuna.get_trials()
+        assert [widened.suggest(trial, seed=0).batch_size for trial in old] == [64] * 4
+        best = read_entries(studies / "endings")[0].outcome.best
+        assert study.optuna.best_value == best.value
+        trial, _ = study.ask()
+        assert trial.number == 4
+    finally:
+        study.close()
+
+
+def test_trials_outside_the_new_space_stay_behind_and_numbers_have_no_gaps(studies: Path):
+    # Trial 0002 alone has a discriminator of convolutions.
+    narrowed = space({"discriminator.name": {"value": "mlp"}})
+    fork = fork_study(studies, "endings", "narrow", space=narrowed)
+    assert fork.copied == 3
+    (line,) = fork.left_out
+    assert line.startswith("0002: ")
+    assert "discriminator.name" in line
+    entries = read_entries(fork.folder)
+    assert [entry.name for entry in entries] == ["0000", "0001", "0002"]
+    reasons = [entry.outcome.reason.value for entry in entries]
+    assert reasons == ["finished", "diverged", "outranked"]
+    findings = examine_study(studies, "narrow", tracker="jsonl")
+    assert [finding.level.value for finding in findings] == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"budget": {"rungs_kimg": [4, 8]}}, r"budget.rungs_kimg: \(2, 4\) -> \(4, 8\)"),
+        (
+            {"protocol": {"extractor": "fashion_cnn", "num_images": 500}},
+            "protocol.num_images: 1000 -> 500",
+        ),
+    ],
+)
+def test_other_rungs_or_another_protocol_are_refused_with_a_diff(
+    studies: Path, changes: dict[str, Any], line: str
+):
+    with pytest.raises(StudyError, match=line):
+        fork_study(studies, "endings", "other", space=space(**changes))
+    assert not (studies / "other").exists()
+
+
+def test_another_semantics_version_is_refused(studies: Path):
+    path = studies / "endings" / "study.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"semantics_version": 0}))
+    with pytest.raises(StudyError, match="semantics_version: 0 -> 1"):
+        fork_study(studies, "endings", "other", space=space())
+
+
+def test_a_space_that_holds_none_of_the_trials_is_refused_and_leaves_nothing(studies: Path):
+    elsewhere = space({"generator.width": {"value": 32}})
+    with pytest.raises(
+        StudyError, match=r"none of its trials lies in the new search space\n  0000"
+    ):
+        fork_study(studies, "endings", "other", space=elsewhere)
+    assert sorted(path.name for path in studies.iterdir()) == ["endings"]
+
+
+@pytest.mark.parametrize("name", ["../escape", "/tmp/escape", "..", ".hidden", "a/b"])
+def test_the_new_name_cannot_escape(studies: Path, name: str):
+    with pytest.raises(StudyError, match="expected up to 100 letters"):
+        fork_study(studies, "endings", name, space=space())
+
+
+def test_a_name_that_is_taken_is_refused(studies: Path):
+    with pytest.raises(StudyError, match="exists already"):
+        fork_study(studies, "endings", "endings", space=space())
+
+
+def test_interrupted_trials_go_on_in_the_fork_under_their_number(studies: Path):
+    # As after a crash: neither the folder nor Optuna knows an end of the last trial.
+    (studies / "endings/trials/0003/outcome.json").unlink()
+    fork = fork_study(studies, "endings", "copy", space=space())
+    assert fork.copied == 4
+    protocol = Protocol(**read_study(fork.folder).protocol)
+    study = Study(studies, "copy", space=space(), seed=None, protocol=protocol)
+    try:
+        (trial,) = study.interrupted()
+        _, config = study.reopen(trial)
+        assert trial.number == 3
+        assert config == study.trial_folder(3).read_config()
+    finally:
+        study.close()
+    narrowed = space({"discriminator.name": {"value": "mlp"}})
+    fork = fork_study(studies, "endings", "narrow", space=narrowed)
+    assert fork.copied == 2
+    assert fork.left_out[-1] == "0003: interrupted, and its seed belongs to its number"
+
+
+def test_the_record_of_a_fork_says_everything_a_study_does(studies: Path):
+    fork_study(studies, "endings", "copy", space=space())
+    old, new = (dataclasses.asdict(read_study(studies / name)) for name in ("endings", "copy"))
+    assert {key for key in old if old[key] != new[key]} <= {"id", "name", "created"}
