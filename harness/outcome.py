@@ -49,6 +49,7 @@ class Outcome:
         duration_seconds: Wall-clock time spent on it, interruptions left out.
         best: The best rung score so far, the value the search minimises; None before a rung.
         final: The kept checkpoint scored once more with other noise; completed trials only.
+        superseded_by: Name of the trial that counts in this one's place; None for most.
     """
 
     reason: Reason
@@ -57,6 +58,7 @@ class Outcome:
     duration_seconds: float = 0.0
     best: Score | None = None
     final: Score | None = None
+    superseded_by: str | None = None
 
     @property
     def state(self) -> State:
@@ -73,6 +75,7 @@ class Outcome:
             "duration_seconds": self.duration_seconds,
             "best": self.best.to_dict() if self.best else None,
             "final": self.final.to_dict() if self.final else None,
+            "superseded_by": self.superseded_by,
         }
 
     @classmethod
@@ -94,4 +97,5 @@ class Outcome:
             duration_seconds=seconds,
             best=Score.from_dict(best) if best else None,
             final=Score.from_dict(final) if final else None,
+            superseded_by=record.get("superseded_by"),  # absent in older studies
         )

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from harness.cli import EXIT_CODES, clear_errors, new_app
+from harness.durations import parse_duration
 
 if TYPE_CHECKING:
     from harness.search.brain import Brain
@@ -30,7 +31,8 @@ def sweep(
     ] = None,
     studies_dir: Annotated[Path, typer.Option(help="Folder of all studies.")] = Path("studies"),
     workers: Annotated[
-        str, typer.Option(help="Trials trained at once: a number, or auto for one a core.")
+        str,
+        typer.Option(help="Trials trained at once: a number, or auto for one a GPU or core."),
     ] = "auto",
     seed: Annotated[
         int | None, typer.Option(min=0, help="Origin of all randomness; 0 in a new study.")
@@ -64,6 +66,24 @@ def sweep(
     max_worker_memory: Annotated[
         float, typer.Option(min=500, help="MiB at which a worker process is replaced.")
     ] = 2500,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(min=0, help="Save a trial at least so often, beside every rung.")
+    ] = 60,
+    keep: Annotated[
+        str, typer.Option(help="Whose networks stay on disk: all, best or none.")
+    ] = "all",
+    trial_timeout: Annotated[
+        str | None, typer.Option(help="End a trial that takes longer, e.g. 20m.")
+    ] = None,
+    max_failed_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Stop when more than this share of trials fails.")
+    ] = 0.5,
+    time_budget: Annotated[
+        str | None, typer.Option(help="Stop this sweep in good order after e.g. 45m.")
+    ] = None,
+    target_fid: Annotated[
+        float | None, typer.Option(min=0, help="Stop once a trial's final FID is at most this.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON, progress on stderr.")
     ] = False,
@@ -76,21 +96,24 @@ def sweep(
     """
     with clear_errors(debug):
         from harness.search.brain import Brain
+        from harness.search.devices import divide, find_gpus
         from harness.search.options import SweepOptions
+        from harness.search.retention import check_keep
         from harness.search.space import SearchSpace
-        from harness.search.workers import divide_cores
         from harness.tracking.tracker import TrackerOptions
 
         space = SearchSpace.load(search_space)
         if extractor is not None:
             space = space.seen_through(extractor)
-        count, threads = divide_cores(workers, os.cpu_count() or 1)
+        gpus = find_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"))
+        fleet = divide(workers, cores=os.cpu_count() or 1, gpus=gpus)
         options = SweepOptions(
             name=study or space.name,
             studies_dir=studies_dir,
             trials=trials,
-            workers=min(count, trials),
-            threads=threads,
+            workers=min(fleet.workers, trials),
+            threads=fleet.threads,
+            gpus=fleet.gpus,
             seed=seed,
             data_dir=data_dir,
             weights=weights,
@@ -99,12 +122,19 @@ def sweep(
             tracker=tracker,
             tracker_options=TrackerOptions(images=not no_images),
             max_worker_megabytes=max_worker_memory,
+            checkpoint_seconds=checkpoint_seconds,
+            keep=check_keep(keep),
+            trial_timeout_seconds=parse_duration(trial_timeout, "--trial-timeout"),
+            max_failed_share=max_failed_share,
+            time_budget_seconds=parse_duration(time_budget, "--time-budget"),
+            target_fid=target_fid,
         )
         _run(Brain(space, options), last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
 
 
 def _run(brain: "Brain", *, last_rung: float, as_json: bool) -> None:
     from harness.search.leaderboard import rank, read_entries
+    from harness.search.retention import disk_use
     from harness.terminal import SweepDisplay
     from harness.tracking.wandb_mode import wandb_mode
 
@@ -113,15 +143,17 @@ def _run(brain: "Brain", *, last_rung: float, as_json: bool) -> None:
     if brain.options.tracker == "wandb":
         console.print(wandb_mode(brain.folder).hint, highlight=False)
     with SweepDisplay(console, trials=brain.options.trials, kimg=last_rung) as display:
-        ended = brain.run(display)
+        stop = brain.run(display)
     ranked = rank(read_entries(brain.folder))
     if as_json:
-        _print_json(brain.folder, ranked, complete=ended)
+        _print_json(brain.folder, ranked, complete=stop is None)
     else:
         _print_result(console, brain.folder, ranked, seconds=time.monotonic() - began)
-    if not ended:
-        console.print("Stopped; the same command goes on from here.")
-        raise typer.Exit(128 + (brain.stop_signal or 0))
+    if brain.folder.exists():
+        console.print(f"Disk: {disk_use(brain.folder) / 2**20:.1f} MiB in {brain.folder}")
+    if stop is not None:
+        console.print(stop.message, highlight=False, markup=False)
+        raise typer.Exit(stop.exit_code)
 
 
 def _print_json(folder: Path, ranked: "list[Entry]", *, complete: bool) -> None:

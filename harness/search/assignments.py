@@ -27,8 +27,8 @@ class Assignment:
         tracker: Hears its events.
         trial: Its Optuna trial; None for a baseline.
         deaths: How many workers died over it.
-        starved: Whether it ran out of memory before.
         ended: Whether it has its outcome.
+        deadline_seconds: When its worker must have said that it timed out; None for no limit.
         last: The last thing it said about its progress.
         best: Its best rung score so far.
     """
@@ -38,10 +38,15 @@ class Assignment:
     tracker: Tracker
     trial: optuna.Trial | None
     deaths: int = 0
-    starved: bool = False
     ended: bool = False
+    deadline_seconds: float | None = None
     last: Progressed | RungScored | None = None
     best: Score | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Return how long it had trained when it was last heard of."""
+        return self.last.duration_seconds if self.last else 0.0
 
     def outcome(self, reason: Reason, detail: str) -> Outcome:
         """Return the outcome of a training that could not tell it itself."""
@@ -49,7 +54,7 @@ class Assignment:
             reason=reason,
             detail=detail,
             kimg=self.last.kimg if self.last else 0.0,
-            duration_seconds=self.last.duration_seconds if self.last else 0.0,
+            duration_seconds=self.seconds,
             best=self.best,
         )
 
@@ -91,8 +96,12 @@ class Assignments:
             return self._trial(*self._study.ask())
         return self._baseline(self._baselines.pop(0))
 
+    def supersede(self) -> None:
+        """Take note that a trial no longer counts: another one, queued already, is to end."""
+        self._begun -= 1
+
     def give_back(self, assignment: Assignment) -> None:
-        """Put a training whose worker died or ran out of memory first in the queue.
+        """Put a training whose worker died first in the queue.
 
         What was said after its checkpoint will be said again: only a tracker that is opened anew
         takes that up without doubles.
@@ -115,9 +124,15 @@ class Assignments:
             seed=self._study.record.seed,
             name=f"{trial.number:04d}",
             max_seconds_per_kimg=budget.max_seconds_per_kimg,
+            timeout_seconds=self._options.trial_timeout_seconds,
+            checkpoint_seconds=self._options.checkpoint_seconds,
+            deterministic=self._space.deterministic,
         )
         tags = (config.family, self._space.sampler.name)
-        return Assignment(job, tags, self._open_tracker(job, tags), trial)
+        assignment = Assignment(job, tags, self._open_tracker(job, tags), trial)
+        if job.timeout_seconds is not None:
+            assignment.deadline_seconds = job.timeout_seconds + self._options.grace_seconds
+        return assignment
 
     def _baseline(self, preset: str) -> Assignment:
         folder = self._study.baseline_folder(preset)
@@ -130,6 +145,8 @@ class Assignments:
             seed=self._study.record.seed,
             name=f"{BASELINE_PREFIX}{preset}",
             stop_after_seconds=self._options.baseline_seconds,
+            checkpoint_seconds=self._options.checkpoint_seconds,
+            deterministic=self._space.deterministic,
         )
         tags = (config.family, "baseline")
         return Assignment(job, tags, self._open_tracker(job, tags), None)

@@ -6,40 +6,36 @@ between these is mended by replay when the study is opened again.
 """
 
 import contextlib
-import signal
-import threading
+import dataclasses
+import time
 import typing
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
-from harness.errors import HarnessError
 from harness.events import Answer, Event, Finished, Progressed, RungScored
 from harness.gan.config import GANConfig
 from harness.outcome import Outcome, Reason
 from harness.score import Protocol
 from harness.search import objective
 from harness.search.assignments import Assignment, Assignments
+from harness.search.crew import Crew, Post, never_ready
 from harness.search.folders import check_study_name
+from harness.search.leaderboard import read_entries
 from harness.search.options import SweepOptions
+from harness.search.retention import Retention
+from harness.search.retries import enqueue_retry
+from harness.search.signals import Signals
 from harness.search.space import SearchSpace, load_enqueued
+from harness.search.stopping import Stop, StopRules
 from harness.search.study import Study
-from harness.search.workers import (
-    Broke,
-    Died,
-    Left,
-    Message,
-    Ready,
-    Refused,
-    Said,
-    Worker,
-    WorkerSetup,
-    wait,
-)
+from harness.search.workers import Broke, Died, Left, Message, Ready, Refused, Said, WorkerSetup
 from harness.tracking.tracker import check_tracker
 
 _MOST_DEATHS = 3
 """A trial whose worker died this often is the cause of it, and ends as crashed."""
+
+_PATIENCE_SECONDS = 5.0
+"""How long a signalled sweep waits for checkpoints; a training whose worker took longer, because
+it compiles or hangs, goes on from an earlier one."""
 
 
 class Listener(typing.Protocol):
@@ -53,7 +49,7 @@ class Listener(typing.Protocol):
 
 
 class Brain:
-    """Run one study until it has its trials, or until it is told to stop.
+    """Run one study until it has its trials, or until something stops it.
 
     Args:
         space: What is searched.
@@ -65,22 +61,23 @@ class Brain:
         check_tracker(options.tracker)
         self._space = space
         self.options = options
-        self._setup = WorkerSetup(
+        setup = WorkerSetup(
             dataset=space.dataset,
             data_dir=options.data_dir,
             extractor=space.protocol.extractor,
             weights=options.weights,
             num_images=space.protocol.num_images,
             threads=options.threads,
+            deterministic=space.deterministic,
         )
         self._enqueued = load_enqueued(options.enqueue, space) if options.enqueue else []
-        self._workers: dict[Worker, Assignment | None] = {}
-        self._ready: set[Worker] = set()
-        self._stops = 0
-        self.stop_signal: int | None = None
+        self._crew = Crew(setup, options.workers, options.gpus)
+        self._signals = Signals()
+        self._stop: Stop | None = None
+        self._unfinished = False
 
-    def run(self, listener: Listener) -> bool:
-        """Run the study; return whether it ended, False if it was stopped before.
+    def run(self, listener: Listener) -> Stop | None:
+        """Run the study; return why it stopped before it had its trials, or None.
 
         Args:
             listener: Hears every event.
@@ -89,169 +86,146 @@ class Brain:
             HarnessError: If the study cannot be opened or its folder not be written.
         """
         self._listener = listener
-        with self._stopping_on_signals():
-            self._run()
-        return not self._stops
-
-    def _run(self) -> None:
-        try:
+        with self._signals, contextlib.closing(self._crew):
             protocol = self._start_workers()
-            if protocol is None:
-                return
-            self._study = Study(
-                self.options.studies_dir,
-                self.options.name,
-                space=self._space,
-                seed=self.options.seed,
-                protocol=protocol,
-            )
-            try:
-                self._open_queue()
-                try:
-                    self._loop()
-                finally:
-                    self._close_trackers()
-            finally:
-                self._study.close()
-        finally:
-            for worker in self._workers:
-                worker.stop(at_once=True)
-
-    def _close_trackers(self) -> None:
-        """Leave no W&B run open, however the sweep ends."""
-        self._assignments.close()
-        for assignment in self._workers.values():
-            if assignment is not None:
-                assignment.tracker.close()
+            if protocol is not None:
+                study = Study(
+                    self.options.studies_dir,
+                    self.options.name,
+                    space=self._space,
+                    seed=self.options.seed,
+                    protocol=protocol,
+                )
+                with contextlib.closing(study):
+                    self._run(study)
+        return self._stop if self._unfinished else None
 
     @property
     def folder(self) -> Path:
         """Return the study's folder."""
         return self.options.studies_dir / self.options.name
 
-    @contextlib.contextmanager
-    def _stopping_on_signals(self) -> Iterator[None]:
-        """Turn Ctrl-C and SIGTERM into a stop in good order; a second one stops at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield  # only the main thread may take signals
-            return
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        previous = {number: signal.signal(number, self._on_signal) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        del frame
-        self.stop_signal = number
-        self._stops += 1
-        if self._stops > 1:  # asked twice: do not even wait for checkpoints
-            raise KeyboardInterrupt
-
     # Starting and resuming
 
     def _start_workers(self) -> Protocol | None:
         """Start all workers and wait for the first to be ready; None if stopped meanwhile."""
-        for _ in range(self.options.workers):
-            self._workers[Worker(self._setup)] = None
-        protocol = None
-        while protocol is None and not self._stops:
-            for worker in wait(list(self._workers), 0.5):
-                message = worker.receive()
+        self._crew.start()
+        while not self._signals.stop:
+            for post in self._crew.wait():
+                message = post.worker.receive()
                 if isinstance(message, Refused):
                     raise message.error
-                if isinstance(message, Died) and not self._stops:
-                    raise _never_ready(message.exit_code)
+                if isinstance(message, Died) and not self._signals.stop:
+                    raise never_ready(message.exit_code)
                 if isinstance(message, Ready):
-                    self._ready.add(worker)
-                    protocol = message.protocol
-        return protocol
+                    self._crew.welcome(post)
+                    return message.protocol
+        self._stop, self._unfinished = self._signals.stop, True
+        return None
 
-    def _open_queue(self) -> None:
+    def _run(self, study: Study) -> None:
         """Take up where the study stands: nothing asked for before is asked for again."""
-        with self._study.storage_faults():
+        self._study = study
+        with study.storage_faults():
             for params in self._enqueued:
-                self._study.optuna.enqueue_trial(params, skip_if_exists=True)
-        self._listener.opened(self._study.count_ended())
-        self._assignments = Assignments(self._study, self._space, self.options)
+                study.optuna.enqueue_trial(params, skip_if_exists=True)
+        self._rules = StopRules(self.options, read_entries(self.folder))
+        self._retention = Retention(self.options.keep, self.folder)
+        self._listener.opened(study.count_ended())
+        self._assignments = Assignments(study, self._space, self.options)
+        try:
+            self._loop()
+        finally:  # leave no W&B run open, however the sweep ends
+            self._assignments.close()
+            for post in self._crew.posts:
+                if post.assignment is not None:
+                    post.assignment.tracker.close()
 
     # The loop
 
     def _loop(self) -> None:
         while True:
-            for worker in [w for w in self._ready if self._workers[w] is None]:
-                self._employ(worker)
-            if not any(self._workers.values()) and (self._stops or not self._assignments):
+            self._stop = self._signals.stop or self._stop or self._rules.stop()
+            for post in self._crew.posts:
+                if post.ready and post.assignment is None:
+                    self._employ(post)
+            busy = any(post.assignment for post in self._crew.posts)
+            if self._stop and (not busy or self._is_out_of_patience()):
+                self._unfinished = self._unfinished or busy or bool(self._assignments)
                 return
-            for worker in wait(list(self._workers), 0.5):
-                self._hear(worker, worker.receive())
+            if not busy and not self._assignments:
+                return
+            for post in self._crew.wait():
+                self._hear(post, post.worker.receive())
+            for post in [post for post in self._crew.posts if post.is_overdue]:
+                self._give_up(post)
 
-    def _employ(self, worker: Worker) -> None:
-        while self._assignments and not self._stops:
+    def _is_out_of_patience(self) -> bool:
+        since = self._signals.since
+        return since is not None and time.monotonic() - since > _PATIENCE_SECONDS
+
+    def _employ(self, post: Post) -> None:
+        while self._assignments and not self._stop:
             assignment = self._assignments.next()
             outcome = assignment.job.folder.read_outcome()
             if outcome is None:
-                self._workers[worker] = assignment
-                worker.train(assignment.job)
+                post.employ(assignment)
                 return
             # It ended before an interruption, and only its folder knows: tell the others.
             self._settle(assignment, outcome)
 
-    def _hear(self, worker: Worker, message: Message) -> None:
-        assignment = self._workers[worker]
+    def _hear(self, post: Post, message: Message) -> None:
+        assignment = post.assignment
+        post.silent_seconds = 0.0
         match message:
             case Ready():
-                self._ready.add(worker)
+                self._crew.welcome(post)
             case Said(event) if assignment is not None:
-                worker.answer(self._answer(assignment, event))
+                post.worker.answer(self._answer(assignment, event))
             case Broke(reason, detail) if assignment is not None and not assignment.ended:
-                if reason is Reason.OUT_OF_MEMORY and not assignment.starved:
-                    assignment.starved = True  # a fresh worker gets a second chance at it
-                else:
-                    self._end(assignment, assignment.outcome(reason, detail))
+                self._end(assignment, assignment.outcome(reason, detail))
+                post.is_spent = reason is Reason.OUT_OF_MEMORY
             case Left(memory_megabytes):
-                self._leave(worker, assignment, memory_megabytes)
+                self._leave(post, memory_megabytes)
             case Refused(error):
                 raise error
             case Died(exit_code):
-                was_ready = worker in self._ready
-                self._replace(worker)
-                if assignment is not None and not assignment.ended:
+                self._crew.note_death(post, exit_code)
+                self._crew.replace(post)
+                if assignment is not None:
                     self._mourn(assignment, exit_code)
-                elif not was_ready:
-                    raise _never_ready(exit_code)
 
-    def _leave(
-        self, worker: Worker, assignment: Assignment | None, memory_megabytes: float
-    ) -> None:
-        """Take a worker back, or replace one that grew too much."""
-        self._workers[worker] = None
-        starved = assignment is not None and assignment.starved and not assignment.ended
-        if assignment is not None:
-            assignment.tracker.close()
-            if starved:
-                self._assignments.give_back(assignment)
-        if starved or memory_megabytes > self.options.max_worker_megabytes:
-            worker.stop()
-            self._replace(worker)
-
-    def _replace(self, worker: Worker) -> None:
-        del self._workers[worker]
-        self._ready.discard(worker)
-        if not self._stops:
-            self._workers[Worker(self._setup)] = None
+    def _leave(self, post: Post, memory_megabytes: float) -> None:
+        """Take a worker back, or replace one that grew too much or ran out of memory."""
+        if post.assignment is not None:
+            post.assignment.tracker.close()
+            self._unfinished = self._unfinished or not post.assignment.ended
+        post.assignment = None
+        if post.is_spent or memory_megabytes > self.options.max_worker_megabytes:
+            post.worker.stop()
+            self._crew.replace(post)
 
     def _mourn(self, assignment: Assignment, exit_code: int | None) -> None:
         """Give the trial of a dead worker to another one, from its last checkpoint."""
+        if assignment.ended:
+            assignment.tracker.close()
+            return
         assignment.deaths += 1
         if assignment.deaths < _MOST_DEATHS:
             self._assignments.give_back(assignment)
             return
         detail = f"its worker died {assignment.deaths} times, last with exit code {exit_code}"
         self._end(assignment, assignment.outcome(Reason.CRASHED, detail))
-        assignment.tracker.close()
+
+    def _give_up(self, post: Post) -> None:
+        """Kill a worker that neither trains nor says that its time is over."""
+        assignment = post.assignment
+        silent = post.silent_seconds
+        post.worker.stop(at_once=True)
+        self._crew.replace(post)
+        if assignment is not None and not assignment.ended:
+            detail = f"its worker was killed after {silent:.0f} seconds of silence"
+            self._end(assignment, assignment.outcome(Reason.TIMED_OUT, detail))
 
     # Events
 
@@ -267,7 +241,7 @@ class Brain:
             assignment.best = event.best
         if isinstance(event, RungScored) and self._should_prune(assignment, event):
             return Answer.STOP
-        return Answer.PAUSE if self._stops else Answer.GO_ON
+        return Answer.PAUSE if self._stop or self._signals.stop else Answer.GO_ON
 
     def _should_prune(self, assignment: Assignment, event: RungScored) -> bool:
         if assignment.trial is None:
@@ -283,17 +257,26 @@ class Brain:
 
     def _settle(self, assignment: Assignment, outcome: Outcome) -> None:
         """Tell everyone after the folder of an outcome."""
+        job = assignment.job
         if assignment.trial is not None:
+            outcome = self._supersede(assignment, outcome)
             with self._study.storage_faults():
                 objective.tell(self._study.optuna, assignment.trial, outcome)
+            self._rules.note(job.name, job.config, outcome)
+            self._retention.note(job.name, job.folder, outcome)
         assignment.tracker.emit(Finished(outcome))
         assignment.tracker.close()
-        self._listener.hear(assignment.job.name, assignment.job.config, Finished(outcome))
+        self._listener.hear(job.name, job.config, Finished(outcome))
 
-
-def _never_ready(exit_code: int | None) -> HarnessError:
-    return HarnessError(
-        f"A worker process ended with exit code {exit_code} before it was ready. Run "
-        f"`python -c 'import tensorflow'` to see whether TensorFlow works, and look at the free "
-        f"memory."
-    )
+    def _supersede(self, assignment: Assignment, outcome: Outcome) -> Outcome:
+        """Queue another trial for one that ran out of memory; it counts in its place."""
+        if outcome.reason is not Reason.OUT_OF_MEMORY or assignment.trial is None:
+            return outcome
+        if outcome.superseded_by is None:
+            number = enqueue_retry(self._study, assignment.trial, assignment.job.config)
+            if number is None:
+                return outcome
+            outcome = dataclasses.replace(outcome, superseded_by=f"{number:04d}")
+            assignment.job.folder.write_outcome(outcome)
+        self._assignments.supersede()
+        return outcome

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from harness.search.retention import Keep
 from harness.tracking.tracker import TrackerOptions
 
 
@@ -25,6 +26,14 @@ class SweepOptions:
         tracker: Key of `TRACKERS`.
         tracker_options: How much it records.
         max_worker_megabytes: A worker that grew beyond is replaced after its trial.
+        gpus: Names of the GPUs that workers lease in turn; none to train on cores.
+        checkpoint_seconds: A trial is saved at least so often.
+        keep: Which networks of ended trials stay on disk; see `Retention`.
+        trial_timeout_seconds: A trial that takes longer ends as timed out; None for no limit.
+        grace_seconds: A worker that is silent for so long beyond that limit is killed.
+        max_failed_share: The study stops when more than this share of its trials failed.
+        time_budget_seconds: Stop this sweep after so long; None for no limit.
+        target_fid: Stop when a completed trial's final FID is at most this; None for none.
     """
 
     name: str
@@ -40,3 +49,11 @@ class SweepOptions:
     tracker: str = "wandb"
     tracker_options: TrackerOptions = dataclasses.field(default_factory=TrackerOptions)
     max_worker_megabytes: float = 2500.0
+    gpus: tuple[str, ...] = ()
+    checkpoint_seconds: float = 60.0
+    keep: Keep = "all"
+    trial_timeout_seconds: float | None = None
+    grace_seconds: float = 60.0
+    max_failed_share: float = 0.5
+    time_budget_seconds: float | None = None
+    target_fid: float | None = None

@@ -3,12 +3,14 @@
 import dataclasses
 from pathlib import Path
 
+from harness.errors import StudyError
 from harness.events import Event
 from harness.gan.config import GANConfig
 from harness.search.brain import Brain, Listener
 from harness.search.leaderboard import Entry, rank, read_entries, winner
 from harness.search.options import SweepOptions
 from harness.search.space import SearchSpace
+from harness.search.stopping import TOO_MANY_FAILED
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,9 +59,12 @@ def run_study(
         listener: Hears every event; None for silence.
 
     Raises:
-        HarnessError: If the study cannot be opened or its folder not be written.
+        HarnessError: If the study cannot be opened or its folder not be written, or too many of
+            its trials fail.
     """
     chosen = options or SweepOptions(name=space.name)
     brain = Brain(space, dataclasses.replace(chosen, trials=trials))
-    brain.run(listener or Silence())
+    stop = brain.run(listener or Silence())
+    if stop is not None and stop.exit_code == TOO_MANY_FAILED:
+        raise StudyError(f"{brain.folder}: {stop.message}")
     return StudyResult(brain.folder, rank(read_entries(brain.folder)))

@@ -25,6 +25,12 @@ from harness.training.folder import TrainingFolder
 
 _LOCK_TIMEOUT_SECONDS = 60
 
+RETRY_OF = "retry_of"
+"""Attribute of a trial that supersedes another: that one's number."""
+
+OVERRIDES = "overrides"
+"""Attribute of a trial: fields of its configuration that its parameters cannot say."""
+
 
 class Study:
     """Own a study while it runs: nobody else writes to its folder or its database.
@@ -104,10 +110,13 @@ class Study:
             return self.optuna.get_trials(deepcopy=False, states=states)
 
     def count_ended(self) -> int:
-        """Return how many trials have ended."""
+        """Return how many trials have ended; one that another supersedes does not count."""
         with self.storage_faults():
             trials = self.optuna.get_trials(deepcopy=False)
-        return sum(trial.state.is_finished() for trial in trials)
+        return sum(
+            trial.state.is_finished() and "superseded_by" not in trial.user_attrs
+            for trial in trials
+        )
 
     @contextlib.contextmanager
     def storage_faults(self) -> Iterator[None]:
@@ -134,6 +143,7 @@ class Study:
         seed = derive_seed(self.record.seed, trial.number, "training")
         with self.storage_faults():
             config = self.space.suggest(trial, seed=seed)
+            config = config.model_copy(update=trial.user_attrs.get(OVERRIDES, {}))
         folder = self.trial_folder(trial.number)
         if folder.read_config() not in (None, config):
             raise StudyError(

@@ -13,13 +13,13 @@ import multiprocessing.resource_tracker
 import os
 import signal
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ConfigError, HarnessError, StorageError
+from harness.errors import HarnessError, StorageError
 from harness.events import Answer, Event
 from harness.outcome import Reason
 from harness.quiet import quiet_imports
@@ -40,6 +40,7 @@ class WorkerSetup:
         num_images: How many generated images a score compares.
         threads: TensorFlow threads of one worker.
         weights: File of the extractor's weights, where it does not bring its own.
+        deterministic: Whether operations must repeat bit for bit.
     """
 
     dataset: str
@@ -48,6 +49,7 @@ class WorkerSetup:
     num_images: int
     threads: int
     weights: Path | None = None
+    deterministic: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,9 +103,10 @@ class Worker:
 
     Args:
         setup: What it loads.
+        environment: Variables that it gets beside this process's, e.g. its GPU.
     """
 
-    def __init__(self, setup: WorkerSetup) -> None:
+    def __init__(self, setup: WorkerSetup, environment: Mapping[str, str] | None = None) -> None:
         # Set here because a spawned process may import TensorFlow and NumPy before its first own
         # line. OpenBLAS's threads wait for each other where all cores are busy: a covariance of
         # 10,000 features took 0.21 s with two threads a worker and 0.015 s with one.
@@ -115,7 +118,7 @@ class Worker:
         self._process: BaseProcess = context.Process(
             target=_serve, args=(theirs, setup), name="harness-worker", daemon=True
         )
-        with _signals_held_back():
+        with _signals_held_back(), _environment(environment or {}):
             self._process.start()
         theirs.close()
 
@@ -156,26 +159,6 @@ class Worker:
             self._connection.send(value)
 
 
-def divide_cores(workers: str, cores: int) -> tuple[int, int]:
-    """Return how many workers to start and how many threads each gets.
-
-    Small GANs leave a second thread half idle, so one worker a core with one thread each trains
-    more images in all than one worker with many threads.
-
-    Args:
-        workers: A number, or `auto` for one a core.
-        cores: Cores of this machine.
-
-    Raises:
-        ConfigError: If it is neither.
-    """
-    if workers == "auto":
-        return cores, 1
-    if not workers.isdecimal() or int(workers) < 1:
-        raise ConfigError(f"--workers: expected a number from 1, or auto; received {workers!r}.")
-    return int(workers), max(1, cores // int(workers))
-
-
 def wait(workers: list[Worker], timeout_seconds: float) -> list[Worker]:
     """Return the workers that have something to say, waiting for the first of them."""
     waiting: list[Any] = list(workers)
@@ -197,6 +180,21 @@ def _signals_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for a process that is started meanwhile: spawned ones inherit them."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _serve(connection: Connection, setup: WorkerSetup) -> None:
@@ -223,6 +221,7 @@ def _serve_jobs(connection: Connection, setup: WorkerSetup) -> None:
         weights=setup.weights,
         num_images=setup.num_images,
         threads=setup.threads,
+        deterministic=setup.deterministic,
     )
     connection.send(Ready(runner.protocol))
 

@@ -6,6 +6,7 @@ from harness.errors import StudyError
 from harness.outcome import Outcome, Reason
 from harness.score import Protocol, Score
 from harness.search.objective import VIOLATIONS, report, tell
+from tests.benchmarks.divergence_learning import share_proposed
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab", 1000, "fashion_mnist/validation", "cd")
 
@@ -119,3 +120,11 @@ def test_best_trial_is_never_a_violation(study):
         tell(study, study.ask(), Outcome(reason=reason, best=score(value)))
 
     assert study.best_trial.value == 9.0
+
+
+def test_after_20_divergences_tpe_avoids_their_region_as_plain_failures_would_not():
+    taught = share_proposed(1, as_violation=True, proposals=10)
+    untaught = share_proposed(1, as_violation=False, proposals=10)
+    # The best trials lie at the region's edge, and TPE knows nothing of what merely failed.
+    assert untaught >= 0.8
+    assert taught <= untaught / 2

@@ -1,11 +1,10 @@
-"""Divide cores, and turn what goes wrong in a worker into messages."""
+"""Start workers, and turn what goes wrong in them into messages."""
 
 import os
 import signal
+from pathlib import Path
 
-import pytest
-
-from harness.errors import ConfigError, DataError, ScoreError
+from harness.errors import DataError, ScoreError
 from harness.outcome import Reason
 from harness.search.workers import (
     Died,
@@ -14,29 +13,8 @@ from harness.search.workers import (
     WorkerSetup,
     _broke,
     _memory_megabytes,
-    divide_cores,
     wait,
 )
-
-
-@pytest.mark.parametrize(
-    ("workers", "cores", "expected"),
-    [
-        ("auto", 2, (2, 1)),
-        ("auto", 1, (1, 1)),
-        ("1", 8, (1, 8)),
-        ("3", 8, (3, 2)),
-        ("9", 2, (9, 1)),
-    ],
-)
-def test_cores_are_divided_among_workers(workers: str, cores: int, expected: tuple[int, int]):
-    assert divide_cores(workers, cores) == expected
-
-
-@pytest.mark.parametrize("workers", ["0", "-1", "two", "1.5", "", "AUTO"])
-def test_a_number_of_workers_that_is_none_is_refused(workers: str):
-    with pytest.raises(ConfigError, match="--workers: expected a number from 1, or auto"):
-        divide_cores(workers, 2)
 
 
 def caught(error: Exception) -> Exception:
@@ -87,3 +65,15 @@ def test_a_killed_worker_is_told_as_died(tmp_path):
     assert wait([worker], 60) == [worker]
     assert worker.receive() == Died(-signal.SIGKILL)
     worker.stop()
+
+
+def test_a_worker_gets_variables_that_this_process_does_not_keep(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    setup = WorkerSetup("fashion_mnist", tmp_path, "fashion_cnn", 1000, threads=1)
+    leased = {"CUDA_VISIBLE_DEVICES": "1", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+    worker = Worker(setup, leased)
+    inherited = Path(f"/proc/{worker._process.pid}/environ").read_bytes().decode().split("\0")
+    assert {f"{name}={value}" for name, value in leased.items()} <= set(inherited)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
+    assert "TF_FORCE_GPU_ALLOW_GROWTH" not in os.environ
+    worker.stop(at_once=True)

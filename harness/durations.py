@@ -1,0 +1,29 @@
+"""Read durations the way people write them on a command line."""
+
+import re
+
+from harness.errors import ConfigError
+
+_FORM = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def parse_duration(text: str | None, option: str) -> float | None:
+    """Return seconds: `90` and `90s` are 90, `20m` is 1200, `1.5h` 5400, `2d` 172800.
+
+    Args:
+        text: What was written; None where the option was not given.
+        option: Its name, for the message.
+
+    Raises:
+        ConfigError: If it is no duration, or zero.
+    """
+    if text is None:
+        return None
+    found = _FORM.fullmatch(text.strip())
+    seconds = float(found[1]) * _SECONDS[found[2] or "s"] if found else 0.0
+    if seconds <= 0:
+        raise ConfigError(
+            f"{option}: expected a duration such as 90s, 20m or 1.5h; received {text!r}."
+        )
+    return seconds

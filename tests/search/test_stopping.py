@@ -1,0 +1,74 @@
+"""Stop studies for their time, their best score and their failures, and for nothing else."""
+
+import re
+import time
+
+from harness.gan.config import GANConfig
+from harness.outcome import Outcome, Reason
+from harness.score import Protocol, Score
+from harness.search.leaderboard import Entry
+from harness.search.options import SweepOptions
+from harness.search.stopping import StopRules
+from harness.training.folder import TrainingFolder
+
+PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
+CONFIG = GANConfig()
+
+
+def finished(value: float) -> Outcome:
+    score = Score(value, 1.0, 0, PROTOCOL)
+    return Outcome(Reason.FINISHED, best=Score(value / 2, 1.0, 0, PROTOCOL), final=score)
+
+
+def rules(*outcomes: Outcome, **options: object) -> StopRules:
+    found = StopRules(SweepOptions("s", **options), [])
+    for number, outcome in enumerate(outcomes):
+        found.note(f"{number:04d}", CONFIG, outcome)
+    return found
+
+
+FAILED, PRUNED = Outcome(Reason.DIVERGED), Outcome(Reason.OUTRANKED)
+
+
+def test_a_share_of_failures_beyond_the_limit_stops_a_study_of_eight():
+    assert rules(*[FAILED] * 7).stop() is None  # too few to say
+    assert rules(*[FAILED] * 4, *[PRUNED] * 4).stop() is None  # half is not more than half
+    stop = rules(*[FAILED] * 5, *[PRUNED] * 3).stop()
+    assert stop.exit_code == 3
+    assert "more than 50% of the trials failed. 5 of 8 trials failed (diverged 5)." in stop.message
+    assert rules(*[FAILED] * 5, *[PRUNED] * 3, max_failed_share=0.7).stop() is None
+    assert rules(*[FAILED] * 9, max_failed_share=1.0).stop() is None
+
+
+def test_superseded_trials_and_what_is_told_twice_count_once():
+    found = rules(*[FAILED] * 4, *[PRUNED] * 4)
+    found.note("0000", CONFIG, FAILED)
+    found.note("0008", CONFIG, Outcome(Reason.OUT_OF_MEMORY))
+    assert found.stop() is not None  # 5 of 9
+    found.note("0008", CONFIG, Outcome(Reason.OUT_OF_MEMORY, superseded_by="0009"))
+    assert found.stop() is None
+
+
+def test_a_target_is_reached_by_a_final_score_alone():
+    assert rules(finished(4.0), target_fid=3.0).stop() is None  # its best rung had 2
+    stop = rules(finished(4.0), finished(2.9), PRUNED, target_fid=3.0).stop()
+    assert stop.exit_code == 0
+    assert "trial 0001 has reached 2.900, the target being 3" in stop.message
+
+
+def test_a_time_budget_counts_from_the_beginning_of_the_sweep():
+    found = rules(time_budget_seconds=0.2)
+    assert found.stop() is None
+    time.sleep(0.25)
+    stop = found.stop()
+    assert stop.exit_code == 0
+    assert re.search("time budget of 0.2 seconds is used. The same command goes on", stop.message)
+
+
+def test_what_ended_before_counts_and_baselines_do_not(tmp_path):
+    folder = TrainingFolder(tmp_path)
+    entries = [Entry("baseline-x", folder, CONFIG, finished(1.0))]
+    options = SweepOptions("s", target_fid=3.0)
+    assert StopRules(options, entries).stop() is None
+    entries.append(Entry("0000", folder, CONFIG, finished(2.0)))
+    assert StopRules(options, entries).stop() is not None

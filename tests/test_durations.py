@@ -1,0 +1,24 @@
+"""Read durations from command lines."""
+
+import pytest
+
+from harness.durations import parse_duration
+from harness.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("20m", 1200), ("1.5h", 5400), ("2d", 172800), (" 3 m ", 180)],
+)
+def test_durations_are_seconds(text: str, seconds: float):
+    assert parse_duration(text, "--x") == seconds
+
+
+def test_an_option_that_is_not_given_is_none():
+    assert parse_duration(None, "--x") is None
+
+
+@pytest.mark.parametrize("text", ["", "0", "0m", "-5m", "m", "5 minutes", "1h30m", "nan", "1e3"])
+def test_anything_else_is_refused(text: str):
+    with pytest.raises(ConfigError, match=r"--x: expected a duration such as 90s, 20m"):
+        parse_duration(text, "--x")
