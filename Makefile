@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TRIALS ?= 50
 
-.PHONY: setup data sweep test lint check lock clean
+.PHONY: setup data sweep test lint check parity lock clean
 
 setup: .venv/installed
 
@@ -29,6 +29,12 @@ lint: setup
 	$(BIN)/mypy
 
 check: lint test
+
+# An independent implementation of the metrics to compare ours with; without it those tests skip.
+# One by one, and without dependencies: only torch is large, and only it is needed.
+parity: setup
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet --no-deps torch-fidelity==0.4.0
 
 # Resolves the lock file anew for every supported Python and platform.
 lock: setup
