@@ -55,7 +55,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]
     try:
         with np.lib.npyio.NpzFile(io.BytesIO(content), allow_pickle=False) as archive:
             # Written uncompressed: a file that claims more than it holds is a bomb.
-            if sum(member.file_size for member in archive.zip.infolist()) > len(content):
+            if _claimed_bytes(archive) > len(content):
                 raise ValueError("its arrays claim more than the file holds")
             text = archive[_META]
             digest = archive[_DIGEST].tobytes()
@@ -82,6 +82,10 @@ def _digest(text: NDArray[np.uint8], state: dict[str, NDArray[Any]]) -> bytes:
         digest.update(f"\n{name} {value.dtype} {value.shape}\n".encode())
         digest.update(np.ascontiguousarray(value).tobytes())
     return digest.digest()
+
+
+def _claimed_bytes(archive: Any) -> int:
+    return sum(member.file_size for member in archive.zip.infolist())
 
 
 def _damaged(path: Path, why: str) -> DamagedError:
