@@ -148,6 +148,7 @@ def _measure_of_study(from_study: str, studies_dir: Path) -> dict[str, Any]:
     return {
         "dataset": record.dataset,
         "extractor": record.extractor,
+        "metric": record.protocol["metric"],
         "num_images": record.protocol["num_images"],
     }
 
@@ -205,6 +206,7 @@ def _run(
         data_dir=data_dir,
         extractor=training.extractor,
         weights=weights,
+        metric=training.metric,
         num_images=training.num_images,
     )
     display = TrainingDisplay(console, kimg=training.kimg)

@@ -60,7 +60,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, fashion_mnist: ImageDataset)
         "dataset": f"npz:{FILE}",
         "parameters": SPACE["parameters"] | {name: {"value": GOOD[name]} for name in GOOD},
         "budget": {"rungs_kimg": [1]},
-        "protocol": {"num_images": 200},
+        "protocol": {"metric": "kid", "num_images": 200},
     }
     (folder / "own.yaml").write_text(yaml.safe_dump(space))
     return folder
@@ -134,11 +134,13 @@ def test_a_study_knows_its_images_and_what_sees_them(studied: Path, trained: Pat
     assert (record.dataset, record.extractor) == (f"npz:{FILE}", "extractors/tinted")
     assert record.protocol["extractor"] == load_extractor(trained).name
     (entry,) = read_entries(studied)
+    assert entry.outcome.final.protocol.name == f"kid_{load_extractor(trained).name}@200"
     assert entry.outcome.final.protocol.extractor_sha256 == load_extractor(trained).sha256
 
 
 def reopen(folder: Path, space: SearchSpace, dataset: ImageDataset) -> None:
-    evaluator = Evaluator(dataset, extractor=space.protocol.extractor, num_images=200)
+    settings = space.protocol.model_dump()
+    evaluator = Evaluator(dataset, **settings)
     study = Study(folder.parent, "own", space=space, seed=None, protocol=evaluator.protocol)
     study.close()
 
@@ -175,6 +177,7 @@ def test_its_winner_is_exported_and_would_be_trained_on_through_it(studied: Path
     assert train._measure_of_study("own", studied.parent) == {
         "dataset": f"npz:{FILE}",
         "extractor": "extractors/tinted",
+        "metric": "kid",
         "num_images": 200,
     }
 

@@ -38,6 +38,7 @@ def predict_default_sweep(studies_dir: Path, data_dir: Path | None) -> list[Find
             dataset=space.dataset,
             data_dir=data_dir,
             extractor=space.protocol.extractor,
+            metric=space.protocol.metric,
             num_images=space.protocol.num_images,
             threads=THREADS,
         )

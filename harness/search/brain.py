@@ -66,6 +66,7 @@ class Brain:
             data_dir=options.data_dir,
             extractor=space.protocol.extractor,
             weights=options.weights,
+            metric=space.protocol.metric,
             num_images=space.protocol.num_images,
             threads=options.threads,
             deterministic=space.deterministic,

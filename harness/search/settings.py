@@ -6,7 +6,7 @@ Nothing here imports Optuna: reading a search space must stay quick. `samplers.p
 
 import itertools
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -59,10 +59,13 @@ class ProtocolSettings(Settings):
     """Say how trials are scored.
 
     Args:
+        metric: What trials are ranked by: `fid`, or `kid`, which is unbiased and so fit for data
+            sets too small for FID.
         extractor: Key of `EXTRACTORS`, or the folder of one.
         num_images: How many generated images each score compares.
     """
 
+    metric: Literal["fid", "kid"] = "fid"
     extractor: Annotated[str, Field(min_length=1)] = "fashion_cnn"
     num_images: Annotated[int, Field(ge=2)] = 10_000
 

@@ -37,6 +37,7 @@ class WorkerSetup:
         dataset: Key of `DATASETS`, or a scheme and a path.
         data_dir: Where to look for it first; None for the usual places.
         extractor: What the metrics see through.
+        metric: What a score is: key of `OBJECTIVES`.
         num_images: How many generated images a score compares.
         threads: TensorFlow threads of one worker.
         weights: File of the extractor's weights, where it does not bring its own.
@@ -46,6 +47,7 @@ class WorkerSetup:
     dataset: str
     data_dir: Path | None
     extractor: str
+    metric: str
     num_images: int
     threads: int
     weights: Path | None = None
@@ -219,6 +221,7 @@ def _serve_jobs(connection: Connection, setup: WorkerSetup) -> None:
         data_dir=setup.data_dir,
         extractor=setup.extractor,
         weights=setup.weights,
+        metric=setup.metric,
         num_images=setup.num_images,
         threads=setup.threads,
         deterministic=setup.deterministic,

@@ -45,6 +45,7 @@ class Training:
         begin_from: A folder whose checkpoint to go on from; None to begin anew.
         dataset: Key of `DATASETS`, or a scheme and a path.
         extractor: What FID sees through: a name or a folder.
+        metric: What scores are: key of `OBJECTIVES`.
         num_images: How many generated images FID compares.
         tracker: Key of `TRACKERS`.
         tracker_options: How much it records.
@@ -56,6 +57,7 @@ class Training:
     begin_from: TrainingFolder | None = None
     dataset: str = "fashion_mnist"
     extractor: str = "fashion_cnn"
+    metric: str = "fid"
     num_images: int = 10_000
     tracker: str = "wandb"
     tracker_options: TrackerOptions = dataclasses.field(default_factory=TrackerOptions)
@@ -108,6 +110,7 @@ def _asked(training: Training) -> dict[str, Any]:
         "kimg": training.kimg,
         "dataset": training.dataset,
         "extractor": training.extractor,
+        "metric": training.metric,
         "num_images": training.num_images,
         "config": training.config.model_dump(mode="json"),
     }

@@ -5,16 +5,24 @@ import signal
 from pathlib import Path
 
 from harness.errors import DataError, ScoreError
+from harness.events import Answer, Progressed
+from harness.gan.presets import load_preset
 from harness.outcome import Reason
 from harness.search.workers import (
     Died,
+    Left,
+    Ready,
     Refused,
+    Said,
     Worker,
     WorkerSetup,
     _broke,
     _memory_megabytes,
     wait,
 )
+from harness.training.checkpoint import load_checkpoint
+from harness.training.folder import TrainingFolder
+from harness.training.job import TrainingJob
 
 
 def caught(error: Exception) -> Exception:
@@ -47,7 +55,7 @@ def test_memory_is_measured_in_mebibytes():
 
 
 def test_a_worker_that_cannot_load_refuses_and_ends_and_ignores_ctrl_c(tmp_path):
-    setup = WorkerSetup("fashion_mnist", tmp_path, "fashion_cnn", 1000, threads=1)
+    setup = WorkerSetup("fashion_mnist", tmp_path, "fashion_cnn", "fid", 1000, threads=1)
     worker = Worker(setup)
     os.kill(worker._process.pid, signal.SIGINT)  # even before its first own line
     assert wait([worker], 60) == [worker]
@@ -60,7 +68,7 @@ def test_a_worker_that_cannot_load_refuses_and_ends_and_ignores_ctrl_c(tmp_path)
 
 
 def test_a_killed_worker_is_told_as_died(tmp_path):
-    worker = Worker(WorkerSetup("fashion_mnist", tmp_path, "fashion_cnn", 1000, threads=1))
+    worker = Worker(WorkerSetup("fashion_mnist", tmp_path, "fashion_cnn", "fid", 1000, threads=1))
     worker._process.kill()
     assert wait([worker], 60) == [worker]
     assert worker.receive() == Died(-signal.SIGKILL)
@@ -69,7 +77,7 @@ def test_a_killed_worker_is_told_as_died(tmp_path):
 
 def test_a_worker_gets_variables_that_this_process_does_not_keep(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    setup = WorkerSetup("fashion_mnist", tmp_path, "fashion_cnn", 1000, threads=1)
+    setup = WorkerSetup("fashion_mnist", tmp_path, "fashion_cnn", "fid", 1000, threads=1)
     leased = {"CUDA_VISIBLE_DEVICES": "1", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
     worker = Worker(setup, leased)
     inherited = Path(f"/proc/{worker._process.pid}/environ").read_bytes().decode().split("\0")
@@ -77,3 +85,51 @@ def test_a_worker_gets_variables_that_this_process_does_not_keep(tmp_path, monke
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
     assert "TF_FORCE_GPU_ALLOW_GROWTH" not in os.environ
     worker.stop(at_once=True)
+
+
+def hear_until(worker: Worker, kind: type, number: int) -> list[object]:
+    """Answer a worker until it has said so many of a kind, or left; return what it said."""
+    said: list[object] = []
+    while not isinstance(message := worker.receive(), Left):
+        if isinstance(message, Said):
+            said.append(message.event)
+            if sum(isinstance(event, kind) for event in said) == number:
+                return said
+            worker.answer(Answer.GO_ON)
+        else:
+            assert isinstance(message, Ready), message
+    return said
+
+
+def test_killed_and_replayed_by_another_process_the_weights_are_the_same_bits(tmp_path: Path):
+    setup = WorkerSetup("fashion_mnist", None, "fashion_cnn", 1000, threads=1, deterministic=True)
+    whole, cut = (
+        TrainingJob(
+            config=load_preset("mlp_cgan"),
+            folder=TrainingFolder(tmp_path / name),
+            rungs_kimg=(2.0, 6.0),
+            seed=3,
+            name="0000",
+            checkpoint_seconds=0.0,
+            deterministic=True,
+        )
+        for name in ("whole", "cut")
+    )
+    first, second = Worker(setup), Worker(setup)
+    first.train(cut)
+    hear_until(first, Progressed, 2)
+    first._process.kill()
+    second.train(cut)
+    (started, *_, finished) = hear_until(second, Progressed, 99)
+    second.train(whole)
+    (*_, expected) = hear_until(second, Progressed, 99)
+    for worker in (first, second):
+        worker.stop()
+    assert started.kimg > 0
+    assert finished.outcome.final == expected.outcome.final
+    state, meta = load_checkpoint(cut.folder.checkpoint_file)
+    expected_state, _ = load_checkpoint(whole.folder.checkpoint_file)
+    assert meta["kimg"] >= 6.0
+    assert {name: value.tobytes() for name, value in state.items()} == {
+        name: value.tobytes() for name, value in expected_state.items()
+    }
