@@ -13,6 +13,8 @@ from harness.search.parameters import Parameter
 
 _SAMPLES = 500
 _MOST_CONDITIONS = 10_000
+_MOST_CHECKS = 1_000_000
+"""Conditions times variants that are tried: a second's work, whatever a file asks for."""
 
 
 def combination_faults(parameters: Sequence[Parameter]) -> list[str]:
@@ -41,7 +43,10 @@ def _variant_faults(parameters: Sequence[Parameter]) -> list[str]:
     decisive = [part for part in parameters if part.name in conditions]
     seen: set[tuple[str, int]] = set()
     overlaps: dict[tuple[str, int, int], str] = {}
-    for values in itertools.islice(_assignments(decisive, {}), _MOST_CONDITIONS):
+    variants = sum(len(part.variants) for part in parameters)
+    most = min(_MOST_CONDITIONS, max(1, _MOST_CHECKS // max(variants, 1)))
+    tried = list(itertools.islice(_assignments(decisive, {}), most))
+    for values in tried:
         for part in parameters:
             hits = [i for i, variant in enumerate(part.variants) if variant.applies(values)]
             seen.update((part.name, index) for index in hits)
@@ -56,6 +61,8 @@ def _variant_faults(parameters: Sequence[Parameter]) -> list[str]:
         f"Make their conditions exclude each other."
         for (name, one, other), cause in overlaps.items()
     ]
+    if len(tried) == most:
+        return faults  # not everything was tried, so nothing is known to never apply
     return faults + [
         f"{part.name}[{index}] never applies. Correct its condition or remove it."
         for part in parameters

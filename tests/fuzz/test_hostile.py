@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from harness.errors import HarnessError
 from harness.training.checkpoint import load_checkpoint
@@ -90,6 +91,21 @@ def test_aliases_cannot_multiply():
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
     for name in ("search space", "configuration", "enqueued"):
         assert READERS[name].attempt("\n".join(lines).encode()) == "ConfigError"
+
+
+def test_thousands_of_conditions_take_no_hours():
+    # 100 x 100 conditions against 2,500 variants: 25 million comparisons, 21 s before the limit.
+    space = yaml.safe_load(READERS["search space"].seeds()[-2])
+    hundred = {"choices": list(range(1, 101))}
+    space["parameters"] |= {"generator.latent_dim": hundred, "generator.embedding_dim": hundred}
+    space["parameters"]["generator.width"] = [
+        {
+            "when": {"generator.latent_dim": i % 100 + 1, "generator.embedding_dim": i // 100 + 1},
+            "value": 8,
+        }
+        for i in range(2500)
+    ]
+    assert READERS["search space"].attempt(json.dumps(space).encode()) == "ConfigError"
 
 
 @pytest.mark.parametrize("name", ["search space", "configuration", "outcome", "history"])

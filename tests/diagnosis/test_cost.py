@@ -1,0 +1,81 @@
+"""Predict what sweeps cost: arithmetic by hand, one calibration for real."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.diagnosis.cost import (
+    BRAIN_MEGABYTES,
+    FamilyCost,
+    calibrate,
+    family_configs,
+    peak_megabytes,
+    predict,
+    trials_at_rungs,
+)
+from harness.diagnosis.prediction import sweep_disk, sweep_memory, sweep_time
+from harness.search.space import SearchSpace
+from harness.training.runner import Runner
+
+DEFAULT = SearchSpace.load("default")
+COSTS = (
+    FamilyCost("mlp", 10.0, 0.1, 1_000_000, 2_000_000),
+    FamilyCost("dcgan", 20.0, 1.0, 3_000_000, 4_000_000),
+)
+
+
+def test_successive_halving_lets_a_quarter_go_on_and_the_first_three_freely():
+    # 3 + (50 - 3) / 4 = 14.75 and 3 + (14.75 - 3) / 4 = 5.9375.
+    assert trials_at_rungs(DEFAULT, 50) == [50, 14.75, 5.9375]
+
+
+def test_few_trials_all_go_on():
+    assert trials_at_rungs(DEFAULT, 2) == [2, 2, 2]
+
+
+def test_without_a_rule_all_are_expected_to_reach_the_end():
+    record = DEFAULT.to_dict() | {"pruner": {"name": "none"}}
+    assert trials_at_rungs(SearchSpace.from_dict(record, source="x"), 5) == [5, 5, 5]
+
+
+def test_a_prediction_is_the_sum_of_starts_and_kimg():
+    found = predict(COSTS, DEFAULT, trials=2, workers=2, worker_megabytes=1000)
+    # Two trials to 128 kimg by two workers: mlp 10 + 12.8 s, dcgan 20 + 128 s.
+    assert found.fewest_seconds == pytest.approx(22.8)
+    assert found.most_seconds == pytest.approx(148)
+    assert found.seconds == pytest.approx((22.8 + 148) / 2)
+    assert found.megabytes == BRAIN_MEGABYTES + 2000
+    # 2 x 2 MB of results, and 2 + 4 checkpoints of 3 MB.
+    assert found.disk_bytes == pytest.approx(2 * 2e6 + 6 * 3e6)
+
+
+def test_what_does_not_fit_is_said():
+    prediction = predict(COSTS, DEFAULT, trials=50, workers=2, worker_megabytes=1000)
+    assert sweep_memory(prediction, 2, 2000.0).level == "warn"
+    assert sweep_memory(prediction, 2, 3000.0).level == "ok"
+    assert sweep_memory(prediction, 2, None).level == "ok"
+    assert sweep_disk(prediction, 10.0).level == "fail"
+    assert sweep_disk(prediction, 10_000.0).level == "ok"
+    assert "50 trials of the default space with 2 workers" in sweep_time(prediction, 2).message
+
+
+def test_each_family_of_the_default_space_is_drawn_once():
+    families = [config.family for config in family_configs(DEFAULT)]
+    assert sorted(families) == ["dcgan", "mlp", "upsample"]
+    assert family_configs(DEFAULT) == family_configs(DEFAULT)
+
+
+def test_a_calibration_trains_scores_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    space = SearchSpace.load("smoke")
+    (cost,) = calibrate(space, Runner(num_images=1000))
+    assert cost.family == "dcgan"
+    assert cost.seconds_per_kimg > 0
+    assert cost.start_seconds > 0
+    assert cost.disk_bytes > 10_000
+    assert cost.checkpoint_bytes > 10_000
+    assert list(tmp_path.glob("harness-calibration-*")) == []
+    assert peak_megabytes() > 100
