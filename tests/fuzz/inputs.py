@@ -1,6 +1,7 @@
 """Make inputs: sound files with damage, documents of the right words, and plain noise."""
 
 import json
+import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,28 +29,57 @@ def inputs(reader: Reader) -> st.SearchStrategy[bytes]:
     return damaged | _documents(reader) | st.binary(max_size=200)
 
 
+def random_damage(rng: random.Random, seeds: tuple[bytes, ...]) -> bytes:
+    """Return a damaged sound file, or noise, drawn much faster than hypothesis draws."""
+    if rng.random() < 0.02:
+        return rng.randbytes(rng.randrange(400))
+    content = rng.choice(seeds)
+    for _ in range(rng.randint(1, 6)):
+        noise = rng.randbytes(rng.randrange(17))
+        content = _edited(
+            content,
+            rng.choice(_KINDS),
+            rng.randrange(max(len(content), 1)),
+            length=rng.choice((1, 2, 4, 8, 64)),
+            noise=rng.choice((noise, *_NUMBERS)),
+        )
+    return content
+
+
+_KINDS = ("flip", "cut", "insert", "overwrite", "repeat", "remove")
+_NUMBERS = (b"\xff" * 4, b"\x7f" + b"\xff" * 3, b"\0" * 8)  # sizes and counts at their extremes
+
+
 @st.composite
 def _damaged(draw: Callable[..., Any], seeds: tuple[bytes, ...]) -> bytes:
-    """Cut, flip, insert, repeat and splice a sound file a few times."""
-    content = bytearray(draw(st.sampled_from(seeds)))
+    """Cut, flip, insert, repeat and overwrite in a sound file a few times."""
+    content = draw(st.sampled_from(seeds))
     for _ in range(draw(st.integers(1, 6))):
-        kind = draw(st.sampled_from(("flip", "cut", "insert", "repeat", "remove", "number")))
-        place = draw(st.integers(0, max(len(content) - 1, 0)))
-        length = draw(st.integers(1, 64))
-        if kind == "flip" and content:
-            content[place] ^= 1 << draw(st.integers(0, 7))
-        elif kind == "cut":
-            del content[place:]
-        elif kind == "insert":
-            content[place:place] = draw(st.binary(max_size=16))
-        elif kind == "repeat":
-            content[place:place] = content[place : place + length] * draw(st.integers(1, 40))
-        elif kind == "remove":
-            del content[place : place + length]
-        else:  # sizes and counts of binary formats, at their extremes
-            number = draw(st.sampled_from((b"\xff" * 4, b"\x7f" + b"\xff" * 3, b"\0" * 8)))
-            content[place : place + len(number)] = number
-    return bytes(content)
+        content = _edited(
+            content,
+            draw(st.sampled_from(_KINDS)),
+            draw(st.integers(0, max(len(content) - 1, 0))),
+            length=draw(st.integers(1, 64)),
+            noise=draw(st.binary(max_size=16) | st.sampled_from(_NUMBERS)),
+        )
+    return content
+
+
+def _edited(content: bytes, kind: str, place: int, *, length: int, noise: bytes) -> bytes:
+    before, after = content[:place], content[place:]
+    match kind:
+        case "flip":
+            return before + bytes(byte ^ 1 << length % 8 for byte in after[:1]) + after[1:]
+        case "cut":
+            return before
+        case "insert":
+            return before + noise + after
+        case "overwrite":
+            return before + noise + after[len(noise) :]
+        case "repeat":
+            return before + after[:length] * (1 + length % 40) + after
+        case _:
+            return before + after[length:]
 
 
 def _documents(reader: Reader) -> st.SearchStrategy[bytes]:
