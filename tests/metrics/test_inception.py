@@ -159,8 +159,7 @@ def test_an_evaluator_scores_by_inception(weights, inception_arrays, tmp_path, m
     assert evaluator.protocol.name == f"fid_inception@{NUM_IMAGES}"
     assert evaluator.protocol.resize == "bilinear 299x299, TF1"
     assert evaluator.protocol.extractor_sha256 == hash_weights(inception_arrays)
-    score = evaluator.score(255 - images, kimg=1.0, noise_seed=0)
-    assert 1.0 < score.interval[0] < score.value < score.interval[1]
+    assert 1.0 < evaluator.fid(255 - images) < np.inf
     with pytest.raises(ScoreError, match="inception: its classes are not those of the data set"):
         evaluator.label_accuracy(images, split.labels)
 
