@@ -71,8 +71,7 @@ def build_upsample(config: GANConfig, image_shape: ImageShape, num_classes: int)
             f"generator.depth must be at least 2 for upsample, which enlarges twice (or "
             f"generator.widths hold at least 3 widths); received widths {list(widths)}."
         )
-    inputs, x = _latent(config, num_classes)
-    x = _project(x, settings, image_shape, widths[0])
+    inputs, x = _project(config, image_shape, num_classes, channels=widths[0])
     for i, channels in enumerate(widths[1:], start=1):
         if i >= len(widths) - 2:
             x = keras.layers.UpSampling2D(2, name=f"enlarge_{i}")(x)
@@ -103,8 +102,7 @@ def build_dcgan(config: GANConfig, image_shape: ImageShape, num_classes: int) ->
             f"generator.widths must hold at least 2 widths for dcgan, the projection's first; "
             f"received {list(widths)}."
         )
-    inputs, x = _latent(config, num_classes)
-    x = _project(x, settings, image_shape, widths[0])
+    inputs, x = _project(config, image_shape, num_classes, channels=widths[0])
     for i, channels in enumerate(widths[1:], start=1):
         x = keras.layers.Conv2DTranspose(
             channels,
@@ -152,14 +150,18 @@ def _spatial_widths(settings: GeneratorConfig) -> tuple[int, ...]:
     return settings.widths or hidden_widths(settings, settings.depth + 1)[::-1]
 
 
-def _project(x: Any, settings: GeneratorConfig, image_shape: ImageShape, channels: int) -> Any:
-    """Map a vector to `channels` feature maps of a quarter of the image's height and width."""
+def _project(
+    config: GANConfig, image_shape: ImageShape, num_classes: int, *, channels: int
+) -> tuple[dict[str, Any], Any]:
+    """Return the inputs, mapped to `channels` feature maps of a quarter of the image's sides."""
+    settings = config.generator
+    inputs, x = _latent(config, num_classes)
     height, width = image_shape[0] // 4, image_shape[1] // 4
     x = keras.layers.Dense(
         height * width * channels, use_bias=settings.use_bias, name="projection"
     )(x)
     x = finish_hidden(x, settings, "projection")
-    return keras.layers.Reshape((height, width, channels), name="feature_maps")(x)
+    return inputs, keras.layers.Reshape((height, width, channels), name="feature_maps")(x)
 
 
 def _convolve(x: Any, settings: GeneratorConfig, size: tuple[int, int], name: str) -> Any:
