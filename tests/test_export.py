@@ -22,7 +22,9 @@ from harness.gan.presets import load_config
 from harness.gan.sampling import Sampler
 from harness.score import Score
 from harness.search.leaderboard import read_entries
+from tests.commands import Commands, the_one_message
 from tests.conftest import SweptStudy
+from tests.tracking.disks import run_command_on_used_disk
 
 FILES = {"generator.keras", "config.yaml", "metrics.json", "samples.png", "README.md"}
 
@@ -201,3 +203,25 @@ def test_what_cannot_be_exported_is_one_message(
     assert "generator.keras: cannot be loaded by Keras" in err
     assert not list(tmp_path.rglob("export"))
     assert not list(tmp_path.rglob(".export-*"))
+
+
+@pytest.mark.parametrize("kind", ["read-only", "full"])
+def test_a_disk_that_takes_nothing_is_one_message_and_keeps_the_earlier_bundle(
+    kind: str, commands: Commands, swept: SweptStudy, bundle: Bundle, tmp_path: Path
+):
+    disk = tmp_path / "disk"
+    command = [
+        "harness.export", "--study", "endings", "--trial", 3,
+        "--studies-dir", swept.folder.parent, "--out", disk / "bundle",
+    ]  # fmt: skip
+    result, after = run_command_on_used_disk(
+        disk, kind, command, commands.environment, content=bundle.folder.parent
+    )
+    message = the_one_message(result)
+    assert {"read-only": "Read-only file system", "full": "No space left"}[kind] in message
+    # Neither touched nor joined by anything half done.
+    assert sorted(path.relative_to(after) for path in after.rglob("*")) == sorted(
+        path.relative_to(bundle.folder.parent) for path in bundle.folder.parent.rglob("*")
+    )
+    for path in bundle.folder.iterdir():
+        assert (after / "bundle" / path.name).read_bytes() == path.read_bytes()

@@ -5,8 +5,6 @@ import json
 import re
 import shutil
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from harness.tracking.jsonl_tracker import read_history
 from tests.commands import Commands, the_one_message
 from tests.conftest import SweptStudy
 from tests.endings import ENDINGS, SPACE, write_endings
+from tests.tracking.disks import run_command_on_disk
 from tests.tracking.offline_log import OfflineRun, read_offline_runs
 
 FID = "fid_fashion_cnn@1000"
@@ -244,28 +243,6 @@ def test_a_truncated_and_a_tampered_data_file_are_refused(commands: Commands, tm
         assert not (tmp_path / "studies").exists()
 
 
-def mounted(options: str, mount_point: Path, commands: Commands, *arguments: object):
-    """Run a command where a file system is mounted that only it sees; skip if nobody may."""
-    mount_point.mkdir()
-    alone = ["unshare", "--user", "--map-root-user", "--mount"]
-    mount = f"mount -t tmpfs -o {options} tmpfs '{mount_point}'"
-    try:
-        subprocess.run([*alone, "sh", "-c", mount], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no mount in a namespace of its own: {error}")
-    command = [sys.executable, "-m", *map(str, arguments)]
-    return subprocess.run(
-        [*alone, "sh", "-c", f'{mount} && exec "$@"', "sh", *command],
-        cwd=mount_point.parent,
-        env=commands.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [("ro", "Read-only file system"), ("size=200k", "(No space left|disk is full)")],
@@ -275,10 +252,11 @@ def test_a_disk_that_takes_nothing_is_one_message(
     options: str, message: str, commands: Commands, tmp_path: Path
 ):
     disk = tmp_path / "disk"
-    result = mounted(
-        options, disk, commands, "harness.sweep", "--search-space", "smoke", "--trials", 2,
-        "--workers", 1, "--tracker", "jsonl", "--studies-dir", disk,
-    )  # fmt: skip
+    command = [
+        "harness.sweep", "--search-space", "smoke", "--trials", 2, "--workers", 1,
+        "--tracker", "jsonl", "--studies-dir", disk,
+    ]  # fmt: skip
+    result = run_command_on_disk(disk, options, command, commands.environment)
     assert re.search(message, the_one_message(result)), result.stderr
 
 

@@ -13,8 +13,10 @@ from harness.search.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
 from harness.train import app
 from harness.training.folder import TrainingFolder
+from harness.training.standalone import Training, prepare
 from tests.commands import Commands, interrupt, the_one_message, wait_until
 from tests.conftest import SweptStudy
+from tests.tracking.disks import run_command_on_disk, run_command_on_used_disk
 from tests.tracking.offline_log import read_offline_runs
 
 # Exact counts from the public models: generator, of which trainable, discriminator.
@@ -165,6 +167,71 @@ def test_what_cannot_go_on_says_so(
         assert code == 2
         assert message in err
     assert list(here.iterdir()) == []
+
+
+def test_a_second_equal_command_is_refused_while_the_first_trains(
+    commands: Commands, tmp_path: Path, here: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "gan.yaml").write_text(yaml.safe_dump(CONFIG))
+    options = ["--config", "gan.yaml", "--kimg", 24, "--num-images", 1000, "--out", "one"]
+    options += ["--tracker", "jsonl"]
+    process = commands.start("train", *options, cwd=here)
+    wait_until((here / "one" / "training.json").exists, process)
+    code, out, err = run(capsys, *options)
+    assert (code, out) == (2, "")
+    assert err == (
+        "error: one: another process is training here. Wait for it, stop it, or choose another "
+        "--out.\n"
+    )
+    interrupt(process)
+    # Its lock is free again, and the folder still takes nothing but this training.
+    assert run(capsys, *options, "--seed", 12)[2].startswith("error: one: holds another training")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [("ro", "Read-only file system"), ("size=100k", "No space left on device")],
+    ids=["read-only", "full"],
+)
+def test_a_disk_that_takes_nothing_is_one_message(
+    options: str, message: str, commands: Commands, tmp_path: Path
+):
+    (tmp_path / "gan.yaml").write_text(yaml.safe_dump(CONFIG | {"batch_size": 64}))
+    disk = tmp_path / "disk"
+    command = [
+        "harness.train", "--config", tmp_path / "gan.yaml", "--kimg", 1, "--num-images", 1000,
+        "--tracker", "jsonl", "--out", disk / "one",
+    ]  # fmt: skip
+    result = run_command_on_disk(disk, options, command, commands.environment)
+    assert message in the_one_message(result)
+
+
+@pytest.mark.parametrize("kind", ["read-only", "full"])
+def test_a_training_survives_a_disk_that_takes_nothing_more(
+    kind: str, commands: Commands, swept: SweptStudy, tmp_path: Path
+):
+    winner = read_entries(swept.folder)[0]
+    folder = TrainingFolder(tmp_path / "content" / "longer")
+    training = Training(
+        config=winner.config, folder=folder, kimg=6, begin_from=winner.folder, num_images=1000
+    )
+    prepare(training)
+    disk = tmp_path / "disk"
+    command = [
+        "harness.train", "--from", "endings", "--studies-dir", swept.folder.parent,
+        "--kimg", 6, "--tracker", "jsonl", "--out", disk / "longer",
+    ]  # fmt: skip
+    result, after = run_command_on_used_disk(
+        disk, kind, command, commands.environment, content=folder.path.parent
+    )
+    message = the_one_message(result)
+    assert {"read-only": "Read-only file system", "full": "No space left"}[kind] in message
+    assert contents(folder.path).items() <= contents(after / "longer").items()
 
 
 def test_a_tracker_of_none_writes_no_history(here: Path, capsys: pytest.CaptureFixture[str]):
