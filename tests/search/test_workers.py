@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 from harness.errors import DataError, ScoreError
@@ -80,8 +81,11 @@ def test_a_worker_gets_variables_that_this_process_does_not_keep(tmp_path, monke
     setup = WorkerSetup("fashion_mnist", tmp_path, "fashion_cnn", "fid", 1000, threads=1)
     leased = {"CUDA_VISIBLE_DEVICES": "1", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
     worker = Worker(setup, leased)
-    inherited = Path(f"/proc/{worker._process.pid}/environ").read_bytes().decode().split("\0")
-    assert {f"{name}={value}" for name, value in leased.items()} <= set(inherited)
+    # Empty for the moment in which the process changes its program.
+    while not (inherited := Path(f"/proc/{worker._process.pid}/environ").read_bytes()):
+        time.sleep(0.01)
+    expected = {f"{name}={value}".encode() for name, value in leased.items()}
+    assert expected <= set(inherited.split(b"\0"))
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
     assert "TF_FORCE_GPU_ALLOW_GROWTH" not in os.environ
     worker.stop(at_once=True)
@@ -102,7 +106,9 @@ def hear_until(worker: Worker, kind: type, number: int) -> list[object]:
 
 
 def test_killed_and_replayed_by_another_process_the_weights_are_the_same_bits(tmp_path: Path):
-    setup = WorkerSetup("fashion_mnist", None, "fashion_cnn", 1000, threads=1, deterministic=True)
+    setup = WorkerSetup(
+        "fashion_mnist", None, "fashion_cnn", "fid", 1000, threads=1, deterministic=True
+    )
     whole, cut = (
         TrainingJob(
             config=load_preset("mlp_cgan"),
