@@ -111,7 +111,8 @@ def rm(
 ) -> None:
     """Remove a study with everything in its folder, after asking."""
     with clear_errors(debug):
-        from harness.search.overview import disk_use, find_to_remove, remove
+        from harness.search.overview import find_to_remove, remove
+        from harness.search.retention import disk_use
 
         folder = find_to_remove(studies_dir, study)
         size = _megabytes(disk_use(folder))

@@ -16,6 +16,7 @@ from harness.durations import parse_duration
 if TYPE_CHECKING:
     from harness.search.brain import Brain
     from harness.search.leaderboard import Entry
+    from harness.search.space import SearchSpace
 
 app = new_app()
 
@@ -84,6 +85,10 @@ def sweep(
     target_fid: Annotated[
         float | None, typer.Option(min=0, help="Stop once a trial's final FID is at most this.")
     ] = None,
+    fork: Annotated[
+        str | None,
+        typer.Option(help="Begin a new study of this name with the trials that still compare."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON, progress on stderr.")
     ] = False,
@@ -108,7 +113,7 @@ def sweep(
         gpus = find_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"))
         fleet = divide(workers, cores=os.cpu_count() or 1, gpus=gpus)
         options = SweepOptions(
-            name=study or space.name,
+            name=fork or study or space.name,
             studies_dir=studies_dir,
             trials=trials,
             workers=min(fleet.workers, trials),
@@ -129,7 +134,19 @@ def sweep(
             time_budget_seconds=parse_duration(time_budget, "--time-budget"),
             target_fid=target_fid,
         )
-        _run(Brain(space, options), last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
+        brain = Brain(space, options)  # refuses bad options before anything is written
+        if fork is not None:
+            _fork(studies_dir, study or space.name, fork, space)
+        _run(brain, last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
+
+
+def _fork(studies_dir: Path, source: str, target: str, space: "SearchSpace") -> None:
+    from harness.search.fork import fork_study
+
+    made = fork_study(studies_dir, source, target, space=space)
+    lines = [f"{made.folder} begins with {made.copied} trials of {source}."]
+    lines += [f"  left out: {line}" for line in made.left_out]
+    print("\n".join(lines), file=sys.stderr)
 
 
 def _run(brain: "Brain", *, last_rung: float, as_json: bool) -> None:

@@ -16,7 +16,7 @@ from harness.events import Answer, Event, Progressed
 from harness.gan.config import GANConfig
 from harness.search.combinations import sample_values
 from harness.search.fields import build_config
-from harness.search.overview import disk_use
+from harness.search.retention import disk_use
 from harness.search.settings import SuccessiveHalvingSettings, reduction_factor
 from harness.search.space import SearchSpace
 from harness.training.folder import TrainingFolder

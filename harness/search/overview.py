@@ -13,6 +13,7 @@ from harness.score import Protocol, Score, require_same_protocol
 from harness.search.folders import StudyRecord, check_study_name, find_study, read_study
 from harness.search.leaderboard import Entry, rank, read_entries, winner
 from harness.search.lock import is_held, study_held
+from harness.search.retention import disk_use
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,10 +178,3 @@ def remove(studies_dir: Path, name: str) -> None:
             shutil.rmtree(folder)
         except OSError as error:
             raise storage_error(folder, error) from error
-
-
-def disk_use(folder: Path) -> int:
-    """Return the bytes of all files below a folder; links are not followed."""
-    return sum(
-        path.lstat().st_size for path in folder.rglob("*") if path.is_symlink() or path.is_file()
-    )
