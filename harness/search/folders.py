@@ -90,10 +90,13 @@ def read_study(folder: Path) -> StudyRecord:
     record = read_json(path)
     known = {field.name for field in dataclasses.fields(StudyRecord)}
     if not isinstance(record, dict) or record.get("schema_version") != SCHEMA_VERSION:
-        version = record.get("schema_version") if isinstance(record, dict) else None
+        given = record if isinstance(record, dict) else {}
         raise StudyError(
-            f"{path}: schema version {version!r} was received; this version of the package reads "
-            f"{SCHEMA_VERSION}. Use the version that wrote it, or choose a new --study."
+            f"{path}: study {given.get('name', folder.name)!r} has schema version "
+            f"{given.get('schema_version')!r}, written by version "
+            f"{given.get('harness_version', 'unknown')} of the package; this version "
+            f"({harness.__version__}) reads schema version {SCHEMA_VERSION}, and there is no "
+            f"older one to migrate from. Use the version that wrote it, or choose a new --study."
         )
     try:
         return StudyRecord(**{key: value for key, value in record.items() if key in known})

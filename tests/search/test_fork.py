@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from harness.diagnosis.consistency import examine_study
 from harness.errors import StudyError
@@ -16,6 +17,7 @@ from harness.search.fork import fork_study
 from harness.search.leaderboard import read_entries
 from harness.search.space import SearchSpace
 from harness.search.study import Study
+from tests.commands import Commands, the_one_message
 from tests.conftest import SweptStudy
 from tests.endings import SPACE
 
@@ -147,3 +149,15 @@ def test_the_record_of_a_fork_says_everything_a_study_does(studies: Path):
     fork_study(studies, "endings", "copy", space=space())
     old, new = (dataclasses.asdict(read_study(studies / name)) for name in ("endings", "copy"))
     assert {key for key in old if old[key] != new[key]} <= {"id", "name", "created"}
+
+
+def test_the_sweep_command_forks_and_goes_on(commands: Commands, studies: Path):
+    cwd = studies.parent
+    (cwd / "endings.yaml").write_text(yaml.safe_dump(SPACE, sort_keys=False))
+    arguments = ("sweep", "--search-space", "./endings.yaml", "--fork", "copy", "--workers", 1)
+    result = commands.run(*arguments, "--trials", 4, "--max-failed-share", 1, cwd=cwd)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "studies/copy begins with 4 trials of endings." in result.stderr
+    assert "4 trials: 1 complete" in result.stdout
+    again = commands.run(*arguments, cwd=cwd)
+    assert "exists already. Go on with it by --study copy" in the_one_message(again)
