@@ -391,3 +391,11 @@ def test_enqueued_file_must_be_a_list(tmp_path):
     path.write_text("generator.name: mlp\n")
     with pytest.raises(ConfigError, match="a list of configurations is expected"):
         load_enqueued(path, small())
+
+
+def test_determinism_is_part_of_what_a_study_is():
+    assert small().deterministic is False
+    assert small(deterministic=True).deterministic is True
+    assert small().diff(small(deterministic=True)) == ["deterministic: False -> True"]
+    with pytest.raises(ConfigError, match="deterministic must be true or false; received 'yes'"):
+        small(deterministic="yes")
