@@ -10,7 +10,6 @@ from harness.diagnosis.examined import Examined, Training
 from harness.diagnosis.finding import Finding, Level
 from harness.errors import HarnessError
 from harness.files import storage_error
-from harness.outcome import State
 from harness.search.stored_study import StoredTrial
 from harness.training.checkpoint import load_checkpoint
 
@@ -19,12 +18,13 @@ def check_files(study: Examined) -> Iterator[Finding]:
     """Yield what is wrong with the files themselves; the first stage of a repair."""
     yield from _leftovers(study.folder)
     stored = study.stored_trials()
+    winner = _winner(study)
     for training in study.trainings():
         known = stored.get(training.number) if training.number is not None else None
         yield from _outcome(training, known)
         yield from _config(training, known)
         yield from _checkpoints(training)
-        yield from _networks(training)
+        yield from _networks(training, is_winner=training == winner)
 
 
 def _leftovers(folder: Path) -> Iterator[Finding]:
@@ -114,9 +114,18 @@ def _is_sound(checkpoint: Path) -> bool:
     return True
 
 
-def _networks(training: Training) -> Iterator[Finding]:
-    """Find missing or damaged networks of completed trainings; nothing can make them again."""
-    outcome = training.outcome()
+def _winner(study: Examined) -> Training | None:
+    """Return the completed trial of the lowest final score, as far as outcomes can be read."""
+    finals = {
+        training: outcome.final.value
+        for training in study.trainings()
+        if training.number is not None and (outcome := training.outcome()) and outcome.final
+    }
+    return min(finals, key=lambda training: finals[training], default=None)
+
+
+def _networks(training: Training, *, is_winner: bool) -> Iterator[Finding]:
+    """Find damaged networks, and missing ones of the winner; nothing can make them again."""
     for path in (training.folder.generator_file, training.folder.discriminator_file):
         if path.exists() and not _is_whole_archive(path):
             yield Finding(
@@ -124,11 +133,12 @@ def _networks(training: Training) -> Iterator[Finding]:
                 Level.FAIL,
                 f"{path} is damaged, so it cannot be exported. Restore it from a copy",
             )
-        elif not path.exists() and outcome is not None and outcome.state is State.COMPLETE:
+        elif is_winner and not path.exists():
+            # Others may lack theirs: `--keep` says whose stay.
             yield Finding(
                 training.title,
                 Level.WARN,
-                f"{path} is missing: its score stands, but it cannot be exported",
+                f"{path} is missing: its score stands, but the winner cannot be exported",
             )
 
 
