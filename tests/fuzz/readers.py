@@ -151,8 +151,8 @@ def _compressed(**arrays: object) -> bytes:
 
 
 def _dataset_npz() -> tuple[bytes, ...]:
-    images = np.arange(4 * 8 * 8, dtype=np.uint8).reshape(4, 8, 8)
-    labels = np.array([0, 1, 0, 1])
+    images = np.arange(12 * 64, dtype=np.uint16).astype(np.uint8).reshape(12, 8, 8)
+    labels = np.arange(12) % 2
     parts = {
         "train_images": images,
         "train_labels": labels,
