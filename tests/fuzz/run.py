@@ -140,7 +140,7 @@ def _report(
     if FIXED:
         lines += [
             "",
-            "Found by earlier runs and by the attacks of tests/fuzz/test_hostile.py, and put right:",
+            "Found by earlier runs and the attacks of tests/fuzz/test_hostile.py, and put right:",
             "",
         ]
         lines += [f"- {each}" for each in FIXED]
