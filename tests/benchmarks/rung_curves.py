@@ -35,6 +35,11 @@ def _draw_trials(draw, records, kimgs):
     panel.frame("Best FID so far, every trial", kimgs, ticks)
     for family, points in curves:
         panel.curve(points, COLOURS.get(family, SOFT), 1.2)
+    for record in records:
+        for kimg, rung in record["rungs"].items():
+            if rung["fid"] == rung["best"]:
+                colour = COLOURS.get(record["family"], SOFT)
+                panel.whisker(float(kimg), rung["interval"], colour)
     for index, (label, colour) in enumerate(COLOURS.items()):
         x, y = panel.right - 90, panel.top + 12 + 20 * index
         panel.line([(x, y), (x + 22, y)], colour, 2.5)
@@ -49,7 +54,6 @@ def _draw_rhos(draw, rhos, kimgs):
     panel.frame("Rank correlation with the final FID (95 %)", kimgs, ticks)
     points = []
     for kimg, entry in zip(kimgs, rhos.values(), strict=True):
-        ends = [panel.place(kimg, entry[side]) for side in ("low", "high")]
-        panel.line(ends, SOFT, 2)
+        panel.whisker(kimg, (entry["low"], entry["high"]), SOFT)
         points.append((kimg, entry["rho"]))
     panel.curve(points, COLOURS["dcgan"], 2.4)

@@ -53,6 +53,15 @@ class Panel:
         for x, y in places if len(places) < 12 else []:
             self.dot(x, y, colour, width + 1.2)
 
+    def whisker(self, x, interval, colour):
+        """Draw a 95 % interval as an upright line with two feet."""
+        if interval is None:
+            return
+        (across, low), (_, high) = (self.place(x, end) for end in interval)
+        self.line([(across, low), (across, high)], colour, 1.2)
+        for end in (low, high):
+            self.line([(across - 4, end), (across + 4, end)], colour, 1.2)
+
     def dot(self, x, y, colour, radius):
         box = [(x - radius) * SCALE, (y - radius) * SCALE]
         self.draw.ellipse([*box, (x + radius) * SCALE, (y + radius) * SCALE], fill=colour)
@@ -77,17 +86,20 @@ def draw_learning_curves(histories, families, winner):
     """
     picture = Image.new("RGB", (2 * PANEL[0] * SCALE, PANEL[1] * SCALE), "white")
     draw = ImageDraw.Draw(picture)
-    curves = {
-        name: [(e.kimg, e.score.value) for e in events if isinstance(e, RungScored)]
+    scored = {
+        name: [event for event in events if isinstance(event, RungScored)]
         for name, events in histories.items()
     }
-    curves = {name: points for name, points in curves.items() if points}
-    _draw_fids(draw, curves, families, winner)
+    _draw_fids(draw, {name: rungs for name, rungs in scored.items() if rungs}, families, winner)
     _draw_losses(draw, [e for e in histories[winner] if isinstance(e, Progressed)])
     return picture.resize((2 * PANEL[0], PANEL[1]), Image.Resampling.LANCZOS)
 
 
-def _draw_fids(draw, curves, families, winner):
+def _draw_fids(draw, scored, families, winner):
+    curves = {
+        name: [(event.kimg, event.score.value) for event in rungs]
+        for name, rungs in scored.items()
+    }
     kimgs = sorted({kimg for points in curves.values() for kimg, _ in points})
     values = [value for points in curves.values() for _, value in points]
     limits = (10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values))))
@@ -95,10 +107,14 @@ def _draw_fids(draw, curves, families, winner):
     ticks = [t * 10.0**p for p in range(-3, 4) for t in (1, 2, 5)]
     ticks = [tick for tick in ticks if limits[0] <= tick <= limits[1]]
     rungs = [kimg for kimg in kimgs if sum(kimg == k for p in curves.values() for k, _ in p) > 2]
-    panel.frame("FID at the rungs, every trial", rungs or kimgs, ticks)
+    panel.frame("FID at the rungs, every trial (95 % intervals)", rungs or kimgs, ticks)
     for name, points in curves.items():
         if name != winner:
             panel.curve(points, COLOURS.get(families[name], SOFT), 1.1)
+    for name, rungs in scored.items():
+        colour = WINNER if name == winner else COLOURS.get(families[name], SOFT)
+        for event in rungs:
+            panel.whisker(event.kimg, event.score.interval, colour)
     panel.curve(curves[winner], WINNER, 2.6)
     for index, (label, colour) in enumerate([*COLOURS.items(), ("winner", WINNER)]):
         x, y = panel.right - 90, panel.top + 12 + 20 * index
