@@ -152,8 +152,11 @@ def leaderboard_table(ranked: list[Entry], *, rows: int = _ROWS) -> Table:
         rows: How many to show.
     """
     scored = [entry.score for entry in ranked if entry.score]
-    metric = scored[0].protocol.name if scored else "FID"
-    table = Table(title=f"{metric} (lower is better)", title_justify="left")
+    title = "no score yet"
+    if scored:
+        protocol = scored[0].protocol
+        title = f"{protocol.name} (lower is better), protocol {protocol.fingerprint}"
+    table = Table(title=title, title_justify="left")
     for column in ("rank", "trial", "family", "kimg", "final", "best rung", "outcome", "seconds"):
         text = column in ("trial", "family", "outcome")
         table.add_column(column, justify="left" if text else "right")

@@ -49,6 +49,17 @@ def test_the_study_in_ten_lines_runs(tmp_path, commands):
     assert "studies/smoke/export" in result.stdout
 
 
+def test_measuring_without_a_study_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path))
+    _, script = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    exec(compile(script, "README", "exec"), {})  # noqa: S102 - it is the README that is tested
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in printed][:2] == [
+        "fid_fashion_cnn@1000",
+        "fid_infinity_fashion_cnn@1000",
+    ]
+
+
 @pytest.mark.parametrize(
     "command", [line for line in COMMANDS if "-m harness." in line], ids=lambda line: line[-60:]
 )

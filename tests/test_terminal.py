@@ -131,7 +131,8 @@ def test_the_table_names_its_metric_and_ranks_from_one():
         entry("0001", Reason.CRASHED, None),
     ]
     lines = printed(leaderboard_table(ranked)).splitlines()
-    assert lines[0].rstrip() == "fid_fashion_cnn@1000 (lower is better)"
+    title = f"fid_fashion_cnn@1000 (lower is better), protocol {PROTOCOL.fingerprint}"
+    assert lines[0].rstrip() == title
     rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines[4:7]]
     assert rows == [
         ["1", "0002", "dcgan", "2.048", "10.000", "10.000", "finished", "62"],
@@ -151,7 +152,7 @@ def test_the_table_shows_the_first_rows_and_every_baseline():
 
 
 def test_an_empty_study_has_an_empty_table():
-    assert "FID (lower is better)" in printed(leaderboard_table([]))
+    assert "no score yet" in printed(leaderboard_table([]))
 
 
 def test_outcomes_are_counted_by_state_and_reason():

@@ -27,7 +27,7 @@ from harness.search.folders import read_study
 from harness.search.leaderboard import find_entry, rank, read_entries, winner
 from harness.search.space import SearchSpace
 from harness.seeds import derive_seed
-from harness.terminal import count_outcomes, format_seconds
+from harness.terminal import count_outcomes, format_score, format_seconds
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.folder import TrainingFolder
 from harness.training.grid import draw_grid, grid_labels
@@ -94,7 +94,7 @@ def leaderboard_rows(ranked):
     rows = []
     for place, entry in enumerate(ranked, start=1):
         outcome = entry.outcome
-        final = f"{outcome.final.value:.3f}" if outcome.final else "-"
+        final = format_score(outcome.final) if outcome.final else "-"
         best = f"{outcome.best.value:.3f}" if outcome.best else "-"
         rows.append(
             f"| {place} | {entry.name} | {entry.config.family} | {outcome.kimg:g} | {final} | "
@@ -151,7 +151,8 @@ class asked for.
 
 ## All trials
 
-`final` is {metric} of the kept checkpoint on fresh noise; `best rung` is what the search saw.
+`final` is {metric}, of the kept checkpoint on fresh noise, with half the width of its 95 %
+interval; `best rung` is what the search saw.
 
 | rank | trial | family | kimg | final | best rung | outcome | seconds |
 |---|---|---|---|---|---|---|---|
@@ -208,7 +209,14 @@ def main():
     for entry in results["leaderboard"]:
         del entry["folder"]
     write_json(arguments.out / "results.json", results)
-    write_text(arguments.out / "README.md", describe(results, ranked, best.score.protocol.name))
+    write_text(
+        arguments.out / "README.md",
+        describe(
+            results,
+            ranked,
+            f"{best.score.protocol.name}, protocol {best.score.protocol.fingerprint}",
+        ),
+    )
     sampler = Sampler(keras.saving.load_model(files["winner"], compile=False))
     images = sampler.sample(
         noise_seed=derive_seed(record.seed, "grid noise"), labels=grid_labels(dataset, True)

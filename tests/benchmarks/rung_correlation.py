@@ -161,17 +161,23 @@ def describe(records, rhos):
         for result in [simulate(records, rungs, factor, quorum)]
     )
     return TEXT.format(
-        count=len(records), rows=rows, rules=rules, metric=records[0]["metric"], best=BEST
+        count=len(records),
+        rows=rows,
+        rules=rules,
+        metric=records[0]["metric"],
+        best=BEST,
+        protocol=records[0]["protocol"],
     )
 
 
 TEXT = """# How early FID tells the end
 
 {count} configurations drawn at random from the default search space, every one trained to 128
-kimg with pruning off (`tests/benchmarks/unpruned.yaml`, one seed each). `{metric}`, best so far at
-each rung, as the search sees it, against the final FID (the kept generator scored once more with
-fresh noise). Intervals: 95 %, bootstrap over the trials. The last columns: how many of the {best}
-best trials, by final FID, lie outside the best half or quarter at that rung.
+kimg with pruning off (`tests/benchmarks/unpruned.yaml`, one seed each). `{metric}`
+(protocol `{protocol}`), best so far at each rung, as the search sees it, against the final FID
+(the kept generator scored once more with fresh noise). Intervals: 95 %, bootstrap over the trials.
+The last columns: how many of the {best} best trials, by final FID, lie outside the best half or
+quarter at that rung.
 
 ![FID at the rungs, and the rank correlation](rungs.png)
 

@@ -32,7 +32,7 @@ def _draw_trials(draw, records, kimgs):
     panel = Panel(draw, 0, (kimgs[0] * 0.8, kimgs[-1] * 1.2), limits, log_y=True)
     ticks = [t * 10.0**p for p in range(-3, 4) for t in (1, 2, 5)]
     ticks = [tick for tick in ticks if limits[0] <= tick <= limits[1]]
-    panel.frame("Best FID so far, every trial", kimgs, ticks)
+    panel.frame(f"Best FID so far, protocol {records[0]['protocol']}", kimgs, ticks)
     for family, points in curves:
         panel.curve(points, COLOURS.get(family, SOFT), 1.2)
     for record in records:

@@ -96,6 +96,7 @@ def draw_learning_curves(histories, families, winner):
 
 
 def _draw_fids(draw, scored, families, winner):
+    protocol = scored[winner][0].score.protocol
     curves = {
         name: [(event.kimg, event.score.value) for event in rungs]
         for name, rungs in scored.items()
@@ -107,7 +108,9 @@ def _draw_fids(draw, scored, families, winner):
     ticks = [t * 10.0**p for p in range(-3, 4) for t in (1, 2, 5)]
     ticks = [tick for tick in ticks if limits[0] <= tick <= limits[1]]
     rungs = [kimg for kimg in kimgs if sum(kimg == k for p in curves.values() for k, _ in p) > 2]
-    panel.frame("FID at the rungs, every trial (95 % intervals)", rungs or kimgs, ticks)
+    panel.frame(
+        f"FID at the rungs, 95 % intervals, protocol {protocol.fingerprint}", rungs or kimgs, ticks
+    )
     for name, points in curves.items():
         if name != winner:
             panel.curve(points, COLOURS.get(families[name], SOFT), 1.1)

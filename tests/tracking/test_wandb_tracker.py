@@ -80,6 +80,8 @@ def test_a_row_holds_progress_and_rung_of_its_kimg(tmp_path: Path):
         "rung": 1,
         FID: 20,
         f"best_{FID}": 20,
+        f"{FID}_low": 19.5,
+        f"{FID}_high": 20.5,
     }
     assert run.column(f"best_{FID}") == [40, 20, 20]
 
@@ -121,6 +123,7 @@ def test_the_summary_of_a_complete_trial(tmp_path: Path):
     # Best rung 20 of (40, 20, 30); the final score was measured with other noise.
     assert run.summary[FID] == {"min": 20}
     assert run.summary[f"best_{FID}"] == 20
+    assert run.summary[f"best_{FID}_low"] == 19.5
     assert run.summary[f"final_{FID}"] == 21.5
     assert run.summary["protocol_fingerprint"] == PROTOCOL.fingerprint
     assert (run.summary["kimg"], run.summary["duration_seconds"]) == (6, 12)

@@ -35,7 +35,8 @@ def identify(study: Path, trial: str = "0007", **changes: Any) -> TrialIdentity:
 
 
 def score(kimg: float) -> Score:
-    return Score(RUNGS[kimg], kimg, noise_seed=1, protocol=PROTOCOL)
+    value = RUNGS[kimg]
+    return Score(value, kimg, 1, PROTOCOL, interval=(value - 0.5, value + 0.5))
 
 
 def best_until(kimg: float) -> Score:
