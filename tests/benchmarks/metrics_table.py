@@ -49,7 +49,7 @@ def sources(folder, study, dataset, evaluator):
     yield "uniform noise", np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8), None
     if study.exists():
         path = find_entry(study).folder.generator_file
-        yield "winner of the default study", *draw(Sampler(load_generator(path)), evaluator)
+        yield f"winner of study {study.name}", *draw(Sampler(load_generator(path)), evaluator)
     for preset, kimg in KIMG.items():
         kept = TrainingFolder(folder / f"{preset}-{kimg}kimg")
         if not kept.generator_file.exists():

@@ -126,11 +126,11 @@ def test_a_second_sweep_of_the_same_study_is_refused(open_study, tmp_path: Path)
         open_study()
     # Another process is refused likewise.
     code = (
-        "from harness.search.study import _lock\nfrom pathlib import Path\n"
-        f"_lock(Path({str(tmp_path / 'studies' / 's')!r}))"
+        "from harness.locks import lock_folder\nfrom pathlib import Path\n"
+        f"lock_folder(Path({str(tmp_path / 'studies' / 's')!r}), 'it is taken')"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "another sweep is running this study" in result.stderr
+    assert "it is taken" in result.stderr
 
 
 def test_a_closed_study_is_free(open_study):
