@@ -47,8 +47,8 @@ def export(
     final = bundle.entry.outcome.final
     lines = [f"Exported trial {bundle.entry.name} to {bundle.folder}"]
     if final:
-        lines.append(f"  final      {final.protocol.name} {final.value:.3f} (validation split)")
-    lines.append(f"  test split {bundle.test.protocol.name} {bundle.test.value:.3f}")
+        lines.append(f"  final      {final.protocol.name} {final.text} (validation split)")
+    lines.append(f"  test split {bundle.test.protocol.name} {bundle.test.text}")
     lines.append(f"See {bundle.folder / 'README.md'} for how to load it with Keras alone.")
     print("\n".join(lines))
 

@@ -69,6 +69,14 @@ class Score:
     protocol: Protocol
     interval: tuple[float, float] | None = None
 
+    @property
+    def text(self) -> str:
+        """Return the value with half the width of its 95 % interval, e.g. `0.817 ±0.021`."""
+        if self.interval is None:
+            return f"{self.value:.3f}"
+        low, high = self.interval
+        return f"{self.value:.3f} ±{max(high - self.value, self.value - low):.3f}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary, with the fingerprint spelled out."""
         return {

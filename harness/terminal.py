@@ -16,7 +16,6 @@ from rich.text import Text
 from harness.events import Event, Finished, Progressed, RungScored, Started
 from harness.gan.config import GANConfig
 from harness.outcome import Outcome, State
-from harness.score import Score
 from harness.search.leaderboard import Entry
 
 if TYPE_CHECKING:
@@ -169,20 +168,12 @@ def leaderboard_table(ranked: list[Entry], *, rows: int = _ROWS) -> Table:
             entry.name,
             entry.config.family,
             f"{outcome.kimg:.4g}",
-            format_score(outcome.final) if outcome.final else "-",
+            outcome.final.text if outcome.final else "-",
             f"{outcome.best.value:.3f}" if outcome.best else "-",
             outcome.reason.value,
             f"{outcome.duration_seconds:.0f}",
         )
     return table
-
-
-def format_score(score: Score) -> str:
-    """Return a value with half the width of its 95 % interval, e.g. `0.817 ±0.021`."""
-    if score.interval is None:
-        return f"{score.value:.3f}"
-    low, high = score.interval
-    return f"{score.value:.3f} ±{max(high - score.value, score.value - low):.3f}"
 
 
 def measurement_table(measured: "list[Measurement]") -> Table:
@@ -269,9 +260,7 @@ class TrainingDisplay:
                 f"{event.discriminator_parameters:,}"
             )
         elif isinstance(event, RungScored):
-            self._print(
-                f"{event.kimg:8g} kimg  {event.score.protocol.name} {format_score(event.score)}"
-            )
+            self._print(f"{event.kimg:8g} kimg  {event.score.protocol.name} {event.score.text}")
         elif isinstance(event, Progressed) and now - self._last_line > self._LINE_SECONDS:
             self._last_line = now
             left = (self._kimg - event.kimg) * 1000 / max(event.images_per_second, 1e-9)

@@ -110,7 +110,7 @@ def test_the_readme_names_every_score_with_its_protocol(bundle: Bundle):
     text = (bundle.folder / "README.md").read_text()
     outcome = bundle.entry.outcome
     for score in (outcome.best, outcome.final, bundle.test):
-        assert f"{score.value:.3f} | `{score.protocol.fingerprint}`" in text
+        assert f"{score.text} | `{score.protocol.fingerprint}`" in text
 
 
 def test_a_bundle_replaces_an_earlier_bundle_and_any_trial_with_a_score_can_be_one(

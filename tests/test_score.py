@@ -65,3 +65,9 @@ def test_a_mismatch_shows_both_sides_and_only_what_differs():
     assert "  num_images: 10000 | 1000\n" in message
     assert "  reference: fashion_mnist/validation | fashion_mnist/test\n" in message
     assert "extractor:" not in message
+
+
+def test_text_shows_half_the_width_of_the_interval():
+    assert Score(0.8171, 1.0, 0, PROTOCOL).text == "0.817"
+    # The interval was cut at zero: the wider half counts.
+    assert Score(0.5, 1.0, 0, PROTOCOL, interval=(0.0, 1.25)).text == "0.500 ±0.750"

@@ -23,13 +23,13 @@ def bundle_readme(record: StudyRecord, entry: Entry, test: Score, dataset: Image
     if entry.outcome.best:
         scores.insert(0, ("validation split, at its best rung", entry.outcome.best))
     rows = "\n".join(
-        f"| {where} | {score.protocol.name} | {score.value:.3f} | `{score.protocol.fingerprint}` |"
+        f"| {where} | {score.protocol.name} | {score.text} | `{score.protocol.fingerprint}` |"
         for where, score in scores
     )
     return f"""# {dataset.name} generator, trial {entry.name} of study {record.name}
 
-A {config.family} generator for {height} x {width} x {channels} images, trained on \
-{entry.outcome.kimg:g} thousand images shown to its discriminator.
+A generator of the family `{config.family}` for {height} x {width} x {channels} images; its \
+discriminator was shown {entry.outcome.kimg:g} thousand images.
 
 ![samples](samples.png)
 
@@ -38,7 +38,7 @@ A {config.family} generator for {height} x {width} x {channels} images, trained 
 ```
 
 {_labels(entry, dataset)}
-| measured on | metric | value (lower is better) | protocol |
+| measured on | metric | value (lower is better, ± 95 %) | protocol |
 |---|---|---|---|
 {rows}
 

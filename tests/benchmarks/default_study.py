@@ -27,7 +27,7 @@ from harness.search.folders import read_study
 from harness.search.leaderboard import find_entry, rank, read_entries, winner
 from harness.search.space import SearchSpace
 from harness.seeds import derive_seed
-from harness.terminal import count_outcomes, format_score, format_seconds
+from harness.terminal import count_outcomes, format_seconds
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.folder import TrainingFolder
 from harness.training.grid import draw_grid, grid_labels
@@ -94,7 +94,7 @@ def leaderboard_rows(ranked):
     rows = []
     for place, entry in enumerate(ranked, start=1):
         outcome = entry.outcome
-        final = format_score(outcome.final) if outcome.final else "-"
+        final = outcome.final.text if outcome.final else "-"
         best = f"{outcome.best.value:.3f}" if outcome.best else "-"
         rows.append(
             f"| {place} | {entry.name} | {entry.config.family} | {outcome.kimg:g} | {final} | "
