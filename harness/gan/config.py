@@ -4,6 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from harness.gan.rules import RULES
+
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
@@ -188,27 +190,8 @@ class GANConfig(_Ingredient):
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:
-        update, loss = self.update, self.loss
-        if update.order == "simultaneous" and update.discriminator_steps != 1:
-            raise ValueError(
-                f"update.discriminator_steps must be 1 when update.order is simultaneous; "
-                f"received {update.discriminator_steps}"
-            )
-        if update.order == "simultaneous" and update.discriminator_batches == "sequential":
-            raise ValueError(
-                "update.discriminator_batches must be joint or separate when update.order is "
-                "simultaneous; received sequential"
-            )
-        if update.order == "simultaneous" and (
-            update.fakes_in_inference_mode or update.judge_in_inference_mode
-        ):
-            raise ValueError(
-                "update.fakes_in_inference_mode and update.judge_in_inference_mode must be false "
-                "when update.order is simultaneous, which has one forward pass for both networks"
-            )
-        if loss.name != "non_saturating" and (loss.label_smoothing or loss.label_noise):
-            raise ValueError(
-                f"loss.label_smoothing and loss.label_noise need targets, which the loss "
-                f"{loss.name} has not; received {loss.label_smoothing} and {loss.label_noise}"
-            )
+        for rule in RULES:
+            fault = rule.fault(self)
+            if fault:
+                raise ValueError(fault)
         return self

@@ -1,0 +1,87 @@
+"""State which settings of a GAN exclude each other, each rule with the fields that it reads."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.gan.config import GANConfig
+
+TARGETED_LOSSES = ("non_saturating",)
+"""Losses that aim at targets, which can be smoothed and made noisy."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """Forbid a combination of settings.
+
+    A search space is proven against each rule by trying what it allows for the rule's fields
+    alone, so every field that `fault` reads must be among them. It must not be broken by the
+    middle of a range whose two ends keep it.
+
+    Args:
+        fields: Dotted paths of what `fault` reads.
+        fault: Returns what is wrong with a configuration, or None.
+    """
+
+    fields: tuple[str, ...]
+    fault: Callable[["GANConfig"], str | None]
+
+
+def one_discriminator_step(config: "GANConfig") -> str | None:
+    """Return a fault where one forward pass is to update D several times."""
+    if config.update.order == "alternating" or config.update.discriminator_steps == 1:
+        return None
+    return (
+        f"update.discriminator_steps must be 1 when update.order is simultaneous; "
+        f"received {config.update.discriminator_steps}"
+    )
+
+
+def no_simultaneous_sequence(config: "GANConfig") -> str | None:
+    """Return a fault where one forward pass is to update D twice."""
+    update = config.update
+    if update.order == "alternating" or update.discriminator_batches != "sequential":
+        return None
+    return (
+        "update.discriminator_batches must be joint or separate when update.order is "
+        "simultaneous; received sequential"
+    )
+
+
+def one_training_pass(config: "GANConfig") -> str | None:
+    """Return a fault where the one forward pass is to be an inference pass as well."""
+    update = config.update
+    inference = update.fakes_in_inference_mode or update.judge_in_inference_mode
+    if update.order == "alternating" or not inference:
+        return None
+    return (
+        "update.fakes_in_inference_mode and update.judge_in_inference_mode must be false "
+        "when update.order is simultaneous, which has one forward pass for both networks"
+    )
+
+
+def targets_where_used(config: "GANConfig") -> str | None:
+    """Return a fault where targets are to be changed that the loss has not."""
+    loss = config.loss
+    if loss.name in TARGETED_LOSSES or not (loss.label_smoothing or loss.label_noise):
+        return None
+    return (
+        f"loss.label_smoothing and loss.label_noise need targets, which the loss "
+        f"{loss.name} has not; received {loss.label_smoothing} and {loss.label_noise}"
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(("update.order", "update.discriminator_steps"), one_discriminator_step),
+    Rule(("update.order", "update.discriminator_batches"), no_simultaneous_sequence),
+    Rule(
+        (
+            "update.order",
+            "update.fakes_in_inference_mode",
+            "update.judge_in_inference_mode",
+        ),
+        one_training_pass,
+    ),
+    Rule(("loss.name", "loss.label_smoothing", "loss.label_noise"), targets_where_used),
+)
