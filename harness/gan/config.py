@@ -8,6 +8,7 @@ from harness.gan.rules import RULES
 
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+NotNegative = Annotated[float, Field(ge=0)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
 Normalisation = Literal["none", "batch"]
 Activation = Literal["relu", "leaky_relu"]
@@ -39,7 +40,7 @@ class GeneratorConfig(_Ingredient):
         dropout: Share of hidden units dropped while training.
         use_bias: Whether layers add a bias.
         output: `tanh` for images in [-1, 1], `sigmoid` for [0, 1]; the data follow it.
-        learning_rate: Step size of its Adam.
+        learning_rate: Step size of its optimizer, before `schedule`.
     """
 
     name: str = "dcgan"
@@ -79,7 +80,7 @@ class DiscriminatorConfig(_Ingredient):
         leaky_slope: Slope of `leaky_relu` below zero.
         dropout: Share of hidden units dropped after each hidden layer while training.
         head_dropout: Share dropped once more before the output layer.
-        learning_rate: Step size of its Adam.
+        learning_rate: Step size of its optimizer, before `schedule`.
     """
 
     name: str = "conv"
@@ -114,16 +115,67 @@ class LossConfig(_Ingredient):
     label_noise: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
 
 
-class OptimizerConfig(_Ingredient):
-    """Set what both Adam optimizers share.
+class AugmentConfig(_Ingredient):
+    """Change every image the discriminator sees, real and generated alike; see `gan/augment.py`.
+
+    The defaults leave images alone. Zhao et al. use translation 0.125, cutout 0.5, brightness
+    0.25, saturation 1.0 and contrast 0.5.
 
     Args:
-        beta_1: Decay of the gradient's running mean.
-        beta_2: Decay of the squared gradient's running mean.
+        translation: Largest shift, as a share of the image's side.
+        cutout: Side of a square painted black, as a share of the image's.
+        brightness: Largest change of all pixels, as a share of the range from black to white.
+        saturation: Largest change of the factor of 1 on each pixel's distance from its grey.
+        contrast: Largest change of the factor of 1 on each value's distance from the image's mean.
+        noise: Standard deviation, at the start, of normal noise on every pixel, as a share of
+            the range from black to white.
+        noise_kimg: Thousands of real images over which it falls linearly to 0; needed with noise.
     """
 
+    translation: Fraction = 0.0
+    cutout: Fraction = 0.0
+    brightness: Fraction = 0.0
+    saturation: Annotated[float, Field(ge=0, le=1)] = 0.0
+    contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
+    noise: Fraction = 0.0
+    noise_kimg: NotNegative = 0.0
+
+
+class OptimizerConfig(_Ingredient):
+    """Set what both optimizers share.
+
+    Args:
+        name: Key of `OPTIMIZERS`: `adam`, `adamw` or `rmsprop`.
+        beta_1: Decay of the gradient's running mean; `rmsprop` has none and ignores it.
+        beta_2: Decay of the squared gradient's running mean, called rho in `rmsprop`.
+        weight_decay: Share of each weight, times the learning rate, taken off at each update
+            (`adamw` only, which needs it).
+        clip_norm: Largest norm of a network's whole gradient, which is scaled down to it; 0 turns
+            clipping off.
+    """
+
+    name: str = "adam"
     beta_1: Fraction = 0.5
-    beta_2: Annotated[float, Field(gt=0, lt=1)] = 0.999
+    beta_2: Fraction = 0.999
+    weight_decay: Fraction = 0.0
+    clip_norm: NotNegative = 0.0
+
+
+class ScheduleConfig(_Ingredient):
+    """Change both learning rates over training; see `gan/schedules.py`.
+
+    Args:
+        name: Key of `SCHEDULES`: `constant`, `linear` or `cosine` decay.
+        warmup_kimg: Thousands of real images over which the rates first rise linearly from 0.
+        decay_kimg: Thousands of real images, from the start of training, at which the decay ends;
+            needed by `linear` and `cosine`. Training beyond it keeps the final rate.
+        final_share: Share of the full learning rate that is left then.
+    """
+
+    name: str = "constant"
+    warmup_kimg: NotNegative = 0.0
+    decay_kimg: NotNegative = 0.0
+    final_share: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 class UpdateConfig(_Ingredient):
@@ -153,9 +205,13 @@ class EMAConfig(_Ingredient):
     Args:
         half_life_kimg: Thousands of real images after which a weight's share has halved; 0 turns
             averaging off. The start is bias-corrected.
+        ramp: The half-life is at most this share of the images seen so far, and reaches
+            `half_life_kimg` later (StyleGAN2: 0.05); 0 turns the ramp off. Replaces the bias
+            correction.
     """
 
-    half_life_kimg: Annotated[float, Field(ge=0)] = 5.0
+    half_life_kimg: NotNegative = 5.0
+    ramp: NotNegative = 0.0
 
 
 class GANConfig(_Ingredient):
@@ -168,9 +224,13 @@ class GANConfig(_Ingredient):
         generator: The generator.
         discriminator: The discriminator.
         loss: What they minimise.
+        augment: What happens to images on their way to the discriminator.
         optimizer: What their optimizers share.
+        schedule: How their learning rates change.
         update: The order of updates.
         ema: Averaging of the generator's weights.
+        precision: Of the arithmetic inside the networks while they train; weights, images, logits
+            and losses are float32 in either case, and so is every generator scored or saved.
     """
 
     conditional: bool = True
@@ -179,9 +239,12 @@ class GANConfig(_Ingredient):
     generator: GeneratorConfig = GeneratorConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     loss: LossConfig = LossConfig()
+    augment: AugmentConfig = AugmentConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
     update: UpdateConfig = UpdateConfig()
     ema: EMAConfig = EMAConfig()
+    precision: Literal["float32", "bfloat16"] = "float32"
 
     @property
     def family(self) -> str:

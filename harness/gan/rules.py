@@ -72,6 +72,56 @@ def targets_where_used(config: "GANConfig") -> str | None:
     )
 
 
+def decay_where_decoupled(config: "GANConfig") -> str | None:
+    """Return a fault where weight decay is asked for without its optimizer, or the reverse."""
+    optimizer = config.optimizer
+    if (optimizer.name == "adamw") == (optimizer.weight_decay > 0):
+        return None
+    return (
+        f"optimizer.weight_decay must be above 0 when optimizer.name is adamw, and 0 otherwise; "
+        f"received {optimizer.weight_decay} with {optimizer.name}"
+    )
+
+
+def decay_where_scheduled(config: "GANConfig") -> str | None:
+    """Return a fault where a decay has no length, or a constant rate has one."""
+    schedule = config.schedule
+    if schedule.name == "constant" and (schedule.decay_kimg or schedule.final_share):
+        return (
+            f"schedule.decay_kimg and schedule.final_share must be 0 when schedule.name is "
+            f"constant; received {schedule.decay_kimg} and {schedule.final_share}"
+        )
+    if schedule.name != "constant" and schedule.decay_kimg <= schedule.warmup_kimg:
+        return (
+            f"schedule.decay_kimg must be above schedule.warmup_kimg when schedule.name is "
+            f"{schedule.name}, whose decay lies between the two; received "
+            f"{schedule.decay_kimg} and {schedule.warmup_kimg}"
+        )
+    return None
+
+
+def noise_with_an_end(config: "GANConfig") -> str | None:
+    """Return a fault where instance noise has no time to fall, or there is only the time."""
+    augment = config.augment
+    if (augment.noise > 0) == (augment.noise_kimg > 0):
+        return None
+    return (
+        f"augment.noise and augment.noise_kimg must both be above 0 or both be 0; "
+        f"received {augment.noise} and {augment.noise_kimg}"
+    )
+
+
+def ramp_of_an_average(config: "GANConfig") -> str | None:
+    """Return a fault where an average that is turned off is to be ramped up."""
+    ema = config.ema
+    if ema.half_life_kimg or not ema.ramp:
+        return None
+    return (
+        f"ema.ramp must be 0 when ema.half_life_kimg is 0, which turns averaging off; "
+        f"received {ema.ramp}"
+    )
+
+
 RULES: tuple[Rule, ...] = (
     Rule(("update.order", "update.discriminator_steps"), one_discriminator_step),
     Rule(("update.order", "update.discriminator_batches"), no_simultaneous_sequence),
@@ -84,4 +134,16 @@ RULES: tuple[Rule, ...] = (
         one_training_pass,
     ),
     Rule(("loss.name", "loss.label_smoothing", "loss.label_noise"), targets_where_used),
+    Rule(("optimizer.name", "optimizer.weight_decay"), decay_where_decoupled),
+    Rule(
+        (
+            "schedule.name",
+            "schedule.warmup_kimg",
+            "schedule.decay_kimg",
+            "schedule.final_share",
+        ),
+        decay_where_scheduled,
+    ),
+    Rule(("augment.noise", "augment.noise_kimg"), noise_with_an_end),
+    Rule(("ema.half_life_kimg", "ema.ramp"), ramp_of_an_average),
 )
