@@ -38,3 +38,15 @@ def lock_folder(folder: Path, refusal: str) -> IO[str]:
         file.close()
         raise StudyError(f"{folder}: {refusal}") from error
     return file
+
+
+def is_locked(folder: Path) -> bool:
+    """Return whether anyone has a folder's lock right now."""
+    try:
+        with (folder / LOCK_FILE).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # no lock file: nobody ever took it
+    return False

@@ -9,10 +9,11 @@ from typing import Any
 
 from harness.errors import HarnessError, StudyError
 from harness.files import storage_error
+from harness.locks import is_locked
 from harness.score import Protocol, Score, require_same_protocol
 from harness.search.folders import StudyRecord, check_study_name, find_study, read_study
 from harness.search.leaderboard import Entry, rank, read_entries, winner
-from harness.search.lock import is_held, study_held
+from harness.search.lock import study_held
 from harness.search.retention import disk_use
 
 
@@ -112,7 +113,7 @@ def sum_up(folder: Path) -> StudyOverview:
         record=record,
         ranked=tuple(ranked),
         unfinished=len(folders) - ended,
-        running=is_held(folder),
+        running=is_locked(folder),
         disk_bytes=disk_use(folder),
     )
 

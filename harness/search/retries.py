@@ -4,7 +4,8 @@ import optuna
 
 from harness.errors import ConfigError
 from harness.gan.config import GANConfig
-from harness.search.study import OVERRIDES, RETRY_OF, Study
+from harness.search.storage import OVERRIDES, RETRY_OF
+from harness.search.study import Study
 
 _SMALLEST_BATCH = 2
 

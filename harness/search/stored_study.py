@@ -9,19 +9,21 @@ from typing import Self
 import optuna
 import sqlalchemy
 
-from harness.errors import ConfigError, StorageError
+from harness.errors import ConfigError
 from harness.events import Event, RungScored
 from harness.gan.config import GANConfig
 from harness.outcome import Outcome, Reason
 from harness.search import objective
 from harness.search.folders import StudyRecord
 from harness.search.space import SearchSpace
+from harness.search.storage import (
+    DATABASE_FILE,
+    OVERRIDES,
+    SUPERSEDED_BY,
+    open_storage,
+    storage_faults,
+)
 from harness.seeds import derive_seed
-
-_TIMEOUT_SECONDS = 60
-# Attributes of retries: fields that the parameters cannot say, and who took a trial's place.
-_OVERRIDES = "overrides"
-_SUPERSEDED_BY = "superseded_by"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +60,7 @@ class StoredStudy:
     """
 
     def __init__(self, folder: Path, record: StudyRecord, space: SearchSpace) -> None:
-        self.file = folder / "optuna.db"
+        self.file = folder / DATABASE_FILE
         self._record = record
         self._space = space
         self._study: optuna.Study | None = None
@@ -100,12 +102,8 @@ class StoredStudy:
 
     def _open(self) -> optuna.Study:
         if self._study is None:
-            optuna.logging.set_verbosity(optuna.logging.ERROR)
             with self._faults():
-                storage = optuna.storages.RDBStorage(
-                    f"sqlite:///{self.file.absolute()}",
-                    engine_kwargs={"connect_args": {"timeout": _TIMEOUT_SECONDS}},
-                )
+                storage = open_storage(self.file)
                 self._engine = storage.engine
                 self._study = optuna.create_study(
                     study_name=self._record.name,
@@ -119,7 +117,7 @@ class StoredStudy:
         seed = derive_seed(self._record.seed, trial.number, "training")
         try:
             config = self._space.suggest(trial, seed=seed)
-            config = config.model_copy(update=trial.user_attrs.get(_OVERRIDES, {}))
+            config = config.model_copy(update=trial.user_attrs.get(OVERRIDES, {}))
         except (ConfigError, ValueError):  # Optuna's word for a parameter not suggested yet
             config = None
         state = trial.state
@@ -129,21 +127,18 @@ class StoredStudy:
             queued=state is optuna.trial.TrialState.WAITING,
             config=config,
             outcome=_outcome_of(trial),
-            superseded=_SUPERSEDED_BY in trial.user_attrs,
+            superseded=SUPERSEDED_BY in trial.user_attrs,
         )
 
     @contextlib.contextmanager
     def _faults(self) -> Iterator[None]:
-        try:
+        remedy = (
+            f"Restore it from a copy; or move it away with the files {self.file.name}-wal and "
+            f"{self.file.name}-shm, and run python -m harness.doctor --study {self._record.name} "
+            f"--repair, which makes it anew from the folders of the trials."
+        )
+        with storage_faults(self.file, remedy):
             yield
-        except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
-            cause = str(error.__cause__ or error).splitlines()[0]
-            raise StorageError(
-                f"{self.file}: the database cannot be used: {cause}. Restore it from a copy; or "
-                f"move it away with the files {self.file.name}-wal and {self.file.name}-shm, and "
-                f"run python -m harness.doctor --study {self._record.name} --repair, which makes "
-                f"it anew from the folders of the trials."
-            ) from error
 
 
 def frozen_trial(

@@ -6,12 +6,11 @@ import datetime
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import optuna
 import sqlalchemy
 
-from harness.errors import StorageError, StudyError
+from harness.errors import StudyError
 from harness.files import write_json, write_text
 from harness.gan.config import GANConfig
 from harness.locks import LOCK_FILE, lock_folder
@@ -20,16 +19,15 @@ from harness.search.folders import StudyRecord, check_study_name, read_study
 from harness.search.pruners import pruner_for
 from harness.search.samplers import sampler_for
 from harness.search.space import SearchSpace
+from harness.search.storage import (
+    DATABASE_FILE,
+    OVERRIDES,
+    SUPERSEDED_BY,
+    open_storage,
+    storage_faults,
+)
 from harness.seeds import derive_seed
 from harness.training.folder import TrainingFolder
-
-_LOCK_TIMEOUT_SECONDS = 60
-
-RETRY_OF = "retry_of"
-"""Attribute of a trial that supersedes another: that one's number."""
-
-OVERRIDES = "overrides"
-"""Attribute of a trial: fields of its configuration that its parameters cannot say."""
 
 
 class Study:
@@ -114,22 +112,18 @@ class Study:
         with self.storage_faults():
             trials = self.optuna.get_trials(deepcopy=False)
         return sum(
-            trial.state.is_finished() and "superseded_by" not in trial.user_attrs
-            for trial in trials
+            trial.state.is_finished() and SUPERSEDED_BY not in trial.user_attrs for trial in trials
         )
 
     @contextlib.contextmanager
     def storage_faults(self) -> Iterator[None]:
         """Turn what the database reports into one clear message."""
-        try:
+        remedy = (
+            "Free the disk, mend the permissions or end the process that holds it, then give the "
+            "same command again."
+        )
+        with storage_faults(self.folder / DATABASE_FILE, remedy):
             yield
-        except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
-            cause = error.__cause__ or error
-            raise StorageError(
-                f"{self.folder / 'optuna.db'}: the database cannot be used: "
-                f"{str(cause).splitlines()[0]}. Free the disk, mend the permissions or end the "
-                f"process that holds it, then give the same command again."
-            ) from error
 
     def _reseed(self, number: int) -> None:
         """Give the sampler its own random stream for each trial, whoever asks for it and when."""
@@ -148,8 +142,8 @@ class Study:
         if folder.read_config() not in (None, config):
             raise StudyError(
                 f"{folder.path}: holds another configuration than the database gives trial "
-                f"{trial.number}, so one of the two was lost or replaced. Restore optuna.db from "
-                f"a copy, or choose a new --study."
+                f"{trial.number}, so one of the two was lost or replaced. Restore {DATABASE_FILE} "
+                f"from a copy, or choose a new --study."
             )
         folder.write_config(config)
         return config
@@ -196,14 +190,9 @@ class Study:
             )
 
     def _open_optuna(self) -> optuna.Study:
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
         with self.storage_faults():
-            storage = optuna.storages.RDBStorage(
-                f"sqlite:///{(self.folder / 'optuna.db').absolute()}",
-                engine_kwargs={"connect_args": {"timeout": _LOCK_TIMEOUT_SECONDS}},
-            )
+            storage = open_storage(self.folder / DATABASE_FILE)
             self._engine = storage.engine
-            _write_ahead(self._engine)
             return optuna.create_study(
                 study_name=self.record.name,
                 storage=storage,
@@ -211,21 +200,6 @@ class Study:
                 pruner=pruner_for(self.space.pruner, self.space.budget.rungs_kimg),
                 load_if_exists=True,
             )
-
-
-def _write_ahead(engine: sqlalchemy.Engine) -> None:
-    """Let SQLite append to a log instead of syncing its file for each parameter suggested.
-
-    Asking for a trial of twenty parameters takes a quarter of the time. A killed process loses
-    nothing; only a power cut may take the last moments from the database.
-    """
-
-    def configure(connection: Any, _: Any) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    sqlalchemy.event.listen(engine, "connect", configure)
-    engine.dispose()  # connections opened before this must not linger
 
 
 def _refuse_strangers(folder: Path) -> None:
