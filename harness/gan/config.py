@@ -251,6 +251,11 @@ class GANConfig(_Ingredient):
         """Return the family, which is the generator's name."""
         return self.generator.name
 
+    @property
+    def kimg_per_step(self) -> float:
+        """Return how many thousand real images the discriminator sees in one step."""
+        return self.batch_size * self.update.discriminator_steps / 1000
+
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:
         for rule in RULES:

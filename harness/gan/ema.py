@@ -9,16 +9,25 @@ import tensorflow as tf
 from harness.gan.config import GANConfig
 
 
+def kept_share(config: GANConfig, count: Any) -> Any:
+    """Return the share of the average that stays at one step, as the configuration says.
+
+    Args:
+        config: The configuration; its averaging must not be off.
+        count: Number of this step, from 1, a tensor.
+    """
+    if config.ema.ramp:
+        return ramped_decay(config, count)
+    return effective_decay(decay_per_step(config), count)
+
+
 def decay_per_step(config: GANConfig) -> float:
     """Return β, the share an average keeps in one step, from the half-life; 0 without averaging.
 
     A step shows `batch_size * discriminator_steps` real images.
     """
     half_life = config.ema.half_life_kimg
-    if not half_life:
-        return 0.0
-    step_kimg = config.batch_size * config.update.discriminator_steps / 1000
-    return float(0.5 ** (step_kimg / half_life))
+    return float(0.5 ** (config.kimg_per_step / half_life)) if half_life else 0.0
 
 
 def effective_decay(decay: float, count: Any) -> Any:
@@ -37,6 +46,24 @@ def effective_decay(decay: float, count: Any) -> Any:
     t = tf.cast(count, tf.float32)
     rate = math.log(decay)
     return decay * tf.math.expm1((t - 1.0) * rate) / tf.math.expm1(t * rate)
+
+
+def ramped_decay(config: GANConfig, count: Any) -> Any:
+    """Return 0.5^(images of a step / half-life), the half-life being at most a share of all seen.
+
+    What counts as seen are the images before this step, so the first update copies. Early weights
+    are forgotten while they are bad, which the bias correction alone does not do.
+
+    Args:
+        config: The configuration.
+        count: Number of this step, from 1, a tensor.
+
+    References:
+        Karras et al. 2020, arXiv 2006.06676, whose code ramps with 0.05.
+    """
+    seen_kimg = tf.cast(count - 1, tf.float32) * config.kimg_per_step
+    half_life = tf.minimum(config.ema.half_life_kimg, seen_kimg * config.ema.ramp)
+    return tf.pow(0.5, config.kimg_per_step / tf.maximum(half_life, 1e-8))
 
 
 def update_average(average: keras.Model, source: keras.Model, keep: Any) -> None:

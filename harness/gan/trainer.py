@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 from harness.errors import ConfigError
 from harness.gan.config import GANConfig
 from harness.gan.discriminators import build_discriminator
-from harness.gan.ema import decay_per_step, effective_decay, update_average
+from harness.gan.ema import kept_share, update_average
 from harness.gan.feed import Feed, Purpose
 from harness.gan.generators import build_generator
 from harness.gan.losses import get_loss
+from harness.gan.optimisers import build_optimizer
+from harness.gan.precision import computing_in
+from harness.gan.schedules import is_scheduled, learning_rate_share
 from harness.gan.steps import STEPS, Pair
 
 
@@ -74,9 +77,9 @@ class Trainer:
             self.generator = build_generator(config, image_shape, num_classes)
         with _seeded(config.seed, Purpose.DISCRIMINATOR_WEIGHTS):
             self.discriminator = build_discriminator(config, image_shape, num_classes)
-        self._decay = decay_per_step(config)
+        self._averages = config.ema.half_life_kimg > 0
         self.ema_generator = self.generator
-        if self._decay:
+        if self._averages:
             with _seeded(config.seed, Purpose.GENERATOR_WEIGHTS):
                 self.ema_generator = keras.models.clone_model(self.generator)
             start = zip(self.ema_generator.variables, self.generator.variables, strict=True)
@@ -91,9 +94,12 @@ class Trainer:
             get_loss(config.loss.name),
             self.generator,
             self.discriminator,
-            _adam(config, config.generator.learning_rate, self.generator),
-            _adam(config, config.discriminator.learning_rate, self.discriminator),
+            build_optimizer(config.optimizer, config.generator.learning_rate, self.generator),
+            build_optimizer(
+                config.optimizer, config.discriminator.learning_rate, self.discriminator
+            ),
         )
+        self._scheduled = is_scheduled(config)
         self._step = tf.Variable(0, dtype=tf.int64, name="step")
 
     @property
@@ -104,7 +110,7 @@ class Trainer:
     @property
     def kimg_per_step(self) -> float:
         """Return how many thousand real images the discriminator sees in one step."""
-        return self.config.batch_size * self.config.update.discriminator_steps / 1000
+        return self.config.kimg_per_step
 
     @property
     def kimg(self) -> float:
@@ -169,7 +175,9 @@ class Trainer:
     def _run(self) -> Any:
         # A concrete function: TensorFlow would warn of retracing at the fifth trainer otherwise.
         function = tf.function(self._loop, autograph=False)
-        return function.get_concrete_function(tf.TensorSpec((), tf.int64))
+        networks = (self._pair.fast_generator, self._pair.fast_discriminator)
+        with computing_in(self.config.precision, *networks):
+            return function.get_concrete_function(tf.TensorSpec((), tf.int64))
 
     def _variables(self) -> dict[str, Any]:
         owners = {
@@ -178,7 +186,7 @@ class Trainer:
             "generator_optimizer": self._pair.generator_optimizer.variables,
             "discriminator_optimizer": self._pair.discriminator_optimizer.variables,
         }
-        if self._decay:
+        if self._averages:
             owners["ema_generator"] = self.ema_generator.variables
         named: dict[str, Any] = {"step": self._step}
         for owner, variables in owners.items():
@@ -191,9 +199,11 @@ class Trainer:
         take_step = STEPS[self.config.update.order]
 
         def body(done: Any, sums: Any, _: Any) -> tuple[Any, Any, Any]:
+            if self._scheduled:
+                self._set_learning_rates(first + done)
             report = take_step(self._pair, self._feed, first + done)
-            if self._decay:
-                keep = effective_decay(self._decay, first + done + 1)
+            if self._averages:
+                keep = kept_share(self.config, first + done + 1)
                 update_average(self.ema_generator, self.generator, keep)
             return done + 1, sums + report, tf.reduce_all(tf.math.is_finite(report))
 
@@ -205,18 +215,21 @@ class Trainer:
         self._step.assign(first + done)
         return done, sums, finite
 
+    def _set_learning_rates(self, step: Any) -> None:
+        """Set both learning rates for this step, number `step` from 0.
 
-def _adam(config: GANConfig, learning_rate: float, model: keras.Model) -> keras.optimizers.Adam:
-    optimizer = keras.optimizers.Adam(
-        learning_rate, beta_1=config.optimizer.beta_1, beta_2=config.optimizer.beta_2
-    )
-    optimizer.build(model.trainable_variables)
-    return optimizer
+        Keras's own schedules count an optimizer's updates, of which D may take several a step.
+        """
+        kimg = tf.cast(step + 1, tf.float32) * self.kimg_per_step
+        share = learning_rate_share(self.config.schedule, kimg)
+        pair, config = self._pair, self.config
+        pair.generator_optimizer.learning_rate = config.generator.learning_rate * share
+        pair.discriminator_optimizer.learning_rate = config.discriminator.learning_rate * share
 
 
 def _short_name(variable: Any) -> str:
     """Return `layer_variable`, without the names that count Keras objects per process."""
-    counted = re.compile(r"(adam|seed_generator)(_\d+)?")
+    counted = re.compile(r"(adam|adam_w|adamw|rmsprop|rms_prop|seed_generator)(_\d+)?")
     parts = variable.path.split("/")[-2:]
     return "_".join(part for part in parts if not counted.fullmatch(part))
 
