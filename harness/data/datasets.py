@@ -1,20 +1,46 @@
-"""Load a data set by name."""
+"""Load a data set by name, or the user's own images by scheme and path."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.data.csv_table import load_csv
 from harness.data.fashion_mnist import load_fashion_mnist
-from harness.data.images import ImageDataset
+from harness.data.fitting import ImageForm, fit_images
+from harness.data.folder import load_folder
+from harness.data.idx_files import load_idx
+from harness.data.images import ImageDataset, Split
+from harness.data.keras_sets import load_keras_set
 from harness.data.npz import load_npz
+from harness.data.request import DatasetRequest
+from harness.data.source import Source, keep_classes
+from harness.data.splitting import split_dataset
 from harness.errors import ConfigError, near_miss
 
-# The extension points: a function from the folder asked for (None: search) to a data set, and one
-# from the path after `SCHEME:` to a data set of the user's own.
-DATASETS: dict[str, Callable[[Path | None], ImageDataset]] = {
-    "fashion_mnist": load_fashion_mnist,
+
+def _fashion_mnist(data_dir: Path | None) -> Source:
+    published = load_fashion_mnist(data_dir)
+    return Source(
+        Split(published.name, published.train.images, published.train.labels),
+        validation=published.validation,
+        test=published.test,
+        class_names=published.class_names,
+    )
+
+
+# The extension points: a function from the folder asked for (None: search) to images, and one from
+# the path after `SCHEME:` to images of the user's own. Only a folder of files must know the form
+# asked for while it reads.
+DATASETS: dict[str, Callable[[Path | None], Source]] = {
+    "fashion_mnist": _fashion_mnist,
+    "mnist": lambda _: load_keras_set("mnist"),
+    "cifar10": lambda _: load_keras_set("cifar10"),
 }
-SCHEMES: dict[str, Callable[[Path], ImageDataset]] = {
-    "npz": load_npz,
+SCHEMES: dict[str, Callable[[Path, ImageForm], Source]] = {
+    "folder": load_folder,
+    "npz": lambda path, _: load_npz(path),
+    "idx": lambda path, _: load_idx(path),
+    "csv": lambda path, _: load_csv(path),
 }
 
 
@@ -23,7 +49,8 @@ def load_dataset(name: str, data_dir: Path | None = None) -> ImageDataset:
 
     Args:
         name: Key of DATASETS, e.g. `fashion_mnist`; or a scheme and a path, e.g.
-            `npz:data/flowers.npz`, where a relative path begins at the current folder.
+            `folder:data/flowers`, where a relative path begins at the current folder. Options may
+            follow a `?`, as `DatasetRequest` reads them: `folder:data/flowers?size=32`.
         data_dir: Folder that holds the files of one of DATASETS; None searches where the data
             set usually lies.
 
@@ -31,16 +58,29 @@ def load_dataset(name: str, data_dir: Path | None = None) -> ImageDataset:
         The data set, checked.
 
     Raises:
-        ConfigError: There is no data set of that name.
+        ConfigError: There is no data set of that name, or an option makes no sense.
         DataError: Its files are missing or damaged.
     """
-    scheme, _, path = name.partition(":")
+    request = DatasetRequest.parse(name)
+    source = _load_source(request, data_dir)
+    if request.classes:
+        source = keep_classes(source, request.classes)
+    source = source.mapped(functools.partial(_fit, form=request.form))
+    return split_dataset(source, request.split)
+
+
+def _load_source(request: DatasetRequest, data_dir: Path | None) -> Source:
+    scheme, _, path = request.source.partition(":")
     if scheme in SCHEMES and path:
-        return SCHEMES[scheme](Path(path))
-    if name not in DATASETS:
-        known = [*sorted(DATASETS), *(f"{scheme}:PATH" for scheme in SCHEMES)]
-        raise ConfigError(
-            f"dataset: received {name!r}; expected one of {', '.join(known)}."
-            f"{near_miss(name, DATASETS)}"
-        )
-    return DATASETS[name](data_dir)
+        return SCHEMES[scheme](Path(path), request.form)
+    if request.source in DATASETS:
+        return DATASETS[request.source](data_dir)
+    known = [*sorted(DATASETS), *(f"{scheme}:PATH" for scheme in SCHEMES)]
+    raise ConfigError(
+        f"dataset: received {request.source!r}; expected one of {', '.join(known)}."
+        f"{near_miss(request.source, DATASETS)}"
+    )
+
+
+def _fit(split: Split, form: ImageForm) -> Split:
+    return Split(split.name, fit_images(split.images, form), split.labels)

@@ -66,7 +66,7 @@ def _get_file(name: str, address: str, folder: Path) -> Path:
 
     try:
         # Keras reports progress on stdout, where a command's own result belongs.
-        with _socket_timeout(SOCKET_SECONDS), contextlib.redirect_stdout(sys.stderr):
+        with socket_timeout(SOCKET_SECONDS), contextlib.redirect_stdout(sys.stderr):
             return Path(keras.utils.get_file(name, address, cache_dir=folder, cache_subdir=""))
     except Exception as error:  # Keras raises bare Exception for every failed address
         raise DataError(f"{name}: {error}.") from error
@@ -95,7 +95,8 @@ def probe(address: str) -> str | None:
 
 
 @contextlib.contextmanager
-def _socket_timeout(seconds: float) -> Iterator[None]:
+def socket_timeout(seconds: float) -> Iterator[None]:
+    """Limit how long every new socket waits for an answer, Keras' among them."""
     previous = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:

@@ -1,21 +1,14 @@
 """Read images that somebody generated: an .npz of arrays, or a folder of image files."""
 
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from harness.data.decoding import SUFFIXES, opened_image
 from harness.data.npz_file import read_npz
 from harness.errors import DataError
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
-"""Files of a folder that are taken for images; others are left out."""
-
-MAX_PIXELS = 4096 * 4096
-"""A bigger image is refused before it is decoded: a few kB may claim gigabytes."""
 
 Labelled = tuple[NDArray[np.uint8], NDArray[np.int32] | None]
 
@@ -121,25 +114,11 @@ def _decode(path: Path, files: list[Path]) -> NDArray[np.uint8]:
 
 
 def _decode_file(file: Path) -> NDArray[np.uint8]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Pillow's words for damage that it guesses around
-            with Image.open(file) as image:
-                _check_kind(file, image)
-                pixels = np.asarray(image, dtype=np.uint8)
-    except (OSError, SyntaxError, ValueError, Warning, Image.DecompressionBombError) as error:
-        raise DataError(f"{file}: cannot be read as an image: {error}") from error
+    with opened_image(file) as image:
+        if image.mode not in ("L", "RGB"):
+            raise DataError(
+                f"{file}: expected 8-bit grey (L) or RGB; received mode {image.mode}. Convert it "
+                f"first: what becomes of palettes and transparency changes scores."
+            )
+        pixels = np.asarray(image, dtype=np.uint8)
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
-
-
-def _check_kind(file: Path, image: Image.Image) -> None:
-    if image.mode not in ("L", "RGB"):
-        raise DataError(
-            f"{file}: expected 8-bit grey (L) or RGB; received mode {image.mode}. "
-            f"Convert it first: what becomes of palettes and transparency changes scores."
-        )
-    if image.width * image.height > MAX_PIXELS:
-        raise DataError(
-            f"{file}: claims {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are "
-            f"decoded. Make it smaller."
-        )

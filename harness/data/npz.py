@@ -1,6 +1,5 @@
 """Load a user's own images from an .npz file: `npz:PATH`."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.images import ImageDataset, Split
+from harness.data.images import Split
 from harness.data.npz_file import ArrayHeader, read_npz
-from harness.data.splitting import split_dataset
+from harness.data.source import Source, as_labels, brief, safe_name
 from harness.errors import DataError, near_miss
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -22,8 +21,8 @@ _GIVEN_TEST = (("train_images", "train_labels"), ("test_images", "test_labels"))
 _CLASS_NAMES = "class_names"
 
 
-def load_npz(path: Path) -> ImageDataset:
-    """Load images, and labels where there are any, and split them.
+def load_npz(path: Path) -> Source:
+    """Load images, and labels where there are any.
 
     The file holds `images`, uint8, (n, height, width) or (n, height, width, 1 or 3), and maybe
     `labels`, integers (n,), each of 0 to k - 1, and `class_names`, text (k,). They are divided by
@@ -34,7 +33,7 @@ def load_npz(path: Path) -> ImageDataset:
         path: The file; a relative path begins at the current folder.
 
     Returns:
-        The data set, named after the file.
+        What the file holds, named after it.
 
     Raises:
         DataError: If there is no such file, or it does not hold images of that form.
@@ -43,9 +42,8 @@ def load_npz(path: Path) -> ImageDataset:
     arrays = read_npz(path, lambda headers: _check_headers(path, headers))
     pairs = _pairs(path, arrays)
     class_names = _class_names(path, arrays, pairs)
-    name = re.sub("[^A-Za-z0-9_-]+", "_", path.stem).strip("_-") or "images"
-    pool, *given = (_split(name, arrays, pair) for pair in pairs)
-    return split_dataset(pool, test=given[0] if given else None, class_names=class_names)
+    pool, *given = (_split(safe_name(path), arrays, pair) for pair in pairs)
+    return Source(pool, test=given[0] if given else None, class_names=class_names)
 
 
 def _pairs(path: Path, names: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -142,23 +140,19 @@ def _class_names(
     if present != list(range(len(names))):
         raise DataError(
             f"{path}: {name} must be all of 0 to {len(names) - 1}, the numbers of {len(names)} "
-            f"classes; received {_brief(present)}. Number them anew by "
+            f"classes; received {brief(present)}. Number them anew by "
             f"np.unique(labels, return_inverse=True)[1], with one class name for each."
         )
     for name, present in found[1:]:
         if not set(present) <= set(range(len(names))):
             raise DataError(
                 f"{path}: {name} must lie from 0 to {len(names) - 1}, as {found[0][0]} do; "
-                f"received {_brief(present)}. Use one numbering for both."
+                f"received {brief(present)}. Use one numbering for both."
             )
     return names
-
-
-def _brief(values: list[int]) -> str:
-    return ", ".join(map(str, values[:12])) + (", ..." if len(values) > 12 else "")
 
 
 def _split(name: str, arrays: Arrays, pair: tuple[str, str]) -> Split:
     images, labels = arrays[pair[0]], arrays.get(pair[1])
     images = images.reshape(len(images), *_image_shape(images.shape))
-    return Split(name, images, None if labels is None else labels.astype(np.int32))
+    return Split(name, images, None if labels is None else as_labels(labels))

@@ -2,16 +2,14 @@
 
 import hashlib
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.images import ImageDataset, Split
+from harness.data.source import DEFAULT_SHARES, Source
 from harness.errors import DataError
-
-# Fashion-MNIST's proportions: 50,000 training, 10,000 validation and 10,000 test images.
-TEST_PART = 7
-VALIDATION_PART = 6
 
 MIN_IMAGES = 2
 """A split of fewer images has no covariance."""
@@ -44,43 +42,65 @@ def hold_out(
     return mask
 
 
-def split_dataset(
-    pool: Split, *, test: Split | None = None, class_names: tuple[str, ...] | None = None
-) -> ImageDataset:
-    """Divide images into training, validation and test as Fashion-MNIST is: 5/7, 1/7, 1/7.
+def split_dataset(source: Source, shares: tuple[int, ...] = ()) -> ImageDataset:
+    """Divide images into training, validation and test.
 
-    Each class is divided in these proportions, and at least one image of it is held out for each
-    split. The choice is a function of the whole content, so any change of an image or a label
+    By default as Fashion-MNIST is, 5/7, 1/7 and 1/7, and what the source has divided already stays
+    so. Each class is divided in these proportions, and at least one image of it is held out for
+    each split. The choice is a function of the whole content, so any change of an image or a label
     changes the validation split, and with it the hash that every score carries.
 
     Args:
-        pool: The images, named after the data set. Where they have labels, those of all classes.
-        test: The test split, where there is one already; then a sixth of the pool becomes
-            validation.
-        class_names: One name a label; None for an unlabelled data set.
+        source: The images. Where they have labels, those of all classes.
+        shares: Proportions of training, validation and test images: all images are divided anew.
+            Two of them leave the test images as they are. None for the source's own.
 
     Returns:
-        The data set; its arrays are read-only and keep the order of the pool.
+        The data set; its arrays are read-only and keep the order of the source.
 
     Raises:
         DataError: If a split gets fewer than two images, or a class none to train on.
     """
-    name, origin = pool.name, pool.sha256
-    if test is None:
-        pool, test = _part(pool, f"{origin}/test", TEST_PART)
+    name, test = source.pool.name, source.test
+    if source.validation is not None and not shares:
+        train, validation = source.pool, source.validation
     else:
-        origin += test.sha256
-    train, validation = _part(pool, f"{origin}/validation", VALIDATION_PART)
+        redrawn = test if len(shares) == 3 else None
+        pool = _join(source.pool, source.validation, redrawn)
+        test = test if redrawn is None else None
+        shares = shares or source.shares
+        origin = pool.sha256 + ("" if test is None else test.sha256)
+        if test is None:
+            part = shares if len(shares) == 3 else DEFAULT_SHARES
+            pool, test = _part(pool, f"{origin}/test", Fraction(part[2], sum(part)))
+        train, validation = _part(
+            pool, f"{origin}/validation", Fraction(shares[1], shares[0] + shares[1])
+        )
+    if test is None:
+        raise DataError(f"{name}: has validation images but no test images; expected both.")
     splits = {"train": train, "validation": validation, "test": test}
-    _check_sizes(name, splits, len(class_names or ()))
+    _check_sizes(name, splits, len(source.class_names or ()))
     named = {key: _finish(f"{name}/{key}", split) for key, split in splits.items()}
-    return ImageDataset(name=name, class_names=class_names, **named)
+    return ImageDataset(name=name, class_names=source.class_names, **named)
 
 
-def _part(pool: Split, origin: str, parts: int) -> tuple[Split, Split]:
-    """Return what stays and one part of `parts`."""
+def _join(pool: Split, *others: Split | None) -> Split:
+    """Return the images of some splits as one."""
+    parts = [pool, *(other for other in others if other is not None)]
+    if len(parts) == 1:
+        return pool
+    labels = [part.labels for part in parts if part.labels is not None]
+    return Split(
+        pool.name,
+        np.concatenate([part.images for part in parts]),
+        np.concatenate(labels) if labels else None,
+    )
+
+
+def _part(pool: Split, origin: str, share: Fraction) -> tuple[Split, Split]:
+    """Return what stays, and the share that leaves."""
     labels = np.zeros(len(pool), np.int32) if pool.labels is None else pool.labels
-    mask = hold_out(labels, origin, lambda size: max(1, round(size / parts)))
+    mask = hold_out(labels, origin, lambda size: max(1, round(size * share)))
     stays, leaves = (
         Split(pool.name, pool.images[rows], None if pool.labels is None else pool.labels[rows])
         for rows in (~mask, mask)

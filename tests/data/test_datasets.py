@@ -1,12 +1,45 @@
+import numpy as np
 import pytest
 
-from harness.data.datasets import DATASETS, load_dataset
+from harness.data.datasets import SCHEMES, load_dataset
+from harness.data.fashion_mnist import CLASS_NAMES, load_fashion_mnist
 from harness.errors import ConfigError, DataError
 
+NAMES = "cifar10, fashion_mnist, mnist, folder:PATH, npz:PATH, idx:PATH, csv:PATH"
 
-def test_every_name_loads():
-    for name in DATASETS:
-        assert load_dataset(name).name == name
+
+def test_fashion_mnist_loads_as_published(fashion_mnist):
+    published = load_fashion_mnist()
+    for name in ("train", "validation", "test"):
+        ours = getattr(fashion_mnist, name)
+        assert (ours.name, ours.sha256) == (
+            f"fashion_mnist/{name}",
+            getattr(published, name).sha256,
+        )
+    assert fashion_mnist.class_names == CLASS_NAMES
+
+
+def test_every_scheme_says_what_it_expects(tmp_path):
+    for scheme in SCHEMES:
+        with pytest.raises(DataError, match=f"{tmp_path}/absent.*xpected"):
+            load_dataset(f"{scheme}:{tmp_path}/absent")
+
+
+def test_classes_size_channels_and_split_of_a_published_data_set(fashion_mnist):
+    text = "fashion_mnist?size=32&channels=3&classes=9,7&split=8,1,1"
+    dataset = load_dataset(text)
+    assert dataset.class_names == ("Sneaker", "Ankle boot")
+    assert dataset.image_shape == (32, 32, 3)
+    # 7,000 images of each of the two classes, all three splits together.
+    assert [len(s) for s in (dataset.train, dataset.validation, dataset.test)] == [
+        11_200, 1_400, 1_400
+    ]  # fmt: skip
+    assert np.bincount(dataset.test.labels).tolist() == [700, 700]
+    kept = load_dataset("fashion_mnist?classes=7")
+    assert kept.validation.images.tobytes() == (
+        fashion_mnist.validation.images[fashion_mnist.validation.labels == 7].tobytes()
+    )
+    assert set(kept.train.labels.tolist()) == {0}
 
 
 def test_folder_is_handed_on(tmp_path):
@@ -18,8 +51,8 @@ def test_folder_is_handed_on(tmp_path):
     ("name", "message"),
     [
         ("fashion-mnist", r"received 'fashion-mnist'.* Did you mean 'fashion_mnist'\?"),
-        ("", r"received ''; expected one of fashion_mnist, npz:PATH\.$"),
-        ("x:y", r"received 'x:y'; expected one of fashion_mnist, npz:PATH\.$"),
+        ("", rf"received ''; expected one of {NAMES}\.$"),
+        ("x:y", rf"received 'x:y'; expected one of {NAMES}\.$"),
     ],
 )
 def test_unknown_name(name, message):

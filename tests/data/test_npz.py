@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 
 from harness.data.datasets import load_dataset
-from harness.data.npz import load_npz
+from harness.data.images import ImageDataset
 from harness.errors import ConfigError, DataError
 
 COUNT = 42
+
+
+def load_npz(path: Path) -> ImageDataset:
+    return load_dataset(f"npz:{path}")
 
 
 def images(count: int = COUNT, shape: tuple[int, ...] = (8, 12, 3)) -> np.ndarray:

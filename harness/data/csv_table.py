@@ -1,0 +1,156 @@
+"""Load a user's own images from CSV files, a line each: `csv:PATH`."""
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+
+from harness.data.images import Split
+from harness.data.source import Source, labelled_source, safe_name
+from harness.errors import DataError
+
+MAX_LINE_BYTES = 1 << 24
+"""More than the longest line there can be: three channels of 1,024 x 1,024 pixels."""
+
+_TRAIN, _TEST = "_train", "_test"
+
+
+def load_csv(path: Path) -> Source:
+    """Load images from lines of a label and the pixels, as Kaggle's `fashion-mnist_train.csv`.
+
+    A line holds the label, an integer from 0, and the pixels from 0 to 255, row by row: s * s for
+    grey squares of side s (785 columns for 28 x 28), 3 * s * s for RGB, each pixel's three values
+    in sequence. A first line of column names is passed over.
+
+    Args:
+        path: One file; or `NAME_train.csv`, where `NAME_test.csv` beside it holds the test images;
+            or a folder that holds one such pair. A relative path begins at the current folder.
+
+    Returns:
+        The images, named after the file. Where there is a pair, the test split stays one.
+
+    Raises:
+        DataError: If there is no such file, or a line has another form; names the line.
+    """
+    path = _training_file(path.expanduser())
+    name = safe_name(path).removesuffix(_TRAIN)
+    pool = _read(path, name)
+    test_path = path.with_name(f"{path.stem.removesuffix(_TRAIN)}{_TEST}{path.suffix}")
+    if not path.stem.endswith(_TRAIN) or not test_path.exists():
+        return labelled_source(pool)
+    test = _read(test_path, name)
+    if test.images.shape[1:] != pool.images.shape[1:]:
+        raise DataError(
+            f"{test_path}: has images of shape {test.images.shape[1:]}, {path.name} of "
+            f"{pool.images.shape[1:]}; expected one size. Resize one of them."
+        )
+    return labelled_source(pool, test)
+
+
+def _training_file(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    found = sorted(path.glob(f"*{_TRAIN}.csv"))
+    if len(found) != 1:
+        names = ", ".join(file.name for file in found) or "none"
+        raise DataError(
+            f"{path}: expected one file NAME{_TRAIN}.csv, maybe with NAME{_TEST}.csv beside it; "
+            f"received {names}. Give the file itself: csv:{path}/FILE.csv."
+        )
+    return found[0]
+
+
+def _read(path: Path, name: str) -> Split:
+    try:
+        with path.open("rb") as stream:
+            return _read_lines(path, name, stream)
+    except OSError as error:
+        fault = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+        raise DataError(f"{path}: cannot be read ({fault}). Expected a CSV file.") from error
+
+
+def _read_lines(path: Path, name: str, stream: io.BufferedIOBase) -> Split:
+    labels: list[int] = []
+    pixels = bytearray()  # not a list of lines: sixty thousand of them would take twice as much
+    columns = 0
+    for number in range(1, 2**62):
+        line = stream.readline(MAX_LINE_BYTES)
+        if not line:
+            break
+        fields = line.strip().split(b",")
+        if fields == [b""]:
+            continue
+        if number == 1 and _is_header(path, fields):
+            continue
+        columns = columns or len(fields)
+        if len(fields) != columns:
+            raise DataError(
+                f"{path}: line {number} has {len(fields):,} values; expected {columns:,}, as the "
+                f"lines before it have: the label, then the pixels. Correct or remove the line."
+            )
+        labels.append(_label(path, number, fields[0]))
+        pixels += _pixels(path, number, fields[1:])
+    if not labels:
+        raise DataError(f"{path}: holds no images; expected a line each: label, then pixels.")
+    shape = _image_shape(path, columns - 1)
+    images = np.frombuffer(pixels, np.uint8).reshape(len(labels), *shape)
+    return Split(name, images, np.array(labels, np.int32))
+
+
+def _is_header(path: Path, fields: list[bytes]) -> bool:
+    """Return whether these are column names; refuse ones that have the label elsewhere."""
+    names = [field.strip(b'"\xef\xbb\xbf ').lower() for field in fields]
+    if b"label" in names[1:]:
+        raise DataError(
+            f"{path}: the label is column {names.index(b'label') + 1}; expected it to be the "
+            f"first, before the pixels. Reorder the columns."
+        )
+    try:
+        int(names[0])
+    except ValueError:
+        return True
+    return False
+
+
+def _label(path: Path, number: int, field: bytes) -> int:
+    if not field.strip().isdigit() or len(field) > 9:
+        raise DataError(
+            f"{path}: line {number} begins with {_shown(field)}; expected the label, an integer "
+            f"from 0. Number the classes."
+        )
+    return int(field)
+
+
+def _pixels(path: Path, number: int, fields: list[bytes]) -> bytes:
+    try:
+        return bytes(map(int, fields))  # refuses what is beyond 0 to 255
+    except ValueError:
+        column, field = next((i, f) for i, f in enumerate(fields, start=2) if not _is_pixel(f))
+    raise DataError(
+        f"{path}: line {number} has {_shown(field)} in column {column}; expected a pixel, an "
+        f"integer from 0 to 255. Undo any scaling."
+    )
+
+
+def _is_pixel(field: bytes) -> bool:
+    try:
+        return 0 <= int(field) <= 255
+    except ValueError:
+        return False
+
+
+def _shown(field: bytes) -> str:
+    return repr(field[:20].decode("utf-8", "replace"))
+
+
+def _image_shape(path: Path, count: int) -> tuple[int, int, int]:
+    """Return the shape that so many pixels make: no square number is thrice another."""
+    for channels in (1, 3):
+        side = math.isqrt(count // channels)
+        if count and side * side * channels == count:
+            return side, side, channels
+    raise DataError(
+        f"{path}: has {count:,} pixels a line; expected a square number, or three times one for "
+        f"RGB, behind the label: 784 for 28 x 28. Remove columns that are no pixels."
+    )

@@ -1,0 +1,155 @@
+"""Hold images as a source gives them, before classes are chosen and splits are drawn."""
+
+import dataclasses
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.data.images import Split
+from harness.errors import ConfigError, DataError
+
+DEFAULT_SHARES = (5, 1, 1)
+"""Fashion-MNIST's proportions: 50,000 training, 10,000 validation and 10,000 test images."""
+
+_SHOWN = 12
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Source:
+    """Hold what a source gives.
+
+    Args:
+        pool: Images to draw splits from, named after the data set.
+        validation: The validation split, where the source has one.
+        test: The test split, where the source has one.
+        class_names: One name a label; None for an unlabelled data set.
+        shares: How the pool is divided where nothing else is asked for.
+    """
+
+    pool: Split
+    validation: Split | None = None
+    test: Split | None = None
+    class_names: tuple[str, ...] | None = None
+    shares: tuple[int, ...] = DEFAULT_SHARES
+
+    def mapped(self, function: Callable[[Split], Split]) -> "Source":
+        """Return the source with a function applied to each of its splits."""
+        return dataclasses.replace(
+            self,
+            pool=function(self.pool),
+            validation=None if self.validation is None else function(self.validation),
+            test=None if self.test is None else function(self.test),
+        )
+
+
+def labelled_source(
+    pool: Split, test: Split | None = None, *, shares: tuple[int, ...] = DEFAULT_SHARES
+) -> Source:
+    """Return a source whose classes are the labels that occur, named after themselves.
+
+    Labels become 0 to k - 1 in their order; gaps, as in letters numbered from 1, do no harm.
+
+    Args:
+        pool: Images, with labels or without.
+        test: Likewise; its labels must be among the pool's.
+        shares: How the pool is divided by default.
+
+    Raises:
+        DataError: If a label of the test split does not occur in the pool.
+    """
+    if pool.labels is None:
+        return Source(pool, test=test, shares=shares)
+    known = np.unique(pool.labels)
+    if test is not None and test.labels is not None:
+        strange = np.setdiff1d(test.labels, known)
+        if len(strange):
+            raise DataError(
+                f"{test.name}: labels {brief(strange.tolist())} occur in the test images only; "
+                f"expected some of {brief(known.tolist())}, as the training images have. Use one "
+                f"numbering for both, or leave these images out."
+            )
+
+    def number(split: Split) -> Split:
+        return Split(split.name, split.images, _renumbered(split.labels, known))
+
+    names = tuple(str(label) for label in known.tolist())
+    return Source(pool, test=test, class_names=names, shares=shares).mapped(number)
+
+
+def keep_classes(source: Source, chosen: Sequence[str]) -> Source:
+    """Return the images of some classes; these keep their names and get the numbers from 0.
+
+    Args:
+        source: All images.
+        chosen: The classes' names, or their numbers where no class is called so.
+
+    Raises:
+        ConfigError: If there is no such class, or one is named twice.
+        DataError: If a split of the source holds nothing of them.
+    """
+    names = source.class_names
+    if names is None:
+        raise ConfigError(
+            f"--classes: {source.pool.name} has no labels; received {','.join(chosen)}. Leave "
+            f"--classes out, or add labels."
+        )
+    numbers = sorted(_number_of(each, names, source.pool.name) for each in chosen)
+    if len(set(numbers)) < len(numbers):
+        raise ConfigError(
+            f"--classes: {','.join(chosen)} names a class of {source.pool.name} twice. Name each "
+            f"once."
+        )
+
+    def keep(split: Split) -> Split:
+        labels = np.asarray(split.labels)
+        rows = np.isin(labels, numbers)
+        if not rows.any():
+            raise DataError(
+                f"{split.name}: holds no images of the classes {', '.join(chosen)}; expected some "
+                f"in each split. Keep other --classes, or divide anew: --split 80,10,10."
+            )
+        return Split(split.name, split.images[rows], _renumbered(labels[rows], numbers))
+
+    kept = source.mapped(keep)
+    return dataclasses.replace(kept, class_names=tuple(names[number] for number in numbers))
+
+
+def _renumbered(labels: Any, known: Any) -> NDArray[np.int32]:
+    """Return the place of each label among the known ones, which are sorted."""
+    return as_labels(np.searchsorted(known, labels))
+
+
+def _number_of(wanted: str, names: Sequence[str], dataset: str) -> int:
+    if wanted in names:
+        return names.index(wanted)
+    # A number such as 3 is a name where labels have gaps: then it must not mean another class.
+    if wanted.isdecimal() and int(wanted) < len(names) and not all(n.isdecimal() for n in names):
+        return int(wanted)
+    known = brief([f"{number} {name}" for number, name in enumerate(names)])
+    if all(name.isdecimal() for name in names):
+        known = brief(names)
+    raise ConfigError(
+        f"--classes: {dataset} has no class {wanted!r}; expected some of {known}. Use their "
+        f"numbers or names."
+    )
+
+
+def safe_name(path: Path) -> str:
+    """Return a name for a data set that is safe in file names and in the names of metrics."""
+    stem = path.resolve().name if path.is_dir() else path.stem
+    return re.sub("[^A-Za-z0-9_-]+", "_", stem).strip("_-") or "images"
+
+
+def brief(values: Sequence[object]) -> str:
+    """Return values with commas between them, at most a dozen."""
+    more = ", ..." if len(values) > _SHOWN else ""
+    return ", ".join(map(str, values[:_SHOWN])) + more
+
+
+def as_labels(values: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Return labels as the splits hold them."""
+    return np.ascontiguousarray(values).ravel().astype(np.int32)
