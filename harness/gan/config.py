@@ -80,6 +80,8 @@ class DiscriminatorConfig(_Ingredient):
         leaky_slope: Slope of `leaky_relu` below zero.
         dropout: Share of hidden units dropped after each hidden layer while training.
         head_dropout: Share dropped once more before the output layer.
+        spectral_normalisation: Whether every kernel is divided by its largest singular value; see
+            `gan/spectral.py`.
         learning_rate: Step size of its optimizer, before `schedule`.
     """
 
@@ -96,6 +98,7 @@ class DiscriminatorConfig(_Ingredient):
     leaky_slope: Fraction = 0.2
     dropout: Fraction = 0.0
     head_dropout: Fraction = 0.0
+    spectral_normalisation: bool = False
     learning_rate: LearningRate = 1e-3
 
 
@@ -103,16 +106,32 @@ class LossConfig(_Ingredient):
     """Choose what the two networks minimise.
 
     Args:
-        name: Key of `LOSSES`: `non_saturating` or `hinge`.
+        name: Key of `LOSSES`: `non_saturating`, `least_squares`, `hinge`, `wasserstein` or
+            `relativistic`.
         label_smoothing: Real targets become 1 - label_smoothing (one-sided; Salimans et al. 2016,
-            arXiv 1606.03498). Non-saturating only.
+            arXiv 1606.03498). Non-saturating and least squares only.
         label_noise: Width of uniform noise that moves real targets down from 1 and fake targets
-            up from 0, fresh each step. Non-saturating only.
+            up from 0, fresh each step. Non-saturating and least squares only.
     """
 
     name: str = "non_saturating"
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     label_noise: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+
+
+class RegulariserConfig(_Ingredient):
+    """Choose a penalty on the slope of the discriminator.
+
+    Args:
+        name: Key of `REGULARISERS`: `none`, `gradient_penalty` (between real and fake), `r1` (at
+            real images), `r2` (at fakes) or `r1_r2`.
+        weight: Factor of the penalty; 0 with `none`, above 0 with any other. Their papers use 10.
+        interval: D updates from one penalty to the next, which weighs `interval` times as much.
+    """
+
+    name: Literal["none", "gradient_penalty", "r1", "r2", "r1_r2"] = "none"
+    weight: NotNegative = 0.0
+    interval: Positive = 1
 
 
 class AugmentConfig(_Ingredient):
@@ -224,6 +243,7 @@ class GANConfig(_Ingredient):
         generator: The generator.
         discriminator: The discriminator.
         loss: What they minimise.
+        regulariser: What the discriminator pays for its slope.
         augment: What happens to images on their way to the discriminator.
         optimizer: What their optimizers share.
         schedule: How their learning rates change.
@@ -239,6 +259,7 @@ class GANConfig(_Ingredient):
     generator: GeneratorConfig = GeneratorConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     loss: LossConfig = LossConfig()
+    regulariser: RegulariserConfig = RegulariserConfig()
     augment: AugmentConfig = AugmentConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()

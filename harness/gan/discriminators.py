@@ -14,6 +14,7 @@ from harness.gan.layers import (
     hidden_widths,
     label_input,
 )
+from harness.gan.spectral import spectrally_normalised
 
 
 def build_discriminator(
@@ -23,8 +24,8 @@ def build_discriminator(
 
     Its inputs are a dictionary: `image`, float32 (n, height, width, channels) in the generator's
     output range, and where the GAN is conditional `label`, int32 (n,). Only built-in layers are
-    used. The output is a logit: the losses apply the sigmoid, which is exact where a separate
-    sigmoid would saturate.
+    used, but for spectral normalisation. The output is a logit: the losses apply the sigmoid,
+    which is exact where a separate sigmoid would saturate.
 
     Args:
         config: The configuration.
@@ -44,7 +45,11 @@ def build_discriminator(
             f"discriminator.name must be one of {', '.join(DISCRIMINATORS)}; received {name!r}."
             f"{near_miss(name, DISCRIMINATORS)}"
         )
-    return DISCRIMINATORS[name](config, image_shape, num_classes)
+    model = DISCRIMINATORS[name](config, image_shape, num_classes)
+    if not config.discriminator.spectral_normalisation:
+        return model
+    embeddings = config.discriminator.conditioning != "embedding_map"
+    return spectrally_normalised(model, embeddings=embeddings)
 
 
 def build_mlp(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:

@@ -18,6 +18,7 @@ class Purpose(IntEnum):
     FAKE_TARGETS = 4
     GENERATOR_WEIGHTS = 5
     DISCRIMINATOR_WEIGHTS = 6
+    INTERPOLATION = 7
 
 
 class Feed:
@@ -81,6 +82,11 @@ class Feed:
             shape, self._seed(Purpose.FAKE_TARGETS, update), maxval=width
         )
         return real - down, up
+
+    def shares(self, update: Any) -> Any:
+        """Return uniform numbers in [0, 1), (batch_size, 1, 1, 1), one for each pair of images."""
+        shape = (self.config.batch_size, 1, 1, 1)
+        return tf.random.stateless_uniform(shape, self._seed(Purpose.INTERPOLATION, update))
 
     def _seed(self, purpose: Purpose, counter: Any) -> Any:
         # Both halves are int64: 16 purposes beside a 31-bit seed fit into the first.

@@ -5,13 +5,15 @@ from typing import Any
 import tensorflow as tf
 
 from harness.gan.feed import Feed, Purpose
-from harness.gan.steps.pair import Pair, accuracies
+from harness.gan.steps.pair import Pair
+from harness.gan.steps.penalty import weighted_penalty
 
 
 def alternating_step(pair: Pair, feed: Feed, step: Any) -> Any:
     """Take one step: `discriminator_steps` updates of D on fresh images, then one of G.
 
-    The generator's update draws fresh noise and takes the labels of the last real batch.
+    The generator's update draws fresh noise, and takes the labels of the last real batch, and its
+    images where the loss pairs them.
 
     Args:
         pair: The networks; their variables are updated.
@@ -24,16 +26,16 @@ def alternating_step(pair: Pair, feed: Feed, step: Any) -> Any:
     """
     updates = pair.config.update.discriminator_steps
     reports = []
-    labels: Any = None
+    batch: tuple[Any, Any] = (None, None)
     for i in range(updates):
-        report, labels = discriminator_update(pair, feed, step * updates + i)
+        report, batch = discriminator_update(pair, feed, step * updates + i)
         reports.append(report)
-    generator_loss = generator_update(pair, feed, step, labels)
+    generator_loss = generator_update(pair, feed, step, batch)
     mean = tf.add_n(reports) / float(updates) if updates > 1 else reports[0]
     return tf.concat([[generator_loss], mean], axis=0)
 
 
-def discriminator_update(pair: Pair, feed: Feed, update: Any) -> tuple[Any, Any]:
+def discriminator_update(pair: Pair, feed: Feed, update: Any) -> tuple[Any, tuple[Any, Any]]:
     """Update D on one real and one generated batch; the generator's weights stay.
 
     Args:
@@ -42,8 +44,10 @@ def discriminator_update(pair: Pair, feed: Feed, update: Any) -> tuple[Any, Any]
         update: Number of this update from 0, int64.
 
     Returns:
-        Tensor (3,) of loss, accuracy on real and accuracy on fake before the update; the labels.
+        Tensor (3,) of loss, penalty included, accuracy on real and accuracy on fake before the
+        update; the real images and their labels.
     """
+    pair.iterate_power()
     real, labels = feed.real(update)
     fake = pair.generate(
         feed.noise(Purpose.DISCRIMINATOR_NOISE, update),
@@ -52,30 +56,35 @@ def discriminator_update(pair: Pair, feed: Feed, update: Any) -> tuple[Any, Any]
     )
     targets = feed.targets(update)
     if pair.config.update.discriminator_batches == "sequential":
-        return _update_in_sequence(pair, (real, fake), targets, labels), labels
+        return _update_in_sequence(pair, (real, fake), targets, labels), (real, labels)
     variables = pair.discriminator.trainable_variables
     with tf.GradientTape() as tape:
         real_logits, fake_logits = pair.judge_both(real, fake, labels)
-        loss = pair.loss.discriminator(real_logits, fake_logits, *targets)
+        loss = pair.loss.discriminator(real_logits, fake_logits, targets)
+        loss += weighted_penalty(pair, feed, (real, fake, labels), update)
     pair.discriminator_optimizer.apply(tape.gradient(loss, variables), variables)
-    return tf.stack([loss, *accuracies(real_logits, fake_logits)]), labels
+    accuracies = pair.loss.accuracies(real_logits, fake_logits)
+    return tf.stack([loss, *accuracies]), (real, labels)
 
 
-def generator_update(pair: Pair, feed: Feed, step: Any, labels: Any) -> Any:
+def generator_update(pair: Pair, feed: Feed, step: Any, batch: tuple[Any, Any]) -> Any:
     """Update G on a fresh batch of noise and return its loss; D's weights stay.
 
     Args:
         pair: The networks.
         feed: Source of noise.
         step: Number of this step from 0, int64.
-        labels: Which classes to generate, (n,) or None.
+        batch: Real images, which only a paired loss looks at, and the labels (n,), or None, of
+            the classes to generate.
     """
+    real, labels = batch
     noise = feed.noise(Purpose.GENERATOR_NOISE, step)
     variables = pair.generator.trainable_variables
+    judging = not pair.config.update.judge_in_inference_mode
+    real_logits = pair.judge(real, labels, training=judging) if pair.loss.paired else None
     with tf.GradientTape() as tape:
         fake = pair.generate(noise, labels, training=True)
-        judging = not pair.config.update.judge_in_inference_mode
-        loss = pair.loss.generator(pair.judge(fake, labels, training=judging))
+        loss = pair.loss.generator(real_logits, pair.judge(fake, labels, training=judging))
     pair.generator_optimizer.apply(tape.gradient(loss, variables), variables)
     return loss
 
@@ -85,10 +94,12 @@ def _update_in_sequence(
 ) -> Any:
     """Update D on the real batch, then on the fakes; the second update sees the first's D."""
     variables = pair.discriminator.trainable_variables
-    losses, logits = [], []
-    for term, batch, target in zip((pair.loss.real, pair.loss.fake), images, targets, strict=True):
+    losses: list[Any] = []
+    logits: list[Any] = []
+    # GANConfig refuses paired losses here, which have no terms.
+    for term, batch, target in zip(pair.loss.terms or (), images, targets, strict=True):
         with tf.GradientTape() as tape:
             logits.append(pair.judge(batch, labels, training=True))
             losses.append(term(logits[-1], target))
         pair.discriminator_optimizer.apply(tape.gradient(losses[-1], variables), variables)
-    return tf.stack([losses[0] + losses[1], *accuracies(*logits)])
+    return tf.stack([losses[0] + losses[1], *pair.loss.accuracies(*logits)])

@@ -1,4 +1,4 @@
-"""Hold the two networks with what updates them, and the discriminator's view of two batches."""
+"""Hold the two networks with what updates them, and the discriminator's view of a batch."""
 
 import dataclasses
 import functools
@@ -10,6 +10,7 @@ import tensorflow as tf
 from harness.gan.config import GANConfig
 from harness.gan.fast_passes import fast_twin
 from harness.gan.losses import Loss
+from harness.gan.spectral import iterate_power
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,6 +43,10 @@ class Pair:
         """Return the discriminator's twin for training passes; the variables are the same."""
         return fast_twin(self.discriminator)
 
+    def iterate_power(self) -> None:
+        """Bring spectral normalisation up to D's weights, once before each update of D."""
+        iterate_power(self.discriminator)
+
     def generate(self, noise: Any, labels: Any, *, training: bool) -> Any:
         """Return images for noise (n, latent_dim) and labels (n,) or None."""
         inputs = {"noise": noise} if labels is None else {"noise": noise, "label": labels}
@@ -64,11 +69,3 @@ class Pair:
         logits = self.judge(tf.concat([real, fake], axis=0), labels, training=True)
         count = self.config.batch_size
         return logits[:count], logits[count:]
-
-
-def accuracies(real_logits: Any, fake_logits: Any) -> tuple[Any, Any]:
-    """Return the shares of real images called real and of fakes called fake."""
-    return (
-        tf.reduce_mean(tf.cast(real_logits > 0, tf.float32)),
-        tf.reduce_mean(tf.cast(fake_logits <= 0, tf.float32)),
-    )

@@ -5,11 +5,14 @@ from typing import Any
 import tensorflow as tf
 
 from harness.gan.feed import Feed, Purpose
-from harness.gan.steps.pair import Pair, accuracies
+from harness.gan.steps.pair import Pair
+from harness.gan.steps.penalty import weighted_penalty
 
 
 def simultaneous_step(pair: Pair, feed: Feed, step: Any) -> Any:
     """Take one step: the gradients of both losses from the same logits, then both updates.
+
+    A penalty looks at the same fakes, and is D's alone.
 
     Args:
         pair: The networks; their variables are updated.
@@ -17,18 +20,22 @@ def simultaneous_step(pair: Pair, feed: Feed, step: Any) -> Any:
         step: Number of this step from 0, int64.
 
     Returns:
-        Tensor (4,): generator loss, discriminator loss, its accuracies on real and on fake images.
+        Tensor (4,): generator loss, discriminator loss, penalty included, and its accuracies on
+        real and on fake images.
     """
+    pair.iterate_power()
     real, labels = feed.real(step)
     noise = feed.noise(Purpose.DISCRIMINATOR_NOISE, step)
     with tf.GradientTape(persistent=True) as tape:
         fake = pair.generate(noise, labels, training=True)
         real_logits, fake_logits = pair.judge_both(real, fake, labels)
-        generator_loss = pair.loss.generator(fake_logits)
-        loss = pair.loss.discriminator(real_logits, fake_logits, *feed.targets(step))
+        generator_loss = pair.loss.generator(real_logits, fake_logits)
+        loss = pair.loss.discriminator(real_logits, fake_logits, feed.targets(step))
+        loss += weighted_penalty(pair, feed, (real, tf.stop_gradient(fake), labels), step)
     own, other = pair.discriminator.trainable_variables, pair.generator.trainable_variables
     discriminator_gradients = tape.gradient(loss, own)
     generator_gradients = tape.gradient(generator_loss, other)
     pair.discriminator_optimizer.apply(discriminator_gradients, own)
     pair.generator_optimizer.apply(generator_gradients, other)
-    return tf.stack([generator_loss, loss, *accuracies(real_logits, fake_logits)])
+    accuracies = pair.loss.accuracies(real_logits, fake_logits)
+    return tf.stack([generator_loss, loss, *accuracies])

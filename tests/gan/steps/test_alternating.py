@@ -39,7 +39,7 @@ def test_fakes_in_inference_mode_leave_even_the_statistics(build_pair, changed, 
 def test_a_generator_update_leaves_the_discriminator_unchanged(build_pair, changed, copy_of):
     pair, feed = build_pair()
     generator, discriminator = copy_of(pair.generator), copy_of(pair.discriminator)
-    generator_update(pair, feed, ZERO, feed.labels[:8])
+    generator_update(pair, feed, ZERO, (None, feed.labels[:8]))
     assert changed(pair.discriminator, discriminator) == set()
     assert changed(pair.generator, generator) >= trainable(pair.generator)
 
@@ -53,7 +53,7 @@ def test_judging_in_inference_mode_draws_no_dropout_and_moves_no_statistics(
         update={"judge_in_inference_mode": inference},
     )
     before = copy_of(pair.discriminator)
-    generator_update(pair, feed, ZERO, feed.labels[:8])
+    generator_update(pair, feed, ZERO, (None, feed.labels[:8]))
     moved = {path.rsplit("/")[-1] for path in changed(pair.discriminator, before)}
     used = {"seed_generator_state", "moving_mean", "moving_variance"}
     assert moved == (set() if inference else used)
@@ -63,10 +63,10 @@ def test_the_generator_meets_the_new_discriminator(build_pair):
     pair, feed = build_pair()
     other, _ = build_pair()
     generator_loss = float(alternating_step(pair, feed, ZERO)[0])
-    _, labels = discriminator_update(other, feed, ZERO)
-    assert generator_loss == float(generator_update(other, feed, ZERO, labels))
+    _, batch = discriminator_update(other, feed, ZERO)
+    assert generator_loss == float(generator_update(other, feed, ZERO, batch))
     untouched, _ = build_pair()
-    assert generator_loss != float(generator_update(untouched, feed, ZERO, labels))
+    assert generator_loss != float(generator_update(untouched, feed, ZERO, batch))
 
 
 def test_reported_loss_and_accuracies_are_those_before_the_update(build_pair):
@@ -75,7 +75,7 @@ def test_reported_loss_and_accuracies_are_those_before_the_update(build_pair):
     noise = feed.noise(Purpose.DISCRIMINATOR_NOISE, ZERO)
     real_logits = np.asarray(pair.discriminator({"image": real}))
     fake_logits = np.asarray(pair.discriminator({"image": pair.generator({"noise": noise})}))
-    (loss, on_real, on_fake), labels = discriminator_update(pair, feed, ZERO)
+    (loss, on_real, on_fake), (_, labels) = discriminator_update(pair, feed, ZERO)
     expected = np.log1p(np.exp(-real_logits)).mean() + np.log1p(np.exp(fake_logits)).mean()
     assert labels is None
     assert float(loss) == pytest.approx(expected, rel=1e-5)

@@ -1,0 +1,142 @@
+"""Divide the discriminator's kernels by their largest singular value inside the forward pass.
+
+Keras's own SpectralNormalization overwrites the kernel at each training call instead: no gradient
+flows through the division, and after the optimizer's step the kernel in use has another norm. It
+would also take a step of power iteration in the generator's update.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+class _Spectral:
+    """Give a Keras layer a normalised kernel in place of the one it trains.
+
+    The kernel's last axis counts the outputs, the others together the inputs. The layer's call
+    reads what `_normalised` returns; `raw` is the variable that is trained.
+
+    References:
+        Miyato et al. 2018, arXiv 1802.05957, algorithm 1. We keep their v, of the outputs, and
+        compute their u from it.
+    """
+
+    raw: Any
+    direction: Any
+
+    def _track(self, raw: Any) -> None:
+        """Add the running estimate of the kernel's first right singular vector."""
+        layer: Any = self
+        outputs = raw.shape[-1]
+        self.raw = raw
+        self.direction = layer.add_weight(
+            shape=(outputs, 1),
+            initializer=keras.initializers.Constant(outputs**-0.5),
+            trainable=False,
+            autocast=False,
+            name="direction",
+        )
+
+    def _normalised(self) -> Any:
+        # |W v| for a constant unit v: its gradient is u v', as that of u' W v is.
+        layer: Any = self
+        raw = ops.cast(self.raw.value, "float32")
+        matrix = ops.reshape(raw, (-1, raw.shape[-1]))
+        length = ops.norm(ops.matmul(matrix, self.direction.value))
+        return ops.cast(raw / ops.maximum(length, 1e-12), layer.compute_dtype)
+
+    def iterate_power(self) -> None:
+        """Take one step of power iteration: v becomes W'W v, of length 1."""
+        matrix = ops.reshape(self.raw.value, (-1, self.raw.shape[-1]))
+        product = ops.matmul(ops.transpose(matrix), ops.matmul(matrix, self.direction.value))
+        length = ops.norm(product)
+        # A kernel of zeros has no direction to find.
+        self.direction.assign(
+            ops.where(length > 0, product / ops.maximum(length, 1e-30), self.direction.value)
+        )
+
+    def save_own_variables(self, store: Any) -> None:
+        """Save what is trained; the layers below would save the normalised kernel."""
+        keras.layers.Layer.save_own_variables(self, store)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Load what `save_own_variables` has saved."""
+        keras.layers.Layer.load_own_variables(self, store)
+
+
+@keras.saving.register_keras_serializable("harness")
+class SpectralConv2D(_Spectral, keras.layers.Conv2D):  # type: ignore[misc]
+    """Convolve with a spectrally normalised kernel."""
+
+    def build(self, input_shape: Any) -> None:
+        """Create the variables."""
+        super().build(input_shape)
+        self._track(self._kernel)
+
+    @property
+    def kernel(self) -> Any:
+        """Return the normalised kernel."""
+        return self._normalised()
+
+
+@keras.saving.register_keras_serializable("harness")
+class SpectralDense(_Spectral, keras.layers.Dense):  # type: ignore[misc]
+    """Multiply by a spectrally normalised kernel."""
+
+    def build(self, input_shape: Any) -> None:
+        """Create the variables."""
+        super().build(input_shape)
+        self._track(self._kernel)
+
+    @property
+    def kernel(self) -> Any:
+        """Return the normalised kernel."""
+        return self._normalised()
+
+
+@keras.saving.register_keras_serializable("harness")
+class SpectralEmbedding(_Spectral, keras.layers.Embedding):  # type: ignore[misc]
+    """Look up rows of a spectrally normalised matrix."""
+
+    def build(self, input_shape: Any = None) -> None:
+        """Create the variables."""
+        super().build(input_shape)
+        self._track(self._embeddings)
+
+    @property
+    def embeddings(self) -> Any:
+        """Return the normalised matrix."""
+        return self._normalised()
+
+
+SPECTRAL_LAYERS: dict[type, type] = {
+    keras.layers.Conv2D: SpectralConv2D,
+    keras.layers.Dense: SpectralDense,
+    keras.layers.Embedding: SpectralEmbedding,
+}
+
+
+def spectrally_normalised(model: keras.Model, *, embeddings: bool) -> keras.Model:
+    """Return the same network with fresh weights and normalised kernels.
+
+    Args:
+        model: From Keras layers.
+        embeddings: Whether to normalise embeddings too, which bounds the slope where they
+            multiply features, and only fades the label where they stand beside the image.
+    """
+
+    def replace(layer: Any) -> Any:
+        kind = SPECTRAL_LAYERS.get(type(layer), type(layer))
+        if kind is SpectralEmbedding and not embeddings:
+            kind = keras.layers.Embedding
+        return kind.from_config(layer.get_config())
+
+    return keras.models.clone_model(model, clone_function=replace)
+
+
+def iterate_power(model: keras.Model) -> None:
+    """Take one step of power iteration in every normalised layer; none where there is none."""
+    for layer in model.layers:
+        if isinstance(layer, _Spectral):
+            layer.iterate_power()
