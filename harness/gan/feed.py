@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from harness.gan.augment import DRAWS, augment, noise_deviation, transforms
 from harness.gan.config import GANConfig
 
 
@@ -19,6 +20,17 @@ class Purpose(IntEnum):
     GENERATOR_WEIGHTS = 5
     DISCRIMINATOR_WEIGHTS = 6
     INTERPOLATION = 7
+    AUGMENTATION = 8
+    INSTANCE_NOISE = 9
+
+
+class Showing(IntEnum):
+    """Tell apart the showings of images to D in a step, which draw different numbers."""
+
+    REAL = 0
+    FAKE = 1
+    FAKE_IN_GENERATOR_STEP = 2
+    REAL_IN_GENERATOR_STEP = 3
 
 
 class Feed:
@@ -87,6 +99,37 @@ class Feed:
         """Return uniform numbers in [0, 1), (batch_size, 1, 1, 1), one for each pair of images."""
         shape = (self.config.batch_size, 1, 1, 1)
         return tf.random.stateless_uniform(shape, self._seed(Purpose.INTERPOLATION, update))
+
+    def shown(self, images: Any, showing: Showing, counter: Any) -> Any:
+        """Return images as the discriminator sees them: augmented and noisy, where asked for.
+
+        Args:
+            images: float32 (n, height, width, channels), in the generator's output range.
+            showing: Which showing this is.
+            counter: Number of D's update, or of the step in the generator's, int64.
+        """
+        settings = self.config.augment
+        black = -1.0 if self.config.generator.output == "tanh" else 0.0
+        number = counter * len(Showing) + showing
+        if transforms(settings):
+            draws = tf.random.stateless_uniform(
+                (images.shape[0], DRAWS), self._seed(Purpose.AUGMENTATION, number)
+            )
+            images = augment(images, settings, draws, black=black)
+        if settings.noise:
+            deviation = noise_deviation(settings, self._kimg(showing, counter)) * (1.0 - black)
+            noise = tf.random.stateless_normal(
+                images.shape, self._seed(Purpose.INSTANCE_NOISE, number)
+            )
+            images = images + deviation * noise
+        return images
+
+    def _kimg(self, showing: Showing, counter: Any) -> Any:
+        """Return how many thousand real images D has seen before this showing."""
+        of_update = self.config.batch_size / 1000
+        in_update = showing in (Showing.REAL, Showing.FAKE)
+        share = of_update if in_update else self.config.kimg_per_step
+        return tf.cast(counter, tf.float32) * share
 
     def _seed(self, purpose: Purpose, counter: Any) -> Any:
         # Both halves are int64: 16 purposes beside a 31-bit seed fit into the first.

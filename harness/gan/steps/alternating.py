@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from harness.gan.feed import Feed, Purpose
+from harness.gan.feed import Feed, Purpose, Showing
 from harness.gan.steps.pair import Pair
 from harness.gan.steps.penalty import weighted_penalty
 
@@ -54,15 +54,15 @@ def discriminator_update(pair: Pair, feed: Feed, update: Any) -> tuple[Any, tupl
         labels,
         training=not pair.config.update.fakes_in_inference_mode,
     )
+    seen = feed.shown(real, Showing.REAL, update), feed.shown(fake, Showing.FAKE, update)
     targets = feed.targets(update)
     if pair.config.update.discriminator_batches == "sequential":
-        return _update_in_sequence(pair, (real, fake), targets, labels), (real, labels)
-    variables = pair.discriminator.trainable_variables
+        return _update_in_sequence(pair, seen, targets, labels), (real, labels)
     with tf.GradientTape() as tape:
-        real_logits, fake_logits = pair.judge_both(real, fake, labels)
+        real_logits, fake_logits = pair.judge_both(*seen, labels)
         loss = pair.loss.discriminator(real_logits, fake_logits, targets)
-        loss += weighted_penalty(pair, feed, (real, fake, labels), update)
-    pair.discriminator_optimizer.apply(tape.gradient(loss, variables), variables)
+        loss += weighted_penalty(pair, feed, (*seen, labels), update)
+    pair.update_discriminator(tape.gradient(loss, pair.discriminator.trainable_variables))
     accuracies = pair.loss.accuracies(real_logits, fake_logits)
     return tf.stack([loss, *accuracies]), (real, labels)
 
@@ -79,13 +79,16 @@ def generator_update(pair: Pair, feed: Feed, step: Any, batch: tuple[Any, Any]) 
     """
     real, labels = batch
     noise = feed.noise(Purpose.GENERATOR_NOISE, step)
-    variables = pair.generator.trainable_variables
     judging = not pair.config.update.judge_in_inference_mode
-    real_logits = pair.judge(real, labels, training=judging) if pair.loss.paired else None
+    real_logits = None
+    if pair.loss.paired:
+        real = feed.shown(real, Showing.REAL_IN_GENERATOR_STEP, step)
+        real_logits = pair.judge(real, labels, training=judging)
     with tf.GradientTape() as tape:
         fake = pair.generate(noise, labels, training=True)
+        fake = feed.shown(fake, Showing.FAKE_IN_GENERATOR_STEP, step)
         loss = pair.loss.generator(real_logits, pair.judge(fake, labels, training=judging))
-    pair.generator_optimizer.apply(tape.gradient(loss, variables), variables)
+    pair.update_generator(tape.gradient(loss, pair.generator.trainable_variables))
     return loss
 
 
@@ -101,5 +104,5 @@ def _update_in_sequence(
         with tf.GradientTape() as tape:
             logits.append(pair.judge(batch, labels, training=True))
             losses.append(term(logits[-1], target))
-        pair.discriminator_optimizer.apply(tape.gradient(losses[-1], variables), variables)
+        pair.update_discriminator(tape.gradient(losses[-1], variables))
     return tf.stack([losses[0] + losses[1], *pair.loss.accuracies(*logits)])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ import tensorflow as tf
 from harness.gan.config import GANConfig
 from harness.gan.fast_passes import fast_twin
 from harness.gan.losses import Loss
+from harness.gan.optimisers import clip_gradients
 from harness.gan.spectral import iterate_power
 
 
@@ -56,6 +58,16 @@ class Pair:
         """Return logits (n, 1) for images and labels (n,) or None."""
         inputs = {"image": images} if labels is None else {"image": images, "label": labels}
         return self.fast_discriminator(inputs, training=training)
+
+    def update_generator(self, gradients: Sequence[Any]) -> None:
+        """Apply the gradients of G's trainable variables, clipped as the configuration says."""
+        gradients = clip_gradients(gradients, self.config.optimizer.clip_norm)
+        self.generator_optimizer.apply(gradients, self.generator.trainable_variables)
+
+    def update_discriminator(self, gradients: Sequence[Any]) -> None:
+        """Apply the gradients of D's trainable variables, clipped as the configuration says."""
+        gradients = clip_gradients(gradients, self.config.optimizer.clip_norm)
+        self.discriminator_optimizer.apply(gradients, self.discriminator.trainable_variables)
 
     def judge_both(self, real: Any, fake: Any, labels: Any) -> tuple[Any, Any]:
         """Return the training-mode logits of real and fake images, both with these labels.

@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from harness.gan.feed import Feed, Purpose
+from harness.gan.feed import Feed, Purpose, Showing
 from harness.gan.steps.pair import Pair
 from harness.gan.steps.penalty import weighted_penalty
 
@@ -25,17 +25,17 @@ def simultaneous_step(pair: Pair, feed: Feed, step: Any) -> Any:
     """
     pair.iterate_power()
     real, labels = feed.real(step)
+    real = feed.shown(real, Showing.REAL, step)
     noise = feed.noise(Purpose.DISCRIMINATOR_NOISE, step)
     with tf.GradientTape(persistent=True) as tape:
-        fake = pair.generate(noise, labels, training=True)
+        fake = feed.shown(pair.generate(noise, labels, training=True), Showing.FAKE, step)
         real_logits, fake_logits = pair.judge_both(real, fake, labels)
         generator_loss = pair.loss.generator(real_logits, fake_logits)
         loss = pair.loss.discriminator(real_logits, fake_logits, feed.targets(step))
         loss += weighted_penalty(pair, feed, (real, tf.stop_gradient(fake), labels), step)
-    own, other = pair.discriminator.trainable_variables, pair.generator.trainable_variables
-    discriminator_gradients = tape.gradient(loss, own)
-    generator_gradients = tape.gradient(generator_loss, other)
-    pair.discriminator_optimizer.apply(discriminator_gradients, own)
-    pair.generator_optimizer.apply(generator_gradients, other)
+    discriminator_gradients = tape.gradient(loss, pair.discriminator.trainable_variables)
+    generator_gradients = tape.gradient(generator_loss, pair.generator.trainable_variables)
+    pair.update_discriminator(discriminator_gradients)
+    pair.update_generator(generator_gradients)
     accuracies = pair.loss.accuracies(real_logits, fake_logits)
     return tf.stack([generator_loss, loss, *accuracies])
