@@ -1,7 +1,9 @@
 """Load a user's own images from CSV files, a line each: `csv:PATH`."""
 
 import io
+import itertools
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -74,13 +76,7 @@ def _read_lines(path: Path, name: str, stream: io.BufferedIOBase) -> Split:
     labels: list[int] = []
     pixels = bytearray()  # not a list of lines: sixty thousand of them would take twice as much
     columns = 0
-    for number in range(1, 2**62):
-        line = stream.readline(MAX_LINE_BYTES)
-        if not line:
-            break
-        fields = line.strip().split(b",")
-        if fields == [b""]:
-            continue
+    for number, fields in _lines(path, stream):
         if number == 1 and _is_header(path, fields):
             continue
         columns = columns or len(fields)
@@ -96,6 +92,21 @@ def _read_lines(path: Path, name: str, stream: io.BufferedIOBase) -> Split:
     shape = _image_shape(path, columns - 1)
     images = np.frombuffer(pixels, np.uint8).reshape(len(labels), *shape)
     return Split(name, images, np.array(labels, np.int32))
+
+
+def _lines(path: Path, stream: io.BufferedIOBase) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield each line's number and its fields; empty lines are passed over."""
+    for number in itertools.count(1):
+        line = stream.readline(MAX_LINE_BYTES)
+        if not line:
+            return
+        if len(line) == MAX_LINE_BYTES:
+            raise DataError(
+                f"{path}: line {number} is longer than {MAX_LINE_BYTES:,} bytes; expected a label "
+                f"and the pixels of one image. Is this a CSV file?"
+            )
+        if line.strip():
+            yield number, line.strip().split(b",")
 
 
 def _is_header(path: Path, fields: list[bytes]) -> bool:

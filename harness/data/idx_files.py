@@ -78,6 +78,6 @@ def _read(path: Path, name: str) -> Split:
     if labels.shape != (len(images),):
         raise DataError(
             f"{beside}: holds labels of shape {labels.shape} for {len(images)} images; expected "
-            f"one a image. Use the file that belongs to {path.name}."
+            f"one an image. Use the file that belongs to {path.name}."
         )
     return Split(name, images, as_labels(labels))

@@ -15,11 +15,14 @@ from types import FrameType
 
 import numpy as np
 import yaml
-from PIL import Image
+from PIL import ExifTags, Image
 
 from harness.data.datasets import load_dataset
+from harness.data.fitting import ImageForm
+from harness.data.folder import load_folder
 from harness.data.idx import read_idx
 from harness.data.image_files import read_images
+from harness.data.request import DatasetRequest
 from harness.errors import HarnessError
 from harness.events import Finished, Progressed, RungScored, Started, to_record
 from harness.gan.config import GANConfig
@@ -163,6 +166,34 @@ def _dataset_npz() -> tuple[bytes, ...]:
     return _npz(**parts), _compressed(**parts), _npz(train_images=images, test_images=images)
 
 
+def _dataset_idx() -> tuple[bytes, ...]:
+    return (b"\0\0\x08\x03" + struct.pack(">III", 12, 4, 4) + bytes(12 * 16),)
+
+
+def _dataset_csv() -> tuple[bytes, ...]:
+    lines = [",".join(map(str, [row % 2, *range(row, row + 16)])) for row in range(12)]
+    header = ",".join(["label", *(f"pixel{i}" for i in range(1, 17))])
+    return "\n".join(lines).encode(), "\r\n".join([header, *lines, ""]).encode()
+
+
+def _pictures() -> tuple[bytes, ...]:
+    """Return a picture in each of the modes that are converted."""
+    base = Image.fromarray(np.arange(144, dtype=np.uint8).reshape(12, 12))
+    exif = base.getexif()
+    exif[ExifTags.Base.Orientation] = 6
+    found = []
+    for mode, kind in (("P", "PNG"), ("RGBA", "PNG"), ("LA", "PNG"), ("CMYK", "JPEG")):
+        buffer = io.BytesIO()
+        base.convert(mode).save(buffer, kind, exif=exif)
+        found.append(buffer.getvalue())
+    return (*found, *_png())
+
+
+def _requests() -> tuple[bytes, ...]:
+    whole = b"folder:x?size=32&fit=crop&channels=3&classes=0,3,7&split=80,10,10"
+    return whole, b"fashion_mnist?classes=3", b"npz:a?.npz"
+
+
 def _images_npz() -> tuple[bytes, ...]:
     images = np.arange(3 * 8 * 8 * 3, dtype=np.uint8).reshape(3, 8, 8, 3)
     labels = np.array([2, 0, 1])
@@ -257,6 +288,16 @@ READERS: dict[str, Reader] = {
     "idx": Reader("i-ubyte", read_idx, _idx),
     "idx, gzip": Reader("i-ubyte.gz", read_idx, _idx_gz),
     "data set, npz": Reader("d.npz", lambda path: load_dataset(f"npz:{path}"), _dataset_npz),
+    "data set, idx": Reader(
+        "i-images-idx3-ubyte", lambda path: load_dataset(f"idx:{path}"), _dataset_idx
+    ),
+    "data set, csv": Reader("d.csv", lambda path: load_dataset(f"csv:{path}"), _dataset_csv),
+    "data set, folder": Reader(
+        "i.png", lambda path: load_folder(path.parent, ImageForm(32)), _pictures
+    ),
+    "data set's text": Reader(
+        "t", lambda path: DatasetRequest.parse(path.read_text("utf-8", "replace")), _requests
+    ),
     "images, npz": Reader("i.npz", read_images, _images_npz),
     "images, folder": Reader("i.png", lambda path: read_images(path.parent), _png),
     "checkpoint": Reader("checkpoint.npz", load_checkpoint, _checkpoint),

@@ -1,0 +1,63 @@
+"""Read and write data sets as text, and refuse options that make no sense."""
+
+import pytest
+
+from harness.data.fitting import ImageForm
+from harness.data.request import DatasetRequest, with_options
+from harness.errors import ConfigError
+
+WHOLE = "folder:my shapes?size=32&fit=stretch&channels=3&classes=0,2,10&split=80,10,10"
+
+
+def test_text_is_read_and_written_alike():
+    request = DatasetRequest.parse(WHOLE)
+    assert request == DatasetRequest(
+        "folder:my shapes", ImageForm(32, "stretch", 3), ("0", "2", "10"), (80, 10, 10)
+    )
+    assert str(request) == WHOLE
+
+
+def test_options_have_one_order_and_defaults_no_words():
+    text = "npz:a.npz?split=8,1,1&classes=10,2,b,a&fit=crop&size=28"
+    assert str(DatasetRequest.parse(text)) == "npz:a.npz?size=28&classes=2,10,a,b&split=8,1,1"
+
+
+def test_a_question_mark_alone_belongs_to_the_path():
+    assert DatasetRequest.parse("folder:what?").source == "folder:what?"
+    assert str(DatasetRequest.parse("folder:what?/now?size=8")) == "folder:what?/now?size=8"
+
+
+def test_options_of_a_command_replace_those_of_the_text():
+    assert with_options(WHOLE) == WHOLE
+    changed = with_options(WHOLE, classes="1,0", image_size=16, fit="crop", channels=1)
+    assert changed == "folder:my shapes?size=16&channels=1&classes=0,1&split=80,10,10"
+    assert with_options("fashion_mnist", split="5,1") == "fashion_mnist?split=5,1"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"image_size": 30}, r"--image-size: expected a multiple of 4 .* received '30'"),
+        ({"image_size": 2048}, r"from 4 to 1024, .* received '2048'"),
+        ({"image_size": -4}, r"received '-4'"),
+        ({"fit": "crop"}, r"--fit: received 'crop', but .*Add --image-size 32"),
+        ({"fit": "strech", "image_size": 8}, r"Did you mean 'stretch'\?"),
+        ({"channels": 4}, r"--channels: expected 1 \(grey\) or 3 \(RGB\); received '4'"),
+        ({"classes": "0,,1"}, r"--classes: .* received '0,,1'\. Use --classes 0,3,7"),
+        ({"classes": "0,0"}, r"each once"),
+        ({"classes": ""}, r"--classes"),
+        ({"split": "80,20,0"}, r"--split: .* received '80,20,0'\. Use --split 80,10,10"),
+        ({"split": "0.8,0.2"}, r"whole numbers"),
+        ({"split": "100"}, r"received '100'"),
+        ({"split": "1,1,1,1"}, r"or two"),
+    ],
+    ids=str,
+)
+def test_bad_options_are_refused(options: dict, message: str):
+    with pytest.raises(ConfigError, match=message):
+        with_options("fashion_mnist", **options)
+
+
+def test_unknown_options_of_a_text_are_refused():
+    with pytest.raises(ConfigError, match=r"the option 'sizes'; .* Did you mean 'size'\?"):
+        DatasetRequest.parse("folder:x?sizes=32")
