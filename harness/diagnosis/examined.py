@@ -8,6 +8,7 @@ from harness.errors import HarnessError
 from harness.gan.config import GANConfig
 from harness.outcome import Outcome
 from harness.search.folders import StudyRecord
+from harness.search.identity import identify
 from harness.search.leaderboard import BASELINE_PREFIX
 from harness.search.space import SearchSpace
 from harness.search.stored_study import StoredStudy, StoredTrial
@@ -93,14 +94,10 @@ class Examined:
 
     def identity(self, training: Training, config: GANConfig) -> TrialIdentity:
         """Return what trackers were told of a training when the sweep opened them."""
-        is_baseline = training.number is None
-        return TrialIdentity(
-            study=self.record.name,
-            study_id=self.record.id,
-            trial=training.name,
+        return identify(
+            self.record,
+            self.space,
+            name=training.name,
             folder=training.folder.path,
-            config=config.model_dump(mode="json"),
-            tags=(config.family, "baseline" if is_baseline else self.space.sampler.name),
-            wandb_root=self.folder,
-            job_type="baseline" if is_baseline else "trial",
+            config=config,
         )

@@ -8,6 +8,7 @@ from harness.diagnosis.finding import Finding, Level
 from harness.errors import HarnessError, StorageError
 from harness.events import Event, Finished, RungScored
 from harness.outcome import Outcome
+from harness.tracking.catch_up import tell_end
 from harness.tracking.jsonl_tracker import ends_cleanly, read_history, rewrite_history
 from harness.tracking.tracker import TrackerOptions
 from harness.tracking.wandb_mode import wandb_mode
@@ -93,8 +94,7 @@ def _trim(training: Training) -> None:
 
 def _finish(training: Training, outcome: Outcome) -> None:
     events = read_history(training.history_file)
-    kept = [event for event in events if not isinstance(event, Finished)]
-    rewrite_history(training.history_file, [*kept, Finished(outcome)])
+    rewrite_history(training.history_file, tell_end(events, outcome))
 
 
 def _replay(study: Examined, training: Training, fault: WandbFault) -> None:

@@ -9,11 +9,12 @@ from harness.gan.config import GANConfig
 from harness.gan.presets import PRESETS, load_preset
 from harness.outcome import Outcome, Reason
 from harness.score import Score
+from harness.search.identity import identify
 from harness.search.leaderboard import BASELINE_PREFIX
 from harness.search.options import SweepOptions
 from harness.search.space import SearchSpace
 from harness.search.study import Study
-from harness.tracking.tracker import Tracker, TrialIdentity, open_tracker
+from harness.tracking.tracker import Tracker, open_tracker
 from harness.training.job import TrainingJob
 
 
@@ -23,7 +24,6 @@ class Assignment:
 
     Args:
         job: What the worker is given.
-        tags: Labels of its W&B run.
         tracker: Hears its events.
         trial: Its Optuna trial; None for a baseline.
         deaths: How many workers died over it.
@@ -34,7 +34,6 @@ class Assignment:
     """
 
     job: TrainingJob
-    tags: tuple[str, ...]
     tracker: Tracker
     trial: optuna.Trial | None
     deaths: int = 0
@@ -107,7 +106,7 @@ class Assignments:
         takes that up without doubles.
         """
         assignment.tracker.close()
-        assignment.tracker = self._open_tracker(assignment.job, assignment.tags)
+        assignment.tracker = self._open_tracker(assignment.job)
         self._returned.insert(0, assignment)
 
     def close(self) -> None:
@@ -128,8 +127,7 @@ class Assignments:
             checkpoint_seconds=self._options.checkpoint_seconds,
             deterministic=self._space.deterministic,
         )
-        tags = (config.family, self._space.sampler.name)
-        assignment = Assignment(job, tags, self._open_tracker(job, tags), trial)
+        assignment = Assignment(job, self._open_tracker(job), trial)
         if job.timeout_seconds is not None:
             assignment.deadline_seconds = job.timeout_seconds + self._options.grace_seconds
         return assignment
@@ -148,18 +146,14 @@ class Assignments:
             checkpoint_seconds=self._options.checkpoint_seconds,
             deterministic=self._space.deterministic,
         )
-        tags = (config.family, "baseline")
-        return Assignment(job, tags, self._open_tracker(job, tags), None)
+        return Assignment(job, self._open_tracker(job), None)
 
-    def _open_tracker(self, job: TrainingJob, tags: tuple[str, ...]) -> Tracker:
-        identity = TrialIdentity(
-            study=self._study.record.name,
-            study_id=self._study.record.id,
-            trial=job.name,
+    def _open_tracker(self, job: TrainingJob) -> Tracker:
+        identity = identify(
+            self._study.record,
+            self._space,
+            name=job.name,
             folder=job.folder.path,
-            config=job.config.model_dump(mode="json"),
-            tags=tags,
-            wandb_root=self._study.folder,
-            job_type="baseline" if "baseline" in tags else "trial",
+            config=job.config,
         )
         return open_tracker(self._options.tracker, identity, self._options.tracker_options)

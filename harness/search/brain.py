@@ -19,7 +19,8 @@ from harness.search import objective
 from harness.search.assignments import Assignment, Assignments
 from harness.search.crew import Crew, Post, never_ready
 from harness.search.folders import check_study_name
-from harness.search.leaderboard import read_entries
+from harness.search.identity import identify
+from harness.search.leaderboard import Entry, read_entries
 from harness.search.options import SweepOptions
 from harness.search.retention import Retention
 from harness.search.retries import enqueue_retry
@@ -28,6 +29,7 @@ from harness.search.space import SearchSpace, load_enqueued
 from harness.search.stopping import Stop, StopRules
 from harness.search.study import Study
 from harness.search.workers import Broke, Died, Left, Message, Ready, Refused, Said, WorkerSetup
+from harness.tracking.catch_up import catch_up
 from harness.tracking.tracker import check_tracker
 
 _MOST_DEATHS = 3
@@ -130,7 +132,9 @@ class Brain:
         with study.storage_faults():
             for params in self._enqueued:
                 study.optuna.enqueue_trial(params, skip_if_exists=True)
-        self._rules = StopRules(self.options, read_entries(self.folder))
+        entries = read_entries(self.folder)
+        self._catch_up(entries)
+        self._rules = StopRules(self.options, entries)
         self._retention = Retention(self.options.keep, self.folder)
         self._listener.opened(study.count_ended())
         self._assignments = Assignments(study, self._space, self.options)
@@ -141,6 +145,18 @@ class Brain:
             for post in self._crew.posts:
                 if post.assignment is not None:
                     post.assignment.tracker.close()
+
+    def _catch_up(self, entries: list[Entry]) -> None:
+        """Tell the trackers what an interruption kept from them."""
+        for entry in entries:
+            identity = identify(
+                self._study.record,
+                self._space,
+                name=entry.name,
+                folder=entry.folder.path,
+                config=entry.config,
+            )
+            catch_up(self.options.tracker, identity, entry.outcome, self.options.tracker_options)
 
     # The loop
 

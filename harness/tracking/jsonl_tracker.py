@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from harness.errors import StorageError
-from harness.events import Event, Finished, Started, from_record, to_record
+from harness.events import Event, Finished, RungScored, Started, from_record, to_record
 
 HISTORY_NAME = "history.jsonl"
 
@@ -38,7 +38,10 @@ class JsonlTracker:
             raise _unwritable(path, error) from error
 
     def emit(self, event: Event) -> None:
-        """Append one event; `Started` first drops what is about to be said again.
+        """Append one event; what it says again, or is about to, is dropped first.
+
+        A training that goes on from a checkpoint says everything later than that again, and the
+        rung it stands at too, where it was interrupted between scoring and saving.
 
         Raises:
             StorageError: If the disk is full or the file cannot be written, or if the tracker
@@ -50,8 +53,8 @@ class JsonlTracker:
                 f"Open the tracker again to go on."
             )
         try:
-            if isinstance(event, Started):
-                self._go_back_to(event.kimg)
+            if isinstance(event, Started | RungScored):
+                self._drop_what_is_said_again(event)
             _write_line(self._file, event)
         except OSError as error:
             raise _unwritable(self._path, error) from error
@@ -62,9 +65,9 @@ class JsonlTracker:
             self._file.close()
             self._file = None
 
-    def _go_back_to(self, kimg: float) -> None:
+    def _drop_what_is_said_again(self, event: Started | RungScored) -> None:
         history = read_history(self._path)
-        kept = [event for event in history if _stands(event, kimg)]
+        kept = [past for past in history if _stands(past, event)]
         if len(kept) == len(history):
             return
         self.close()
@@ -129,9 +132,11 @@ def _parse(line: bytes) -> Event | None:
         return None
 
 
-def _stands(event: Event, kimg: float) -> bool:
-    """Whether an event of the past remains true when training goes on from `kimg`."""
-    return not isinstance(event, Finished) and event.kimg <= kimg
+def _stands(past: Event, event: Started | RungScored) -> bool:
+    """Whether an event of the past remains true beside one that is said now."""
+    if isinstance(event, RungScored):
+        return not (isinstance(past, RungScored) and past.rung == event.rung)
+    return not isinstance(past, Finished) and past.kimg <= event.kimg
 
 
 def ends_cleanly(path: Path) -> bool:

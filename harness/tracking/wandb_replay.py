@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +52,13 @@ def wandb_fault(identity: TrialIdentity, history: Sequence[Event]) -> WandbFault
     steps = [row["_step"] for row in rows]
     if steps != list(range(len(steps))):
         return WandbFault("W&B's log has steps twice or out of order", lacks_only=False)
+    gaps = list(_gaps(history))
     for key, kind in ((PROGRESS_KEY, Progressed), (RUNG_KEY, RungScored)):
         said = [event.kimg for event in history if isinstance(event, kind)]
         logged = [row["kimg"] for row in rows if key in row]
-        if logged != said[: len(logged)]:
+        logged = [kimg for kimg in logged if kimg in said or not _is_within(kimg, gaps)]
+        # A history that lost its end agrees with a log that kept it.
+        if logged[: len(said)] != said[: len(logged)]:
             return WandbFault("W&B's log tells another course than the history", lacks_only=False)
         if len(logged) < len(said):
             last = max(logged, default=-math.inf)
@@ -98,6 +101,26 @@ def replay_to_wandb(
                 tracker.emit(event)
     finally:
         tracker.close()
+
+
+def _gaps(history: Sequence[Event]) -> Iterator[tuple[float, float]]:
+    """Yield from where to where a history was damaged and lost events, which W&B may still have.
+
+    A training goes on, and ends, where it was last heard of, so a history that jumps lacks what
+    lies between.
+    """
+    end = 0.0
+    for event in history:
+        if isinstance(event, Progressed | RungScored):
+            end = max(end, event.kimg)
+        else:
+            kimg = event.kimg if isinstance(event, Started) else event.outcome.kimg
+            if kimg >= end:
+                yield end, kimg
+
+
+def _is_within(kimg: float, gaps: Sequence[tuple[float, float]]) -> bool:
+    return any(first <= kimg <= last for first, last in gaps)
 
 
 def _remove(folder: Path) -> None:
