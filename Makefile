@@ -20,8 +20,9 @@ data: setup
 sweep: data
 	$(BIN)/python -m harness.sweep --trials $(TRIALS) $(ARGS)
 
+# One process a core; a file's tests stay together, since they share what is slow to make.
 test: data
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: setup
 	$(BIN)/ruff format --check .
