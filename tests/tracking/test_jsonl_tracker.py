@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 import resource
@@ -75,6 +76,22 @@ def test_started_drops_what_will_be_said_again(path: Path):
         start(2.0),
         progress(3.0),
     ]
+
+
+def test_a_rung_said_again_takes_the_place_of_the_first(tmp_path: Path, path: Path):
+    # Interrupted between scoring the rung at 2 kimg and saving: the checkpoint stands before it.
+    first, second, rung = between(identify(tmp_path), 0, 2)
+    again = dataclasses.replace(rung, duration_seconds=9.0)
+    write(path, start(), first, second, rung)
+    write(path, start(2.0), again)
+    assert read_history(path) == [start(), first, second, start(2.0), again]
+
+
+def test_a_rung_not_said_again_stays(tmp_path: Path, path: Path):
+    first, second, rung, third = between(identify(tmp_path), 0, 3)
+    write(path, start(), first, second, rung)
+    write(path, start(2.0), third)
+    assert read_history(path) == [start(), first, second, rung, start(2.0), third]
 
 
 def test_a_trial_that_begins_anew_has_no_past(path: Path):
