@@ -12,7 +12,7 @@ import yaml
 from harness.events import Finished, Progressed, RungScored
 from harness.search.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
-from tests.commands import Commands, interrupt, wait_until
+from tests.commands import Commands, interrupt, wait_until, workers_of
 from tests.endings import GOOD, SPACE
 
 # Some seconds on a fast machine: a call trains about two seconds, and several must pass.
@@ -39,13 +39,6 @@ def trained(study: Path, trial: str) -> list[float]:
     return [event.kimg for event in history if isinstance(event, Progressed)]
 
 
-def workers_of(brain: int) -> list[int]:
-    """Return the process ids of a brain's workers."""
-    children = Path(f"/proc/{brain}/task/{brain}/children").read_text().split()
-    commands = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
-    return [child for child, command in commands.items() if b"spawn_main" in command]
-
-
 def states(study: Path) -> list[str]:
     connection = sqlite3.connect(f"file:{study / 'optuna.db'}?mode=ro", uri=True)
     found = [row[0] for row in connection.execute("SELECT state FROM trials ORDER BY number")]
@@ -53,6 +46,7 @@ def states(study: Path) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers through /proc")
 def test_a_sweep_survives_ctrl_c_and_the_death_of_a_worker(commands: Commands, tmp_path: Path):
     options = write_space(tmp_path)

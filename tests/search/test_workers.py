@@ -5,6 +5,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from harness.errors import DataError, ScoreError
 from harness.events import Answer, Progressed
 from harness.gan.presets import load_preset
@@ -105,6 +107,7 @@ def hear_until(worker: Worker, kind: type, number: int) -> list[object]:
     return said
 
 
+@pytest.mark.slow
 def test_killed_and_replayed_by_another_process_the_weights_are_the_same_bits(tmp_path: Path):
     setup = WorkerSetup(
         "fashion_mnist", None, "fashion_cnn", "fid", 1000, threads=1, deterministic=True

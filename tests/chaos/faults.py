@@ -1,0 +1,265 @@
+"""Everything that is done to a running study: what each fault does, and how the command takes it.
+
+Each function gets the sweep and a source of chance, does its harm, undoes what it did to the
+machine (a full disk is freed, a lock released), and returns what it did in a few words. It raises
+`NotNow` where there is nothing to harm, and `Loss` where the command does not behave.
+"""
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from harness.events import Progressed, RungScored
+from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
+from tests.chaos.sweeps import Loss, Sweep
+
+Fault = Callable[[Sweep, random.Random], str]
+GRACE_SECONDS = 10
+# The brain ends a trial whose worker died three times: it takes the trial for the cause.
+_MOST_WORKER_KILLS = 2
+
+
+class NotNow(Exception):  # noqa: N818 - not an error: there is nothing to harm at the moment
+    pass
+
+
+# While the sweep runs on
+
+
+def kill_worker(sweep: Sweep, rng: random.Random) -> str:
+    """Kill a worker; the brain must put another in its place."""
+    workers = sweep.workers()
+    if not workers or sweep.worker_kills >= _MOST_WORKER_KILLS:
+        raise NotNow
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(rng.choice(workers), signal.SIGKILL)
+    sweep.worker_kills += 1
+    sweep.wait_for_new_worker(workers)
+    return "SIGKILL to a worker"
+
+
+def stop_worker(sweep: Sweep, rng: random.Random) -> str:
+    """Suspend a worker for a while."""
+    workers = sweep.workers()
+    if not workers:
+        raise NotNow
+    return _suspend(rng.choice(workers), rng.uniform(0.2, sweep.plan.stop_seconds))
+
+
+def stop_brain(sweep: Sweep, rng: random.Random) -> str:
+    """Suspend the brain for a while."""
+    return _suspend(sweep.brain, rng.uniform(0.2, sweep.plan.stop_seconds))
+
+
+def lock_database(sweep: Sweep, rng: random.Random) -> str:
+    """Hold the database's lock from another process, so that the brain cannot write."""
+    del rng
+    file = sweep.folder / "optuna.db"
+    if not file.exists():
+        raise NotNow
+    # It may be the brain that writes just now.
+    with contextlib.closing(sqlite3.connect(file, timeout=60, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        time.sleep(sweep.plan.lock_seconds)
+        other.execute("ROLLBACK")
+    return f"locked for {sweep.plan.lock_seconds:g} s"
+
+
+def remove_wandb_alive(sweep: Sweep, rng: random.Random) -> str:
+    """Remove W&B's folder while runs are being written to it."""
+    done = remove_wandb(sweep, rng)
+    sweep.is_damaged_alive = True
+    return done
+
+
+# Until the sweep has ended
+
+
+def kill_brain(sweep: Sweep, rng: random.Random) -> str:
+    """Kill the brain alone; its workers must leave by themselves."""
+    del rng
+    return _kill(sweep, group=False)
+
+
+def kill_both(sweep: Sweep, rng: random.Random) -> str:
+    """Kill brain and workers in the same moment."""
+    del rng
+    return _kill(sweep, group=True)
+
+
+def terminate_brain(sweep: Sweep, rng: random.Random) -> str:
+    """Ask the brain to end: it must do so in good order, and say so by its exit code."""
+    if not sweep.workers():  # before this, Python itself ends the process
+        raise NotNow
+    sweep.orphans = sweep.workers()
+    began = time.monotonic()
+    sweep.signal(signal.SIGTERM, group=rng.random() < 0.5)
+    sweep.wait_for_end()
+    seconds = time.monotonic() - began
+    if seconds > GRACE_SECONDS:
+        raise Loss(f"SIGTERM took {seconds:.1f} s; {GRACE_SECONDS} are allowed")
+    sweep.check_manners({0, 128 + signal.SIGTERM})
+    sweep.bury()
+    return f"SIGTERM; ended after {seconds:.1f} s"
+
+
+def fill_disk(sweep: Sweep, rng: random.Random) -> str:
+    """Leave no byte on the disk of the studies until the command gives up."""
+    if not _is_own_disk(sweep) or not (sweep.folder / "study.json").exists():
+        raise NotNow
+    filler = sweep.folder.parent / "filler"
+    sweep.orphans = sweep.workers()
+    try:
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(2**16))
+        sweep.check_manners({0, 2})
+        if rng.random() < 0.3:
+            sweep.start()
+            sweep.check_manners({0, 2})
+    finally:
+        filler.unlink(missing_ok=True)
+    sweep.bury()
+    return "the disk was full"
+
+
+def protect_database(sweep: Sweep, rng: random.Random) -> str:
+    """Kill everything, and give the command with a database that cannot be written."""
+    database = sweep.folder / "optuna.db"
+    if not _is_own_disk(sweep) or not database.exists():
+        raise NotNow
+    kill_both(sweep, rng)
+    # A study that has only to be looked at has nothing to write.
+    with _read_only(rng.choice([database, sweep.folder])) as path:
+        sweep.start()
+        sweep.check_manners({0, 2})
+    return f"{path.name} was mounted read-only"
+
+
+# While nothing runs
+
+
+def cut_checkpoint(sweep: Sweep, rng: random.Random) -> str:
+    """Cut the latest checkpoint of an interrupted trial in half."""
+    files = [each.checkpoint_file for each in sweep.unfinished().values()]
+    files = [file for file in files if file.exists()]
+    if not files:
+        raise NotNow
+    file = rng.choice(files)
+    os.truncate(file, file.stat().st_size // 2)
+    return f"{file.parent.name}/{file.name} cut in half"
+
+
+def cut_last_line(sweep: Sweep, rng: random.Random) -> str:
+    """Cut the last line of a history in half."""
+    name, file = _some_history(sweep, rng)
+    content = file.read_bytes()
+    last = content.rstrip(b"\n").rfind(b"\n") + 1
+    return _cut(sweep, name, file, last + (len(content) - last) // 2)
+
+
+def cut_history(sweep: Sweep, rng: random.Random) -> str:
+    """Cut a history in half."""
+    name, file = _some_history(sweep, rng)
+    return _cut(sweep, name, file, file.stat().st_size // 2)
+
+
+def remove_wandb_run(sweep: Sweep, rng: random.Random) -> str:
+    """Remove all that W&B holds of one training."""
+    ids = sorted({path.stem for path in sweep.folder.glob("wandb/*run-*/run-*.wandb")})
+    if not ids:
+        raise NotNow
+    chosen = rng.choice(ids)
+    for file in list(sweep.folder.glob(f"wandb/*run-*/{chosen}.wandb")):
+        shutil.rmtree(file.parent)
+    return f"W&B's folders of trial {chosen.rsplit('-', 1)[1]} removed"
+
+
+def remove_wandb(sweep: Sweep, rng: random.Random) -> str:
+    """Remove W&B's folder of the study."""
+    del rng
+    folder = sweep.folder / "wandb"
+    if not folder.exists():
+        raise NotNow
+    while folder.exists():  # somebody may be writing to it
+        shutil.rmtree(folder, ignore_errors=True)
+    return "W&B's folder removed"
+
+
+ALIVE: dict[str, Fault] = {
+    "kill worker": kill_worker,
+    "suspend worker": stop_worker,
+    "suspend brain": stop_brain,
+    "locked database": lock_database,
+    "remove wandb folder alive": remove_wandb_alive,
+}
+ENDING: dict[str, Fault] = {
+    "kill brain": kill_brain,
+    "kill both": kill_both,
+    "terminate brain": terminate_brain,
+    "full disk": fill_disk,
+    "read-only database": protect_database,
+}
+STILL: dict[str, Fault] = {
+    "cut checkpoint": cut_checkpoint,
+    "cut last line of history": cut_last_line,
+    "cut history": cut_history,
+    "remove wandb run": remove_wandb_run,
+    "remove wandb folder": remove_wandb,
+}
+FAULTS: dict[str, Fault] = ALIVE | ENDING | STILL
+
+
+def _kill(sweep: Sweep, *, group: bool) -> str:
+    if sweep.kill(group=group) != -signal.SIGKILL:
+        raise NotNow  # it ended a moment before
+    return "SIGKILL to the process group" if group else "SIGKILL to the brain"
+
+
+def _suspend(process_id: int, seconds: float) -> str:
+    try:
+        os.kill(process_id, signal.SIGSTOP)
+        time.sleep(seconds)
+        os.kill(process_id, signal.SIGCONT)
+    except ProcessLookupError as error:
+        raise NotNow from error
+    return f"suspended for {seconds:.1f} s"
+
+
+def _is_own_disk(sweep: Sweep) -> bool:
+    return os.path.ismount(sweep.folder.parent)
+
+
+@contextlib.contextmanager
+def _read_only(path: Path) -> Iterator[Path]:
+    subprocess.run(["mount", "--bind", path, path], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", path], check=True)
+        yield path
+    finally:
+        subprocess.run(["umount", path], check=True)
+
+
+def _some_history(sweep: Sweep, rng: random.Random) -> tuple[str, Path]:
+    files = [(name, folder.path / HISTORY_NAME) for name, folder in sweep.trainings()]
+    files = [(name, file) for name, file in files if file.exists() and file.stat().st_size]
+    if not files:
+        raise NotNow
+    return rng.choice(files)
+
+
+def _cut(sweep: Sweep, name: str, file: Path, size: int) -> str:
+    """Cut a history, and note what it lost: what was said there may not be said again."""
+    before = read_history(file)
+    os.truncate(file, size)
+    lost = before[len(read_history(file)) :]
+    told = [(type(each), each.kimg) for each in lost if isinstance(each, Progressed | RungScored)]
+    sweep.lost.setdefault(name, set()).update(told)
+    return f"{name}/{file.name} cut, {len(lost)} of {len(before)} events lost"

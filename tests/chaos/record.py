@@ -1,0 +1,181 @@
+"""Inject faults into studies back to back, and write what came of each.
+
+`python -m tests.chaos.record --faults 200` goes on where an earlier one was stopped.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.faults import FAULTS
+from tests.chaos.report import write_report
+from tests.chaos.studies import Decks, Injected, disturb, finish, run_reference
+from tests.chaos.sweeps import Plan, Sweep
+from tests.commands import Commands
+
+DISK_MEGABYTES = 96
+_OWN_MOUNTS = "CHAOS_OWN_MOUNTS"
+
+
+def main() -> int:
+    arguments = _parse()
+    _see_mounts_alone()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    journal = Journal(arguments.out / "chaos.jsonl", arguments.seed)
+    work = Path(tempfile.mkdtemp(prefix="chaos-", dir=arguments.work))
+    (work / "home").mkdir()
+    commands = Commands(work / "home")
+    reference = run_reference(commands, _cwd(work, "reference"), Plan(trials=arguments.trials))
+    decks = Decks(random.Random(f"decks/{arguments.seed}/{journal.studies}"), set(arguments.kinds))
+    while journal.faults < arguments.faults:
+        plan = plan_of(journal.studies, arguments)
+        sweep = Sweep(commands, _cwd(work, f"{journal.studies:03d}"), plan)
+        with _disk(sweep):
+            _study(journal, sweep, decks, reference if plan.workers == 1 else None)
+    write_report(arguments, journal.records)
+    shutil.rmtree(work / "reference")
+    return int(any(record.get("loss") or record.get("losses") for record in journal.records))
+
+
+def plan_of(number: int, arguments: argparse.Namespace) -> Plan:
+    """Return what a study is asked for: most have one worker, and can be compared exactly."""
+    return Plan(
+        trials=arguments.trials,
+        workers=2 if number % 4 == 3 else 1,
+        baselines=number % 6 == 5,
+        lock_seconds=arguments.lock_seconds,
+    )
+
+
+class Journal:
+    """Append records to a file; a study that was cut short before does not count.
+
+    Args:
+        path: The file.
+        seed: Whose records it holds.
+    """
+
+    def __init__(self, path: Path, seed: int) -> None:
+        self._path = path
+        self._seed = seed
+        self.records: list[dict[str, Any]] = []
+        if path.exists():
+            records = [json.loads(line) for line in path.read_text().splitlines()]
+            whole = {record["study"] for record in records if "losses" in record}
+            self.records = [record for record in records if record["study"] in whole]
+        path.write_text("".join(json.dumps(record) + "\n" for record in self.records))
+
+    @property
+    def studies(self) -> int:
+        """Return how many studies have ended."""
+        return sum("losses" in record for record in self.records)
+
+    @property
+    def faults(self) -> int:
+        """Return how many faults were injected."""
+        return sum("kind" in record for record in self.records)
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Append one record, and show it."""
+        self.records.append(record)
+        line = json.dumps(record)
+        with self._path.open("a") as file:
+            file.write(line + "\n")
+        print(f"{time.strftime('%H:%M:%S')} {self.faults:3d} {line}", flush=True)
+
+
+def _study(journal: Journal, sweep: Sweep, decks: Decks, reference: dict[str, Any] | None) -> None:
+    number = journal.studies
+    rng = random.Random(f"moments/{journal._seed}/{number}")
+    began = time.monotonic()
+    injected: list[Injected] = []
+    for fault in disturb(sweep, rng, decks.next):
+        injected.append(fault)
+        journal.add({"study": number, **_rounded(fault)})
+    losses = [f"{fault.kind}: {fault.loss}" for fault in injected if fault.loss]
+    losses = losses or finish(sweep, reference)
+    if losses:
+        kept = sweep.cwd.with_name(f"{sweep.cwd.name}-lost")
+        shutil.copytree(sweep.cwd, kept, symlinks=True)
+        print(f"LOST; kept in {kept}", flush=True)
+    journal.add(
+        {
+            "study": number,
+            "workers": sweep.plan.workers,
+            "baselines": sweep.plan.baselines,
+            "faults": len(injected),
+            "compared": reference is not None,
+            "seconds": round(time.monotonic() - began, 1),
+            "losses": losses,
+        }
+    )
+
+
+def _rounded(fault: Injected) -> dict[str, Any]:
+    record = dataclasses.asdict(fault)
+    return {
+        key: round(value, 1) if isinstance(value, float) else value
+        for key, value in record.items()
+    }
+
+
+class _disk:  # noqa: N801 - a context manager, read as one
+    """Give a study a disk of its own, small enough to be filled; none where nobody may mount."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._sweep = sweep
+        self._studies = sweep.folder.parent
+
+    def __enter__(self) -> None:
+        self._studies.mkdir(exist_ok=True)
+        if _OWN_MOUNTS in os.environ:
+            options = f"size={DISK_MEGABYTES}m"
+            command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self._studies)]
+            subprocess.run(command, check=True)
+
+    def __exit__(self, *_: object) -> None:
+        if self._sweep.is_running():
+            self._sweep.kill()
+        if _OWN_MOUNTS in os.environ:
+            subprocess.run(["umount", "--lazy", str(self._studies)], check=True)
+        shutil.rmtree(self._sweep.cwd)
+
+
+def _see_mounts_alone() -> None:
+    """Begin anew where mounts concern nobody else; where that is forbidden, go on without."""
+    alone = ["unshare", "--user", "--map-root-user", "--mount"]
+    if _OWN_MOUNTS in os.environ or subprocess.run([*alone, "true"], check=False).returncode:
+        return
+    os.environ[_OWN_MOUNTS] = "1"
+    os.execvp(alone[0], [*alone, sys.executable, "-m", "tests.chaos.record", *sys.argv[1:]])
+
+
+def _cwd(work: Path, name: str) -> Path:
+    folder = work / name
+    folder.mkdir()
+    return folder
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--faults", type=int, default=200, help="how many at least")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("reports/reliability"))
+    parser.add_argument("--work", type=Path, default=None, help="where studies run")
+    parser.add_argument("--trials", type=int, default=6, help="of each study")
+    parser.add_argument("--lock-seconds", type=float, default=30)
+    parser.add_argument("--kinds", nargs="*", choices=list(FAULTS), default=list(FAULTS))
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
