@@ -171,7 +171,7 @@ class Evaluator:
         comparison = self._compare(ImageFeatures(values, classes, predicted))
         policy = self._label_policy(classes)
         return [
-            Measurement(quantity, dataclasses.replace(self._protocol, metric=name, labels=policy))
+            Measurement(quantity, self._protocol_of(name, policy))
             for key in measures
             for name, quantity in MEASURES[key](comparison).items()
         ]
@@ -208,7 +208,7 @@ class Evaluator:
         """Return the variance of images' features as a share of the reference's; higher is better.
 
         The variances of all features are added, so it costs no eigenvalues; of many images an
-        evenly spaced part suffices, at a few per cent of what a score costs.
+        evenly spaced part suffices.
 
         Args:
             images: uint8, (n, height, width, channels), any n of at least 2, in any order.
@@ -253,6 +253,19 @@ class Evaluator:
                 f"{self._protocol.name}: expected {self._num_images} images; received "
                 f"{len(images)}. FID depends on the number: generate exactly as many."
             )
+
+    def _protocol_of(self, measure: str, policy: str) -> Protocol:
+        """Return the protocol of one measure; memorisation depends on the training images too."""
+        protocol = dataclasses.replace(self._protocol, metric=measure, labels=policy)
+        if measure != "memorisation":
+            return protocol
+        train = self._dataset.train
+        both = hashlib.sha256(f"{self._split.sha256} {train.sha256}".encode())
+        return dataclasses.replace(
+            protocol,
+            reference=f"{self._split.name} against {train.name}",
+            reference_sha256=both.hexdigest(),
+        )
 
     def _label_policy(self, labels: NDArray[np.int32] | None) -> str:
         """Name how labels were drawn; images without any count as drawn like the reference."""

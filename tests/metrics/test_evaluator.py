@@ -159,14 +159,30 @@ def test_what_needs_labels_is_left_out_without_them(uneven, tmp_path):
     assert not names & {"label_accuracy", "fid_worst_class"}
 
 
-def test_memorisation_needs_a_reference_apart_from_the_training_images(fashion_mnist, tmp_path):
-    images = fashion_mnist.train.images[:100]
+def test_memorisation_needs_a_reference_apart_from_the_training_images(uneven, tmp_path):
+    images = np.random.default_rng(1).integers(0, 256, (100, 28, 28, 1), dtype=np.uint8)
+    held_out = dataclasses.replace(uneven, test=Split("uneven/test", images))
     measured = {}
     for split in ("train", "test"):
-        evaluator = Evaluator(fashion_mnist, num_images=100, split=split, cache_dir=tmp_path)
-        measured[split] = evaluator.measure(images, None, ["memorisation"])
+        evaluator = Evaluator(held_out, num_images=100, split=split, cache_dir=tmp_path)
+        measured[split] = evaluator.measure(uneven.train.images, None, ["memorisation"])
     assert measured["train"] == []
     assert measured["test"][0].value > 0.99  # they are the training images
+
+
+def test_the_protocol_of_memorisation_holds_the_training_images_too(uneven, tmp_path):
+    images = np.random.default_rng(1).integers(0, 256, (20, 28, 28, 1), dtype=np.uint8)
+    test = Split("uneven/test", images)
+    fewer = Split("uneven/fewer", uneven.train.images[:50])
+    found = {}
+    for train in (uneven.train, fewer):
+        dataset = dataclasses.replace(uneven, train=train, test=test)
+        evaluator = Evaluator(dataset, num_images=20, split="test", cache_dir=tmp_path)
+        found[train.name] = evaluator.measure(images, None, ["fid", "memorisation"])
+    (fid, whole), (same_fid, part) = found.values()
+    assert whole.protocol.reference == "uneven/test against uneven/all"
+    assert whole.protocol.fingerprint != part.protocol.fingerprint
+    assert fid.protocol == same_fid.protocol
 
 
 def test_kid_is_a_metric_of_its_own(uneven, tmp_path):
