@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli import clear_errors, new_app
+from harness.cli import (
+    DATASET_HELP,
+    ChannelsOption,
+    ClassesOption,
+    FitOption,
+    ImageSizeOption,
+    SplitOption,
+    clear_errors,
+    new_app,
+)
 from harness.errors import ConfigError, DataError
 from harness.quiet import quiet_imports
 
@@ -37,8 +46,17 @@ def evaluate(
     source: Annotated[
         Path, typer.Argument(help="generator.keras, images.npz, or a folder of images.")
     ],
-    dataset: Annotated[str, typer.Option(help="What the images imitate.")] = "fashion_mnist",
-    split: Annotated[SplitName, typer.Option(help="The reference.")] = SplitName.TEST,
+    dataset: Annotated[
+        str, typer.Option(help=f"What the images imitate: {DATASET_HELP}")
+    ] = "fashion_mnist",
+    classes: ClassesOption = None,
+    split: SplitOption = None,
+    image_size: ImageSizeOption = None,
+    fit: FitOption = None,
+    channels: ChannelsOption = None,
+    reference: Annotated[
+        SplitName, typer.Option(help="The split that the images are compared with.")
+    ] = SplitName.TEST,
     extractor: Annotated[
         str, typer.Option(help="Name, or a folder of python -m harness.extractor.")
     ] = "fashion_cnn",
@@ -76,15 +94,24 @@ def evaluate(
             )
         with quiet_imports():
             from harness.data.datasets import load_dataset
+            from harness.data.request import with_options
             from harness.files import write_json
             from harness.metrics.extractors import load_extractor
 
-        data = load_dataset(dataset, data_dir)
+        wanted = with_options(
+            dataset,
+            classes=classes,
+            split=split,
+            image_size=image_size,
+            fit=fit,
+            channels=channels,
+        )
+        data = load_dataset(wanted, data_dir)
         seer = load_extractor(extractor, image_shape=data.image_shape, weights=weights)
         with warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
             warnings.showwarning = _print_warning
-            settings = {"extractor": seer, "num_images": num_images, "split": split.value}
+            settings = {"extractor": seer, "num_images": num_images, "split": reference.value}
             evaluator, images, labels = _take(source, data, settings, seed)
         if cas and labels is None:
             raise ConfigError(

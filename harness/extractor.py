@@ -6,7 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli import clear_errors, new_app
+from harness.cli import (
+    DATASET_HELP,
+    ChannelsOption,
+    ClassesOption,
+    FitOption,
+    ImageSizeOption,
+    SplitOption,
+    clear_errors,
+    new_app,
+)
 from harness.quiet import quiet_imports
 
 app = new_app()
@@ -15,12 +24,13 @@ app = new_app()
 @app.command(epilog="Exit codes: 0 done; 2 refused, with one message.")
 def train(
     dataset: Annotated[
-        str,
-        typer.Option(
-            help="Labelled data set: fashion_mnist, or npz:FILE of your own images; a relative "
-            "path begins at the current folder."
-        ),
+        str, typer.Option(help=f"Labelled data set: {DATASET_HELP}")
     ] = "fashion_mnist",
+    classes: ClassesOption = None,
+    split: SplitOption = None,
+    image_size: ImageSizeOption = None,
+    fit: FitOption = None,
+    channels: ChannelsOption = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder to write.", show_default="extractors/NAME of the data set"),
@@ -43,8 +53,18 @@ def train(
     default plan; another machine gets other weights of like accuracy.
     """
     with clear_errors(debug):
+        from harness.data.request import with_options
+
+        wanted = with_options(
+            dataset,
+            classes=classes,
+            split=split,
+            image_size=image_size,
+            fit=fit,
+            channels=channels,
+        )
         settings: dict[str, Any] = {"epochs": epochs, "seed": seed, "mirror": mirror}
-        _train(dataset, data_dir, out=out, settings=settings)
+        _train(wanted, data_dir, out=out, settings=settings)
 
 
 def _train(

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from harness.cli import EXIT_CODES, clear_errors, new_app
+from harness.cli import (
+    DATASET_HELP,
+    EXIT_CODES,
+    ChannelsOption,
+    ClassesOption,
+    FitOption,
+    ImageSizeOption,
+    SplitOption,
+    clear_errors,
+    new_app,
+)
 from harness.errors import ConfigError
 from harness.quiet import quiet_imports
 
@@ -42,11 +52,13 @@ def train(
     studies_dir: Annotated[Path, typer.Option(help="Folder of all studies.")] = Path("studies"),
     dataset: Annotated[
         str | None,
-        typer.Option(
-            help="fashion_mnist, the default, or npz:FILE of your own images; a relative path "
-            "begins at the current folder."
-        ),
+        typer.Option(help=f"{DATASET_HELP} By default fashion_mnist.", show_default=False),
     ] = None,
+    classes: ClassesOption = None,
+    split: SplitOption = None,
+    image_size: ImageSizeOption = None,
+    fit: FitOption = None,
+    channels: ChannelsOption = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
@@ -76,6 +88,8 @@ def train(
     What goes on from a trial is scored as its study was.
     """
     with clear_errors(debug):
+        from harness.data.request import with_options
+
         given: dict[str, Any] = {
             "dataset": dataset,
             "extractor": extractor,
@@ -85,12 +99,20 @@ def train(
         begin_from, gan = _source(preset, config, from_study, studies_dir)
         if from_study is not None:
             measure = _measure_of_study(from_study, studies_dir) | measure
+        measure["dataset"] = with_options(
+            measure.get("dataset", "fashion_mnist"),
+            classes=classes,
+            split=split,
+            image_size=image_size,
+            fit=fit,
+            channels=channels,
+        )
         if seed is not None:
             if begin_from is not None:
                 raise ConfigError("--seed: a trial goes on with its own seed. Leave it out.")
             gan = gan.model_copy(update={"seed": seed})
         if dry_run:
-            _print_networks(gan, measure.get("dataset", "fashion_mnist"), data_dir)
+            _print_networks(gan, measure["dataset"], data_dir)
             return
         from harness.tracking.tracker import TrackerOptions
         from harness.training.folder import TrainingFolder
@@ -170,12 +192,13 @@ def _default_name(
 
 def _print_networks(gan: "GANConfig", dataset: str, data_dir: Path | None) -> None:
     from harness.data.datasets import load_dataset
+    from harness.data.images import check_sides
 
     with quiet_imports():
         from harness.gan.discriminators import build_discriminator
         from harness.gan.generators import build_generator
 
-    images = load_dataset(dataset, data_dir)
+    images = check_sides(load_dataset(dataset, data_dir))
     for build in (build_generator, build_discriminator):
         model = build(gan, images.image_shape, images.num_classes)
         model.summary(line_length=98)

@@ -81,3 +81,19 @@ class ImageDataset:
     def num_classes(self) -> int:
         """Return the number of classes; 0 for an unlabelled data set."""
         return len(self.class_names) if self.class_names else 0
+
+
+def check_sides(dataset: ImageDataset) -> ImageDataset:
+    """Return a data set to train networks on, which halve and double images twice.
+
+    Raises:
+        DataError: If a side of the images is not a multiple of 4.
+    """
+    height, width, _ = dataset.image_shape
+    if height % 4 or width % 4:
+        size = max(4, min(height, width) // 4 * 4)
+        raise DataError(
+            f"{dataset.name}: images are {height} x {width} pixels; the networks need sides that "
+            f"are multiples of 4. Have them resized: --image-size {size}."
+        )
+    return dataset

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from harness.data.request import DatasetRequest
+from harness.errors import ConfigError
 from harness.faults import pydantic_faults, unknown_key
 from harness.search.parameters import parse_parameters
 from harness.search.settings import (
@@ -70,8 +72,14 @@ def _parse_text(value: Any, key: str, *, faults: list[str]) -> str:
     if not isinstance(value, str) or "\n" in value.strip():
         faults.append(f"{key} must be one line of text; received {value!r}.")
         return ""
-    if key == "dataset" and _SCHEME.fullmatch(value.strip()):
-        return value.strip()
+    if key == "dataset":
+        try:
+            request = DatasetRequest.parse(value)
+        except ConfigError as error:
+            faults.append(str(error))
+            return ""
+        if _SCHEME.fullmatch(request.source) or _NAME.fullmatch(request.source):
+            return str(request)
     if key != "description" and not _NAME.fullmatch(value):
         faults.append(
             f"{key} must consist of letters, digits, - and _; received {value!r}. "

@@ -38,8 +38,9 @@ class SearchSpace:
     Args:
         name: Its name, and by default the study's.
         description: One line for people.
-        dataset: Key of `DATASETS`, or the user's own images as `SCHEME:PATH`; a relative path
-            begins at the folder in which the sweep is started.
+        dataset: Text of a `DatasetRequest`: a key of `DATASETS`, or the user's own images as
+            `SCHEME:PATH`, where a relative path begins at the folder in which the sweep is
+            started; maybe with options.
         parameters: What is searched, in the order declared.
         budget: Rungs and the cost allowed.
         sampler: Who proposes trials.
@@ -146,6 +147,14 @@ class SearchSpace:
         """
         protocol = self.protocol.model_copy(update={"extractor": extractor})
         return dataclasses.replace(self, protocol=protocol)
+
+    def on_dataset(self, dataset: str) -> Self:
+        """Return the same search space on other images.
+
+        Args:
+            dataset: Text of a `DatasetRequest`.
+        """
+        return dataclasses.replace(self, dataset=dataset)
 
     def suggest(self, trial: "BaseTrial", *, seed: int) -> GANConfig:
         """Return a trial's configuration, all parameters suggested at once.

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from harness.data.datasets import load_dataset
+from harness.data.images import check_sides
 from harness.events import Answer, Event
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors import load_extractor
@@ -21,7 +22,7 @@ class Runner:
     """Own what trainings of one process share: threads, data set and evaluator.
 
     Args:
-        dataset: Key of `DATASETS`.
+        dataset: Text of a `DatasetRequest`, e.g. a key of `DATASETS`.
         data_dir: Where to look for it first; None for the usual places.
         extractor: What the metrics see through.
         weights: Its weights, where it does not bring its own.
@@ -48,7 +49,7 @@ class Runner:
         if threads:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
-        self.dataset = load_dataset(dataset, data_dir)
+        self.dataset = check_sides(load_dataset(dataset, data_dir))
         seer = load_extractor(extractor, image_shape=self.dataset.image_shape, weights=weights)
         self._evaluator = Evaluator(
             self.dataset, extractor=seer, metric=metric, num_images=num_images
