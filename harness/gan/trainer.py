@@ -229,7 +229,7 @@ class Trainer:
 
 def _short_name(variable: Any) -> str:
     """Return `layer_variable`, without the names that count Keras objects per process."""
-    counted = re.compile(r"(adam|adam_w|adamw|rmsprop|rms_prop|seed_generator)(_\d+)?")
+    counted = re.compile(r"(adam|adam_w|rm_sprop|seed_generator)(_\d+)?")
     parts = variable.path.split("/")[-2:]
     return "_".join(part for part in parts if not counted.fullmatch(part))
 

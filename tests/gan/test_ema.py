@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness.gan.ema import decay_per_step, effective_decay, update_average
+from harness.gan.ema import decay_per_step, effective_decay, kept_share, update_average
 
 
 def test_half_life_counts_images(small_config):
@@ -22,6 +22,20 @@ def test_effective_decay_by_hand():
 def test_effective_decay_keeps_its_precision_near_1():
     # For β near 1 update t is a plain mean: β_t tends to (t - 1) / t.
     assert float(effective_decay(1 - 1e-7, tf.constant(4))) == pytest.approx(0.75, rel=1e-5)
+
+
+def test_half_life_ramps_up_with_the_images_seen(small_config):
+    # 0.008 kimg a step, ramp 0.5. Before step 1 nothing was seen: a copy. Before step 2 0.008
+    # were: half-life 0.004, half of a step: 0.5². Before step 5 0.032: 0.016, two steps: 0.5^0.5.
+    # Before step 101 0.8 x 0.5 = 0.4 is over the full 0.05: 0.5^0.16.
+    config = small_config(ema={"half_life_kimg": 0.05, "ramp": 0.5})
+    kept = [float(kept_share(config, tf.constant(t, tf.int64))) for t in (1, 2, 5, 101)]
+    assert kept == pytest.approx([0, 0.25, 0.5**0.5, 0.5**0.16], rel=1e-5)
+
+
+def test_without_a_ramp_the_bias_is_corrected(small_config):
+    config = small_config(ema={"half_life_kimg": 0.008})  # β = 0.5; β_2 = 1/3 as above
+    assert float(kept_share(config, tf.constant(2, tf.int64))) == pytest.approx(1 / 3)
 
 
 def test_average_equals_the_bias_corrected_one_and_copies_statistics():

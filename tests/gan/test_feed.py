@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness.gan.feed import Feed, Purpose
+from harness.gan.feed import Feed, Purpose, Showing
 
 
 def feed_for(config, images, labels):
@@ -81,3 +81,54 @@ def test_label_noise_stays_within_its_width_and_is_fresh(small_config, small_ima
     assert 0 <= fake.min() < 0.01
     assert 0.19 < fake.max() <= 0.2
     assert (real != feed.targets(at(1))[0].numpy()).all()
+
+
+def test_images_are_shown_as_they_are_where_nothing_is_asked_for(small_config, small_images):
+    feed = feed_for(small_config(), *small_images)
+    images = feed.real(at(0))[0]
+    assert feed.shown(images, Showing.REAL, at(0)) is images
+
+
+@pytest.mark.parametrize("augment", [{"translation": 0.4}, {"noise": 0.1, "noise_kimg": 5}])
+def test_every_showing_draws_anew_and_repeats(small_config, small_images, augment):
+    feed = feed_for(small_config(augment=augment), *small_images)
+    images = feed.real(at(0))[0]
+    shown = {
+        (showing, counter): feed.shown(images, showing, at(counter)).numpy().tobytes()
+        for showing in Showing
+        for counter in (0, 1, 2)
+    }
+    assert len(set(shown.values())) == 12
+    again = feed.shown(images, Showing.FAKE, at(1)).numpy().tobytes()
+    assert again == shown[Showing.FAKE, 1]
+    other = feed_for(small_config(augment=augment, seed=1), *small_images)
+    assert other.shown(images, Showing.FAKE, at(1)).numpy().tobytes() != again
+
+
+@pytest.mark.parametrize(("output", "black"), [("tanh", -1), ("sigmoid", 0)])
+def test_what_is_cut_out_is_black_in_the_range_of_the_generator(small_config, output, black):
+    images = np.full((20, 8, 8, 1), 255, np.uint8)
+    config = small_config(conditional=False, generator={"output": output}, augment={"cutout": 0.5})
+    feed = feed_for(config, images, None)
+    shown = feed.shown(feed.real(at(0))[0], Showing.REAL, at(0))
+    np.testing.assert_allclose(np.unique(np.round(shown, 4)), [black, 1])
+
+
+def test_noise_falls_with_the_images_seen_in_both_steps(small_config):
+    # 8 images an update, 5 updates a step. Before update 5, or step 1, 0.04 of 0.08 kimg: half.
+    config = small_config(
+        conditional=False,
+        update={"discriminator_steps": 5},
+        augment={"noise": 0.1, "noise_kimg": 0.08},
+    )
+    feed = feed_for(config, np.zeros((20, 64, 64, 1), np.uint8), None)
+    images = tf.zeros((8, 64, 64, 1))
+
+    def deviation(showing, counter):
+        return feed.shown(images, showing, at(counter)).numpy().std()
+
+    # In [-1, 1] 0.1 of the range is 0.2.
+    assert deviation(Showing.REAL, 0) == pytest.approx(0.2, rel=0.05)
+    assert deviation(Showing.FAKE, 5) == pytest.approx(0.1, rel=0.05)
+    assert deviation(Showing.FAKE_IN_GENERATOR_STEP, 1) == pytest.approx(0.1, rel=0.05)
+    assert deviation(Showing.FAKE_IN_GENERATOR_STEP, 2) == 0

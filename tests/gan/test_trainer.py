@@ -61,6 +61,85 @@ def test_a_fresh_process_continues_from_a_state(straight, small_config, small_im
     assert same(again.state(), straight[0].state())
 
 
+def test_a_resumed_training_keeps_power_iteration_and_the_turn_of_lazy_penalties(
+    small_config, small_images
+):
+    # Penalties are due at the updates 0, 4 and 8; the interruption falls between two.
+    changes = {
+        "discriminator": {"spectral_normalisation": True, "dropout": 0.2},
+        "regulariser": {"name": "r1", "weight": 10.0, "interval": 4},
+    }
+    whole = Trainer(small_config(**changes), *small_images, 3)
+    whole.advance(10)
+    first = Trainer(small_config(**changes), *small_images, 3)
+    first.advance(3)
+    second = Trainer(small_config(**changes), *small_images, 3)
+    second.load_state(first.state())
+    second.advance(7)
+    assert same(second.state(), whole.state())
+    assert any(name.endswith("hidden_1_direction") for name in whole.state())
+
+
+# What else a step depends on: optimizer, both learning rates, the average's ramp and showings.
+EVERYTHING = {
+    **FULL,
+    "precision": "bfloat16",
+    "optimizer": {"name": "adamw", "weight_decay": 0.01, "clip_norm": 1.0},
+    "schedule": {"name": "cosine", "warmup_kimg": 0.03, "decay_kimg": 0.06},
+    "ema": {"half_life_kimg": 0.05, "ramp": 0.5},
+    "augment": {"translation": 0.2, "cutout": 0.3, "noise": 0.1, "noise_kimg": 0.1},
+}
+
+
+def test_a_fresh_process_continues_schedules_and_augmentation(small_config, small_images):
+    trainer = Trainer(small_config(**EVERYTHING), *small_images, 3)
+    trainer.advance(3)
+    again = Trainer(small_config(**EVERYTHING), *small_images, 3)
+    again.load_state(trainer.state())
+    again.advance(2)
+    trainer.advance(2)
+    assert same(again.state(), trainer.state())
+
+
+def test_both_learning_rates_follow_the_images_seen(small_config, small_images):
+    # 2 x 8 images a step. Warm-up over 0.064 kimg: half of it after 2 steps, though D has been
+    # updated 4 times. Then down to nothing at 0.128: 3/4 left after step 5, at 0.08 kimg.
+    config = small_config(
+        generator={"learning_rate": 0.01},
+        discriminator={"learning_rate": 0.02},
+        update={"discriminator_steps": 2},
+        schedule={"name": "linear", "warmup_kimg": 0.064, "decay_kimg": 0.128},
+    )
+    trainer = Trainer(config, *small_images, 3)
+
+    def rates():
+        state = trainer.state()
+        names = ("generator_optimizer", "discriminator_optimizer")
+        return [float(state[f"{name}/001_learning_rate"]) for name in names]
+
+    trainer.advance(2)
+    assert rates() == pytest.approx([0.005, 0.01])
+    trainer.advance(3)
+    assert rates() == pytest.approx([0.0075, 0.015])
+    before = trainer.state()
+    trainer.advance(4)
+    after = trainer.state()
+    assert rates() == [0, 0]
+    trainer.advance(2)
+    kernel = next(name for name in after if name.endswith("projection_kernel"))
+    assert (after[kernel] != before[kernel]).any()
+    assert (trainer.state()[kernel] == after[kernel]).all()
+
+
+@pytest.mark.parametrize("name", ["adamw", "rmsprop"])
+def test_names_in_the_state_do_not_count_optimizers(small_config, small_images, name):
+    optimizer = {"name": name, "weight_decay": 0.1 if name == "adamw" else 0.0}
+    one, two = (
+        Trainer(small_config(optimizer=optimizer), *small_images, 3).state() for _ in range(2)
+    )
+    assert one.keys() == two.keys()
+
+
 def test_state_holds_every_variable_under_a_stable_name(straight, small_config, small_images):
     trainer = straight[0]
     state = trainer.state()
@@ -167,6 +246,17 @@ def test_trainers_share_a_tensor_of_images(small_config, small_images):
         {"update": {"discriminator_batches": "sequential"}, "loss": {"name": "hinge"}},
         {"generator": {"name": "upsample", "refine_layers": 1}},
         {"generator": {"name": "mlp"}, "discriminator": {"name": "mlp"}},
+        {"loss": {"name": "least_squares"}, "update": {"discriminator_batches": "sequential"}},
+        {
+            "loss": {"name": "wasserstein"},
+            "regulariser": {"name": "gradient_penalty", "weight": 10.0},
+            "update": {"discriminator_steps": 2},
+        },
+        {
+            "loss": {"name": "relativistic"},
+            "regulariser": {"name": "r1_r2", "weight": 1.0, "interval": 2},
+            "update": {"order": "simultaneous"},
+        },
     ],
 )
 def test_other_rules_and_families_train(small_config, small_images, changes):
