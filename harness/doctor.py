@@ -39,6 +39,10 @@ def doctor(
     tracker: Annotated[
         str, typer.Option(help="What the study was tracked by: wandb, jsonl or none.")
     ] = "wandb",
+    storage: Annotated[
+        str | None,
+        typer.Option(help="URL of the study's database, only to bring its password."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
@@ -55,7 +59,9 @@ def doctor(
         else:
             from harness.diagnosis.consistency import examine_study
 
-            findings = examine_study(studies_dir, study, tracker=tracker, repair=repair)
+            findings = examine_study(
+                studies_dir, study, tracker=tracker, storage=storage, repair=repair
+            )
     _print(findings, as_json=as_json)
     if any(finding.level == "fail" for finding in findings):
         raise typer.Exit(1)

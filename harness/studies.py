@@ -107,19 +107,23 @@ def rm(
     study: Annotated[str, typer.Argument(help="Name of the study.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     studies_dir: StudiesDir = _STUDIES_DIR,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="URL of the study's database, only to bring its password."),
+    ] = None,
     debug: Debug = False,
 ) -> None:
-    """Remove a study with everything in its folder, after asking."""
+    """Remove a study with everything in its folder and its database, after asking."""
     with clear_errors(debug):
         from harness.search.overview import find_to_remove, remove
         from harness.search.retention import disk_use
 
-        folder = find_to_remove(studies_dir, study)
+        folder = find_to_remove(studies_dir, study, storage)
         size = _megabytes(disk_use(folder))
         if not yes and not typer.confirm(f"Remove {folder} ({size}) for good?"):
             print("Nothing was removed.")
             raise typer.Exit(1)
-        remove(studies_dir, study)
+        remove(studies_dir, study, storage)
     print(f"Removed {folder} ({size}).")
 
 

@@ -85,6 +85,20 @@ def sweep(
     target_fid: Annotated[
         float | None, typer.Option(min=0, help="Stop once a trial's final FID is at most this.")
     ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            help="URL of the database to keep a new study in: postgresql://user@host/name, "
+            "mysql+pymysql://... (untested) or sqlite:///path. Sweeps share a study on a server. "
+            "HARNESS_STORAGE may hold it instead, with a password that stays out of sight. By "
+            "default optuna.db in the study's folder, for one sweep.",
+            show_default=False,
+        ),
+    ] = None,
+    lease_seconds: Annotated[
+        float,
+        typer.Option(min=1, help="A sweep silent for so long loses its trials to others."),
+    ] = 60,
     fork: Annotated[
         str | None,
         typer.Option(help="Begin a new study of this name with the trials that still compare."),
@@ -133,17 +147,21 @@ def sweep(
             max_failed_share=max_failed_share,
             time_budget_seconds=parse_duration(time_budget, "--time-budget"),
             target_fid=target_fid,
+            storage=storage,
+            lease_seconds=lease_seconds,
         )
         brain = Brain(space, options)  # refuses bad options before anything is written
         if fork is not None:
-            _fork(studies_dir, study or space.name, fork, space)
+            _fork(studies_dir, study or space.name, fork, space, storage)
         _run(brain, last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
 
 
-def _fork(studies_dir: Path, source: str, target: str, space: "SearchSpace") -> None:
+def _fork(
+    studies_dir: Path, source: str, target: str, space: "SearchSpace", storage: str | None
+) -> None:
     from harness.search.fork import fork_study
 
-    made = fork_study(studies_dir, source, target, space=space)
+    made = fork_study(studies_dir, source, target, space=space, storage=storage)
     lines = [f"{made.folder} begins with {made.copied} trials of {source}."]
     lines += [f"  left out: {line}" for line in made.left_out]
     print("\n".join(lines), file=sys.stderr)

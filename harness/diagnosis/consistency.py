@@ -29,7 +29,12 @@ STAGES: tuple[Callable[[Examined], Iterator[Finding]], ...] = (
 
 
 def examine_study(
-    studies_dir: Path, name: str, *, tracker: str = "wandb", repair: bool = False
+    studies_dir: Path,
+    name: str,
+    *,
+    tracker: str = "wandb",
+    storage: str | None = None,
+    repair: bool = False,
 ) -> list[Finding]:
     """Return where a study's folder, database and logs disagree.
 
@@ -37,6 +42,7 @@ def examine_study(
         studies_dir: Folder of all studies.
         name: The study.
         tracker: What it was tracked by: key of `TRACKERS`.
+        storage: What `--storage` says of its database.
         repair: Whether to mend what can be mended; what was is then `ok`, and says so.
 
     Raises:
@@ -49,7 +55,10 @@ def examine_study(
     record = read_study(folder)
     space = SearchSpace.load(str(folder / "search_space.yaml"))
     findings: list[Finding] = []
-    with study_held(folder), StoredStudy(folder, record, space) as stored:
+    with (
+        study_held(folder, storage) as database,
+        StoredStudy(database, record, space) as stored,
+    ):
         study = Examined(folder, record, space, stored, tracker)
         for stage in STAGES:
             # All of a stage is listed before any of it is mended: the lists stay the same.

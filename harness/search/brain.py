@@ -27,6 +27,7 @@ from harness.search.retries import enqueue_retry
 from harness.search.signals import Signals
 from harness.search.space import SearchSpace, load_enqueued
 from harness.search.stopping import Stop, StopRules
+from harness.search.storage_url import find_storage
 from harness.search.study import Study
 from harness.search.workers import Broke, Died, Left, Message, Ready, Refused, Said, WorkerSetup
 from harness.tracking.catch_up import catch_up
@@ -73,6 +74,10 @@ class Brain:
             threads=options.threads,
             deterministic=space.deterministic,
         )
+        self._storage = dataclasses.replace(
+            find_storage(self.folder, options.storage), lease_seconds=options.lease_seconds
+        )
+        self._storage.check()
         self._enqueued = load_enqueued(options.enqueue, space) if options.enqueue else []
         self._crew = Crew(setup, options.workers, options.gpus)
         self._signals = Signals()
@@ -98,6 +103,7 @@ class Brain:
                     space=self._space,
                     seed=self.options.seed,
                     protocol=protocol,
+                    storage=self._storage,
                 )
                 with contextlib.closing(study):
                     self._run(study)

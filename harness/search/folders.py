@@ -31,6 +31,7 @@ class StudyRecord:
         created: When it was created, ISO 8601, UTC.
         extractor: What its trials are seen through: a name or a folder. The protocol has only the
             name that scores carry.
+        storage: URL of its database without the password; None for the SQLite file beside it.
         harness_version: The version of this package that created it.
         schema_version: Form of its files.
         semantics_version: Meaning of its numbers.
@@ -43,6 +44,7 @@ class StudyRecord:
     protocol: dict[str, Any]
     created: str
     extractor: str = "fashion_cnn"
+    storage: str | None = None
     harness_version: str = harness.__version__
     schema_version: int = SCHEMA_VERSION
     semantics_version: int = SEMANTICS_VERSION

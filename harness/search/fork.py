@@ -1,5 +1,6 @@
 """Start a new study from the trials of an old one that still compare."""
 
+import contextlib
 import dataclasses
 import datetime
 import shutil
@@ -23,6 +24,8 @@ from harness.search.folders import (
 )
 from harness.search.lock import study_held
 from harness.search.space import SearchSpace
+from harness.search.storage import Storage, own_storage
+from harness.search.storage_url import find_storage
 from harness.search.stored_study import StoredStudy
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.folder import TrainingFolder
@@ -51,7 +54,9 @@ class _Trial:
     history: list[Event]
 
 
-def fork_study(studies_dir: Path, source: str, target: str, *, space: SearchSpace) -> Fork:
+def fork_study(
+    studies_dir: Path, source: str, target: str, *, space: SearchSpace, storage: str | None = None
+) -> Fork:
     """Make a new study that begins with every trial of an old one that it could have made.
 
     A trial compares when it was scored by the same protocol on the same rungs, by code of the same
@@ -63,6 +68,7 @@ def fork_study(studies_dir: Path, source: str, target: str, *, space: SearchSpac
         source: The old study.
         target: Name of the new one.
         space: What the new one searches.
+        storage: URL of the new one's database; see `find_storage`.
 
     Raises:
         StudyError: If there is no such study, a sweep is running it, the new name is taken, or
@@ -78,21 +84,31 @@ def fork_study(studies_dir: Path, source: str, target: str, *, space: SearchSpac
             f"choose another name."
         )
     _refuse_incomparable(old, record, space)
+    database = find_storage(folder, storage)
+    database.check()
     made = dataclasses.replace(
         record,
         id=str(uuid.uuid4()),
         name=target,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         harness_version=harness.__version__,
+        storage=database.remembered,
     )
     try:
         with (
-            study_held(old),
+            study_held(old, hint=storage) as source_database,
             tempfile.TemporaryDirectory(prefix=".fork-", dir=studies_dir) as temporary,
         ):
             unnamed = Path(temporary) / target
-            copied, left_out = _fill(unnamed, old, made, space)
-            unnamed.rename(folder)
+            unnamed.mkdir()
+            if database.is_own:
+                database = own_storage(unnamed)
+            superseded = _superseded(old, source_database)
+            with _forgotten_on_failure(database, made, space):
+                with StoredStudy(database, made, space) as stored:
+                    copied, left_out = _copy(old, unnamed, stored, superseded)
+                _finish(unnamed, old, made, space)
+                unnamed.rename(folder)
     except OSError as error:
         raise storage_error(folder, error) from error
     return Fork(folder, copied, left_out)
@@ -117,45 +133,60 @@ def _refuse_incomparable(old: Path, record: StudyRecord, space: SearchSpace) -> 
         )
 
 
-def _fill(
-    folder: Path, old: Path, record: StudyRecord, space: SearchSpace
+@contextlib.contextmanager
+def _forgotten_on_failure(
+    database: Storage, record: StudyRecord, space: SearchSpace
+) -> Iterator[None]:
+    """Take a study that could not be made out of a database that others share."""
+    try:
+        yield
+    except BaseException:
+        with StoredStudy(database, record, space) as stored:
+            stored.remove()
+        raise
+
+
+def _copy(
+    old: Path, folder: Path, stored: StoredStudy, superseded: set[int]
 ) -> tuple[int, tuple[str, ...]]:
-    """Write the new study; return how many trials it has, and what was left out and why."""
+    """Copy the trials that compare; return how many, and what was left out and why."""
     copied, left_out = 0, []
-    superseded = _superseded(old)
-    write_text(folder / "search_space.yaml", space.to_yaml())
-    with StoredStudy(folder, record, space) as stored:
-        for trial in _trials(old):
-            name = trial.folder.path.name
-            if int(name) in superseded:
-                left_out.append(f"{name}: a retry took its place")
-                continue
-            if trial.outcome is None and int(name) != copied:
-                left_out.append(f"{name}: interrupted, and its seed belongs to its number")
-                continue
-            try:
-                stored.add(trial.config, trial.outcome, trial.history)
-            except ConfigError as error:
-                left_out.append(f"{name}: {' '.join(str(error).split())}")
-                continue
-            shutil.copytree(trial.folder.path, folder / "trials" / f"{copied:04d}")
-            copied += 1
+    for trial in _trials(old):
+        name = trial.folder.path.name
+        if int(name) in superseded:
+            left_out.append(f"{name}: a retry took its place")
+            continue
+        if trial.outcome is None and int(name) != copied:
+            left_out.append(f"{name}: interrupted, and its seed belongs to its number")
+            continue
+        try:
+            stored.add(trial.config, trial.outcome, trial.history)
+        except ConfigError as error:
+            left_out.append(f"{name}: {' '.join(str(error).split())}")
+            continue
+        shutil.copytree(trial.folder.path, folder / "trials" / f"{copied:04d}")
+        copied += 1
     if not copied:
         raise StudyError(
             f"{old}: none of its trials lies in the new search space"
             + "".join(f"\n  {line}" for line in left_out)
             + "\nWiden the space, or start a new study without --fork."
         )
-    if (old / "baselines").is_dir():
-        shutil.copytree(old / "baselines", folder / "baselines")
-    write_json(folder / "study.json", dataclasses.asdict(record))  # last: now it is a study
     return copied, tuple(left_out)
 
 
-def _superseded(old: Path) -> set[int]:
+def _finish(folder: Path, old: Path, record: StudyRecord, space: SearchSpace) -> None:
+    """Write what makes a study of copied trials."""
+    if (old / "baselines").is_dir():
+        shutil.copytree(old / "baselines", folder / "baselines")
+    write_text(folder / "search_space.yaml", space.to_yaml())
+    write_json(folder / "study.json", dataclasses.asdict(record))  # last: now it is a study
+
+
+def _superseded(old: Path, storage: Storage) -> set[int]:
     """Return the trials that stand in the old study only to be told from their retries."""
     space = SearchSpace.load(str(old / "search_space.yaml"))
-    with StoredStudy(old, read_study(old), space) as stored:
+    with StoredStudy(storage, read_study(old), space) as stored:
         return {trial.number for trial in stored.trials() if trial.superseded}
 
 

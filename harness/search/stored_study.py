@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Self
 
 import optuna
@@ -16,13 +15,7 @@ from harness.outcome import Outcome, Reason
 from harness.search import objective
 from harness.search.folders import StudyRecord
 from harness.search.space import SearchSpace
-from harness.search.storage import (
-    DATABASE_FILE,
-    OVERRIDES,
-    SUPERSEDED_BY,
-    open_storage,
-    storage_faults,
-)
+from harness.search.storage import OVERRIDES, SUPERSEDED_BY, Storage, optuna_name
 from harness.seeds import derive_seed
 
 
@@ -51,7 +44,7 @@ class StoredStudy:
     """Open a study's database; only while the study's lock is held.
 
     Args:
-        folder: The study's folder.
+        storage: Its database.
         record: What the study says of itself.
         space: What it searches.
 
@@ -59,13 +52,13 @@ class StoredStudy:
         StorageError: If the database cannot be used.
     """
 
-    def __init__(self, folder: Path, record: StudyRecord, space: SearchSpace) -> None:
-        self.file = folder / DATABASE_FILE
+    def __init__(self, storage: Storage, record: StudyRecord, space: SearchSpace) -> None:
+        self._storage = storage
         self._record = record
         self._space = space
         self._study: optuna.Study | None = None
         self._engine: sqlalchemy.Engine | None = None
-        if self.file.exists():
+        if storage.file is None or storage.file.exists():
             self._open()
 
     def __enter__(self) -> Self:
@@ -100,13 +93,20 @@ class StoredStudy:
         with self._faults():
             study.add_trial(trial)
 
+    def remove(self) -> None:
+        """Take the study out of a database that stays."""
+        study = self._open()
+        with self._faults():
+            optuna.delete_study(study_name=study.study_name, storage=study._storage)
+        self._study = None
+
     def _open(self) -> optuna.Study:
         if self._study is None:
             with self._faults():
-                storage = open_storage(self.file)
+                storage = self._storage.open()
                 self._engine = storage.engine
                 self._study = optuna.create_study(
-                    study_name=self._record.name,
+                    study_name=optuna_name(self._record),
                     storage=storage,
                     direction="minimize",
                     load_if_exists=True,
@@ -133,11 +133,11 @@ class StoredStudy:
     @contextlib.contextmanager
     def _faults(self) -> Iterator[None]:
         remedy = (
-            f"Restore it from a copy; or move it away with the files {self.file.name}-wal and "
-            f"{self.file.name}-shm, and run python -m harness.doctor --study {self._record.name} "
+            f"Restore it from a copy; or move it away with the files beside it that end "
+            f"in -wal and -shm, and run python -m harness.doctor --study {self._record.name} "
             f"--repair, which makes it anew from the folders of the trials."
         )
-        with storage_faults(self.file, remedy):
+        with self._storage.faults(remedy if self._storage.file else None):
             yield
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
+import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,28 +11,24 @@ from pathlib import Path
 import optuna
 import sqlalchemy
 
-from harness.errors import StudyError
-from harness.files import write_json, write_text
+from harness.errors import StorageError, StudyError
+from harness.files import write_once, write_text
 from harness.gan.config import GANConfig
 from harness.locks import LOCK_FILE, lock_folder
 from harness.score import Protocol
 from harness.search.folders import StudyRecord, check_study_name, read_study
+from harness.search.leases import Leases
 from harness.search.pruners import pruner_for
 from harness.search.samplers import sampler_for
 from harness.search.space import SearchSpace
-from harness.search.storage import (
-    DATABASE_FILE,
-    OVERRIDES,
-    SUPERSEDED_BY,
-    open_storage,
-    storage_faults,
-)
+from harness.search.storage import OVERRIDES, SUPERSEDED_BY, Storage, optuna_name
+from harness.search.storage_url import find_storage
 from harness.seeds import derive_seed
 from harness.training.folder import TrainingFolder
 
 
 class Study:
-    """Own a study while it runs: nobody else writes to its folder or its database.
+    """Open a study to run it: alone, or where a server keeps it with others that share it.
 
     Args:
         studies_dir: The folder of all studies.
@@ -39,6 +36,7 @@ class Study:
         space: What is searched.
         seed: Origin of every random stream; None for the stored one, or 0 in a new study.
         protocol: How trials are scored.
+        storage: Its database; by default where `find_storage` finds it.
     """
 
     def __init__(
@@ -49,25 +47,33 @@ class Study:
         space: SearchSpace,
         seed: int | None,
         protocol: Protocol,
+        storage: Storage | None = None,
     ) -> None:
         self.folder = studies_dir / check_study_name(name)
         self.space = space
+        self.storage = storage or find_storage(self.folder)
+        self.storage.check()
         self._engine: sqlalchemy.Engine | None = None
+        self._leases: Leases | None = None
         _refuse_strangers(self.folder)
         self._lock = lock_folder(
             self.folder,
             "another sweep is running this study. Wait for it, stop it, or choose another "
             "--study.",
+            shared=self.storage.file is None,
         )
         try:
-            self.record = self._open_record(name, seed, protocol)
-            self.optuna = self._open_optuna()
+            with self.storage_faults():
+                self._open(name, seed, protocol)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
         """Let others have the study."""
+        if self._leases is not None:
+            with contextlib.suppress(StorageError), self.storage_faults():
+                self._leases.close()  # or else they expire
         if self._engine is not None:
             self._engine.dispose()
         self._lock.close()
@@ -118,11 +124,7 @@ class Study:
     @contextlib.contextmanager
     def storage_faults(self) -> Iterator[None]:
         """Turn what the database reports into one clear message."""
-        remedy = (
-            "Free the disk, mend the permissions or end the process that holds it, then give the "
-            "same command again."
-        )
-        with storage_faults(self.folder / DATABASE_FILE, remedy):
+        with self.storage.faults():
             yield
 
     def _reseed(self, number: int) -> None:
@@ -142,11 +144,25 @@ class Study:
         if folder.read_config() not in (None, config):
             raise StudyError(
                 f"{folder.path}: holds another configuration than the database gives trial "
-                f"{trial.number}, so one of the two was lost or replaced. Restore {DATABASE_FILE} "
-                f"from a copy, or choose a new --study."
+                f"{trial.number}, so one of the two was lost or replaced. Restore "
+                f"{self.storage.place} from a copy, or choose a new --study."
             )
         folder.write_config(config)
         return config
+
+    def _open(self, name: str, seed: int | None, protocol: Protocol) -> None:
+        if self.storage.file is not None:
+            self.record = self._open_record(name, seed, protocol)
+            self.optuna = self._open_optuna(self.storage.open())
+            return
+        storage = self.storage.open()
+        seconds = self.storage.lease_seconds
+        # Of two sweeps that begin the study at once, one shall find what the other made.
+        with Leases(storage.engine, name, seconds=seconds).held("beginning"):
+            self.record = self._open_record(name, seed, protocol)
+            self.optuna = self._open_optuna(storage)
+        self._leases = Leases(storage.engine, self.record.id, seconds=seconds)
+        self._leases.join()
 
     def _open_record(self, name: str, seed: int | None, protocol: Protocol) -> StudyRecord:
         path = self.folder / "study.json"
@@ -158,12 +174,14 @@ class Study:
             protocol=dataclasses.asdict(protocol),
             extractor=self.space.protocol.extractor,
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            storage=self.storage.remembered,
         )
         if not path.exists():
             # study.json is written last: a study exists when it does.
             write_text(self.folder / "search_space.yaml", self.space.to_yaml())
-            write_json(path, dataclasses.asdict(asked))
-            return asked
+            text = json.dumps(dataclasses.asdict(asked), indent=2) + "\n"
+            if write_once(path, text):
+                return asked
         stored = read_study(self.folder)
         if seed is None:
             asked = dataclasses.replace(asked, seed=stored.seed)
@@ -181,6 +199,9 @@ class Study:
             old = stored.protocol.get(key)
             if old != new:
                 lines.append(f"protocol.{key}: {old} -> {new}")
+        database = find_storage(self.folder)
+        if not database.is_same(self.storage):
+            lines.append(f"storage: {database.place} -> {self.storage.place}")
         if lines:
             raise StudyError(
                 f"{self.folder}: the study was made with other settings, so its trials would not "
@@ -189,17 +210,15 @@ class Study:
                 + "\nGo on with the settings it has, or choose a new --study."
             )
 
-    def _open_optuna(self) -> optuna.Study:
-        with self.storage_faults():
-            storage = open_storage(self.folder / DATABASE_FILE)
-            self._engine = storage.engine
-            return optuna.create_study(
-                study_name=self.record.name,
-                storage=storage,
-                direction="minimize",
-                pruner=pruner_for(self.space.pruner, self.space.budget.rungs_kimg),
-                load_if_exists=True,
-            )
+    def _open_optuna(self, storage: optuna.storages.RDBStorage) -> optuna.Study:
+        self._engine = storage.engine
+        return optuna.create_study(
+            study_name=optuna_name(self.record),
+            storage=storage,
+            direction="minimize",
+            pruner=pruner_for(self.space.pruner, self.space.budget.rungs_kimg),
+            load_if_exists=True,
+        )
 
 
 def _refuse_strangers(folder: Path) -> None:
