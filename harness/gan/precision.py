@@ -3,6 +3,7 @@
 import contextlib
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 
@@ -13,8 +14,8 @@ def computing_in(precision: str, *networks: keras.Model) -> Iterator[None]:
 
     Each layer's own policy is changed and put back, and never Keras's global one, which would leak
     into the next training of the process. Variables stay float32: layers round what they read.
-    So do the layers whose output is as large as the network's, which make images and logits:
-    rounding those to 8 bits of mantissa would cost a grey level, or half a percent of a loss.
+    So do the last layers, which make images and logits: rounding those to bfloat16's 8 bits of
+    significand would cost a grey level, or half a percent of a loss.
     A gradient needs no loss scaling, as bfloat16 has float32's exponents.
 
     Args:
@@ -36,11 +37,28 @@ def computing_in(precision: str, *networks: keras.Model) -> Iterator[None]:
 
 
 def _rounding_layers(network: keras.Model) -> list[keras.layers.Layer]:
-    """Return the layers that may compute in a lower precision."""
-    exact = {math.prod(output.shape[1:]) for output in network.outputs}
+    """Return the layers that may compute in a lower precision: all but inputs and the last."""
+    exact = _last_layers(network)
     return [
         layer
         for layer in network.layers
-        if not isinstance(layer, keras.layers.InputLayer)
-        and math.prod(layer.output.shape[1:]) not in exact
+        if layer not in exact and not isinstance(layer, keras.layers.InputLayer)
     ]
+
+
+def _last_layers(network: keras.Model) -> list[Any]:
+    """Return the layers with weights that make the outputs, and those that only combine these.
+
+    A discriminator's logits may be added up or stand side by side, and meet a label's embedding
+    there; what is larger than the output is a feature, no part of it.
+    """
+    largest = max(math.prod(output.shape[1:]) for output in network.outputs)
+    found: list[Any] = []
+    ahead = list(network.outputs)
+    while ahead:
+        layer = ahead.pop()._keras_history.operation  # Keras has no public way back
+        found.append(layer)
+        if not layer.weights and not isinstance(layer, keras.layers.InputLayer):
+            inputs = keras.tree.flatten(layer.input)
+            ahead += [x for x in inputs if math.prod(x.shape[1:]) <= largest]
+    return found
