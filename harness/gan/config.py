@@ -10,8 +10,9 @@ Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 NotNegative = Annotated[float, Field(ge=0)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
-Normalisation = Literal["none", "batch"]
+Normalisation = Literal["none", "batch", "layer", "group", "pixel"]
 Activation = Literal["relu", "leaky_relu"]
+Attention = Literal["none", "quarter", "half"]
 
 
 class _Ingredient(BaseModel):
@@ -22,19 +23,26 @@ class GeneratorConfig(_Ingredient):
     """Shape the generator and set its learning rate.
 
     Args:
-        name: Key of `GENERATORS`, which is also the family: `mlp`, `upsample` or `dcgan`.
+        name: Key of `GENERATORS`, which is also the family: `mlp`, `upsample`, `dcgan` or
+            `resnet`.
         latent_dim: Length of the noise vector.
-        embedding_dim: Length of the label embedding joined to the noise (conditional only).
+        conditioning: `concatenation` joins the noise with an embedded label; `conditional_batch`
+            learns scale and shift of every batch normalisation for each class (Miyato & Koyama
+            2018, arXiv 1802.05637). Conditional GANs only.
+        embedding_dim: Length of the label embedding joined to the noise (`concatenation` only).
         width: Channels (or units) of the narrowest hidden layer; the others double from it.
         depth: Number of hidden layers; in `upsample` and `dcgan` those after the projection to a
-            quarter of the image's size. The last two convolutions of `upsample` (depth 2 or more)
-            double the size; in `dcgan` the last hidden layer and the output layer do.
+            quarter of the image's size, in `resnet` the blocks after it. The last two convolutions
+            of `upsample` and blocks of `resnet` (depth 2 or more) double the size; in `dcgan` the
+            last hidden layer and the output layer do.
         widths: Every hidden width in order, the projection's included; replaces `width` and
             `depth`.
         kernel_size: Side of the convolution kernels.
         refine_layers: Convolutions at full size before the output (`upsample` only).
         refine_kernel_size: Side of their kernels, and of the output layer's (`upsample` only).
-        normalisation: After each hidden layer.
+        normalisation: After each hidden layer: by the `batch`, over each sample's `layer` or
+            `group` of channels, or of each `pixel`.
+        attention: Self-attention at a quarter or half of the image's sides (`resnet` only).
         activation: After each hidden layer.
         leaky_slope: Slope of `leaky_relu` below zero.
         dropout: Share of hidden units dropped while training.
@@ -45,6 +53,7 @@ class GeneratorConfig(_Ingredient):
 
     name: str = "dcgan"
     latent_dim: Positive = 64
+    conditioning: Literal["concatenation", "conditional_batch"] = "concatenation"
     embedding_dim: Positive = 32
     width: Positive = 24
     depth: Positive = 2
@@ -53,6 +62,7 @@ class GeneratorConfig(_Ingredient):
     refine_layers: Annotated[int, Field(ge=0)] = 0
     refine_kernel_size: Positive = 3
     normalisation: Normalisation = "batch"
+    attention: Attention = "none"
     activation: Activation = "leaky_relu"
     leaky_slope: Fraction = 0.2
     dropout: Fraction = 0.0
@@ -65,17 +75,23 @@ class DiscriminatorConfig(_Ingredient):
     """Shape the discriminator and set its learning rate.
 
     Args:
-        name: Key of `DISCRIMINATORS`: `mlp` or `conv`.
+        name: Key of `DISCRIMINATORS`: `mlp`, `conv` or `resnet`.
         conditioning: `embedding_map` joins the image with an embedded label of the image's size;
             `projection` adds the inner product of label embedding and features (Miyato & Koyama
-            2018, arXiv 1802.05637). Conditional GANs only.
+            2018, arXiv 1802.05637); `auxiliary` is not told the label but tells it, and G pays
+            where it reads another one (Odena et al. 2017, arXiv 1610.09585). Conditional GANs
+            only.
         width: Channels (or units) of the narrowest hidden layer; the others double from it.
-        depth: Number of hidden layers.
+        depth: Number of hidden layers; in `resnet` of blocks, of which the first two halve the
+            size.
         widths: Every hidden width in order; replaces `width` and `depth`.
         kernel_size: Side of the convolution kernels.
-        stride: Stride of every convolution.
-        padding: Padding of every convolution.
-        normalisation: After each hidden layer but the first.
+        stride: Stride of every convolution (`conv` only).
+        padding: Padding of every convolution (`conv` only).
+        normalisation: After each hidden layer but the first, as for the generator.
+        attention: Self-attention at a quarter or half of the image's sides (`resnet` only).
+        minibatch_deviation: Whether the last hidden layer also sees how much the batch varies
+            (Karras et al. 2018, arXiv 1710.10196, section 3).
         activation: After each hidden layer.
         leaky_slope: Slope of `leaky_relu` below zero.
         dropout: Share of hidden units dropped after each hidden layer while training.
@@ -86,7 +102,7 @@ class DiscriminatorConfig(_Ingredient):
     """
 
     name: str = "conv"
-    conditioning: Literal["embedding_map", "projection"] = "projection"
+    conditioning: Literal["embedding_map", "projection", "auxiliary"] = "projection"
     width: Positive = 24
     depth: Positive = 2
     widths: tuple[Positive, ...] | None = None
@@ -94,6 +110,8 @@ class DiscriminatorConfig(_Ingredient):
     stride: Literal[1, 2] = 2
     padding: Literal["same", "valid"] = "same"
     normalisation: Normalisation = "none"
+    attention: Attention = "none"
+    minibatch_deviation: bool = False
     activation: Activation = "leaky_relu"
     leaky_slope: Fraction = 0.2
     dropout: Fraction = 0.0
@@ -112,11 +130,14 @@ class LossConfig(_Ingredient):
             arXiv 1606.03498). Non-saturating and least squares only.
         label_noise: Width of uniform noise that moves real targets down from 1 and fake targets
             up from 0, fresh each step. Non-saturating and least squares only.
+        auxiliary_weight: Factor of the cross-entropy of the classes that the discriminator tells
+            (`discriminator.conditioning: auxiliary` only).
     """
 
     name: str = "non_saturating"
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     label_noise: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    auxiliary_weight: Annotated[float, Field(gt=0)] = 1.0
 
 
 class RegulariserConfig(_Ingredient):

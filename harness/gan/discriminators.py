@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from harness.errors import ConfigError, near_miss
+from harness.gan.blocks import minibatch_deviation, residual_down, self_attention
 from harness.gan.config import DiscriminatorConfig, GANConfig
 from harness.gan.layers import (
     ImageShape,
@@ -23,9 +24,10 @@ def build_discriminator(
     """Build the discriminator that the configuration names.
 
     Its inputs are a dictionary: `image`, float32 (n, height, width, channels) in the generator's
-    output range, and where the GAN is conditional `label`, int32 (n,). Only built-in layers are
-    used, but for spectral normalisation. The output is a logit: the losses apply the sigmoid,
-    which is exact where a separate sigmoid would saturate.
+    output range, and where the GAN is conditional `label`, int32 (n,), unless an auxiliary
+    classifier tells it. Only built-in layers and ops are used, but for spectral normalisation.
+    The output is a logit: the losses apply the sigmoid, which is exact where a separate sigmoid
+    would saturate.
 
     Args:
         config: The configuration.
@@ -33,7 +35,8 @@ def build_discriminator(
         num_classes: Number of classes; 0 for an unlabelled data set.
 
     Returns:
-        A model to logits (n, 1); positive means real.
+        A model to logits (n, 1); positive means real. With an auxiliary classifier the logits of
+        the classes follow, (n, 1 + num_classes).
 
     Raises:
         ConfigError: If the name is unknown or the images do not fit.
@@ -57,9 +60,11 @@ def build_mlp(config: GANConfig, image_shape: ImageShape, num_classes: int) -> k
     settings = config.discriminator
     inputs, x = _image(config, image_shape, num_classes)
     x = keras.layers.Flatten(name="flat")(x)
-    for i, units in enumerate(hidden_widths(settings, settings.depth), start=1):
+    widths = hidden_widths(settings, settings.depth)
+    for i, units in enumerate(widths, start=1):
+        x = _see_batch(x, settings, last=i == len(widths))
         x = keras.layers.Dense(units, name=f"hidden_{i}")(x)
-        x = finish_hidden(x, settings, f"hidden_{i}", normalise=i > 1)
+        x = finish_hidden(x, settings, f"hidden_{i}", normalised=i > 1)
     return _judge(x, config, inputs, num_classes)
 
 
@@ -70,6 +75,7 @@ def build_conv(config: GANConfig, image_shape: ImageShape, num_classes: int) -> 
     _check_size(settings, image_shape, len(widths))
     inputs, x = _image(config, image_shape, num_classes)
     for i, channels in enumerate(widths, start=1):
+        x = _see_batch(x, settings, last=i == len(widths))
         x = keras.layers.Conv2D(
             channels,
             settings.kernel_size,
@@ -77,14 +83,38 @@ def build_conv(config: GANConfig, image_shape: ImageShape, num_classes: int) -> 
             padding=settings.padding,
             name=f"hidden_{i}",
         )(x)
-        x = finish_hidden(x, settings, f"hidden_{i}", normalise=i > 1)
+        x = finish_hidden(x, settings, f"hidden_{i}", normalised=i > 1)
     x = keras.layers.Flatten(name="flat")(x)
+    return _judge(x, config, inputs, num_classes)
+
+
+def build_resnet(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:
+    """Build residual blocks, of which the first two halve the size, and average the places.
+
+    References:
+        Miyato et al. 2018, arXiv 1802.05957, appendix B.4; attention by Zhang et al. 2019, arXiv
+        1805.08318.
+    """
+    settings = config.discriminator
+    widths = hidden_widths(settings, settings.depth)
+    inputs, x = _image(config, image_shape, num_classes)
+    for i, channels in enumerate(widths, start=1):
+        x = _see_batch(x, settings, last=i == len(widths))
+        x = residual_down(
+            x, settings, channels=channels, shrink=i <= 2, name=f"block_{i}", first=i == 1
+        )
+        if (settings.attention, i) in (("half", 1), ("quarter", 2)):
+            x = self_attention(x, f"attention_{settings.attention}")
+    x = finish_hidden(x, settings, "features")
+    # The mean where the paper sums: sums over a hundred places start with logits of 20.
+    x = keras.layers.GlobalAveragePooling2D(name="flat")(x)
     return _judge(x, config, inputs, num_classes)
 
 
 DISCRIMINATORS: dict[str, Callable[[GANConfig, ImageShape, int], keras.Model]] = {
     "mlp": build_mlp,
     "conv": build_conv,
+    "resnet": build_resnet,
 }
 
 
@@ -93,7 +123,7 @@ def _image(
 ) -> tuple[dict[str, Any], Any]:
     """Return the inputs, and the image joined with the label's map where there is one."""
     image = keras.Input(shape=image_shape, name="image")
-    if not config.conditional:
+    if not config.conditional or config.discriminator.conditioning == "auxiliary":
         return {"image": image}, image
     label = label_input()
     inputs = {"image": image, "label": label}
@@ -103,6 +133,13 @@ def _image(
     embedding = keras.layers.Embedding(num_classes, height * width, name="label_embedding")(label)
     label_map = keras.layers.Reshape((height, width, 1), name="label_map")(embedding)
     return inputs, keras.layers.Concatenate(name="image_and_label")([image, label_map])
+
+
+def _see_batch(x: Any, settings: DiscriminatorConfig, *, last: bool) -> Any:
+    """Join x with the batch's deviation before the last hidden layer, where asked for."""
+    if not (last and settings.minibatch_deviation):
+        return x
+    return minibatch_deviation(x, "minibatch_deviation")
 
 
 def _judge(features: Any, config: GANConfig, inputs: dict[str, Any], num_classes: int) -> Any:
@@ -115,6 +152,9 @@ def _judge(features: Any, config: GANConfig, inputs: dict[str, Any], num_classes
     settings = config.discriminator
     if settings.head_dropout:
         features = keras.layers.Dropout(settings.head_dropout, name="head_dropout")(features)
+    if config.conditional and settings.conditioning == "auxiliary":
+        both = keras.layers.Dense(1 + num_classes, name="logit_and_classes")(features)
+        return keras.Model(inputs, both, name="discriminator")
     logit = keras.layers.Dense(1, name="logit")(features)
     if config.conditional and settings.conditioning == "projection":
         embedding = keras.layers.Embedding(

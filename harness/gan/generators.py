@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from harness.errors import ConfigError, near_miss
+from harness.gan.blocks import residual_up, self_attention
 from harness.gan.config import GANConfig, GeneratorConfig
 from harness.gan.layers import (
     ImageShape,
@@ -15,6 +16,7 @@ from harness.gan.layers import (
     hidden_widths,
     label_input,
 )
+from harness.gan.normalisation import Label
 
 
 def build_generator(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:
@@ -47,10 +49,10 @@ def build_generator(config: GANConfig, image_shape: ImageShape, num_classes: int
 def build_mlp(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:
     """Build dense layers whose widths double, and a dense output in the image's shape."""
     settings = config.generator
-    inputs, x = _latent(config, num_classes)
+    inputs, x, label = _latent(config, num_classes)
     for i, units in enumerate(hidden_widths(settings, settings.depth), start=1):
         x = keras.layers.Dense(units, use_bias=settings.use_bias, name=f"hidden_{i}")(x)
-        x = finish_hidden(x, settings, f"hidden_{i}")
+        x = finish_hidden(x, settings, f"hidden_{i}", label=label)
     x = keras.layers.Dense(
         math.prod(image_shape), activation=settings.output, use_bias=settings.use_bias, name="out"
     )(x)
@@ -66,18 +68,15 @@ def build_upsample(config: GANConfig, image_shape: ImageShape, num_classes: int)
     """
     settings = config.generator
     widths = _spatial_widths(settings)
-    if len(widths) < 3:
-        raise ConfigError(
-            f"generator.depth must be at least 2 for upsample, which enlarges twice (or "
-            f"generator.widths hold at least 3 widths); received widths {list(widths)}."
-        )
-    inputs, x = _project(config, image_shape, num_classes, channels=widths[0])
+    _check_two_enlargements(settings, widths)
+    inputs, x, label = _project(config, image_shape, num_classes, channels=widths[0])
     for i, channels in enumerate(widths[1:], start=1):
         if i >= len(widths) - 2:
             x = keras.layers.UpSampling2D(2, name=f"enlarge_{i}")(x)
-        x = _convolve(x, settings, (channels, settings.kernel_size), f"hidden_{i}")
+        x = _convolve(x, settings, (channels, settings.kernel_size), f"hidden_{i}", label)
     for i in range(1, settings.refine_layers + 1):
-        x = _convolve(x, settings, (widths[-1], settings.refine_kernel_size), f"refine_{i}")
+        size = widths[-1], settings.refine_kernel_size
+        x = _convolve(x, settings, size, f"refine_{i}", label)
     image = keras.layers.Conv2D(
         image_shape[2],
         settings.refine_kernel_size,
@@ -102,7 +101,7 @@ def build_dcgan(config: GANConfig, image_shape: ImageShape, num_classes: int) ->
             f"generator.widths must hold at least 2 widths for dcgan, the projection's first; "
             f"received {list(widths)}."
         )
-    inputs, x = _project(config, image_shape, num_classes, channels=widths[0])
+    inputs, x, label = _project(config, image_shape, num_classes, channels=widths[0])
     for i, channels in enumerate(widths[1:], start=1):
         x = keras.layers.Conv2DTranspose(
             channels,
@@ -112,7 +111,7 @@ def build_dcgan(config: GANConfig, image_shape: ImageShape, num_classes: int) ->
             use_bias=settings.use_bias,
             name=f"hidden_{i}",
         )(x)
-        x = finish_hidden(x, settings, f"hidden_{i}")
+        x = finish_hidden(x, settings, f"hidden_{i}", label=label)
     image = keras.layers.Conv2DTranspose(
         image_shape[2],
         settings.kernel_size,
@@ -125,24 +124,62 @@ def build_dcgan(config: GANConfig, image_shape: ImageShape, num_classes: int) ->
     return keras.Model(inputs, image, name="generator")
 
 
+def build_resnet(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:
+    """Build residual blocks, of which the last two enlarge.
+
+    References:
+        Miyato et al. 2018, arXiv 1802.05957, appendix B.4; attention by Zhang et al. 2019, arXiv
+        1805.08318.
+    """
+    settings = config.generator
+    widths = _spatial_widths(settings)
+    _check_two_enlargements(settings, widths)
+    inputs, x, label = _project(config, image_shape, num_classes, channels=widths[0])
+    for i, channels in enumerate(widths[1:], start=1):
+        left = len(widths) - i  # blocks from here on, this one included
+        if (settings.attention, left) in (("quarter", 2), ("half", 1)):
+            x = self_attention(x, f"attention_{settings.attention}")
+        x = residual_up(
+            x, settings, channels=channels, enlarge=left <= 2, name=f"block_{i}", label=label
+        )
+    x = finish_hidden(x, settings, "features", label=label)
+    image = keras.layers.Conv2D(
+        image_shape[2],
+        settings.kernel_size,
+        padding="same",
+        activation=settings.output,
+        use_bias=settings.use_bias,
+        name="image",
+    )(x)
+    return keras.Model(inputs, image, name="generator")
+
+
 GENERATORS: dict[str, Callable[[GANConfig, ImageShape, int], keras.Model]] = {
     "mlp": build_mlp,
     "upsample": build_upsample,
     "dcgan": build_dcgan,
+    "resnet": build_resnet,
 }
 
 
-def _latent(config: GANConfig, num_classes: int) -> tuple[dict[str, Any], Any]:
-    """Return the inputs, and the noise joined with the label's embedding where conditional."""
-    noise = keras.Input(shape=(config.generator.latent_dim,), name="noise")
+def _latent(config: GANConfig, num_classes: int) -> tuple[dict[str, Any], Any, Label | None]:
+    """Return the inputs, what the first layer sees, and the label that normalisation needs.
+
+    The first layer sees the noise, joined with the label's embedding where it is concatenated.
+    """
+    settings = config.generator
+    noise = keras.Input(shape=(settings.latent_dim,), name="noise")
     if not config.conditional:
-        return {"noise": noise}, noise
+        return {"noise": noise}, noise, None
     label = label_input()
+    inputs = {"noise": noise, "label": label}
+    if settings.conditioning == "conditional_batch":
+        return inputs, noise, Label(label, num_classes)
     embedding = keras.layers.Embedding(
-        num_classes, config.generator.embedding_dim, name="label_embedding"
+        num_classes, settings.embedding_dim, name="label_embedding"
     )(label)
     joined = keras.layers.Concatenate(name="latent")([noise, embedding])
-    return {"noise": noise, "label": label}, joined
+    return inputs, joined, None
 
 
 def _spatial_widths(settings: GeneratorConfig) -> tuple[int, ...]:
@@ -150,24 +187,38 @@ def _spatial_widths(settings: GeneratorConfig) -> tuple[int, ...]:
     return settings.widths or hidden_widths(settings, settings.depth + 1)[::-1]
 
 
+def _check_two_enlargements(settings: GeneratorConfig, widths: tuple[int, ...]) -> None:
+    if len(widths) < 3:
+        raise ConfigError(
+            f"generator.depth must be at least 2 for {settings.name}, which enlarges twice (or "
+            f"generator.widths hold at least 3 widths); received widths {list(widths)}."
+        )
+
+
 def _project(
     config: GANConfig, image_shape: ImageShape, num_classes: int, *, channels: int
-) -> tuple[dict[str, Any], Any]:
-    """Return the inputs, mapped to `channels` feature maps of a quarter of the image's sides."""
+) -> tuple[dict[str, Any], Any, Label | None]:
+    """Return what `_latent` does, with feature maps of a quarter of the image's sides."""
     settings = config.generator
-    inputs, x = _latent(config, num_classes)
-    height, width = image_shape[0] // 4, image_shape[1] // 4
-    x = keras.layers.Dense(
-        height * width * channels, use_bias=settings.use_bias, name="projection"
-    )(x)
-    x = finish_hidden(x, settings, "projection")
-    return inputs, keras.layers.Reshape((height, width, channels), name="feature_maps")(x)
+    inputs, x, label = _latent(config, num_classes)
+    shape = (image_shape[0] // 4, image_shape[1] // 4, channels)
+    x = keras.layers.Dense(math.prod(shape), use_bias=settings.use_bias, name="projection")(x)
+    if settings.name == "resnet":  # whose blocks begin with normalisation and activation
+        return inputs, keras.layers.Reshape(shape, name="feature_maps")(x), label
+    if settings.normalisation in ("none", "batch") and label is None:
+        # Batch normalisation of the vector knows the places apart, as in the TensorFlow tutorial.
+        x = finish_hidden(x, settings, "projection")
+        return inputs, keras.layers.Reshape(shape, name="feature_maps")(x), label
+    x = keras.layers.Reshape(shape, name="feature_maps")(x)
+    return inputs, finish_hidden(x, settings, "projection", label=label), label
 
 
-def _convolve(x: Any, settings: GeneratorConfig, size: tuple[int, int], name: str) -> Any:
+def _convolve(
+    x: Any, settings: GeneratorConfig, size: tuple[int, int], name: str, label: Label | None
+) -> Any:
     """Apply a hidden convolution of (channels, kernel size) that keeps height and width."""
     channels, kernel_size = size
     x = keras.layers.Conv2D(
         channels, kernel_size, padding="same", use_bias=settings.use_bias, name=name
     )(x)
-    return finish_hidden(x, settings, name)
+    return finish_hidden(x, settings, name, label=label)

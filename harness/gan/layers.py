@@ -6,6 +6,7 @@ import keras
 
 from harness.errors import ConfigError
 from harness.gan.config import DiscriminatorConfig, GANConfig, GeneratorConfig
+from harness.gan.normalisation import Label, normalise
 
 ImageShape = tuple[int, int, int]
 
@@ -41,7 +42,12 @@ def hidden_widths(config: GeneratorConfig | DiscriminatorConfig, count: int) -> 
 
 
 def finish_hidden(
-    x: Any, config: GeneratorConfig | DiscriminatorConfig, name: str, *, normalise: bool = True
+    x: Any,
+    config: GeneratorConfig | DiscriminatorConfig,
+    name: str,
+    *,
+    normalised: bool = True,
+    label: Label | None = None,
 ) -> Any:
     """Apply normalisation, activation and dropout, in this order, as the configuration says.
 
@@ -49,10 +55,11 @@ def finish_hidden(
         x: Output of a linear layer, symbolic.
         config: Of the network it belongs to.
         name: Name of that layer; those added here begin with it.
-        normalise: Whether this layer is normalised at all.
+        normalised: Whether this layer is normalised at all.
+        label: For conditional batch normalisation.
     """
-    if normalise and config.normalisation == "batch":
-        x = keras.layers.BatchNormalization(name=f"{name}_normalisation")(x)
+    if normalised:
+        x = normalise(x, config.normalisation, f"{name}_normalisation", label=label)
     if config.activation == "leaky_relu":
         layer = keras.layers.LeakyReLU(config.leaky_slope, name=f"{name}_activation")
     else:

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from harness.gan import network_rules
+
 if TYPE_CHECKING:
     from harness.gan.config import GANConfig
 
@@ -75,6 +77,17 @@ def targets_where_used(config: "GANConfig") -> str | None:
     return (
         f"loss.label_smoothing and loss.label_noise need targets, which the loss "
         f"{loss.name} has not; received {loss.label_smoothing} and {loss.label_noise}"
+    )
+
+
+def targets_apart(config: "GANConfig") -> str | None:
+    """Return a fault where a real image's target may fall below a fake's."""
+    loss = config.loss
+    if 1 - loss.label_smoothing - loss.label_noise >= loss.label_noise:
+        return None
+    return (
+        f"loss.label_smoothing + 2 loss.label_noise must be at most 1, or targets of real images "
+        f"fall below those of fakes; received {loss.label_smoothing} and {loss.label_noise}"
     )
 
 
@@ -216,6 +229,7 @@ RULES: tuple[Rule, ...] = (
         one_training_pass,
     ),
     Rule(("loss.name", "loss.label_smoothing", "loss.label_noise"), targets_where_used),
+    Rule(("loss.label_smoothing", "loss.label_noise"), targets_apart),
     Rule(("optimizer.name", "optimizer.weight_decay"), decay_where_decoupled),
     Rule(
         (
@@ -243,5 +257,26 @@ RULES: tuple[Rule, ...] = (
             "discriminator.normalisation",
         ),
         critic_is_bounded,
+    ),
+    Rule(
+        (
+            "generator.name",
+            "generator.attention",
+            "discriminator.name",
+            "discriminator.attention",
+        ),
+        network_rules.attention_between_blocks,
+    ),
+    Rule(
+        ("discriminator.attention", "discriminator.depth", "discriminator.widths"),
+        network_rules.attention_at_a_size_there_is,
+    ),
+    Rule(
+        ("generator.conditioning", "generator.normalisation"),
+        network_rules.conditional_batch_of_a_batch,
+    ),
+    Rule(
+        ("discriminator.minibatch_deviation", "update.discriminator_batches"),
+        network_rules.deviation_of_one_kind,
     ),
 )

@@ -59,8 +59,8 @@ def discriminator_update(pair: Pair, feed: Feed, update: Any) -> tuple[Any, tupl
     if pair.config.update.discriminator_batches == "sequential":
         return _update_in_sequence(pair, seen, targets, labels), (real, labels)
     with tf.GradientTape() as tape:
-        real_logits, fake_logits = pair.judge_both(*seen, labels)
-        loss = pair.loss.discriminator(real_logits, fake_logits, targets)
+        real_logits, fake_logits, class_losses = pair.judge_both(*seen, labels)
+        loss = pair.loss.discriminator(real_logits, fake_logits, targets) + class_losses[0]
         loss += weighted_penalty(pair, feed, (*seen, labels), update)
     pair.update_discriminator(tape.gradient(loss, pair.discriminator.trainable_variables))
     accuracies = pair.loss.accuracies(real_logits, fake_logits)
@@ -87,7 +87,8 @@ def generator_update(pair: Pair, feed: Feed, step: Any, batch: tuple[Any, Any]) 
     with tf.GradientTape() as tape:
         fake = pair.generate(noise, labels, training=True)
         fake = feed.shown(fake, Showing.FAKE_IN_GENERATOR_STEP, step)
-        loss = pair.loss.generator(real_logits, pair.judge(fake, labels, training=judging))
+        fake_logits, class_loss = pair.judge_classes(fake, labels, training=judging)
+        loss = pair.loss.generator(real_logits, fake_logits) + class_loss
     pair.update_generator(tape.gradient(loss, pair.generator.trainable_variables))
     return loss
 
@@ -102,7 +103,9 @@ def _update_in_sequence(
     # GANConfig refuses paired losses here, which have no terms.
     for term, batch, target in zip(pair.loss.terms or (), images, targets, strict=True):
         with tf.GradientTape() as tape:
-            logits.append(pair.judge(batch, labels, training=True))
-            losses.append(term(logits[-1], target))
+            batch_logits, class_loss = pair.judge_classes(batch, labels, training=True)
+            # The auxiliary classifier learns from the real images, which come first.
+            losses.append(term(batch_logits, target) + (0.0 if logits else class_loss))
+        logits.append(batch_logits)
         pair.update_discriminator(tape.gradient(losses[-1], variables))
     return tf.stack([losses[0] + losses[1], *pair.loss.accuracies(*logits)])

@@ -56,8 +56,12 @@ class Pair:
 
     def judge(self, images: Any, labels: Any, *, training: bool) -> Any:
         """Return logits (n, 1) for images and labels (n,) or None."""
-        inputs = {"image": images} if labels is None else {"image": images, "label": labels}
-        return self.fast_discriminator(inputs, training=training)
+        return self._outputs(images, labels, training=training)[:, :1]
+
+    def judge_classes(self, images: Any, labels: Any, *, training: bool) -> tuple[Any, Any]:
+        """Return what `judge` does, and the weighted loss of an auxiliary classifier or 0."""
+        outputs = self._outputs(images, labels, training=training)
+        return outputs[:, :1], self._class_loss(outputs, labels)
 
     def update_generator(self, gradients: Sequence[Any]) -> None:
         """Apply the gradients of G's trainable variables, clipped as the configuration says."""
@@ -69,15 +73,44 @@ class Pair:
         gradients = clip_gradients(gradients, self.config.optimizer.clip_norm)
         self.discriminator_optimizer.apply(gradients, self.discriminator.trainable_variables)
 
-    def judge_both(self, real: Any, fake: Any, labels: Any) -> tuple[Any, Any]:
+    def judge_both(self, real: Any, fake: Any, labels: Any) -> tuple[Any, Any, tuple[Any, Any]]:
         """Return the training-mode logits of real and fake images, both with these labels.
 
-        One joint batch shares its statistics under batch normalisation, two calls do not.
+        One joint batch shares its statistics under batch normalisation, two calls do not. The
+        auxiliary classifier's losses on real and on fake follow. The first is D's, the second G's:
+        D is not to find classes in fakes that do not show them yet.
         """
         if self.config.update.discriminator_batches != "joint":
-            real_logits = self.judge(real, labels, training=True)
-            return real_logits, self.judge(fake, labels, training=True)
-        labels = None if labels is None else tf.concat([labels, labels], axis=0)
-        logits = self.judge(tf.concat([real, fake], axis=0), labels, training=True)
-        count = self.config.batch_size
-        return logits[:count], logits[count:]
+            real_logits, real_loss = self.judge_classes(real, labels, training=True)
+            fake_logits, fake_loss = self.judge_classes(fake, labels, training=True)
+            return real_logits, fake_logits, (real_loss, fake_loss)
+        twice = None if labels is None else tf.concat([labels, labels], axis=0)
+        outputs = self._outputs(tf.concat([real, fake], axis=0), twice, training=True)
+        real_outputs, fake_outputs = tf.split(outputs, 2)
+        class_losses = (
+            self._class_loss(real_outputs, labels),
+            self._class_loss(fake_outputs, labels),
+        )
+        return real_outputs[:, :1], fake_outputs[:, :1], class_losses
+
+    @property
+    def _classifies(self) -> bool:
+        """Return whether D tells the classes instead of being told them."""
+        config = self.config
+        return config.conditional and config.discriminator.conditioning == "auxiliary"
+
+    def _outputs(self, images: Any, labels: Any, *, training: bool) -> Any:
+        told = labels is not None and not self._classifies
+        inputs = {"image": images, "label": labels} if told else {"image": images}
+        return self.fast_discriminator(inputs, training=training)
+
+    def _class_loss(self, outputs: Any, labels: Any) -> Any:
+        """Return the weighted mean of -log softmax at the label; outputs are (n, 1 + classes).
+
+        References:
+            Odena et al. 2017, arXiv 1610.09585, equation 3.
+        """
+        if not self._classifies:
+            return 0.0
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs[:, 1:])
+        return self.config.loss.auxiliary_weight * tf.reduce_mean(losses)

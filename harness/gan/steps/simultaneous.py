@@ -29,9 +29,10 @@ def simultaneous_step(pair: Pair, feed: Feed, step: Any) -> Any:
     noise = feed.noise(Purpose.DISCRIMINATOR_NOISE, step)
     with tf.GradientTape(persistent=True) as tape:
         fake = feed.shown(pair.generate(noise, labels, training=True), Showing.FAKE, step)
-        real_logits, fake_logits = pair.judge_both(real, fake, labels)
-        generator_loss = pair.loss.generator(real_logits, fake_logits)
+        real_logits, fake_logits, class_losses = pair.judge_both(real, fake, labels)
+        generator_loss = pair.loss.generator(real_logits, fake_logits) + class_losses[1]
         loss = pair.loss.discriminator(real_logits, fake_logits, feed.targets(step))
+        loss += class_losses[0]
         loss += weighted_penalty(pair, feed, (real, tf.stop_gradient(fake), labels), step)
     discriminator_gradients = tape.gradient(loss, pair.discriminator.trainable_variables)
     generator_gradients = tape.gradient(generator_loss, pair.generator.trainable_variables)

@@ -1,0 +1,59 @@
+"""State which settings of the networks exclude each other; `rules.py` lists them."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.gan.config import GANConfig
+
+WITHOUT_ATTENTION = ("mlp", "upsample", "dcgan", "conv")
+"""Families without blocks between which attention could stand."""
+
+
+def attention_between_blocks(config: "GANConfig") -> str | None:
+    """Return a fault where attention is asked of a network that has no place for it."""
+    for where, network in (
+        ("generator", config.generator),
+        ("discriminator", config.discriminator),
+    ):
+        if network.attention != "none" and network.name in WITHOUT_ATTENTION:
+            return (
+                f"{where}.attention must be none unless {where}.name is resnet; received "
+                f"{network.attention} with {network.name}"
+            )
+    return None
+
+
+def attention_at_a_size_there_is(config: "GANConfig") -> str | None:
+    """Return a fault where the discriminator ends before the size that attention is to see."""
+    settings = config.discriminator
+    depth = len(settings.widths or ()) or settings.depth
+    if settings.attention != "quarter" or depth >= 2:
+        return None
+    return (
+        f"discriminator.depth must be at least 2 when discriminator.attention is quarter, the "
+        f"size after two blocks; received {depth}"
+    )
+
+
+def conditional_batch_of_a_batch(config: "GANConfig") -> str | None:
+    """Return a fault where the label is to steer a batch normalisation that is not there."""
+    settings = config.generator
+    if settings.conditioning != "conditional_batch" or settings.normalisation == "batch":
+        return None
+    return (
+        f"generator.normalisation must be batch when generator.conditioning is "
+        f"conditional_batch; received {settings.normalisation}"
+    )
+
+
+def deviation_of_one_kind(config: "GANConfig") -> str | None:
+    """Return a fault where the batch whose deviation D sees holds real and fake images."""
+    if not config.discriminator.minibatch_deviation:
+        return None
+    if config.update.discriminator_batches != "joint":
+        return None
+    return (
+        "update.discriminator_batches must be separate or sequential when "
+        "discriminator.minibatch_deviation is true, or real and fake images would share one "
+        "deviation; received joint"
+    )
