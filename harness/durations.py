@@ -1,4 +1,4 @@
-"""Read durations the way people write them on a command line."""
+"""Read and write durations the way people do on a command line."""
 
 import re
 
@@ -27,3 +27,13 @@ def parse_duration(text: str | None, option: str) -> float | None:
             f"{option}: expected a duration such as 90s, 20m or 1.5h; received {text!r}."
         )
     return seconds
+
+
+def format_seconds(seconds: float) -> str:
+    """Return e.g. `42 s`, `3 min` or `2 h 05 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    hours, rest = divmod(round(seconds / 60), 60)
+    return f"{hours} h {rest:02d} min"

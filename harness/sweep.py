@@ -10,12 +10,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from harness.cli import EXIT_CODES, clear_errors, new_app
-from harness.durations import parse_duration
+from harness.cli import (
+    DATASET_HELP,
+    EXIT_CODES,
+    ChannelsOption,
+    ClassesOption,
+    FitOption,
+    ImageSizeOption,
+    SplitOption,
+    clear_errors,
+    new_app,
+)
+from harness.durations import format_seconds, parse_duration
+from harness.quiet import quiet_imports
 
 if TYPE_CHECKING:
     from harness.search.brain import Brain
     from harness.search.leaderboard import Entry
+    from harness.search.options import SweepOptions
     from harness.search.space import SearchSpace
 
 app = new_app()
@@ -45,6 +57,15 @@ def sweep(
         bool, typer.Option("--baselines", help="Train the presets beside the search.")
     ] = False,
     baseline_seconds: Annotated[float, typer.Option(min=1, help="Time for each of them.")] = 60,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help=f"{DATASET_HELP} By default the search space's.", show_default=False),
+    ] = None,
+    classes: ClassesOption = None,
+    split: SplitOption = None,
+    image_size: ImageSizeOption = None,
+    fit: FitOption = None,
+    channels: ChannelsOption = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
@@ -103,6 +124,14 @@ def sweep(
         str | None,
         typer.Option(help="Begin a new study of this name with the trials that still compare."),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Print the parameters, three configurations and what the sweep will take, from "
+            "ten seconds of training; write nothing.",
+        ),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON, progress on stderr.")
     ] = False,
@@ -114,6 +143,7 @@ def sweep(
     when outranked. Everything lies in one folder, studies/NAME.
     """
     with clear_errors(debug):
+        from harness.data.request import with_options
         from harness.search.brain import Brain
         from harness.search.devices import divide, find_gpus
         from harness.search.options import SweepOptions
@@ -122,6 +152,15 @@ def sweep(
         from harness.tracking.tracker import TrackerOptions
 
         space = SearchSpace.load(search_space)
+        wanted = with_options(
+            dataset or space.dataset,
+            classes=classes,
+            split=split,
+            image_size=image_size,
+            fit=fit,
+            channels=channels,
+        )
+        space = space.on_dataset(wanted)
         if extractor is not None:
             space = space.seen_through(extractor)
         gpus = find_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"))
@@ -151,6 +190,9 @@ def sweep(
             lease_seconds=lease_seconds,
         )
         brain = Brain(space, options)  # refuses bad options before anything is written
+        if dry_run:
+            _preview(space, options)
+            return
         if fork is not None:
             _fork(studies_dir, study or space.name, fork, space, storage)
         _run(brain, last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
@@ -165,6 +207,13 @@ def _fork(
     lines = [f"{made.folder} begins with {made.copied} trials of {source}."]
     lines += [f"  left out: {line}" for line in made.left_out]
     print("\n".join(lines), file=sys.stderr)
+
+
+def _preview(space: "SearchSpace", options: "SweepOptions") -> None:
+    with quiet_imports():
+        from harness.diagnosis.dry_run import preview
+    for line in preview(space, options):
+        print(line, flush=True)
 
 
 def _run(brain: "Brain", *, last_rung: float, as_json: bool) -> None:
@@ -205,7 +254,7 @@ def _print_result(
     console: Console, folder: Path, ranked: "list[Entry]", *, seconds: float
 ) -> None:
     from harness.search.leaderboard import winner
-    from harness.terminal import count_outcomes, format_config, format_seconds, leaderboard_table
+    from harness.terminal import count_outcomes, format_config, leaderboard_table
 
     console.print(leaderboard_table(ranked))
     console.print(f"{count_outcomes(ranked)}; {format_seconds(seconds)}", highlight=False)

@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from harness.durations import format_seconds
 from harness.events import Event, Finished, Progressed, RungScored, Started
 from harness.gan.config import GANConfig
 from harness.outcome import Outcome, State
@@ -223,16 +224,6 @@ def count_outcomes(entries: list[Entry]) -> str:
 def format_config(config: GANConfig) -> str:
     """Return a configuration as YAML."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip()
-
-
-def format_seconds(seconds: float) -> str:
-    """Return e.g. `42 s`, `3 min` or `2 h 05 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    hours, rest = divmod(round(seconds / 60), 60)
-    return f"{hours} h {rest:02d} min"
 
 
 class TrainingDisplay:

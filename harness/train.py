@@ -213,7 +213,8 @@ def _run(
     data_dir: Path | None,
     weights: Path | None,
 ) -> None:
-    from harness.terminal import TrainingDisplay, format_seconds
+    from harness.durations import format_seconds
+    from harness.terminal import TrainingDisplay
     from harness.tracking.wandb_mode import wandb_mode
 
     with quiet_imports():

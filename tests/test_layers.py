@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "confirmation": TRAINING | {"search", "version"},
     "diagnosis": TRAINING | {"search", "version"},
     "cli": frozenset({"errors"}),
-    "terminal": frozenset({"events", "outcome", "score", "gan", "metrics", "search"}),
+    "terminal": frozenset({"durations", "events", "outcome", "score", "gan", "metrics", "search"}),
 }
 # Libraries that belong to one room.
 OWNERS = {"optuna": "search", "wandb": "tracking"}

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from rich.console import Console
 
+from harness.durations import format_seconds
 from harness.events import Finished, Progressed, RungScored, Started
 from harness.gan.config import GANConfig
 from harness.outcome import Outcome, Reason
@@ -17,7 +18,6 @@ from harness.terminal import (
     TrainingDisplay,
     count_outcomes,
     format_config,
-    format_seconds,
     leaderboard_table,
 )
 from harness.training.folder import TrainingFolder

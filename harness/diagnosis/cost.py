@@ -27,7 +27,7 @@ BRAIN_MEGABYTES = 350
 """The process that drives the study: Optuna, SQLAlchemy and W&B, but no TensorFlow."""
 
 _MOST_SECONDS = 120.0
-"""A family that takes longer is left; its speed is known by then."""
+"""A family that trains longer is left; its speed is known by then."""
 
 _DRAWS = 1000
 """Draws after which a family that did not come up is taken for absent."""
@@ -57,6 +57,8 @@ class Prediction:
     """Say what a sweep will take.
 
     Args:
+        trials: Trials in total.
+        workers: How many train at once.
         seconds: If all families are tried equally often.
         fewest_seconds: If the search settles on the cheapest family.
         most_seconds: If it settles on the dearest.
@@ -64,6 +66,8 @@ class Prediction:
         disk_bytes: What the study's folder will hold.
     """
 
+    trials: int
+    workers: int
     seconds: float
     fewest_seconds: float
     most_seconds: float
@@ -72,7 +76,12 @@ class Prediction:
 
 
 def calibrate(
-    space: SearchSpace, runner: Runner, *, kimg: float | None = None, seed: int = 0
+    space: SearchSpace,
+    runner: Runner,
+    *,
+    kimg: float | None = None,
+    seed: int = 0,
+    seconds: float | None = None,
 ) -> list[FamilyCost]:
     """Train one configuration of each family for a few seconds and measure what it takes.
 
@@ -81,12 +90,16 @@ def calibrate(
         runner: Trains; its threads should be those of one worker.
         kimg: How far to train each; None for half of the first rung.
         seed: Which configurations are drawn.
+        seconds: How long to train all of them together, what precedes training left out; one that
+            does not come so far in its part of the time is left unscored. None for no such limit.
 
     Raises:
         StorageError: If the system's temporary folder cannot be written.
     """
     end = kimg or space.budget.rungs_kimg[0] / 2
-    return [_measure(config, runner, end) for config in family_configs(space, seed)]
+    configs = family_configs(space, seed)
+    each = _MOST_SECONDS if seconds is None else seconds / len(configs)
+    return [_measure(config, runner, end, seconds=each) for config in configs]
 
 
 def family_configs(space: SearchSpace, seed: int = 0) -> list[GANConfig]:
@@ -106,6 +119,7 @@ def predict(
     trials: int,
     workers: int,
     worker_megabytes: float,
+    cores: int | None = None,
 ) -> Prediction:
     """Return what a sweep takes if its trials cost what the calibration did.
 
@@ -115,17 +129,21 @@ def predict(
         trials: Trials in total.
         workers: How many train at once.
         worker_megabytes: Resident memory of one, MiB.
+        cores: What they share: more workers than these are no faster. None for enough.
     """
+    at_once = min(workers, cores or workers)
     reached = trials_at_rungs(space, trials)
     rungs = (0, *space.budget.rungs_kimg)
     steps = [after - before for before, after in itertools.pairwise(rungs)]
     kimg = sum(count * step for count, step in zip(reached, steps, strict=True))
     seconds = [
-        (trials * cost.start_seconds + kimg * cost.seconds_per_kimg) / workers for cost in costs
+        (trials * cost.start_seconds + kimg * cost.seconds_per_kimg) / at_once for cost in costs
     ]
     # Completed trials keep their checkpoint, running ones two while they replace it.
     kept = reached[-1] + 2 * workers
     return Prediction(
+        trials=trials,
+        workers=workers,
         seconds=statistics.fmean(seconds),
         fewest_seconds=min(seconds),
         most_seconds=max(seconds),
@@ -159,13 +177,16 @@ def peak_megabytes() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-def _measure(config: GANConfig, runner: Runner, kimg: float) -> FamilyCost:
+def _measure(config: GANConfig, runner: Runner, kimg: float, *, seconds: float) -> FamilyCost:
     said: list[Progressed] = []
 
     def listen(event: Event) -> Answer:
-        if isinstance(event, Progressed):
-            said.append(event)
-        too_slow = time.monotonic() - began > _MOST_SECONDS
+        if not isinstance(event, Progressed):
+            return Answer.GO_ON
+        said.append(event)
+        # From the first event on, which compiling precedes.
+        trained = event.duration_seconds - said[0].duration_seconds
+        too_slow = trained > seconds and event.kimg < kimg and len(said) > 2
         return Answer.PAUSE if too_slow else Answer.GO_ON
 
     with tempfile.TemporaryDirectory(prefix="harness-calibration-") as temporary:

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from harness.data.datasets import load_dataset
+from harness.durations import format_seconds
 from harness.events import Answer
 from harness.files import write_json, write_text
 from harness.gan.presets import load_preset
@@ -27,7 +28,7 @@ from harness.search.folders import read_study
 from harness.search.leaderboard import find_entry, rank, read_entries, winner
 from harness.search.space import SearchSpace
 from harness.seeds import derive_seed
-from harness.terminal import count_outcomes, format_seconds
+from harness.terminal import count_outcomes
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.folder import TrainingFolder
 from harness.training.grid import draw_grid, grid_labels

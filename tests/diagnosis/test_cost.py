@@ -51,12 +51,23 @@ def test_a_prediction_is_the_sum_of_starts_and_kimg():
 
 def test_what_does_not_fit_is_said():
     prediction = predict(COSTS, DEFAULT, trials=50, workers=2, worker_megabytes=1000)
-    assert sweep_memory(prediction, 2, 2000.0).level == "warn"
-    assert sweep_memory(prediction, 2, 3000.0).level == "ok"
-    assert sweep_memory(prediction, 2, None).level == "ok"
+    assert sweep_memory(prediction, 2000.0).level == "warn"
+    assert sweep_memory(prediction, 3000.0).level == "ok"
+    assert sweep_memory(prediction, None).level == "ok"
     assert sweep_disk(prediction, 10.0).level == "fail"
     assert sweep_disk(prediction, 10_000.0).level == "ok"
-    assert "50 trials of the default space with 2 workers" in sweep_time(prediction, 2).message
+    assert (
+        "50 trials of the default space with 2 workers"
+        in sweep_time(prediction, "default").message
+    )
+
+
+def test_more_workers_than_cores_are_no_faster():
+    slow, same = (
+        predict(COSTS, DEFAULT, trials=8, workers=n, worker_megabytes=1.0, cores=2) for n in (2, 8)
+    )
+    assert same.seconds == slow.seconds
+    assert same.megabytes > slow.megabytes
 
 
 def test_each_family_of_the_default_space_is_drawn_once():

@@ -1,0 +1,119 @@
+"""Say what a sweep would search, try and take, without making a study."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from harness.data.images import ImageDataset
+from harness.diagnosis.prediction import PlannedSweep, predict_sweep, runner_for
+from harness.errors import HarnessError
+from harness.gan.config import GANConfig
+from harness.gan.discriminators import build_discriminator
+from harness.gan.generators import build_generator
+from harness.search.domains import Choices, Domain, Fixed
+from harness.search.fields import flatten
+from harness.search.options import SweepOptions
+from harness.search.parameters import Variant
+from harness.search.preview import first_configs
+from harness.search.space import SearchSpace, load_enqueued
+
+CALIBRATION_SECONDS = 10.0
+"""How long the families train, all together, to tell what a sweep takes."""
+
+
+def preview(space: SearchSpace, options: SweepOptions) -> Iterator[str]:
+    """Yield lines that say what a sweep would do; nothing of it is kept.
+
+    Args:
+        space: What it would search.
+        options: How it would run.
+
+    Raises:
+        HarnessError: If a worker of that sweep could not begin.
+    """
+    yield f"Search space {space.name} on {space.dataset}"
+    yield from parameter_lines(space)
+    # Before any network is built: only then does TensorFlow take the number of threads.
+    runner = runner_for(
+        space, data_dir=options.data_dir, threads=options.threads, weights=options.weights
+    )
+    yield f"Scores: {runner.protocol.name} against {runner.protocol.reference}"
+    yield ""
+    yield "The first three trials of a new study"
+    queued = load_enqueued(options.enqueue, space) if options.enqueue else []
+    configs = first_configs(space, seed=options.seed or 0, queued=queued)
+    yield from configuration_lines(space, configs, runner.dataset)
+    yield ""
+    yield "Calibrating: a network of each family trains for a moment ..."
+    planned = PlannedSweep(
+        space, options.trials, options.workers, options.studies_dir, on_cores=not options.gpus
+    )
+    for finding in predict_sweep(planned, runner, seconds=CALIBRATION_SECONDS):
+        yield f"  {finding.name}: {finding.message}"
+    yield "No trial was trained, and nothing was written."
+
+
+def parameter_lines(space: SearchSpace) -> list[str]:
+    """Return a line for each variant of each parameter: name, what it can be, and when."""
+    rows = [
+        (parameter.name, _domain_text(variant.domain), _condition_text(variant))
+        for parameter in space.parameters
+        for variant in parameter.variants
+    ]
+    names, domains = (max(len(row[i]) for row in rows) for i in (0, 1))
+    lines = [f"  {name:{names}}  {domain:{domains}}  {when}" for name, domain, when in rows]
+    return [line.rstrip() for line in lines]
+
+
+def configuration_lines(
+    space: SearchSpace, configs: Sequence[GANConfig], dataset: ImageDataset
+) -> Iterator[str]:
+    """Yield lines that show configurations: what is searched of them, and their networks' sizes.
+
+    Args:
+        space: Where they come from.
+        configs: The configurations.
+        dataset: What they would be trained on.
+    """
+    for number, config in enumerate(configs):
+        values = dict(flatten(config.model_dump()))
+        yield f"  {number:04d}  {_sizes_text(config, dataset)}"
+        for parameter in space.parameters:
+            variant = parameter.applying(values)
+            if variant is not None and not isinstance(variant.domain, Fixed):
+                yield f"        {parameter.name}: {_value_text(values[parameter.name])}"
+
+
+def _sizes_text(config: GANConfig, dataset: ImageDataset) -> str:
+    try:
+        counts = [
+            build(config, dataset.image_shape, dataset.num_classes).count_params()
+            for build in (build_generator, build_discriminator)
+        ]
+    except HarnessError as error:  # such a trial ends as crashed, and others go on
+        return f"{config.family}: cannot be built: {error}"
+    return f"{config.family}: generator {counts[0]:,}, discriminator {counts[1]:,} parameters"
+
+
+def _domain_text(domain: Domain) -> str:
+    if isinstance(domain, Fixed):
+        return f"always {_value_text(domain.value)}"
+    if isinstance(domain, Choices):
+        return f"one of {', '.join(map(_value_text, domain.values))}"
+    text = f"{_value_text(domain.low)} to {_value_text(domain.high)}"
+    if domain.step is not None:
+        text += f" in steps of {_value_text(domain.step)}"
+    return f"{text}, logarithmic" if domain.log else text
+
+
+def _condition_text(variant: Variant) -> str:
+    conditions = (
+        f"{field} is {' or '.join(map(_value_text, accepted))}"
+        for field, accepted in variant.when.items()
+    )
+    return f"when {' and '.join(conditions)}" if variant.when else ""
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_value_text, value))}]"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
