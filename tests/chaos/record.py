@@ -9,6 +9,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ _OWN_MOUNTS = "CHAOS_OWN_MOUNTS"
 def main() -> int:
     arguments = _parse()
     _see_mounts_alone()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     arguments.out.mkdir(parents=True, exist_ok=True)
     journal = Journal(arguments.out / "chaos.jsonl", arguments.seed)
     work = Path(tempfile.mkdtemp(prefix="chaos-", dir=arguments.work))

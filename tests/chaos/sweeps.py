@@ -43,7 +43,7 @@ class Plan:
     trials: int = 6
     workers: int = 1
     baselines: bool = False
-    rungs_kimg: tuple[int, ...] = (16, 32, 64)
+    rungs_kimg: tuple[int, ...] = (8, 16, 32)
     lock_seconds: float = 30.0
     stop_seconds: float = 5.0
     pause_seconds: float = 4.0
@@ -150,7 +150,7 @@ class Sweep:
             Loss: If one goes on.
         """
         self._wait(
-            lambda: not any(map(_is_alive, self.orphans)), 20, "a worker outlived its brain"
+            lambda: not any(map(_is_alive, self.orphans)), 60, "a worker outlived its brain"
         )
         self.orphans = []
 
@@ -215,7 +215,7 @@ class Sweep:
         """Wait until the brain has put another worker in the place of a lost one."""
         self._wait(
             lambda: not self.is_running() or bool(set(self.workers()) - set(before)),
-            20,
+            60,
             "a killed worker was not replaced",
         )
 
