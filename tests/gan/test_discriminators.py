@@ -38,6 +38,45 @@ def test_every_discriminator_gives_one_logit(small_config, name, conditioning, s
     assert discriminator.layers[-1].name in ("logit", "conditional_logit")
 
 
+@pytest.mark.parametrize("name", DISCRIMINATORS)
+def test_an_auxiliary_classifier_adds_class_logits_and_is_told_no_label(small_config, name):
+    config = small_config(discriminator={"name": name, "conditioning": "auxiliary"})
+    discriminator = build_discriminator(config, (8, 8, 3), 5)
+    assert [tensor.name for tensor in discriminator.inputs] == ["image"]
+    assert discriminator.output_shape == (None, 1 + 5)
+
+
+@pytest.mark.parametrize("normalisation", ["batch", "layer", "group", "pixel"])
+@pytest.mark.parametrize("name", DISCRIMINATORS)
+def test_every_normalisation_fits_every_discriminator(small_config, name, normalisation):
+    config = small_config(discriminator={"name": name, "normalisation": normalisation})
+    discriminator = build_discriminator(config, (8, 8, 3), 3)
+    assert np.isfinite(np.asarray(discriminator(inputs_for(config, (8, 8, 3))))).all()
+    assert any(layer.name.endswith("normalisation") for layer in discriminator.layers)
+
+
+@pytest.mark.parametrize("name", DISCRIMINATORS)
+def test_the_last_hidden_layer_sees_the_batch_vary(small_config, name):
+    config = small_config(
+        conditional=False,
+        discriminator={"name": name, "minibatch_deviation": True},
+        update={"discriminator_batches": "separate"},
+    )
+    discriminator = build_discriminator(config, (8, 8, 1), 0)
+    images = np.stack([np.full((8, 8, 1), value, np.float32) for value in (1, 1, -1)])
+    alike = np.asarray(discriminator({"image": images[:2]}))
+    mixed = np.asarray(discriminator({"image": images[1:]}))
+    assert abs(alike[1, 0] - mixed[0, 0]) > 1e-4  # the same image in other company
+
+
+def test_the_first_two_blocks_halve_the_size(small_config):
+    settings = {"name": "resnet", "depth": 3, "attention": "quarter"}
+    discriminator = build_discriminator(small_config(discriminator=settings), (28, 28, 1), 3)
+    shapes = [discriminator.get_layer(f"block_{i}").output.shape[1:] for i in (1, 2, 3)]
+    assert shapes == [(14, 14, 4), (7, 7, 8), (7, 7, 16)]
+    assert discriminator.get_layer("attention_quarter").output.shape[1:] == (7, 7, 8)
+
+
 def test_projection_adds_the_inner_product_of_embedding_and_features(small_config):
     config = small_config(discriminator={"name": "mlp", "depth": 1, "leaky_slope": 0.0})
     discriminator = build_discriminator(config, (4, 4, 1), 2)

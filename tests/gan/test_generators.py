@@ -57,6 +57,51 @@ def test_the_label_changes_the_image(small_config, name):
 
 
 @pytest.mark.parametrize("name", GENERATORS)
+def test_conditional_batch_normalisation_alone_tells_the_label(small_config, name):
+    settings = {"name": name, "conditioning": "conditional_batch"}
+    generator = build_generator(small_config(generator=settings), (8, 8, 1), 3)
+    zero, one = np.asarray(generator(latent(small_config())))
+    np.testing.assert_array_equal(zero, one)  # every class begins alike
+    tables = [layer for layer in generator.layers if layer.name.endswith("_beta")]
+    normalised = [type(layer).__name__ for layer in generator.layers].count("BatchNormalization")
+    assert len(tables) == normalised > 0
+    tables[-1].set_weights([np.arange(tables[-1].output_dim * 3.0).reshape(3, -1)])
+    zero, one = np.asarray(generator(latent(small_config())))
+    assert np.abs(zero - one).max() > 0
+
+
+@pytest.mark.parametrize("normalisation", ["none", "layer", "group", "pixel"])
+@pytest.mark.parametrize("name", GENERATORS)
+def test_every_normalisation_fits_every_family(small_config, name, normalisation):
+    config = small_config(generator={"name": name, "normalisation": normalisation})
+    generator = build_generator(config, (8, 8, 3), 3)
+    images = np.asarray(generator(latent(config)))
+    assert np.isfinite(images).all()
+    kinds = {"layer": "GroupNormalization", "group": "GroupNormalization"}
+    kinds |= {"pixel": "RMSNormalization", "none": ""}
+    found = {type(layer).__name__ for layer in generator.layers}
+    assert {kind for kind in found if kind.endswith("Normalization")} == {kinds[normalisation]} - {
+        ""
+    }
+
+
+@pytest.mark.parametrize(("place", "side"), [("quarter", 2), ("half", 4)])
+def test_attention_stands_where_asked(small_config, place, side):
+    config = small_config(generator={"name": "resnet", "depth": 3, "attention": place})
+    generator = build_generator(config, (8, 8, 1), 3)
+    assert generator.get_layer(f"attention_{place}").output.shape[1:3] == (side, side)
+
+
+def test_residual_blocks_have_the_documented_widths_and_sizes(small_config):
+    generator = build_generator(
+        small_config(generator={"name": "resnet", "depth": 3}), (28, 28, 1), 3
+    )
+    shapes = [generator.get_layer(f"block_{i}").output.shape[1:] for i in (1, 2, 3)]
+    assert generator.get_layer("feature_maps").output.shape[1:] == (7, 7, 32)
+    assert shapes == [(7, 7, 16), (14, 14, 8), (28, 28, 4)]
+
+
+@pytest.mark.parametrize("name", GENERATORS)
 def test_sigmoid_output_lies_between_0_and_1(small_config, name):
     config = small_config(generator={"name": name, "output": "sigmoid"})
     images = np.asarray(build_generator(config, (8, 8, 1), 3)(latent(config)))
@@ -121,9 +166,10 @@ def test_unknown_family_is_refused_with_the_nearest(small_config):
         build_generator(small_config(generator={"name": "dcgam"}), (8, 8, 1), 3)
 
 
-def test_upsample_needs_two_convolutions_and_dcgan_one(small_config):
-    with pytest.raises(ConfigError, match="depth must be at least 2 for upsample"):
-        build_generator(small_config(generator={"name": "upsample", "depth": 1}), (8, 8, 1), 3)
+def test_upsample_and_resnet_need_two_layers_and_dcgan_one(small_config):
+    for name in ("upsample", "resnet"):
+        with pytest.raises(ConfigError, match=f"depth must be at least 2 for {name}"):
+            build_generator(small_config(generator={"name": name, "depth": 1}), (8, 8, 1), 3)
     with pytest.raises(ConfigError, match=r"at least 2 widths for dcgan.*received \[8\]"):
         build_generator(small_config(generator={"widths": (8,)}), (8, 8, 1), 3)
 
@@ -136,8 +182,25 @@ def test_saved_networks_load_with_keras_alone(small_config, tmp_path):
             generator = build_generator(config, (8, 8, 1), 3)
             generator.save(tmp_path / f"{name}_{conditional}.keras")
             expected[f"{name}_{conditional}"] = np.asarray(generator(latent(config))).tolist()
+    variants = [{"name": "resnet", "conditioning": "conditional_batch", "attention": "half"}]
+    variants += [{"normalisation": kind} for kind in ("layer", "group", "pixel")]
+    for i, variant in enumerate(variants):
+        config = small_config(generator=variant)
+        generator = build_generator(config, (8, 8, 1), 3)
+        for weights in generator.trainable_variables:  # gates and tables begin at 0 and 1
+            weights.assign(weights + 0.1)
+        generator.save(tmp_path / f"variant_{i}.keras")
+        expected[f"variant_{i}"] = np.asarray(generator(latent(config))).tolist()
     for conditioning in ("projection", "embedding_map"):
-        config = small_config(discriminator={"conditioning": conditioning, "dropout": 0.3})
+        config = small_config(
+            discriminator={
+                "name": "resnet" if conditioning == "projection" else "conv",
+                "conditioning": conditioning,
+                "dropout": 0.3,
+                "minibatch_deviation": True,
+            },
+            update={"discriminator_batches": "separate"},
+        )
         discriminator = build_discriminator(config, (8, 8, 1), 3)
         discriminator.save(tmp_path / f"{conditioning}.keras")
         inputs = {"image": np.ones((2, 8, 8, 1)), "label": np.arange(2, dtype=np.int32)}
