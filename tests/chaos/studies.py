@@ -16,11 +16,11 @@ from tests.commands import Commands
 
 # How often each kind comes up in a round of its deck; restarts cost most of the time.
 WEIGHTS = {
-    "kill worker": 4,
-    "suspend worker": 2,
-    "suspend brain": 2,
-    "remove wandb folder alive": 1,
-    "locked database": 1,
+    "kill worker": 3,
+    "suspend worker": 3,
+    "suspend brain": 3,
+    "locked database": 2,
+    "remove wandb folder alive": 2,
     "kill brain": 3,
     "kill both": 3,
     "terminate brain": 3,
