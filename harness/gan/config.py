@@ -28,13 +28,16 @@ class GeneratorConfig(_Ingredient):
         latent_dim: Length of the noise vector.
         conditioning: `concatenation` joins the noise with an embedded label; `conditional_batch`
             learns scale and shift of every batch normalisation for each class (Miyato & Koyama
-            2018, arXiv 1802.05637). Conditional GANs only.
+            2018, arXiv 1802.05637); `one_hot` joins it with one number a class, 1 at the label's.
+            Conditional GANs only.
         embedding_dim: Length of the label embedding joined to the noise (`concatenation` only).
         width: Channels (or units) of the narrowest hidden layer; the others double from it.
         depth: Number of hidden layers; in `upsample` and `dcgan` those after the projection to a
             quarter of the image's size, in `resnet` the blocks after it. The last two convolutions
             of `upsample` and blocks of `resnet` (depth 2 or more) double the size; in `dcgan` the
             last hidden layer and the output layer do.
+        enlargement: How `upsample` doubles the size: by `repetition` before a convolution, or by
+            the `transposed` convolution itself.
         widths: Every hidden width in order, the projection's included; replaces `width` and
             `depth`.
         kernel_size: Side of the convolution kernels.
@@ -53,10 +56,11 @@ class GeneratorConfig(_Ingredient):
 
     name: str = "dcgan"
     latent_dim: Positive = 64
-    conditioning: Literal["concatenation", "conditional_batch"] = "concatenation"
+    conditioning: Literal["concatenation", "conditional_batch", "one_hot"] = "concatenation"
     embedding_dim: Positive = 32
     width: Positive = 24
     depth: Positive = 2
+    enlargement: Literal["repetition", "transposed"] = "repetition"
     widths: tuple[Positive, ...] | None = None
     kernel_size: Positive = 5
     refine_layers: Annotated[int, Field(ge=0)] = 0
@@ -76,7 +80,8 @@ class DiscriminatorConfig(_Ingredient):
 
     Args:
         name: Key of `DISCRIMINATORS`: `mlp`, `conv` or `resnet`.
-        conditioning: `embedding_map` joins the image with an embedded label of the image's size;
+        conditioning: `embedding_map` joins the image with an embedded label of the image's size,
+            `one_hot_map` with a map for each class, filled with 1 at the label's and 0 elsewhere;
             `projection` adds the inner product of label embedding and features (Miyato & Koyama
             2018, arXiv 1802.05637); `auxiliary` is not told the label but tells it, and G pays
             where it reads another one (Odena et al. 2017, arXiv 1610.09585). Conditional GANs
@@ -95,6 +100,9 @@ class DiscriminatorConfig(_Ingredient):
         activation: After each hidden layer.
         leaky_slope: Slope of `leaky_relu` below zero.
         dropout: Share of hidden units dropped after each hidden layer while training.
+        dropouts: The same for every hidden layer in order; replaces `dropout` (`mlp`, `conv`).
+        pooling: What of the last convolution reaches the output layer: every place (`none`) or
+            the largest value of each channel (`conv` only).
         head_dropout: Share dropped once more before the output layer.
         spectral_normalisation: Whether every kernel is divided by its largest singular value; see
             `gan/spectral.py`.
@@ -102,7 +110,7 @@ class DiscriminatorConfig(_Ingredient):
     """
 
     name: str = "conv"
-    conditioning: Literal["embedding_map", "projection", "auxiliary"] = "projection"
+    conditioning: Literal["embedding_map", "one_hot_map", "projection", "auxiliary"] = "projection"
     width: Positive = 24
     depth: Positive = 2
     widths: tuple[Positive, ...] | None = None
@@ -115,6 +123,8 @@ class DiscriminatorConfig(_Ingredient):
     activation: Activation = "leaky_relu"
     leaky_slope: Fraction = 0.2
     dropout: Fraction = 0.0
+    dropouts: tuple[Fraction, ...] | None = None
+    pooling: Literal["none", "max"] = "none"
     head_dropout: Fraction = 0.0
     spectral_normalisation: bool = False
     learning_rate: LearningRate = 1e-3

@@ -64,7 +64,7 @@ def build_mlp(config: GANConfig, image_shape: ImageShape, num_classes: int) -> k
     for i, units in enumerate(widths, start=1):
         x = _see_batch(x, settings, last=i == len(widths))
         x = keras.layers.Dense(units, name=f"hidden_{i}")(x)
-        x = finish_hidden(x, settings, f"hidden_{i}", normalised=i > 1)
+        x = _finish(x, settings, i)
     return _judge(x, config, inputs, num_classes)
 
 
@@ -83,8 +83,11 @@ def build_conv(config: GANConfig, image_shape: ImageShape, num_classes: int) -> 
             padding=settings.padding,
             name=f"hidden_{i}",
         )(x)
-        x = finish_hidden(x, settings, f"hidden_{i}", normalised=i > 1)
-    x = keras.layers.Flatten(name="flat")(x)
+        x = _finish(x, settings, i)
+    if settings.pooling == "max":
+        x = keras.layers.GlobalMaxPooling2D(name="flat")(x)
+    else:
+        x = keras.layers.Flatten(name="flat")(x)
     return _judge(x, config, inputs, num_classes)
 
 
@@ -130,6 +133,11 @@ def _image(
     if config.discriminator.conditioning == "projection":
         return inputs, image
     height, width, _ = image_shape
+    if config.discriminator.conditioning == "one_hot_map":
+        encoded = keras.ops.one_hot(label, num_classes)
+        pixel = keras.layers.Reshape((1, 1, num_classes), name="label_pixel")(encoded)
+        maps = keras.layers.UpSampling2D((height, width), name="label_maps")(pixel)
+        return inputs, keras.layers.Concatenate(name="image_and_label")([image, maps])
     embedding = keras.layers.Embedding(num_classes, height * width, name="label_embedding")(label)
     label_map = keras.layers.Reshape((height, width, 1), name="label_map")(embedding)
     return inputs, keras.layers.Concatenate(name="image_and_label")([image, label_map])
@@ -140,6 +148,12 @@ def _see_batch(x: Any, settings: DiscriminatorConfig, *, last: bool) -> Any:
     if not (last and settings.minibatch_deviation):
         return x
     return minibatch_deviation(x, "minibatch_deviation")
+
+
+def _finish(x: Any, settings: DiscriminatorConfig, layer: int) -> Any:
+    """Finish hidden layer number `layer`, from 1; the first is not normalised."""
+    dropout = settings.dropouts[layer - 1] if settings.dropouts else settings.dropout
+    return finish_hidden(x, settings, f"hidden_{layer}", normalised=layer > 1, dropout=dropout)
 
 
 def _judge(features: Any, config: GANConfig, inputs: dict[str, Any], num_classes: int) -> Any:

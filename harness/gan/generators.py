@@ -61,16 +61,19 @@ def build_mlp(config: GANConfig, image_shape: ImageShape, num_classes: int) -> k
 
 
 def build_upsample(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:
-    """Build convolutions between enlargements by repetition, which leave no checkerboard.
+    """Build convolutions between enlargements, by default by repetition: no checkerboard.
 
-    The last two of the `depth` convolutions see their input enlarged by 2; `refine_layers` more
-    follow at full size.
+    The last two of the `depth` convolutions see their input enlarged by 2, or are transposed ones
+    that enlarge it themselves; `refine_layers` more follow at full size.
     """
     settings = config.generator
     widths = _spatial_widths(settings)
     _check_two_enlargements(settings, widths)
     inputs, x, label = _project(config, image_shape, num_classes, channels=widths[0])
     for i, channels in enumerate(widths[1:], start=1):
+        if i >= len(widths) - 2 and settings.enlargement == "transposed":
+            x = _enlarge(x, settings, channels, f"hidden_{i}", label)
+            continue
         if i >= len(widths) - 2:
             x = keras.layers.UpSampling2D(2, name=f"enlarge_{i}")(x)
         x = _convolve(x, settings, (channels, settings.kernel_size), f"hidden_{i}", label)
@@ -175,6 +178,9 @@ def _latent(config: GANConfig, num_classes: int) -> tuple[dict[str, Any], Any, L
     inputs = {"noise": noise, "label": label}
     if settings.conditioning == "conditional_batch":
         return inputs, noise, Label(label, num_classes)
+    if settings.conditioning == "one_hot":
+        encoded = keras.ops.one_hot(label, num_classes)
+        return inputs, keras.layers.Concatenate(name="latent")([noise, encoded]), None
     embedding = keras.layers.Embedding(
         num_classes, settings.embedding_dim, name="label_embedding"
     )(label)
@@ -211,6 +217,21 @@ def _project(
         return inputs, keras.layers.Reshape(shape, name="feature_maps")(x), label
     x = keras.layers.Reshape(shape, name="feature_maps")(x)
     return inputs, finish_hidden(x, settings, "projection", label=label), label
+
+
+def _enlarge(
+    x: Any, settings: GeneratorConfig, channels: int, name: str, label: Label | None
+) -> Any:
+    """Apply a hidden transposed convolution that doubles height and width."""
+    x = keras.layers.Conv2DTranspose(
+        channels,
+        settings.kernel_size,
+        strides=2,
+        padding="same",
+        use_bias=settings.use_bias,
+        name=name,
+    )(x)
+    return finish_hidden(x, settings, name, label=label)
 
 
 def _convolve(

@@ -47,6 +47,7 @@ def finish_hidden(
     name: str,
     *,
     normalised: bool = True,
+    dropout: float | None = None,
     label: Label | None = None,
 ) -> Any:
     """Apply normalisation, activation and dropout, in this order, as the configuration says.
@@ -56,6 +57,7 @@ def finish_hidden(
         config: Of the network it belongs to.
         name: Name of that layer; those added here begin with it.
         normalised: Whether this layer is normalised at all.
+        dropout: Share to drop, where it differs from the configuration's.
         label: For conditional batch normalisation.
     """
     if normalised:
@@ -65,8 +67,9 @@ def finish_hidden(
     else:
         layer = keras.layers.ReLU(name=f"{name}_activation")
     x = layer(x)
-    if config.dropout:
-        x = keras.layers.Dropout(config.dropout, name=f"{name}_dropout")(x)
+    share = config.dropout if dropout is None else dropout
+    if share:
+        x = keras.layers.Dropout(share, name=f"{name}_dropout")(x)
     return x
 
 

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
 WITHOUT_ATTENTION = ("mlp", "upsample", "dcgan", "conv")
 """Families without blocks between which attention could stand."""
 
+WITH_DROPOUTS = ("mlp", "conv")
+"""Discriminators whose hidden layers may each have a dropout of their own."""
+
 
 def attention_between_blocks(config: "GANConfig") -> str | None:
     """Return a fault where attention is asked of a network that has no place for it."""
@@ -32,6 +35,21 @@ def attention_at_a_size_there_is(config: "GANConfig") -> str | None:
     return (
         f"discriminator.depth must be at least 2 when discriminator.attention is quarter, the "
         f"size after two blocks; received {depth}"
+    )
+
+
+def dropout_for_each_layer(config: "GANConfig") -> str | None:
+    """Return a fault where the list of dropouts is not as long as that of hidden layers."""
+    settings = config.discriminator
+    if settings.dropouts is None:
+        return None
+    depth = len(settings.widths or ()) or settings.depth
+    if settings.name in WITH_DROPOUTS and len(settings.dropouts) == depth:
+        return None
+    return (
+        f"discriminator.dropouts must hold one share for each of the {depth} hidden layers, and "
+        f"discriminator.name be {' or '.join(WITH_DROPOUTS)}; received {len(settings.dropouts)} "
+        f"with {settings.name}"
     )
 
 

@@ -10,6 +10,7 @@ import pydantic
 from harness.errors import ConfigError, near_miss
 from harness.faults import fault_error, pydantic_faults
 from harness.gan.config import GANConfig
+from harness.gan.monitor import MonitorConfig
 from harness.yaml_file import parse_yaml, read_yaml
 
 
@@ -42,6 +43,37 @@ def load_preset(name: str) -> GANConfig:
     Raises:
         ConfigError: If there is none of this name, or its file is faulty.
     """
+    return _read_preset(name)[0]
+
+
+def load_preset_monitor(name: str) -> MonitorConfig:
+    """Return how a preset's training shows itself, as its source does.
+
+    Raises:
+        ConfigError: As `load_preset`.
+    """
+    return _read_preset(name)[1]
+
+
+def load_config(path: Path) -> GANConfig:
+    """Return the configuration that a YAML file holds; what it leaves out takes its default.
+
+    Raises:
+        ConfigError: If the file cannot be read or is faulty; names all faults at once.
+    """
+    return _validate(read_yaml(path), source=str(path))[0]
+
+
+def load_config_monitor(path: Path) -> MonitorConfig:
+    """Return what a YAML file of a configuration says under `monitor`.
+
+    Raises:
+        ConfigError: As `load_config`.
+    """
+    return _validate(read_yaml(path), source=str(path))[1]
+
+
+def _read_preset(name: str) -> tuple[GANConfig, MonitorConfig]:
     if name not in PRESETS:
         raise ConfigError(
             f"There is no preset {name!r}; presets are {', '.join(PRESETS)}."
@@ -52,22 +84,23 @@ def load_preset(name: str) -> GANConfig:
     return _validate(parse_yaml(text, source=source), source=source)
 
 
-def load_config(path: Path) -> GANConfig:
-    """Return the configuration that a YAML file holds; what it leaves out takes its default.
-
-    Raises:
-        ConfigError: If the file cannot be read or is faulty; names all faults at once.
-    """
-    return _validate(read_yaml(path), source=str(path))
-
-
-def _validate(content: Any, *, source: str) -> GANConfig:
+def _validate(content: Any, *, source: str) -> tuple[GANConfig, MonitorConfig]:
     if not isinstance(content, dict):
         raise ConfigError(
             f"{source}: must hold the fields of a configuration such as batch_size and generator; "
             f"received {type(content).__name__}."
         )
+    fields = {key: value for key, value in content.items() if key != "monitor"}
+    faults = []
+    config = monitor = None
     try:
-        return GANConfig.model_validate(content)
+        config = GANConfig.model_validate(fields)
     except pydantic.ValidationError as error:
-        raise fault_error(source, pydantic_faults(error, GANConfig, where="")) from error
+        faults += pydantic_faults(error, GANConfig, where="")
+    try:
+        monitor = MonitorConfig.model_validate(content.get("monitor") or {})
+    except pydantic.ValidationError as error:
+        faults += pydantic_faults(error, MonitorConfig, where="monitor")
+    if config is None or monitor is None:
+        raise fault_error(source, faults)
+    return config, monitor

@@ -268,6 +268,15 @@ RULES: tuple[Rule, ...] = (
         network_rules.attention_between_blocks,
     ),
     Rule(
+        (
+            "discriminator.dropouts",
+            "discriminator.name",
+            "discriminator.depth",
+            "discriminator.widths",
+        ),
+        network_rules.dropout_for_each_layer,
+    ),
+    Rule(
         ("discriminator.attention", "discriminator.depth", "discriminator.widths"),
         network_rules.attention_at_a_size_there_is,
     ),
