@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TRIALS ?= 50
 
-.PHONY: setup data sweep test lint check parity lock clean
+.PHONY: setup data sweep test lint check parity postgres lock clean
 
 setup: .venv/installed
 
@@ -36,6 +36,11 @@ check: lint test
 parity: setup
 	$(BIN)/python -m pip install --quiet torch==2.13.0
 	$(BIN)/python -m pip install --quiet --no-deps torch-fidelity==0.4.0
+
+# A server for the tests of sweeps that share a study; without it those tests skip.
+postgres:
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
 
 # Resolves the lock file anew for every supported Python and platform.
 lock: setup

@@ -1,6 +1,7 @@
 """Queue the trainings of a study: interrupted trials first, then new ones, then baselines."""
 
 import dataclasses
+import time
 
 import optuna
 
@@ -11,11 +12,15 @@ from harness.outcome import Outcome, Reason
 from harness.score import Score
 from harness.search.identity import identify
 from harness.search.leaderboard import BASELINE_PREFIX
+from harness.search.leases import TURN
 from harness.search.options import SweepOptions
 from harness.search.space import SearchSpace
 from harness.search.study import Study
 from harness.tracking.tracker import Tracker, open_tracker
 from harness.training.job import TrainingJob
+
+_REST_SECONDS = 1.0
+"""So long a sweep that found nothing to do leaves the database to the others."""
 
 
 @dataclasses.dataclass
@@ -72,32 +77,38 @@ class Assignments:
         self._space = space
         self._options = options
         self._returned: list[Assignment] = []
-        self._interrupted = study.interrupted()
-        self._begun = study.count_ended() + len(self._interrupted)
-        self._baselines: list[str] = []
-        if options.baseline_seconds is not None:
-            unfinished = (n for n in PRESETS if not study.baseline_folder(n).outcome_file.exists())
-            self._baselines = list(unfinished)
+        self._handed_out: set[str] = set()
+        self._rest_until = 0.0
 
     def __bool__(self) -> bool:
-        """Return whether anything is left to hand out."""
-        left = self._returned or self._interrupted or self._baselines
-        return bool(left) or self._begun < self._options.trials
+        """Return whether any training has not ended, whoever has it."""
+        ended, running = self._study.count()
+        return bool(running or ended < self._options.trials or self._open_baselines())
 
-    def next(self) -> Assignment:
-        """Return the next training; only while there is one."""
+    def next(self) -> Assignment | None:
+        """Return the next training; None if there is nothing to hand out now."""
         if self._returned:
             return self._returned.pop(0)
-        if self._interrupted:
-            return self._trial(*self._study.reopen(self._interrupted.pop(0)))
-        if self._begun < self._options.trials:
-            self._begun += 1
-            return self._trial(*self._study.ask())
-        return self._baseline(self._baselines.pop(0))
+        share = self._study.share
+        if time.monotonic() < self._rest_until or not share.claim(TURN):
+            return None
+        try:
+            found = self._resume() or self._begin() or self._begin_baseline()
+        finally:
+            share.release(TURN)
+        if found is not None:
+            self._handed_out.add(found.job.name)
+        elif share.is_shared:
+            self._rest_until = time.monotonic() + _REST_SECONDS
+        return found
 
-    def supersede(self) -> None:
-        """Take note that a trial no longer counts: another one, queued already, is to end."""
-        self._begun -= 1
+    def forget(self, names: set[str]) -> None:
+        """Take note that other sweeps took these trainings."""
+        self._handed_out -= names
+        for assignment in self._returned:
+            if assignment.job.name in names:
+                assignment.tracker.close()
+        self._returned = [each for each in self._returned if each.job.name not in names]
 
     def give_back(self, assignment: Assignment) -> None:
         """Put a training whose worker died first in the queue.
@@ -113,6 +124,43 @@ class Assignments:
         """Close what was opened for trainings that nobody took up again."""
         for assignment in self._returned:
             assignment.tracker.close()
+
+    def _resume(self) -> Assignment | None:
+        """Return a trial that was interrupted, be it that the sweep which had it is gone."""
+        share = self._study.share
+        taken = share.taken() | self._handed_out
+        for frozen in self._study.interrupted():
+            name = f"{frozen.number:04d}"
+            if name in taken or not share.claim(name):
+                continue
+            if self._study.is_running(frozen):
+                return self._trial(*self._study.reopen(frozen))
+            share.release(name)  # it ended between the look and the claim
+        return None
+
+    def _begin(self) -> Assignment | None:
+        ended, running = self._study.count()
+        if ended + running >= self._options.trials:
+            return None
+        asked = self._study.ask()
+        return self._trial(*asked) if asked else None
+
+    def _begin_baseline(self) -> Assignment | None:
+        share = self._study.share
+        taken = share.taken() | self._handed_out
+        for preset in self._open_baselines():
+            name = f"{BASELINE_PREFIX}{preset}"
+            if name in taken or not share.claim(name):
+                continue
+            if preset in self._open_baselines():
+                return self._baseline(preset)
+            share.leave(name)  # it ended between the look and the claim
+        return None
+
+    def _open_baselines(self) -> list[str]:
+        if self._options.baseline_seconds is None:
+            return []
+        return [n for n in PRESETS if not self._study.baseline_folder(n).outcome_file.exists()]
 
     def _trial(self, trial: optuna.Trial, config: GANConfig) -> Assignment:
         budget = self._space.budget

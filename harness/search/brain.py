@@ -1,36 +1,30 @@
 """Run a study: hand trials to workers, answer their events, keep the order of truth.
 
-The brain is one process and the only one that talks to Optuna. Whatever ends a trial is written
-to the trial's `outcome.json` first, then told to Optuna, then to the trackers; an interruption
-between these is mended by replay when the study is opened again.
+The brain is one process and the only one of a sweep that talks to Optuna. Sweeps that share a
+study do not talk to each other: `Share` says what each may do.
 """
 
 import contextlib
 import dataclasses
 import time
-import typing
+import warnings
 from pathlib import Path
 
 from harness.events import Answer, Event, Finished, Progressed, RungScored
-from harness.gan.config import GANConfig
-from harness.outcome import Outcome, Reason
+from harness.outcome import Reason
 from harness.score import Protocol
 from harness.search import objective
 from harness.search.assignments import Assignment, Assignments
 from harness.search.crew import Crew, Post, never_ready
+from harness.search.endings import Endings, Listener
 from harness.search.folders import check_study_name
-from harness.search.identity import identify
-from harness.search.leaderboard import Entry, read_entries
 from harness.search.options import SweepOptions
-from harness.search.retention import Retention
-from harness.search.retries import enqueue_retry
 from harness.search.signals import Signals
 from harness.search.space import SearchSpace, load_enqueued
-from harness.search.stopping import Stop, StopRules
+from harness.search.stopping import Stop
 from harness.search.storage_url import find_storage
 from harness.search.study import Study
 from harness.search.workers import Broke, Died, Left, Message, Ready, Refused, Said, WorkerSetup
-from harness.tracking.catch_up import catch_up
 from harness.tracking.tracker import check_tracker
 
 _MOST_DEATHS = 3
@@ -39,16 +33,6 @@ _MOST_DEATHS = 3
 _PATIENCE_SECONDS = 5.0
 """How long a signalled sweep waits for checkpoints; a training whose worker took longer, because
 it compiles or hangs, goes on from an earlier one."""
-
-
-class Listener(typing.Protocol):
-    """Follow a sweep from outside, e.g. to display it."""
-
-    def opened(self, ended: int) -> None:
-        """Learn that the study is open and how many of its trials have ended already."""
-
-    def hear(self, name: str, config: GANConfig, event: Event) -> None:
-        """Learn of an event of the training of that name."""
 
 
 class Brain:
@@ -128,6 +112,8 @@ class Brain:
                     raise never_ready(message.exit_code)
                 if isinstance(message, Ready):
                     self._crew.welcome(post)
+                    for note in message.notes:
+                        warnings.warn(note, stacklevel=3)
                     return message.protocol
         self._stop, self._unfinished = self._signals.stop, True
         return None
@@ -135,14 +121,11 @@ class Brain:
     def _run(self, study: Study) -> None:
         """Take up where the study stands: nothing asked for before is asked for again."""
         self._study = study
-        with study.storage_faults():
+        with study.share.turn(), study.storage_faults():
             for params in self._enqueued:
                 study.optuna.enqueue_trial(params, skip_if_exists=True)
-        entries = read_entries(self.folder)
-        self._catch_up(entries)
-        self._rules = StopRules(self.options, entries)
-        self._retention = Retention(self.options.keep, self.folder)
-        self._listener.opened(study.count_ended())
+        self._endings = Endings(study, self.options, self._listener)
+        self._listener.opened(study.count()[0])
         self._assignments = Assignments(study, self._space, self.options)
         try:
             self._loop()
@@ -151,35 +134,25 @@ class Brain:
             for post in self._crew.posts:
                 if post.assignment is not None:
                     post.assignment.tracker.close()
-
-    def _catch_up(self, entries: list[Entry]) -> None:
-        """Tell the trackers what an interruption kept from them."""
-        for entry in entries:
-            identity = identify(
-                self._study.record,
-                self._space,
-                name=entry.name,
-                folder=entry.folder.path,
-                config=entry.config,
-            )
-            catch_up(self.options.tracker, identity, entry.outcome, self.options.tracker_options)
+            self._crew.close()  # before another sweep may take over what they train
 
     # The loop
 
     def _loop(self) -> None:
         while True:
-            self._stop = self._signals.stop or self._stop or self._rules.stop()
-            for post in self._crew.posts:
-                if post.ready and post.assignment is None:
-                    self._employ(post)
+            self._stop = self._signals.stop or self._stop or self._endings.stop()
+            self._employ()
             busy = any(post.assignment for post in self._crew.posts)
             if self._stop and (not busy or self._is_out_of_patience()):
                 self._unfinished = self._unfinished or busy or bool(self._assignments)
                 return
             if not busy and not self._assignments:
                 return
-            for post in self._crew.wait():
-                self._hear(post, post.worker.receive())
+            speaking = self._crew.wait()
+            lost = self._renew()
+            for post in speaking:
+                if post not in lost:
+                    self._hear(post, post.worker.receive())
             for post in [post for post in self._crew.posts if post.is_overdue]:
                 self._give_up(post)
 
@@ -187,15 +160,44 @@ class Brain:
         since = self._signals.since
         return since is not None and time.monotonic() - since > _PATIENCE_SECONDS
 
-    def _employ(self, post: Post) -> None:
-        while self._assignments and not self._stop:
+    def _renew(self) -> list[Post]:
+        """Keep what this sweep has of a shared study; return the posts that lost their training.
+
+        What a sweep had that was suspended for too long, others go on with: it must not write
+        another word about it.
+        """
+        if not self._study.share.is_due():
+            return []
+        names = self._study.share.renew()
+        self._assignments.forget(names)
+        lost = []
+        for post in self._crew.posts:
+            if post.assignment is not None and post.assignment.job.name in names:
+                post.worker.stop(at_once=True)
+                post.assignment.tracker.close()
+                self._crew.replace(post)
+                lost.append(post)
+        self._endings.follow()
+        return lost
+
+    def _employ(self) -> None:
+        """Hand out trainings while there are workers without one, and trainings without any."""
+        for post in self._crew.posts:
+            if post.ready and post.assignment is None and not self._find_work(post):
+                return
+
+    def _find_work(self, post: Post) -> bool:
+        while not self._stop:
             assignment = self._assignments.next()
+            if assignment is None:
+                return False
             outcome = assignment.job.folder.read_outcome()
             if outcome is None:
                 post.employ(assignment)
-                return
+                return True
             # It ended before an interruption, and only its folder knows: tell the others.
-            self._settle(assignment, outcome)
+            self._endings.settle(assignment, outcome)
+        return False
 
     def _hear(self, post: Post, message: Message) -> None:
         assignment = post.assignment
@@ -206,7 +208,7 @@ class Brain:
             case Said(event) if assignment is not None:
                 post.worker.answer(self._answer(assignment, event))
             case Broke(reason, detail) if assignment is not None and not assignment.ended:
-                self._end(assignment, assignment.outcome(reason, detail))
+                self._endings.end(assignment, assignment.outcome(reason, detail))
                 post.is_spent = reason is Reason.OUT_OF_MEMORY
             case Left(memory_megabytes):
                 self._leave(post, memory_megabytes)
@@ -238,7 +240,7 @@ class Brain:
             self._assignments.give_back(assignment)
             return
         detail = f"its worker died {assignment.deaths} times, last with exit code {exit_code}"
-        self._end(assignment, assignment.outcome(Reason.CRASHED, detail))
+        self._endings.end(assignment, assignment.outcome(Reason.CRASHED, detail))
 
     def _give_up(self, post: Post) -> None:
         """Kill a worker that neither trains nor says that its time is over."""
@@ -248,13 +250,13 @@ class Brain:
         self._crew.replace(post)
         if assignment is not None and not assignment.ended:
             detail = f"its worker was killed after {silent:.0f} seconds of silence"
-            self._end(assignment, assignment.outcome(Reason.TIMED_OUT, detail))
+            self._endings.end(assignment, assignment.outcome(Reason.TIMED_OUT, detail))
 
     # Events
 
     def _answer(self, assignment: Assignment, event: Event) -> Answer:
         if isinstance(event, Finished):
-            self._end(assignment, event.outcome)
+            self._endings.end(assignment, event.outcome)
             return Answer.GO_ON
         assignment.tracker.emit(event)
         self._listener.hear(assignment.job.name, assignment.job.config, event)
@@ -272,34 +274,3 @@ class Brain:
         with self._study.storage_faults():
             objective.report(assignment.trial, round(event.kimg), event.best.value)
             return assignment.trial.should_prune()
-
-    def _end(self, assignment: Assignment, outcome: Outcome) -> None:
-        assignment.job.folder.write_outcome(outcome)
-        assignment.ended = True
-        self._settle(assignment, outcome)
-
-    def _settle(self, assignment: Assignment, outcome: Outcome) -> None:
-        """Tell everyone after the folder of an outcome."""
-        job = assignment.job
-        if assignment.trial is not None:
-            outcome = self._supersede(assignment, outcome)
-            with self._study.storage_faults():
-                objective.tell(self._study.optuna, assignment.trial, outcome)
-            self._rules.note(job.name, job.config, outcome)
-            self._retention.note(job.name, job.folder, outcome)
-        assignment.tracker.emit(Finished(outcome))
-        assignment.tracker.close()
-        self._listener.hear(job.name, job.config, Finished(outcome))
-
-    def _supersede(self, assignment: Assignment, outcome: Outcome) -> Outcome:
-        """Queue another trial for one that ran out of memory; it counts in its place."""
-        if outcome.reason is not Reason.OUT_OF_MEMORY or assignment.trial is None:
-            return outcome
-        if outcome.superseded_by is None:
-            number = enqueue_retry(self._study, assignment.trial, assignment.job.config)
-            if number is None:
-                return outcome
-            outcome = dataclasses.replace(outcome, superseded_by=f"{number:04d}")
-            assignment.job.folder.write_outcome(outcome)
-        self._assignments.supersede()
-        return outcome

@@ -94,21 +94,32 @@ class Leases:
             found = connection.execute(self._renewal(self._rows(name))).rowcount
         return found == 1
 
-    def lost(self) -> set[str]:
-        """Renew all leases if it is time, and return the names of those that others took.
+    def taken(self) -> set[str]:
+        """Return the names of what others have."""
+        theirs = self._rows() & (LEASES.c.owner != self._owner) & self._alive
+        with self._engine.begin() as connection:
+            return set(
+                connection.execute(sqlalchemy.select(LEASES.c.name).where(theirs)).scalars()
+            )
+
+    def is_due(self) -> bool:
+        """Return whether it is time to renew."""
+        # The clock on the wall goes on while a machine sleeps; if it is set, this only renews.
+        return abs(time.time() - self._renewed) >= self._seconds / _RENEWALS
+
+    def renew(self) -> set[str]:
+        """Renew all leases; return the names of those that others took meanwhile.
 
         Raises:
             StudyError: If others took the study itself, because this owner was silent too long.
         """
-        # The clock on the wall goes on while a machine sleeps; if it is set, this only renews.
-        if abs(time.time() - self._renewed) < self._seconds / _RENEWALS:
-            return set()
         with self._engine.begin() as connection:
             connection.execute(self._renewal(self._rows()))
             mine = self._rows() & (LEASES.c.owner == self._owner)
             kept = set(connection.execute(sqlalchemy.select(LEASES.c.name).where(mine)).scalars())
         self._renewed = time.time()
-        lost, self._held = self._held - kept, kept
+        lost = self._held - kept
+        self._held -= lost
         if self._presence in lost:
             raise StudyError(
                 f"This sweep was suspended for more than {self._seconds:g} seconds, and another "
@@ -122,6 +133,14 @@ class Leases:
         mine = self._rows(name) & (LEASES.c.owner == self._owner)
         with self._engine.begin() as connection:
             connection.execute(LEASES.delete().where(mine))
+
+    def leave(self, name: str) -> None:
+        """Give a lease back by letting it expire after this owner has gone.
+
+        Other machines may see what was done under it a while later, as the caches of network file
+        systems do; until then nobody shall begin it again.
+        """
+        self._held.discard(name)
 
     @contextlib.contextmanager
     def held(self, name: str) -> Iterator[None]:
@@ -166,9 +185,9 @@ class Leases:
         return alone
 
     def close(self) -> None:
-        """Give all leases back."""
-        self._held.clear()
-        mine = self._rows() & (LEASES.c.owner == self._owner)
+        """Give all leases back at once, except what was left."""
+        mine = self._rows() & (LEASES.c.owner == self._owner) & LEASES.c.name.in_(self._held)
+        self._held = set()
         with self._engine.begin() as connection:
             connection.execute(LEASES.delete().where(mine))
 

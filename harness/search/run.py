@@ -6,7 +6,8 @@ from pathlib import Path
 from harness.errors import StudyError
 from harness.events import Event
 from harness.gan.config import GANConfig
-from harness.search.brain import Brain, Listener
+from harness.search.brain import Brain
+from harness.search.endings import Listener
 from harness.search.leaderboard import Entry, rank, read_entries, winner
 from harness.search.options import SweepOptions
 from harness.search.space import SearchSpace

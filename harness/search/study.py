@@ -17,9 +17,10 @@ from harness.gan.config import GANConfig
 from harness.locks import LOCK_FILE, lock_folder
 from harness.score import Protocol
 from harness.search.folders import StudyRecord, check_study_name, read_study
-from harness.search.leases import Leases
+from harness.search.leases import TURN, Leases
 from harness.search.pruners import pruner_for
 from harness.search.samplers import sampler_for
+from harness.search.share import Share
 from harness.search.space import SearchSpace
 from harness.search.storage import OVERRIDES, SUPERSEDED_BY, Storage, optuna_name
 from harness.search.storage_url import find_storage
@@ -54,7 +55,7 @@ class Study:
         self.storage = storage or find_storage(self.folder)
         self.storage.check()
         self._engine: sqlalchemy.Engine | None = None
-        self._leases: Leases | None = None
+        self.share = Share(self.storage)
         _refuse_strangers(self.folder)
         self._lock = lock_folder(
             self.folder,
@@ -71,9 +72,8 @@ class Study:
 
     def close(self) -> None:
         """Let others have the study."""
-        if self._leases is not None:
-            with contextlib.suppress(StorageError), self.storage_faults():
-                self._leases.close()  # or else they expire
+        with contextlib.suppress(StorageError):
+            self.share.close()  # or else it expires
         if self._engine is not None:
             self._engine.dispose()
         self._lock.close()
@@ -86,14 +86,30 @@ class Study:
         """Return the folder of a preset trained beside the search."""
         return TrainingFolder(self.folder / "baselines" / preset)
 
-    def ask(self) -> tuple[optuna.Trial, GANConfig]:
-        """Return the next trial with its configuration, already stored in its folder."""
+    def ask(self) -> tuple[optuna.Trial, GANConfig] | None:
+        """Return the next trial with its configuration, already stored in its folder.
+
+        Where others share the study, only to be called in this sweep's turn.
+
+        Returns:
+            None if this sweep was suspended so long that its turn passed to another one.
+        """
         with self.storage_faults():
             trials = self.optuna.get_trials(deepcopy=False)
             # Queued trials already have their numbers, and are handed out first.
             queued = [t.number for t in trials if t.state is optuna.trial.TrialState.WAITING]
             self._reseed(min(queued, default=len(trials)))
             trial = self.optuna.ask()
+            name = f"{trial.number:04d}"
+            if not self.share.claim(name):
+                return None  # taken for an interrupted one, and counted there
+            if not self.share.keeps(TURN):
+                # Counted by nobody, so it may be one too many: whoever needs one takes it.
+                self.optuna._storage.set_trial_state_values(
+                    trial._trial_id, optuna.trial.TrialState.WAITING
+                )
+                self.share.release(name)
+                return None
         return trial, self._configure(trial)
 
     def reopen(self, frozen: optuna.trial.FrozenTrial) -> tuple[optuna.Trial, GANConfig]:
@@ -113,13 +129,29 @@ class Study:
         with self.storage_faults():
             return self.optuna.get_trials(deepcopy=False, states=states)
 
-    def count_ended(self) -> int:
-        """Return how many trials have ended; one that another supersedes does not count."""
+    def is_running(self, frozen: optuna.trial.FrozenTrial) -> bool:
+        """Return whether a trial has no end in Optuna at this moment."""
+        with self.storage_faults():
+            now = self.optuna._storage.get_trial(frozen._trial_id)
+        return now.state is optuna.trial.TrialState.RUNNING
+
+    def ended(self) -> list[int]:
+        """Return the numbers of the trials that have ended, by what Optuna was told."""
         with self.storage_faults():
             trials = self.optuna.get_trials(deepcopy=False)
-        return sum(
+        return [trial.number for trial in trials if trial.state.is_finished()]
+
+    def count(self) -> tuple[int, int]:
+        """Return how many trials have ended, and how many were started and have not.
+
+        One that another supersedes does not count, nor do those that wait in the queue.
+        """
+        with self.storage_faults():
+            trials = self.optuna.get_trials(deepcopy=False)
+        ended = sum(
             trial.state.is_finished() and SUPERSEDED_BY not in trial.user_attrs for trial in trials
         )
+        return ended, sum(trial.state is optuna.trial.TrialState.RUNNING for trial in trials)
 
     @contextlib.contextmanager
     def storage_faults(self) -> Iterator[None]:
@@ -161,8 +193,9 @@ class Study:
         with Leases(storage.engine, name, seconds=seconds).held("beginning"):
             self.record = self._open_record(name, seed, protocol)
             self.optuna = self._open_optuna(storage)
-        self._leases = Leases(storage.engine, self.record.id, seconds=seconds)
-        self._leases.join()
+        leases = Leases(storage.engine, self.record.id, seconds=seconds)
+        leases.join()
+        self.share = Share(self.storage, leases)
 
     def _open_record(self, name: str, seed: int | None, protocol: Protocol) -> StudyRecord:
         path = self.folder / "study.json"

@@ -25,9 +25,9 @@ def queue(study: Study, *, trials: int, baseline_seconds: float | None = None) -
 
 def drain(assignments: Assignments) -> list[Assignment]:
     taken = []
-    while assignments:
-        taken.append(assignments.next())
-        taken[-1].tracker.close()
+    while (assignment := assignments.next()) is not None:
+        assignment.tracker.close()
+        taken.append(assignment)
     return taken
 
 

@@ -1,0 +1,127 @@
+"""Take note of how trainings end, in the order of truth, and of what follows from it.
+
+Whatever ends a trial is written to the trial's `outcome.json` first, then told to Optuna, then to
+the trackers; an interruption between these is mended by replay when the study is opened again.
+"""
+
+import dataclasses
+import typing
+
+from harness.events import Event, Finished
+from harness.gan.config import GANConfig
+from harness.outcome import Outcome, Reason
+from harness.search import objective
+from harness.search.assignments import Assignment
+from harness.search.identity import identify
+from harness.search.leaderboard import Entry, read_entries
+from harness.search.options import SweepOptions
+from harness.search.retention import Retention
+from harness.search.retries import enqueue_retry
+from harness.search.stopping import Stop, StopRules
+from harness.search.study import Study
+from harness.tracking.catch_up import catch_up
+
+
+class Listener(typing.Protocol):
+    """Follow a sweep from outside, e.g. to display it."""
+
+    def opened(self, ended: int) -> None:
+        """Learn that the study is open and how many of its trials have ended already."""
+
+    def hear(self, name: str, config: GANConfig, event: Event) -> None:
+        """Learn of an event of the training of that name."""
+
+
+class Endings:
+    """Tell everyone of a study's endings: those before, one's own, and those of other sweeps.
+
+    Args:
+        study: The open study.
+        options: What it is allowed, how it is tracked and what it keeps.
+        listener: Hears every end.
+    """
+
+    def __init__(self, study: Study, options: SweepOptions, listener: Listener) -> None:
+        self._study = study
+        self._options = options
+        self._listener = listener
+        entries = read_entries(study.folder)
+        self._catch_up(entries)
+        self._rules = StopRules(options, entries)
+        self._retention = Retention(options.keep, study.folder)
+        self._known = {entry.name for entry in entries}
+
+    def stop(self) -> Stop | None:
+        """Return why the study is to stop now, or None to go on."""
+        return self._rules.stop()
+
+    def end(self, assignment: Assignment, outcome: Outcome) -> None:
+        """Write a training's outcome, unless another sweep has taken the training over."""
+        assignment.ended = True
+        if not self._study.share.keeps(assignment.job.name):
+            assignment.tracker.close()
+            return
+        assignment.job.folder.write_outcome(outcome)
+        self.settle(assignment, outcome)
+
+    def settle(self, assignment: Assignment, outcome: Outcome) -> None:
+        """Tell everyone after the folder of an outcome."""
+        job = assignment.job
+        if assignment.trial is not None:
+            outcome = self._supersede(assignment, outcome)
+            with self._study.storage_faults():
+                objective.tell(self._study.optuna, assignment.trial, outcome)
+            self._note(Entry(job.name, job.folder, job.config, outcome))
+        assignment.tracker.emit(Finished(outcome))
+        assignment.tracker.close()
+        self._listener.hear(job.name, job.config, Finished(outcome))
+        # Optuna tells of trials that have ended; of baselines the folder alone does.
+        if assignment.trial is not None:
+            self._study.share.release(job.name)
+        else:
+            self._study.share.leave(job.name)
+
+    def follow(self) -> None:
+        """Take in how trials ended that other sweeps trained."""
+        for number in self._study.ended():
+            name = f"{number:04d}"
+            if name in self._known:
+                continue
+            folder = self._study.trial_folder(number)
+            outcome, config = folder.read_outcome(), folder.read_config()
+            if outcome is not None and config is not None:  # or they are still on their way here
+                self._note(Entry(name, folder, config, outcome))
+                self._listener.hear(name, config, Finished(outcome))
+
+    def _note(self, entry: Entry) -> None:
+        self._known.add(entry.name)
+        self._rules.note(entry.name, entry.config, entry.outcome)
+        self._retention.note(entry.name, entry.folder, entry.outcome)
+
+    def _catch_up(self, entries: list[Entry]) -> None:
+        """Tell the trackers what an interruption kept from them."""
+        for entry in entries:
+            if not self._study.share.claim(entry.name):
+                continue  # another sweep is about to
+            identity = identify(
+                self._study.record,
+                self._study.space,
+                name=entry.name,
+                folder=entry.folder.path,
+                config=entry.config,
+            )
+            options = self._options
+            catch_up(options.tracker, identity, entry.outcome, options.tracker_options)
+            self._study.share.release(entry.name)
+
+    def _supersede(self, assignment: Assignment, outcome: Outcome) -> Outcome:
+        """Queue another trial for one that ran out of memory; it counts in its place."""
+        if outcome.reason is not Reason.OUT_OF_MEMORY or assignment.trial is None:
+            return outcome
+        if outcome.superseded_by is None:
+            number = enqueue_retry(self._study, assignment.trial, assignment.job.config)
+            if number is None:
+                return outcome
+            outcome = dataclasses.replace(outcome, superseded_by=f"{number:04d}")
+            assignment.job.folder.write_outcome(outcome)
+        return outcome

@@ -1,0 +1,143 @@
+"""Give a thing to one owner at a time, on the databases that can be shared."""
+
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+
+from harness.errors import StudyError
+from harness.search.leases import LEASES, TURN, Leases
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path):
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'leases.db'}"
+    else:
+        url = request.getfixturevalue("server_url").replace("postgresql:", "postgresql+psycopg:")
+    made = sqlalchemy.create_engine(url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def owners(engine: sqlalchemy.Engine):
+    """Return a function that makes owners of leases on one study."""
+    study = str(uuid.uuid4())
+    return lambda seconds=30.0: Leases(engine, study, seconds=seconds)
+
+
+def test_a_lease_has_one_owner_until_it_is_given_back(owners):
+    first, second = owners(), owners()
+    assert first.claim("0007")
+    assert first.claim("0007")  # has it already
+    assert not second.claim("0007")
+    assert second.claim("0008")
+    assert (first.taken(), second.taken()) == ({"0008"}, {"0007"})
+    second.release("0007")  # not its own: nothing happens
+    assert not second.claim("0007")
+    first.release("0007")
+    assert second.claim("0007")
+    assert not first.claim("0007")
+
+
+def test_studies_do_not_meet(engine: sqlalchemy.Engine, owners):
+    assert owners().claim("0007")
+    assert Leases(engine, "another").claim("0007")
+
+
+def test_an_expired_lease_is_anyones_and_its_owner_notices(owners):
+    slow, other = owners(0.2), owners()
+    assert slow.claim("0007")
+    assert slow.claim("0008")
+    assert not other.claim("0007")
+    time.sleep(0.3)
+    assert other.taken() == set()
+    assert other.claim("0007")
+    assert not slow.keep("0007")
+    assert slow.keep("0008")  # nobody took it
+    assert slow.renew() == {"0007"}
+    assert slow.renew() == set()  # told once
+    assert not other.claim("0008")
+
+
+def test_a_renewed_lease_does_not_expire(owners):
+    steady, other = owners(0.4), owners()
+    assert steady.claim("0007")
+    for _ in range(4):
+        assert not steady.is_due() or steady.renew() == set()
+        time.sleep(0.2)
+    assert not other.claim("0007")
+    assert steady.is_due()
+
+
+def test_of_many_that_ask_at_once_one_gets_it(owners):
+    asking = [owners() for _ in range(6)]
+    start = threading.Barrier(len(asking))
+    granted = []
+
+    def ask(leases: Leases) -> None:
+        start.wait()
+        granted.append(leases.claim("0007"))
+
+    threads = [threading.Thread(target=ask, args=(leases,)) for leases in asking]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(granted) == [False] * 5 + [True]
+
+
+def test_closing_gives_everything_back_but_what_was_left(owners):
+    first, second = owners(0.5), owners()
+    assert first.claim("0007")
+    assert first.claim("baseline-dcgan")
+    first.leave("baseline-dcgan")
+    first.close()
+    assert second.claim("0007")
+    assert not second.claim("baseline-dcgan")
+    time.sleep(0.6)
+    assert second.claim("baseline-dcgan")
+
+
+def test_a_turn_is_waited_for(owners):
+    first, second = owners(0.3), owners()
+    assert first.claim(TURN)  # and dies
+    with second.held(TURN):
+        assert not first.claim(TURN)
+    assert first.claim(TURN)
+
+
+def test_a_study_is_taken_over_only_when_nobody_takes_part(owners):
+    sweep, doctor = owners(0.3), owners()
+    sweep.join()
+    assert not doctor.take_over()
+    assert sweep.claim(TURN), "a refused command gives the turn back"
+    sweep.release(TURN)
+    time.sleep(0.4)
+    assert doctor.take_over()
+    with pytest.raises(StudyError, match=r"suspended for more than 0\.3 seconds"):
+        sweep.renew()
+    doctor.close()
+    owners().join()
+
+
+def test_tables_are_made_once_by_many(engine: sqlalchemy.Engine):
+    LEASES.drop(engine, checkfirst=True)
+    faults = []
+
+    def make() -> None:
+        try:
+            assert Leases(engine, "s").taken() == set()
+        except Exception as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=make) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
