@@ -6,6 +6,7 @@ sums are one ordinary convolution to four times the channels, one set for each p
 column, whose results interleave. Saved models never see this: they keep the Keras layers.
 """
 
+import functools
 from typing import Any
 
 import keras
@@ -59,10 +60,28 @@ def interleaved_transpose(x: Any, kernel: Any) -> Any:
     return tf.nn.depth_to_space(tf.nn.conv2d(x, phases, 1, margins), 2)
 
 
-@tf.custom_gradient  # type: ignore[untyped-decorator]
 def transposed_convolution(x: Any, kernel: Any) -> Any:
-    """Return `interleaved_transpose`, with the usual convolutions for its gradients."""
+    """Return `interleaved_transpose`, with the usual convolutions for its gradients.
 
+    Args:
+        x: As there.
+        kernel: As there.
+    """
+    return _traced(_transposed, _spec(x), _spec(kernel))(x, kernel)
+
+
+def strided_convolution(x: Any, kernel: Any) -> Any:
+    """Return the convolution of stride 2 and padding `same`, fast in its gradient by x.
+
+    Args:
+        x: (n, h, w, channels in), h and w even.
+        kernel: (k, k, channels in, channels out).
+    """
+    return _traced(_strided, _spec(x), _spec(kernel))(x, kernel)
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def _transposed(x: Any, kernel: Any) -> Any:
     def gradient(upstream: Any) -> tuple[Any, Any]:
         by_x = tf.nn.conv2d(upstream, kernel, 2, "SAME")
         by_kernel = _kernel_gradient(upstream, kernel, x)
@@ -72,18 +91,26 @@ def transposed_convolution(x: Any, kernel: Any) -> Any:
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
-def strided_convolution(x: Any, kernel: Any) -> Any:
-    """Return the convolution of stride 2 and padding `same`, fast in its gradient by x.
-
-    Args:
-        x: (n, h, w, channels in), h and w even.
-        kernel: (k, k, channels in, channels out).
-    """
-
+def _strided(x: Any, kernel: Any) -> Any:
     def gradient(upstream: Any) -> tuple[Any, Any]:
         return interleaved_transpose(upstream, kernel), _kernel_gradient(x, kernel, upstream)
 
     return tf.nn.conv2d(x, kernel, 2, "SAME"), gradient
+
+
+@functools.cache
+def _traced(function: Any, *specs: tf.TensorSpec) -> Any:
+    """Return a function of its own graph, made once for all trainings of such shapes.
+
+    TensorFlow keeps every use of a custom gradient in a graph for ever, and that graph with it:
+    without this, each training would leave its whole graph and data behind.
+    """
+    with tf.init_scope():
+        return tf.function(function, autograph=False).get_concrete_function(*specs)
+
+
+def _spec(tensor: Any) -> tf.TensorSpec:
+    return tf.TensorSpec(tensor.shape, tensor.dtype)
 
 
 class _Convolution(keras.layers.Layer):  # type: ignore[misc]

@@ -1,9 +1,14 @@
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from harness.gan.config import GANConfig
 from harness.gan.fast_passes import fast_twin, strided_convolution, transposed_convolution
+from harness.gan.trainer import Trainer
 
 
 def both(fast, plain, x, kernel):
@@ -52,6 +57,25 @@ def test_strided_convolution_and_its_gradients(size):
         np.testing.assert_allclose(fast_value, value, rtol=1e-4, atol=1e-4)
 
 
+def test_a_slope_through_the_strided_convolution_has_the_same_gradient():
+    # What a gradient penalty needs: the derivative by the kernel of the derivative by x.
+    x = tf.random.stateless_normal((2, 8, 8, 1), (1, 1))
+    kernel = tf.random.stateless_normal((5, 5, 1, 4), (2, 2))
+
+    def by_kernel(convolve):
+        with tf.GradientTape() as outer:
+            outer.watch(kernel)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                total = tf.reduce_sum(tf.square(convolve(x, kernel)))
+            penalty = tf.reduce_sum(tf.square(inner.gradient(total, x)))
+        return penalty, outer.gradient(penalty, kernel)
+
+    expected = by_kernel(lambda x, kernel: tf.nn.conv2d(x, kernel, 2, "SAME"))
+    for fast_value, value in zip(by_kernel(strided_convolution), expected, strict=True):
+        np.testing.assert_allclose(fast_value, value, rtol=1e-4)
+
+
 def test_a_twin_shares_variables_and_leaves_the_original_as_it_was(tmp_path):
     original = keras.Sequential(
         [
@@ -82,3 +106,18 @@ def test_other_convolutions_stay():
     y = keras.layers.Conv2DTranspose(4, 5, strides=1, padding="same")(y)
     model = keras.Model(x, y)
     assert fast_twin(model).layers[1:] == model.layers[1:]
+
+
+def test_a_training_that_is_over_leaves_neither_graph_nor_data_behind():
+    images = tf.zeros((8, 28, 28, 1), tf.uint8)
+    left = weakref.ref(images)
+    network = {"width": 4, "depth": 1, "kernel_size": 3}
+    config = GANConfig(
+        conditional=False, batch_size=4, generator=network, discriminator={**network, "depth": 2}
+    )
+    trainer = Trainer(config, images)
+    trainer.advance(1)
+    del trainer, images
+    keras.backend.clear_session()
+    gc.collect()
+    assert left() is None

@@ -1,0 +1,194 @@
+"""Measure what a second worker brings, what the harness costs, and whether memory stays flat.
+
+    python -m tests.benchmarks.workers --trials 16 --tiny-trials 100
+
+Sweeps the default space with one and with two workers, each time in an empty folder. Overhead is
+the share of the workers' wall-clock, from the moment the study is open until it ends, in which
+they neither train nor score: building networks, saving, logging, asking, waiting. Then many tiny
+trials run in one worker that is never replaced, and its memory is read after each. Writes
+workers.json, workers.md and memory.png into --out. The machine should be idle.
+"""
+
+import argparse
+import functools
+import json
+import os
+import platform
+import tempfile
+import time
+from pathlib import Path
+
+from harness.files import write_json, write_text
+from harness.search.brain import Brain
+from harness.search.options import SweepOptions
+from harness.search.space import SearchSpace
+from tests.benchmarks.memory_curve import draw_memory, growth_per_trial
+
+LOG = "HARNESS_WORKERS_LOG"
+MOST_OVERHEAD = 0.05
+
+
+class Clock:
+    """Note when the study is open, and when each trial ends."""
+
+    def __init__(self):
+        self.began = None
+
+    def opened(self, ended):
+        self.began = time.monotonic()
+
+    def hear(self, name, config, event):
+        pass
+
+
+def append(record):
+    """Add a line to the log of this run; workers append to the same file."""
+    with Path(os.environ[LOG]).open("a") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+def observe_worker():
+    """Wrap what this worker does, so that it notes how long, and how much memory it has."""
+    from harness.gan.trainer import Trainer
+    from harness.metrics.evaluator import Evaluator
+    from harness.search import workers
+    from harness.training import session
+
+    def timed(function, kind):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            began = time.monotonic()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                append({kind: time.monotonic() - began})
+
+        return wrapper
+
+    def measured(function):
+        @functools.wraps(function)
+        def wrapper():
+            megabytes = function()
+            append({"memory": megabytes})
+            return megabytes
+
+        return wrapper
+
+    Trainer.advance = timed(Trainer.advance, "training")
+    Evaluator.score = timed(Evaluator.score, "scoring")
+    Evaluator.diversity = timed(Evaluator.diversity, "scoring")
+    session.sample_for = timed(session.sample_for, "scoring")
+    workers._memory_megabytes = measured(workers._memory_megabytes)
+
+
+def sweep(space, *, trials, workers, **options):
+    """Run a study in an empty folder; return its seconds and what the workers noted."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[LOG] = str(Path(folder) / "log.jsonl")
+        clock = Clock()
+        settings = SweepOptions(
+            name="benchmark",
+            studies_dir=Path(folder),
+            trials=trials,
+            workers=workers,
+            threads=1,
+            seed=0,
+            **options,
+        )
+        Brain(SearchSpace.load(space), settings).run(clock)
+        seconds = time.monotonic() - clock.began
+        records = [json.loads(line) for line in Path(os.environ[LOG]).read_text().splitlines()]
+    return seconds, records
+
+
+def measure_speed(trials, workers):
+    """Return trials an hour and where the workers' time went."""
+    seconds, records = sweep("default", trials=trials, workers=workers)
+    spent = {
+        kind: sum(record.get(kind, 0.0) for record in records) for kind in ("training", "scoring")
+    }
+    overhead = 1 - sum(spent.values()) / (workers * seconds)
+    return {
+        "workers": workers,
+        "trials": trials,
+        "seconds": seconds,
+        "trials_per_hour": 3600 * trials / seconds,
+        "training_seconds": spent["training"],
+        "scoring_seconds": spent["scoring"],
+        "overhead": overhead,
+    }
+
+
+def measure_memory(trials):
+    """Return a worker's memory in MiB after each of many tiny trials."""
+    _, records = sweep(
+        "smoke", trials=trials, workers=1, tracker="jsonl", max_worker_megabytes=1e9
+    )
+    return [record["memory"] for record in records if "memory" in record]
+
+
+def describe(results):
+    """Return the report as Markdown."""
+    rows = [
+        f"| {run['workers']} | {run['trials_per_hour']:.0f} | {run['seconds']:.0f} | "
+        f"{run['training_seconds']:.0f} | {run['scoring_seconds']:.0f} | "
+        f"{100 * run['overhead']:.1f} % |"
+        for run in results["speed"]
+    ]
+    memory = results["memory"]
+    return "\n".join(
+        [
+            "# Workers",
+            "",
+            f"`{results['command']}`, {results['machine']}.",
+            "",
+            f"The first {results['speed'][0]['trials']} trials of the default space, one thread a "
+            "worker. Overhead: the share of the workers' time, once the study is open, in which "
+            "they neither train nor score; while the last trials run, a second worker idles.",
+            "",
+            "| workers | trials an hour | seconds | training | scoring | overhead |",
+            "|---|---|---|---|---|---|",
+            *rows,
+            "",
+            f"Memory of one worker over {len(memory)} tiny trials, never replaced: "
+            f"{memory[0]:.0f} MiB after the first, {memory[-1]:.0f} MiB after the last, "
+            f"{growth_per_trial(memory):+.2f} MiB a trial over the second half.",
+            "",
+            "![Memory after each trial](memory.png)",
+            "",
+        ]
+    )
+
+
+def main():
+    """Run the benchmark and write its report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=16)
+    parser.add_argument("--tiny-trials", type=int, default=100)
+    parser.add_argument("--out", type=Path, default=Path("reports/workers"))
+    options = parser.parse_args()
+    speed = []
+    for workers in (1, 2):
+        speed.append(measure_speed(options.trials, workers))
+        print(json.dumps(speed[-1]), flush=True)
+    memory = measure_memory(options.tiny_trials)
+    results = {
+        "command": f"python -m tests.benchmarks.workers --trials {options.trials} "
+        f"--tiny-trials {options.tiny_trials}",
+        "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
+        "speed": speed,
+        "memory": memory,
+    }
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_json(options.out / "workers.json", results)
+    write_text(options.out / "workers.md", describe(results))
+    draw_memory(memory).save(options.out / "memory.png")
+    print((options.out / "workers.md").read_text())
+
+
+# A spawned worker runs this module too, under this name, before it serves.
+if __name__ == "__mp_main__" and LOG in os.environ:
+    observe_worker()
+
+if __name__ == "__main__":
+    main()
