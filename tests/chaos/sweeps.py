@@ -80,6 +80,8 @@ class Sweep:
         self.is_damaged_alive = False
         space = yaml.safe_load(SPACE.read_text())
         space["budget"]["rungs_kimg"] = list(plan.rungs_kimg)
+        # What is the same each time trains 64 steps a call: minutes, for the largest presets.
+        space["deterministic"] = not plan.baselines
         (cwd / "chaos.yaml").write_text(yaml.safe_dump(space, sort_keys=False))
 
     # The processes
