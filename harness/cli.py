@@ -2,8 +2,9 @@
 
 import contextlib
 import sys
+import warnings
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -60,15 +61,21 @@ def new_app() -> typer.Typer:
 
 @contextlib.contextmanager
 def clear_errors(debug: bool) -> Iterator[None]:
-    """Turn a HarnessError into one message on standard error and exit code 2.
+    """Turn a HarnessError into one message on standard error and exit code 2, warnings into lines.
 
     Args:
         debug: Let the traceback through instead.
     """
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.showwarning = _print_warning
+            yield
     except HarnessError as error:
         if debug:
             raise
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(EXIT_BAD_INPUT) from error
+
+
+def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr)

@@ -110,7 +110,6 @@ def evaluate(
         seer = load_extractor(extractor, image_shape=data.image_shape, weights=weights)
         with warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
-            warnings.showwarning = _print_warning
             settings = {"extractor": seer, "num_images": num_images, "split": reference.value}
             evaluator, images, labels = _take(source, data, settings, seed)
         if cas and labels is None:
@@ -164,10 +163,6 @@ def _take(
     evaluator = Evaluator(dataset, **{**settings, "num_images": count})
     rows = choose_rows(evaluator.num_images, labels=labels, wanted=evaluator.labels)
     return evaluator, images[rows], None if labels is None else labels[rows]
-
-
-def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"warning: {message}", file=sys.stderr)
 
 
 def _print_table(measured: "list[Measurement]", path: Path) -> None:

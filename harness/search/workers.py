@@ -13,6 +13,7 @@ import multiprocessing.resource_tracker
 import os
 import signal
 import traceback
+import warnings
 from collections.abc import Iterator, Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -56,9 +57,15 @@ class WorkerSetup:
 
 @dataclasses.dataclass(frozen=True)
 class Ready:
-    """Tell that a worker has loaded everything and how it will score."""
+    """Tell that a worker has loaded everything and how it will score.
+
+    Args:
+        protocol: What its scores mean.
+        notes: Warnings it met on the way, e.g. of too few images; all workers meet the same.
+    """
 
     protocol: Protocol
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,17 +223,19 @@ def _serve_jobs(connection: Connection, setup: WorkerSetup) -> None:
     with quiet_imports():
         from harness.training.runner import Runner
 
-    runner = Runner(
-        dataset=setup.dataset,
-        data_dir=setup.data_dir,
-        extractor=setup.extractor,
-        weights=setup.weights,
-        metric=setup.metric,
-        num_images=setup.num_images,
-        threads=setup.threads,
-        deterministic=setup.deterministic,
-    )
-    connection.send(Ready(runner.protocol))
+    with warnings.catch_warnings(record=True) as caught:
+        runner = Runner(
+            dataset=setup.dataset,
+            data_dir=setup.data_dir,
+            extractor=setup.extractor,
+            weights=setup.weights,
+            metric=setup.metric,
+            num_images=setup.num_images,
+            threads=setup.threads,
+            deterministic=setup.deterministic,
+        )
+    notes = tuple(str(each.message) for each in caught if each.category is UserWarning)
+    connection.send(Ready(runner.protocol, notes))
 
     def emit(event: Event) -> Answer:
         connection.send(Said(event))
