@@ -68,8 +68,13 @@ def squared_slopes(critic: Critic, images: Any) -> Any:
     return tf.reduce_sum(tf.square(slopes), axis=(1, 2, 3))
 
 
-REGULARISERS: dict[str, Regulariser | None] = {
-    "none": None,
+def no_penalty(_: Critic, __: Any, ___: Any, ____: Any) -> Any:
+    """Return 0."""
+    return tf.constant(0.0)
+
+
+REGULARISERS: dict[str, Regulariser] = {
+    "none": no_penalty,
     "gradient_penalty": gradient_penalty,
     "r1": r1,
     "r2": r2,

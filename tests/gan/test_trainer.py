@@ -70,14 +70,14 @@ def test_a_resumed_training_keeps_power_iteration_and_the_turn_of_lazy_penalties
         "regulariser": {"name": "r1", "weight": 10.0, "interval": 4},
     }
     whole = Trainer(small_config(**changes), *small_images, 3)
-    whole.advance(10)
-    first = Trainer(small_config(**changes), *small_images, 3)
-    first.advance(3)
-    second = Trainer(small_config(**changes), *small_images, 3)
-    second.load_state(first.state())
-    second.advance(7)
-    assert same(second.state(), whole.state())
-    assert any(name.endswith("hidden_1_direction") for name in whole.state())
+    whole.advance(3)
+    saved = whole.state()
+    whole.advance(7)
+    resumed = Trainer(small_config(**changes), *small_images, 3)
+    resumed.load_state(saved)
+    resumed.advance(7)
+    assert same(resumed.state(), whole.state())
+    assert any(name.endswith("hidden_1_direction") for name in saved)
 
 
 # What else a step depends on: optimizer, both learning rates, the average's ramp and showings.

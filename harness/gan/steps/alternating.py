@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from harness.gan.feed import Feed, Purpose, Showing
 from harness.gan.steps.pair import Pair
-from harness.gan.steps.penalty import weighted_penalty
+from harness.gan.steps.penalty import add_penalty
 
 
 def alternating_step(pair: Pair, feed: Feed, step: Any) -> Any:
@@ -61,10 +61,13 @@ def discriminator_update(pair: Pair, feed: Feed, update: Any) -> tuple[Any, tupl
     with tf.GradientTape() as tape:
         real_logits, fake_logits, class_losses = pair.judge_both(*seen, labels)
         loss = pair.loss.discriminator(real_logits, fake_logits, targets) + class_losses[0]
-        loss += weighted_penalty(pair, feed, (*seen, labels), update)
-    pair.update_discriminator(tape.gradient(loss, pair.discriminator.trainable_variables))
+    gradients = tape.gradient(loss, pair.discriminator.trainable_variables)
+    penalty, gradients = add_penalty(
+        pair, feed, (*seen, labels), update=update, gradients=gradients
+    )
+    pair.update_discriminator(gradients)
     accuracies = pair.loss.accuracies(real_logits, fake_logits)
-    return tf.stack([loss, *accuracies]), (real, labels)
+    return tf.stack([loss + penalty, *accuracies]), (real, labels)
 
 
 def generator_update(pair: Pair, feed: Feed, step: Any, batch: tuple[Any, Any]) -> Any:

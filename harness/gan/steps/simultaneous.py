@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from harness.gan.feed import Feed, Purpose, Showing
 from harness.gan.steps.pair import Pair
-from harness.gan.steps.penalty import weighted_penalty
+from harness.gan.steps.penalty import add_penalty
 
 
 def simultaneous_step(pair: Pair, feed: Feed, step: Any) -> Any:
@@ -33,10 +33,12 @@ def simultaneous_step(pair: Pair, feed: Feed, step: Any) -> Any:
         generator_loss = pair.loss.generator(real_logits, fake_logits) + class_losses[1]
         loss = pair.loss.discriminator(real_logits, fake_logits, feed.targets(step))
         loss += class_losses[0]
-        loss += weighted_penalty(pair, feed, (real, tf.stop_gradient(fake), labels), step)
     discriminator_gradients = tape.gradient(loss, pair.discriminator.trainable_variables)
     generator_gradients = tape.gradient(generator_loss, pair.generator.trainable_variables)
+    penalty, discriminator_gradients = add_penalty(
+        pair, feed, (real, fake, labels), update=step, gradients=discriminator_gradients
+    )
     pair.update_discriminator(discriminator_gradients)
     pair.update_generator(generator_gradients)
     accuracies = pair.loss.accuracies(real_logits, fake_logits)
-    return tf.stack([generator_loss, loss, *accuracies])
+    return tf.stack([generator_loss, loss + penalty, *accuracies])
