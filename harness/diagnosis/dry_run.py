@@ -36,6 +36,7 @@ def preview(space: SearchSpace, options: SweepOptions) -> Iterator[str]:
     runner = runner_for(
         space, data_dir=options.data_dir, threads=options.threads, weights=options.weights
     )
+    space.check_labels(labelled=runner.dataset.num_classes > 0)
     yield f"Scores: {runner.protocol.name} against {runner.protocol.reference}"
     yield ""
     yield "The first three trials of a new study"

@@ -27,7 +27,7 @@ def check_request(config: GANConfig, image_shape: ImageShape, num_classes: int) 
     if height < 4 or width < 4 or height % 4 or width % 4 or channels not in (1, 3):
         raise ConfigError(
             f"Images must have sides that are multiples of 4, and 1 or 3 channels; received "
-            f"{height}x{width}x{channels}. Pad or resize the images."
+            f"{height}x{width}x{channels}. Resize the images: --image-size 28."
         )
     if config.conditional and num_classes < 1:
         raise ConfigError(

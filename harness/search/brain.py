@@ -81,6 +81,7 @@ class Brain:
         with self._signals, contextlib.closing(self._crew):
             protocol = self._start_workers()
             if protocol is not None:
+                self._space.check_labels(labelled=protocol.labels != "none")
                 study = Study(
                     self.options.studies_dir,
                     self.options.name,
@@ -125,7 +126,7 @@ class Brain:
             for params in self._enqueued:
                 study.optuna.enqueue_trial(params, skip_if_exists=True)
         self._endings = Endings(study, self.options, self._listener)
-        self._listener.opened(study.count()[0])
+        self._listener.opened(study.count_ended())
         self._assignments = Assignments(study, self._space, self.options)
         try:
             self._loop()

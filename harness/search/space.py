@@ -19,7 +19,7 @@ from harness.search.catalogue import space_names, spaces_folder
 from harness.search.combinations import combination_faults
 from harness.search.document import KEYS, parse_document
 from harness.search.enqueue import load_entries, params_of
-from harness.search.fields import build_config
+from harness.search.fields import FIELDS, build_config
 from harness.search.parameters import Parameter
 from harness.search.settings import Budget, ProtocolSettings, Settings, settings_to_dict
 from harness.yaml_file import read_yaml
@@ -155,6 +155,24 @@ class SearchSpace:
             dataset: Text of a `DatasetRequest`.
         """
         return dataclasses.replace(self, dataset=dataset)
+
+    def check_labels(self, *, labelled: bool) -> None:
+        """Refuse to search conditional GANs on images without labels: every trial would crash.
+
+        Args:
+            labelled: Whether the images have labels.
+
+        Raises:
+            ConfigError: If there are no labels and `conditional` can be true.
+        """
+        given = [part.values for part in self.parameters if part.name == "conditional"]
+        values = (given[0] if given else None) or (FIELDS["conditional"].default,)
+        if not labelled and True in values:
+            raise ConfigError(
+                f"{self.name}: conditional can be true, but {self.dataset} has no labels. Write "
+                f"conditional: {{value: false}} in the search space, or use labelled images, e.g. "
+                f"a folder with one subfolder a class."
+            )
 
     def suggest(self, trial: "BaseTrial", *, seed: int) -> GANConfig:
         """Return a trial's configuration, all parameters suggested at once.

@@ -399,3 +399,36 @@ def test_determinism_is_part_of_what_a_study_is():
     assert small().diff(small(deterministic=True)) == ["deterministic: False -> True"]
     with pytest.raises(ConfigError, match="deterministic must be true or false; received 'yes'"):
         small(deterministic="yes")
+
+
+def test_images_without_labels_need_a_space_of_unconditional_gans():
+    space = SearchSpace.load("default").on_dataset("folder:pictures")
+    space.check_labels(labelled=True)
+    with pytest.raises(ConfigError, match="conditional can be true, but folder:pictures has no l"):
+        space.check_labels(labelled=False)
+    record = space.to_dict()
+    record["parameters"]["conditional"] = {"choices": [True, False]}
+    with pytest.raises(ConfigError, match="conditional can be true"):
+        SearchSpace.from_dict(record, source="test").check_labels(labelled=False)
+    record["parameters"]["conditional"] = {"value": False}
+    SearchSpace.from_dict(record, source="test").check_labels(labelled=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("folder:my shapes?classes=2,0&size=32", "folder:my shapes?size=32&classes=0,2"),
+        ("fashion_mnist?split=80,10,10", "fashion_mnist?split=80,10,10"),
+    ],
+)
+def test_a_data_set_may_carry_options(text: str, canonical: str):
+    record = SearchSpace.load("default").to_dict() | {"dataset": text}
+    space = SearchSpace.from_dict(record, source="test")
+    assert space.dataset == canonical
+    assert SearchSpace.load("default").diff(space) == [f"dataset: fashion_mnist -> {canonical}"]
+
+
+def test_a_bad_option_of_a_data_set_is_a_fault_of_the_file():
+    record = SearchSpace.load("default").to_dict() | {"dataset": "folder:x?size=31"}
+    with pytest.raises(ConfigError, match=r"test: --image-size: expected a multiple of 4"):
+        SearchSpace.from_dict(record, source="test")
