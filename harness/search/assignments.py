@@ -15,7 +15,7 @@ from harness.search.leaderboard import BASELINE_PREFIX
 from harness.search.leases import TURN
 from harness.search.options import SweepOptions
 from harness.search.space import SearchSpace
-from harness.search.study import Study
+from harness.search.study import Study, count_ended, select_running
 from harness.tracking.tracker import Tracker, open_tracker
 from harness.training.job import TrainingJob
 
@@ -82,8 +82,9 @@ class Assignments:
 
     def __bool__(self) -> bool:
         """Return whether any training has not ended, whoever has it."""
-        ended, running = self._study.count()
-        return bool(running or ended < self._options.trials or self._open_baselines())
+        trials = self._study.trials()
+        is_short = count_ended(trials) < self._options.trials
+        return bool(is_short or select_running(trials) or self._open_baselines())
 
     def next(self) -> Assignment | None:
         """Return the next training; None if there is nothing to hand out now."""
@@ -93,7 +94,8 @@ class Assignments:
         if time.monotonic() < self._rest_until or not share.claim(TURN):
             return None
         try:
-            found = self._resume() or self._begin() or self._begin_baseline()
+            running, begun = self._look()
+            found = self._resume(running) or self._begin(begun) or self._begin_baseline()
         finally:
             share.release(TURN)
         if found is not None:
@@ -125,11 +127,17 @@ class Assignments:
         for assignment in self._returned:
             assignment.tracker.close()
 
-    def _resume(self) -> Assignment | None:
+    def _look(self) -> tuple[list[optuna.trial.FrozenTrial], int]:
+        """Return the trials that have no end, and how many have begun that count."""
+        trials = self._study.trials()
+        running = select_running(trials)
+        return running, len(running) + count_ended(trials)
+
+    def _resume(self, running: list[optuna.trial.FrozenTrial]) -> Assignment | None:
         """Return a trial that was interrupted, be it that the sweep which had it is gone."""
         share = self._study.share
         taken = share.taken() | self._handed_out
-        for frozen in self._study.interrupted():
+        for frozen in running:
             name = f"{frozen.number:04d}"
             if name in taken or not share.claim(name):
                 continue
@@ -138,9 +146,8 @@ class Assignments:
             share.release(name)  # it ended between the look and the claim
         return None
 
-    def _begin(self) -> Assignment | None:
-        ended, running = self._study.count()
-        if ended + running >= self._options.trials:
+    def _begin(self, begun: int) -> Assignment | None:
+        if begun >= self._options.trials:
             return None
         asked = self._study.ask()
         return self._trial(*asked) if asked else None

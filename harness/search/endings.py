@@ -83,11 +83,11 @@ class Endings:
 
     def follow(self) -> None:
         """Take in how trials ended that other sweeps trained."""
-        for number in self._study.ended():
-            name = f"{number:04d}"
-            if name in self._known:
+        for trial in self._study.trials():
+            name = f"{trial.number:04d}"
+            if name in self._known or not trial.state.is_finished():
                 continue
-            folder = self._study.trial_folder(number)
+            folder = self._study.trial_folder(trial.number)
             outcome, config = folder.read_outcome(), folder.read_config()
             if outcome is not None and config is not None:  # or they are still on their way here
                 self._note(Entry(name, folder, config, outcome))

@@ -123,35 +123,23 @@ class Study:
             trial = optuna.Trial(self.optuna, frozen._trial_id)
         return trial, self._configure(trial)
 
+    def trials(self) -> list[optuna.trial.FrozenTrial]:
+        """Return all trials by number, as they are at this moment."""
+        with self.storage_faults():
+            return self.optuna.get_trials(deepcopy=False)
+
     def interrupted(self) -> list[optuna.trial.FrozenTrial]:
         """Return the trials that were started and have no end in Optuna."""
-        states = (optuna.trial.TrialState.RUNNING,)
-        with self.storage_faults():
-            return self.optuna.get_trials(deepcopy=False, states=states)
+        return select_running(self.trials())
+
+    def count_ended(self) -> int:
+        """Return how many trials have ended; one that another supersedes does not count."""
+        return count_ended(self.trials())
 
     def is_running(self, frozen: optuna.trial.FrozenTrial) -> bool:
         """Return whether a trial has no end in Optuna at this moment."""
         with self.storage_faults():
-            now = self.optuna._storage.get_trial(frozen._trial_id)
-        return now.state is optuna.trial.TrialState.RUNNING
-
-    def ended(self) -> list[int]:
-        """Return the numbers of the trials that have ended, by what Optuna was told."""
-        with self.storage_faults():
-            trials = self.optuna.get_trials(deepcopy=False)
-        return [trial.number for trial in trials if trial.state.is_finished()]
-
-    def count(self) -> tuple[int, int]:
-        """Return how many trials have ended, and how many were started and have not.
-
-        One that another supersedes does not count, nor do those that wait in the queue.
-        """
-        with self.storage_faults():
-            trials = self.optuna.get_trials(deepcopy=False)
-        ended = sum(
-            trial.state.is_finished() and SUPERSEDED_BY not in trial.user_attrs for trial in trials
-        )
-        return ended, sum(trial.state is optuna.trial.TrialState.RUNNING for trial in trials)
+            return bool(select_running([self.optuna._storage.get_trial(frozen._trial_id)]))
 
     @contextlib.contextmanager
     def storage_faults(self) -> Iterator[None]:
@@ -266,3 +254,15 @@ def _refuse_strangers(folder: Path) -> None:
             f"{folder}: is no study but holds {', '.join(others[:5])}, which is left alone. "
             f"Choose another --study or --studies-dir."
         )
+
+
+def select_running(trials: list[optuna.trial.FrozenTrial]) -> list[optuna.trial.FrozenTrial]:
+    """Return those of some trials that were started and have no end in Optuna."""
+    return [trial for trial in trials if trial.state is optuna.trial.TrialState.RUNNING]
+
+
+def count_ended(trials: list[optuna.trial.FrozenTrial]) -> int:
+    """Return how many of some trials have ended; one that another supersedes does not count."""
+    return sum(
+        trial.state.is_finished() and SUPERSEDED_BY not in trial.user_attrs for trial in trials
+    )

@@ -73,7 +73,6 @@ def test_a_job_says_all_a_worker_needs(study: Study):
     assert job.seed == 3
     assert job.folder.read_config() == job.config
     assert job.stop_after_seconds is None
-    assert assignment.tags == ("dcgan", "tpe")
 
 
 def test_baselines_come_last_and_are_trained_once(study: Study):

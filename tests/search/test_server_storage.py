@@ -99,7 +99,7 @@ def test_sweeps_share_the_trials_and_agree_on_their_number(begin):
     second.end(taken[1])
     assert not first.assignments
     assert not second.assignments
-    assert first.study.count() == second.study.count() == (3, 0)
+    assert first.study.count_ended() == second.study.count_ended() == 3
 
 
 def test_both_propose_what_one_alone_would(begin, tmp_path: Path):
@@ -135,7 +135,7 @@ def test_what_a_silent_sweep_had_goes_to_the_others(begin):
     silent.end(kept)  # nobody took it
     assert kept.job.folder.outcome_file.exists()
     other.end(found)
-    assert silent.study.count() == (2, 0)
+    assert silent.study.count_ended() == 2
     assert take(silent) is None
 
 
@@ -160,7 +160,7 @@ def test_an_end_that_only_the_folder_knows_is_told_by_who_takes_over(begin):
     time.sleep(0.6)
     found = take(other)
     other.endings.settle(found, found.job.folder.read_outcome())
-    assert other.study.count() == (1, 0)
+    assert other.study.count_ended() == 1
 
 
 def test_a_turn_that_passed_on_makes_no_trial_too_many(begin):
@@ -170,7 +170,7 @@ def test_a_turn_that_passed_on_makes_no_trial_too_many(begin):
     assert quick.study.share.claim("turn")
     assert slow.study.ask() is None  # as if it had been suspended after it counted
     quick.study.share.release("turn")
-    assert quick.study.count() == (0, 0)
+    assert quick.study.interrupted() == []
     assert take(quick).job.name == "0000"  # it takes the one that nobody counts
     assert take(quick) is None
 

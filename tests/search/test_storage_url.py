@@ -68,7 +68,7 @@ def test_what_is_no_storage_is_refused_without_showing_it(url: str):
 
 def test_a_missing_driver_says_how_to_get_one():
     storage = parse_storage("mysql://ann:s3cret@host/db", "--storage")
-    with pytest.raises(MissingExtraError, match="not installed.*pip install pymysql") as caught:
+    with pytest.raises(MissingExtraError, match=r"not installed.*pip install pymysql") as caught:
         storage.check()
     assert "s3cret" not in str(caught.value)
 
