@@ -1,14 +1,15 @@
-"""Prove that every configuration a search space can propose is one that GANConfig accepts."""
+"""Show that every configuration a search space can propose is one that GANConfig accepts."""
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
-from harness.search.domains import Choices, Fixed
-from harness.search.fields import build_config
+from harness.gan.rules import RULES
+from harness.search.domains import Choices, Domain, Fixed
+from harness.search.fields import build_config, unchecked_config
 from harness.search.parameters import Parameter
 
 _SAMPLES = 500
@@ -20,11 +21,10 @@ _MOST_CHECKS = 1_000_000
 def combination_faults(parameters: Sequence[Parameter]) -> list[str]:
     """Return a fault for variants that overlap or never apply, and for impossible configurations.
 
-    Conditions are enumerated; configurations are sampled, always the same ones, so a rare
-    impossible combination can slip through. GANConfig then refuses it when it is suggested.
+    Each of GANConfig's rules is tried with everything the space allows for the fields it reads,
+    however rare. What else GANConfig checks is tried on samples, always the same ones.
     """
-    faults = _variant_faults(parameters)
-    return faults or _config_faults(parameters)
+    return _variant_faults(parameters) or _rule_faults(parameters) or _config_faults(parameters)
 
 
 def sample_values(parameters: Sequence[Parameter], rng: random.Random) -> dict[str, Any]:
@@ -74,19 +74,54 @@ def _variant_faults(parameters: Sequence[Parameter]) -> list[str]:
 def _assignments(
     decisive: Sequence[Parameter], values: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """Yield every combination of the parameters that conditions ask for."""
+    """Yield every combination of some parameters and all that they depend on; ranges' ends."""
     if not decisive:
         yield dict(values)
         return
     first, *rest = decisive
     variant = first.applying(values)
-    options: tuple[Any, ...] = (first.field.default,)
-    if variant is not None and isinstance(variant.domain, Choices):
-        options = variant.domain.values
-    elif variant is not None and isinstance(variant.domain, Fixed):
-        options = (variant.domain.value,)
+    options = (first.field.default,) if variant is None else _options(variant.domain)
     for option in options:
         yield from _assignments(rest, values | {first.name: option})
+
+
+def _options(domain: Domain) -> tuple[Any, ...]:
+    if isinstance(domain, Choices):
+        return domain.values
+    if isinstance(domain, Fixed):
+        return (domain.value,)
+    return (domain.low, domain.high)
+
+
+def _rule_faults(parameters: Sequence[Parameter]) -> list[str]:
+    faults = []
+    for rule in RULES:
+        read = _with_conditions(rule.fields, parameters)
+        for values in itertools.islice(_assignments(read, {}), _MOST_CONDITIONS):
+            message = rule.fault(unchecked_config(values))
+            if message:
+                faults.append(_impossible(values, message))
+                break  # one sentence for a rule, however many values break it
+    return faults
+
+
+def _with_conditions(fields: Collection[str], parameters: Sequence[Parameter]) -> list[Parameter]:
+    """Return the parameters of these fields and those their conditions ask for, in order."""
+    wanted, found = set(fields), []
+    for part in reversed(parameters):  # a condition names parameters further up
+        if part.name in wanted:
+            found.append(part)
+            wanted.update(field for variant in part.variants for field in variant.when)
+    return found[::-1]
+
+
+def _impossible(values: Mapping[str, Any], message: str) -> str:
+    involved = {name: values[name] for name in values if name in message} or values
+    shown = ", ".join(f"{name}={value}" for name, value in involved.items())
+    return (
+        f"parameters allow {shown}, which makes no valid GAN: {message}. "
+        f"Make one depend on the other with `when`."
+    )
 
 
 def _config_faults(parameters: Sequence[Parameter]) -> list[str]:
@@ -99,12 +134,6 @@ def _config_faults(parameters: Sequence[Parameter]) -> list[str]:
         except ValidationError as error:
             for detail in error.errors():
                 message = str(detail["msg"]).removeprefix("Value error, ")
-                involved = {name: values[name] for name in values if name in message} or values
-                shown = ", ".join(f"{name}={value}" for name, value in involved.items())
                 # One sentence for a rule, however many values break it.
-                faults.setdefault(
-                    message.split("; received")[0],
-                    f"parameters allow {shown}, which makes no valid GAN: {message}. "
-                    f"Make one depend on the other with `when`.",
-                )
+                faults.setdefault(message.split("; received")[0], _impossible(values, message))
     return list(faults.values())

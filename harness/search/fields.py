@@ -92,6 +92,19 @@ def flatten(nested: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]
     return pairs
 
 
+def unchecked_config(values: Mapping[str, Any]) -> GANConfig:
+    """Return what `build_config` would, without looking whether the values go together."""
+    sections: dict[str, dict[str, Any]] = {}
+    top: dict[str, Any] = {}
+    for name, value in values.items():
+        section, _, leaf = name.rpartition(".")
+        (sections.setdefault(section, {}) if section else top)[leaf] = value
+    config = GANConfig()
+    for section, update in sections.items():
+        top[section] = getattr(config, section).model_copy(update=update)
+    return config.model_copy(update=top)
+
+
 def build_config(values: Mapping[str, Any], *, seed: int = 0) -> GANConfig:
     """Return the configuration with these values by dotted path; defaults fill in the rest.
 

@@ -1,10 +1,13 @@
 """Prove that what a GAN can be made of can be searched over, each part under its condition."""
 
+import random
+
 import pytest
 
+from harness.gan.config import GANConfig
 from harness.gan.rules import RULES
-from harness.search.combinations import combination_faults
-from harness.search.fields import FIELDS
+from harness.search.combinations import combination_faults, sample_values
+from harness.search.fields import FIELDS, build_config, unchecked_config
 from harness.search.parameters import parse_parameters
 
 OPTIMISATION = {
@@ -89,3 +92,136 @@ def test_targets_of_real_images_stay_above_those_of_fakes():
     assert faults_of({**smoothing, "loss.label_noise": {"choices": [0.0, 0.3]}}) == []
     faults = faults_of({**smoothing, "loss.label_noise": {"choices": [0.0, 0.35]}})
     assert "fall below those of fakes; received 0.4 and 0.35" in faults[0]
+
+
+PENALTIES = ["none", "gradient_penalty", "r1", "r2", "r1_r2"]
+
+# Every loss and penalty, each penalty with a weight of its own, a critic always with a bound.
+LOSS_SIDE = {
+    "loss.name": {
+        "choices": ["non_saturating", "least_squares", "hinge", "wasserstein", "relativistic"]
+    },
+    "regulariser.name": [
+        {"when": {"loss.name": "wasserstein"}, "choices": ["gradient_penalty"]},
+        {
+            "when": {
+                "loss.name": ["non_saturating", "least_squares", "hinge", "relativistic"],
+            },
+            "choices": PENALTIES,
+        },
+    ],
+    "regulariser.weight": [
+        {"when": {"regulariser.name": "gradient_penalty"}, "low": 1.0, "high": 20.0},
+        {
+            "when": {"regulariser.name": ["r1", "r2", "r1_r2"]},
+            "low": 0.1,
+            "high": 100.0,
+            "log": True,
+        },
+    ],
+    "regulariser.interval": {
+        "when": {"regulariser.name": ["r1", "r2", "r1_r2"]},
+        "choices": [1, 4, 16],
+    },
+    "discriminator.normalisation": {
+        "when": {"regulariser.name": "none"},
+        "choices": ["none", "batch"],
+    },
+}
+
+
+def test_weights_exist_with_their_penalties_alone():
+    found = []
+    parameters = parse_parameters(LOSS_SIDE, found)
+    assert found == []
+    assert combination_faults(parameters) == []
+    rng = random.Random(0)
+    configs = [build_config(sample_values(parameters, rng)) for _ in range(300)]
+    assert {config.regulariser.name for config in configs} == set(PENALTIES)
+    for config in configs:
+        assert (config.regulariser.weight > 0) == (config.regulariser.name != "none")
+    lazy = {config.regulariser.name for config in configs if config.regulariser.interval > 1}
+    assert lazy == {"r1", "r2", "r1_r2"}
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        (
+            {"loss.name": {"choices": ["hinge", "wasserstein"]}},
+            "parameters allow loss.name=wasserstein, which makes no valid GAN: loss.name "
+            "wasserstein needs a bound on the discriminator's slope",
+        ),
+        (
+            {
+                "loss.name": {"value": "wasserstein"},
+                "regulariser.name": {"choices": ["gradient_penalty", "r1"]},
+                "regulariser.weight": {"value": 10.0},
+            },
+            "received r1 and false. r1 and r2 flatten it at images",
+        ),
+        (
+            {
+                "loss.name": {"value": "wasserstein"},
+                "discriminator.spectral_normalisation": {"value": True},
+                "discriminator.normalisation": {"choices": ["none", "batch"]},
+            },
+            "discriminator.normalisation must be none with loss.name wasserstein",
+        ),
+        (
+            {
+                "regulariser.name": {"choices": ["none", "r1"]},
+                "regulariser.weight": {"when": {"regulariser.name": "r1"}, "value": 10.0},
+                "discriminator.normalisation": {"choices": ["none", "batch"]},
+            },
+            "discriminator.normalisation must not be batch with regulariser.name r1",
+        ),
+        (
+            {"regulariser.name": {"choices": ["none", "r1"]}},
+            "regulariser.weight must be above 0 with regulariser.name r1, such as 10.0",
+        ),
+        (
+            {"regulariser.weight": {"low": 0.0, "high": 1.0}},
+            "regulariser.weight must be 0 and regulariser.interval 1 with regulariser.name none",
+        ),
+        (
+            {
+                "loss.name": {"choices": ["hinge", "relativistic"]},
+                "update.discriminator_batches": {"choices": ["joint", "sequential"]},
+            },
+            "update.discriminator_batches must be joint or separate with loss.name relativistic",
+        ),
+    ],
+)
+def test_a_space_that_can_propose_the_impossible_is_refused(record, message):
+    faults = faults_of(record)
+    assert len(faults) == 1
+    assert message in faults[0]
+    assert faults[0].endswith("Make one depend on the other with `when`.")
+
+
+def test_however_rare_it_is():
+    # One of 40 x 2 x 50 x 2 = 8,000 configurations.
+    record = {
+        "generator.width": {"choices": list(range(1, 41))},
+        "discriminator.normalisation": {
+            "when": {"generator.width": 40},
+            "choices": ["none", "batch"],
+        },
+        "batch_size": {"choices": list(range(2, 52))},
+        "regulariser.name": {"when": {"batch_size": 50}, "choices": ["none", "r1"]},
+        "regulariser.weight": {"when": {"regulariser.name": "r1"}, "value": 1.0},
+    }
+    faults = faults_of(record)
+    assert len(faults) == 1
+    assert "must not be batch with regulariser.name r1" in faults[0]
+
+
+def test_defaults_break_no_rule():
+    assert [rule.fields for rule in RULES if rule.fault(GANConfig())] == []
+
+
+def test_unchecked_configurations_hold_the_same_values():
+    values = {"batch_size": 8, "loss.name": "hinge", "generator.width": 16, "loss.label_noise": 0}
+    assert unchecked_config(values) == build_config(values)
+    assert unchecked_config({"loss.name": "wasserstein"}).loss.name == "wasserstein"
