@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from harness.search.assignments import Assignments
 from harness.search.endings import Endings
 from harness.search.folders import read_study
 from harness.search.fork import fork_study
+from harness.search.leases import LEASES, TURN
 from harness.search.options import SweepOptions
 from harness.search.overview import remove, sum_up
 from harness.search.space import SearchSpace
@@ -67,9 +67,7 @@ def begin(tmp_path: Path, server_url: str):
         def begin_it(
             *, seconds: float = 30.0, trials: int = 3, tracker: str = "none", **options
         ) -> Sweep:
-            storage = dataclasses.replace(
-                parse_storage(server_url, "--storage"), lease_seconds=seconds
-            )
+            storage = parse_storage(server_url, "--storage")
             study = Study(
                 tmp_path, "shared", space=SMOKE, seed=3, protocol=PROTOCOL, storage=storage
             )
@@ -77,6 +75,18 @@ def begin(tmp_path: Path, server_url: str):
             return Sweep(study, SweepOptions("shared", trials=trials, tracker=tracker, **options))
 
         yield begin_it
+
+
+def silence(sweep: Sweep) -> None:
+    """Make a sweep one that has not renewed its leases for longer than they last."""
+    study = sweep.study
+    with study._engine.begin() as connection:
+        connection.execute(
+            LEASES.update()
+            .where(LEASES.c.study == study.record.id)
+            .where(LEASES.c.owner == study.share._leases._owner)
+            .values(expires=0)
+        )
 
 
 def take(sweep: Sweep):
@@ -124,10 +134,10 @@ def test_each_baseline_is_trained_by_one(begin):
 
 
 def test_what_a_silent_sweep_had_goes_to_the_others(begin):
-    silent, other = begin(seconds=0.5, trials=2), begin(trials=2)
+    silent, other = begin(trials=2), begin(trials=2)
     lost, kept = take(silent), take(silent)
     assert take(other) is None
-    time.sleep(0.6)
+    silence(silent)
     found = take(other)
     assert found.job == lost.job
     silent.end(lost)  # too late: it must not write a word
@@ -140,10 +150,9 @@ def test_what_a_silent_sweep_had_goes_to_the_others(begin):
 
 
 def test_a_sweep_that_lost_a_trial_is_told_at_its_next_renewal(begin):
-    silent, other = begin(seconds=0.5, trials=1), begin(trials=1)
+    silent, other = begin(trials=1), begin(trials=1)
     lost = take(silent)
-    time.sleep(0.6)
-    assert silent.study.share.is_due()
+    silence(silent)
     found = take(other)
     names = silent.study.share.renew()
     assert names == {"0000"}
@@ -154,22 +163,22 @@ def test_a_sweep_that_lost_a_trial_is_told_at_its_next_renewal(begin):
 
 
 def test_an_end_that_only_the_folder_knows_is_told_by_who_takes_over(begin):
-    dying, other = begin(seconds=0.5, trials=1), begin(trials=1)
+    dying, other = begin(trials=1), begin(trials=1)
     assignment = take(dying)
     assignment.job.folder.write_outcome(Outcome(Reason.FINISHED, best=BEST, final=BEST))
-    time.sleep(0.6)
+    silence(dying)
     found = take(other)
     other.endings.settle(found, found.job.folder.read_outcome())
     assert other.study.count_ended() == 1
 
 
 def test_a_turn_that_passed_on_makes_no_trial_too_many(begin):
-    slow, quick = begin(seconds=0.3, trials=1), begin(trials=1)
-    assert slow.study.share.claim("turn")
-    time.sleep(0.4)
-    assert quick.study.share.claim("turn")
+    slow, quick = begin(trials=1), begin(trials=1)
+    assert slow.study.share.claim(TURN)
+    silence(slow)
+    assert quick.study.share.claim(TURN)
     assert slow.study.ask() is None  # as if it had been suspended after it counted
-    quick.study.share.release("turn")
+    quick.study.share.release(TURN)
     assert quick.study.interrupted() == []
     assert take(quick).job.name == "0000"  # it takes the one that nobody counts
     assert take(quick) is None
