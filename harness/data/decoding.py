@@ -12,8 +12,9 @@ from harness.errors import DataError, HarnessError
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 """How the names of files end that are taken for images."""
 
-MAX_PIXELS = 30_000_000
-"""A bigger image is refused before it is decoded: a few kB may claim gigabytes."""
+MAX_PIXELS = 25_000_000
+"""A bigger image is refused before it is decoded: a few kB may claim gigabytes. Photos of 24
+megapixels are read, in less than 500 MB."""
 
 # By content. Pillow knows forty more, among them ones that start other programs.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")

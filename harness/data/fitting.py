@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+MAX_SIZE = 1024
+"""Pixels a side; larger images are beyond the networks here."""
+
 RULES = ("crop", "stretch")
 """How an image becomes a square: its largest centred square is cut out, or all of it squeezed."""
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from harness.data.decoding import SUFFIXES, opened_image
-from harness.data.fitting import ImageForm, fit_image, fit_images
+from harness.data.fitting import MAX_SIZE, ImageForm, fit_image, fit_images
 from harness.data.images import Split
 from harness.data.npz_file import MAX_BYTES
 from harness.data.source import Source, safe_name
@@ -151,6 +151,11 @@ def _decode_file(file: Path, form: ImageForm) -> NDArray[np.uint8]:
             raise DataError(
                 f"{file}: expected 8-bit grey, palette, RGB or CMYK; received mode {image.mode}. "
                 f"Convert it to 8 bits first."
+            )
+        if form.size is None and max(image.size) > MAX_SIZE:
+            raise DataError(
+                f"{file}: has {image.width} x {image.height} pixels; expected at most {MAX_SIZE} "
+                f"a side, or a size to bring it to: --image-size 32."
             )
         grey = image.mode in _GREY_MODES
         turn = _UPRIGHT.get(_orientation(image))

@@ -5,11 +5,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Self
 
-from harness.data.fitting import RULES, ImageForm
+from harness.data.fitting import MAX_SIZE, RULES, ImageForm
 from harness.errors import ConfigError, near_miss
-
-MAX_SIZE = 1024
-"""Pixels a side; larger images are beyond the networks here."""
 
 _QUERY = re.compile(r"(?P<head>.*)\?(?P<query>[a-z_]+=.*)", re.DOTALL)
 

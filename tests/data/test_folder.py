@@ -194,3 +194,10 @@ def test_an_image_that_claims_too_many_pixels_is_not_decoded(tmp_path: Path):
     Image.new("1", (8192, 4096)).save(tmp_path / "a.png", optimize=True)
     with pytest.raises(DataError, match="claims 8192 x 4096 pixels"):
         load_folder(tmp_path, ImageForm(32))
+
+
+def test_large_images_need_a_size(tmp_path: Path):
+    Image.new("L", (1028, 8)).save(tmp_path / "a.png")
+    with pytest.raises(DataError, match=r"a\.png: has 1028 x 8 pixels; .*--image-size 32"):
+        load_folder(tmp_path, ImageForm())
+    assert load_folder(tmp_path, ImageForm(8)).pool.images.shape == (1, 8, 8, 1)
