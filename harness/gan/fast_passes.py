@@ -124,7 +124,9 @@ class _Convolution(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, inputs: Any) -> Any:
         """Return what the original layer would."""
-        outputs = self.function(inputs, tf.convert_to_tensor(self.original.kernel))
+        # In bfloat16 a kernel that the original computes is still float32.
+        kernel = tf.cast(tf.convert_to_tensor(self.original.kernel), inputs.dtype)
+        outputs = self.function(inputs, kernel)
         if self.original.use_bias:
             outputs = tf.nn.bias_add(outputs, tf.convert_to_tensor(self.original.bias))
         return self.original.activation(outputs)

@@ -31,6 +31,9 @@ def build_optimizer(
             f"{near_miss(config.name, OPTIMIZERS)}"
         )
     optimizer = OPTIMIZERS[config.name](config, learning_rate)
+    # There is nothing to sum over replicas here, and the custom gradient that Keras does it with
+    # would keep the whole graph of every training for ever.
+    optimizer._all_reduce_sum_gradients = list
     optimizer.build(model.trainable_variables)
     return optimizer
 
