@@ -4,6 +4,7 @@
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +39,11 @@ def main() -> int:
     (work / "home").mkdir()
     commands = Commands(work / "home")
     reference = run_reference(commands, _cwd(work, "reference"), Plan(trials=arguments.trials))
-    decks = Decks(random.Random(f"decks/{arguments.seed}/{journal.studies}"), set(arguments.kinds))
+    decks = Decks(random.Random(f"decks/{arguments.seed}/{journal.faults}"), set(arguments.kinds))
     while journal.faults < arguments.faults:
         plan = plan_of(journal.studies, arguments)
         sweep = Sweep(commands, _cwd(work, f"{journal.studies:03d}"), plan)
-        with _disk(sweep):
+        with _own_disk(sweep):
             _study(journal, sweep, decks, reference if plan.workers == 1 else None)
     write_report(arguments, journal.records)
     shutil.rmtree(work / "reference")
@@ -71,7 +73,7 @@ class Journal:
 
     def __init__(self, path: Path, seed: int) -> None:
         self._path = path
-        self._seed = seed
+        self.seed = seed
         self.records: list[dict[str, Any]] = []
         if path.exists():
             records = [json.loads(line) for line in path.read_text().splitlines()]
@@ -100,7 +102,7 @@ class Journal:
 
 def _study(journal: Journal, sweep: Sweep, decks: Decks, reference: dict[str, Any] | None) -> None:
     number = journal.studies
-    rng = random.Random(f"moments/{journal._seed}/{number}")
+    rng = random.Random(f"moments/{journal.seed}/{number}")
     began = time.monotonic()
     injected: list[Injected] = []
     for fault in disturb(sweep, rng, decks.next):
@@ -133,26 +135,23 @@ def _rounded(fault: Injected) -> dict[str, Any]:
     }
 
 
-class _disk:  # noqa: N801 - a context manager, read as one
+@contextlib.contextmanager
+def _own_disk(sweep: Sweep) -> Iterator[None]:
     """Give a study a disk of its own, small enough to be filled; none where nobody may mount."""
-
-    def __init__(self, sweep: Sweep) -> None:
-        self._sweep = sweep
-        self._studies = sweep.folder.parent
-
-    def __enter__(self) -> None:
-        self._studies.mkdir(exist_ok=True)
-        if _OWN_MOUNTS in os.environ:
-            options = f"size={DISK_MEGABYTES[self._sweep.plan.baselines]}m"
-            command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self._studies)]
-            subprocess.run(command, check=True)
-
-    def __exit__(self, *_: object) -> None:
-        if self._sweep.is_running():
-            self._sweep.kill()
-        if _OWN_MOUNTS in os.environ:
-            subprocess.run(["umount", "--lazy", str(self._studies)], check=True)
-        shutil.rmtree(self._sweep.cwd)
+    studies = sweep.folder.parent
+    studies.mkdir(exist_ok=True)
+    is_mounted = _OWN_MOUNTS in os.environ
+    if is_mounted:
+        options = f"size={DISK_MEGABYTES[sweep.plan.baselines]}m"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", studies], check=True)
+    try:
+        yield
+    finally:
+        if sweep.is_running():
+            sweep.kill()
+        if is_mounted:
+            subprocess.run(["umount", "--lazy", studies], check=True)
+        shutil.rmtree(sweep.cwd)
 
 
 def _see_mounts_alone() -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 from tests.chaos.checks import check, course
 from tests.chaos.faults import ALIVE, ENDING, FAULTS, STILL, NotNow
-from tests.chaos.sweeps import Loss, Plan, Resumption, Sweep
+from tests.chaos.resumption import Resumption
+from tests.chaos.sweeps import Loss, Plan, Sweep
 from tests.commands import Commands
 
 # How often each kind comes up in a round of its deck; restarts cost most of the time.
@@ -32,7 +33,7 @@ WEIGHTS = {
     "remove wandb run": 2,
     "remove wandb folder": 2,
 }
-MOST_STILL = 3
+MOST_STILL = 4
 """So many things are damaged at once, at most, while nothing runs."""
 
 
@@ -72,7 +73,7 @@ class Decks:
     def next(self) -> list[str]:
         """Return a fault, and whatever is damaged while the sweep lies still because of it."""
         first = next(self._others)
-        count = self._rng.randint(0, MOST_STILL) if first in ENDING else 0
+        count = self._rng.randint(1, MOST_STILL) if first in ENDING else 0
         return list(dict.fromkeys([first, *itertools.islice(self._still, count)]))
 
 
@@ -91,7 +92,10 @@ def run_reference(commands: Commands, cwd: Path, plan: Plan) -> dict[str, Any]:
     """
     sweep = Sweep(commands, cwd, plan)
     sweep.start()
-    sweep.check_manners({0})
+    try:
+        sweep.check_manners({0})
+    finally:
+        sweep.kill()
     if losses := check(sweep):
         raise Loss("; ".join(losses))
     return course(sweep)
