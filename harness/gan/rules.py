@@ -203,14 +203,19 @@ def critic_is_bounded(config: "GANConfig") -> str | None:
             f"received {penalty} and false. r1 and r2 flatten it at images, and leave it free "
             f"between real and fake ones"
         )
-    if discriminator.normalisation == "none":
-        return None
-    return (
-        f"discriminator.normalisation must be none with loss.name {config.loss.name} and "
-        f"discriminator.spectral_normalisation without regulariser.name gradient_penalty: "
-        f"dividing by the spread of activations lifts the bound on the slope; received "
-        f"{discriminator.normalisation}"
-    )
+    unbounded = {
+        "normalisation": "dividing by the spread of activations lifts the bound",
+        "attention": "its gate grows without one",
+    }
+    for field, reason in unbounded.items():
+        received = getattr(discriminator, field)
+        if received != "none":
+            return (
+                f"discriminator.{field} must be none with loss.name {config.loss.name} and no "
+                f"bound on the slope but discriminator.spectral_normalisation: {reason}; "
+                f"received {received}. Or use regulariser.name gradient_penalty"
+            )
+    return None
 
 
 def _sequential(config: "GANConfig") -> bool:
@@ -255,6 +260,7 @@ RULES: tuple[Rule, ...] = (
             "regulariser.name",
             "discriminator.spectral_normalisation",
             "discriminator.normalisation",
+            "discriminator.attention",
         ),
         critic_is_bounded,
     ),

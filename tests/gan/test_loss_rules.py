@@ -33,7 +33,14 @@ SPECTRAL = {"spectral_normalisation": True}
                 "loss": {"name": "wasserstein"},
                 "discriminator": {**SPECTRAL, "normalisation": "layer"},
             },
-            "lifts the bound on the slope; received layer",
+            "lifts the bound; received layer",
+        ),
+        (
+            {
+                "loss": {"name": "wasserstein"},
+                "discriminator": {**SPECTRAL, "name": "resnet", "attention": "half"},
+            },
+            "its gate grows without one; received half",
         ),
     ],
 )

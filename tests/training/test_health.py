@@ -5,9 +5,11 @@ import re
 
 import pytest
 
+from harness.gan.losses import LOSSES
+from harness.gan.rules import CRITIC_LOSSES
 from harness.gan.trainer import Progress
 from harness.outcome import Reason
-from harness.training.health import Health
+from harness.training.health import WON_LOSS, Health
 
 
 def report(kimg: float, *, g: float = 1.0, d: float = 1.0, real: float = 0.8, fake: float = 0.8):
@@ -64,6 +66,26 @@ def test_ordinary_accuracies_never_end_a_training():
     assert set(judged(report(kimg, g=6.0, real=0.95, fake=0.97) for kimg in range(1, 200))) == {
         None
     }
+
+
+@pytest.mark.parametrize(
+    ("loss", "generator_loss"),
+    [
+        # Logits of fakes, or of fakes below their pair, at ln(0.02 / 0.98) = -3.89, where softplus
+        # of 3.89 is 3.91; a little further out all of these hold.
+        ("non_saturating", 4.0),
+        ("relativistic", 4.0),
+        ("least_squares", (1 - 0.02) ** 2 / 2),  # 0.4802
+        ("hinge", 2.0),
+    ],
+)
+def test_each_loss_has_its_own_sign_of_a_lost_game(loss: str, generator_loss: float):
+    assert judged([won(25, g=generator_loss)], loss) == [Reason.DISCRIMINATOR_WON]
+    assert judged([won(25, g=generator_loss * 0.99)], loss) == [None]
+
+
+def test_every_loss_is_judged_but_those_of_critics():
+    assert set(LOSSES) - set(WON_LOSS) == set(CRITIC_LOSSES)
 
 
 def test_losses_without_a_fixed_zero_are_not_judged_by_accuracy():
