@@ -145,7 +145,7 @@ def sweep(
     with clear_errors(debug):
         from harness.data.request import with_options
         from harness.search.brain import Brain
-        from harness.search.devices import divide, find_gpus
+        from harness.search.devices import available_cores, divide, find_gpus
         from harness.search.options import SweepOptions
         from harness.search.retention import check_keep
         from harness.search.space import SearchSpace
@@ -164,7 +164,7 @@ def sweep(
         if extractor is not None:
             space = space.seen_through(extractor)
         gpus = find_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"))
-        fleet = divide(workers, cores=os.cpu_count() or 1, gpus=gpus)
+        fleet = divide(workers, cores=available_cores(), gpus=gpus)
         options = SweepOptions(
             name=fork or study or space.name,
             studies_dir=studies_dir,

@@ -15,6 +15,7 @@ from harness.diagnosis.file_systems import check_storage, nearest_folder
 from harness.diagnosis.finding import Finding, fail, ok, warn
 from harness.errors import HarnessError
 from harness.metrics.extractors import load_extractor
+from harness.search.devices import available_cores
 from harness.tracking.wandb_mode import wandb_mode
 
 DISTRIBUTION = "gan-sweep-harness"
@@ -161,13 +162,6 @@ def check_wandb(studies_dir: Path) -> Finding:
         return ok(name, "credentials found, and the server answers: runs go online")
     why = mode.hint.partition(". See the runs")[0]
     return warn(name, f"{why}. Nothing is lost; `wandb login` before a sweep puts it online")
-
-
-def available_cores() -> int:
-    """Return the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def available_megabytes(

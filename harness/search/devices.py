@@ -4,6 +4,7 @@ Tested with made-up lists of devices; not yet run on a machine with GPUs.
 """
 
 import dataclasses
+import os
 import re
 import shutil
 import subprocess
@@ -28,6 +29,13 @@ class Fleet:
     workers: int
     threads: int
     gpus: tuple[str, ...] = ()
+
+
+def available_cores() -> int:
+    """Return the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def divide(workers: str, *, cores: int, gpus: Sequence[str] = ()) -> Fleet:
