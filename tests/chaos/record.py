@@ -44,7 +44,7 @@ def main() -> int:
         plan = plan_of(journal.studies, arguments)
         sweep = Sweep(commands, _cwd(work, f"{journal.studies:03d}"), plan)
         with _own_disk(sweep):
-            _study(journal, sweep, decks, reference if plan.workers == 1 else None)
+            _study(journal, sweep, decks, reference if plan.is_repeatable else None)
     write_report(arguments, journal.records)
     shutil.rmtree(work / "reference")
     return int(any(record.get("loss") or record.get("losses") for record in journal.records))
@@ -53,12 +53,12 @@ def main() -> int:
 def plan_of(number: int, arguments: argparse.Namespace) -> Plan:
     """Return what a study is asked for: most have one worker, and can be compared exactly.
 
-    Baselines come once, and first: the presets take minutes.
+    Baselines come once: the presets take minutes.
     """
     return Plan(
         trials=arguments.trials,
-        workers=2 if number % 4 == 0 else 1,
-        baselines=number == 0,
+        workers=2 if number % 4 == 2 else 1,
+        baselines=number == 4,
         lock_seconds=arguments.lock_seconds,
     )
 

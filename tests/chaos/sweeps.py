@@ -46,6 +46,11 @@ class Plan:
     stop_seconds: float = 5.0
     pause_seconds: float = 4.0
 
+    @property
+    def is_repeatable(self) -> bool:
+        """Return whether the same plan gives the same study, bit for bit."""
+        return self.workers == 1 and not self.baselines
+
     def options(self) -> list[str]:
         """Return the options of the sweep, the same each time."""
         baselines = ["--baselines", "--baseline-seconds", "1"] if self.baselines else []
