@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from harness.errors import ConfigError
+from harness.gan.loss_rules import PAIRED_LOSSES, TARGETED_LOSSES
 from harness.gan.losses import LOSSES, get_loss
-from harness.gan.rules import PAIRED_LOSSES, TARGETED_LOSSES
 
 LN2, LN3 = math.log(2), math.log(3)
 

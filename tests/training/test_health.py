@@ -5,8 +5,8 @@ import re
 
 import pytest
 
+from harness.gan.loss_rules import CRITIC_LOSSES
 from harness.gan.losses import LOSSES
-from harness.gan.rules import CRITIC_LOSSES
 from harness.gan.trainer import Progress
 from harness.outcome import Reason
 from harness.training.health import WON_LOSS, Health
