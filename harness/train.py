@@ -23,7 +23,6 @@ from harness.quiet import quiet_imports
 
 if TYPE_CHECKING:
     from harness.gan.config import GANConfig
-    from harness.training.folder import TrainingFolder
     from harness.training.standalone import Training
 
 app = new_app()
@@ -37,6 +36,10 @@ def train(
         str | None,
         typer.Option("--from", metavar="STUDY[:TRIAL]", help="Go on from a trial or the winner."),
     ] = None,
+    continue_from: Annotated[
+        Path | None,
+        typer.Option("--continue", metavar="FOLDER", help="Go on from an ended training."),
+    ] = None,
     kimg: Annotated[
         float, typer.Option(min=0.001, help="Thousands of real images shown to D, in total.")
     ] = 256,
@@ -45,6 +48,19 @@ def train(
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write; by default one in trainings/.")
+    ] = None,
+    print_every: Annotated[
+        str | None,
+        typer.Option(
+            help="When to print mean losses, e.g. '50 batches' or '1 epoch'; presets say it.",
+            show_default=False,
+        ),
+    ] = None,
+    sample_every: Annotated[
+        str | None,
+        typer.Option(
+            help="When to save sample images in samples/, e.g. '10 epochs'.", show_default=False
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print both networks and train nothing.")
@@ -84,11 +100,14 @@ def train(
 ) -> None:
     """Train one GAN from a preset, a YAML or a trial; the same command again goes on.
 
-    The folder has the form of a trial's: configuration, history, grids, scores, both networks.
-    What goes on from a trial is scored as its study was.
+    It says first how long it will take. The folder has the form of a trial's: configuration,
+    history, grids, scores, both networks; and a picture of the losses. What goes on from a trial
+    is scored as its study was, and from a training as that was.
     """
     with clear_errors(debug):
+        from harness.data.datasets import load_dataset
         from harness.data.request import with_options
+        from harness.search.starting import find_start, with_cadences
 
         given: dict[str, Any] = {
             "dataset": dataset,
@@ -96,9 +115,14 @@ def train(
             "num_images": num_images,
         }
         measure = {key: value for key, value in given.items() if value is not None}
-        begin_from, gan = _source(preset, config, from_study, studies_dir)
-        if from_study is not None:
-            measure = _measure_of_study(from_study, studies_dir) | measure
+        start = find_start(
+            preset=preset,
+            config=config,
+            from_study=from_study,
+            continue_from=continue_from,
+            studies_dir=studies_dir,
+        )
+        gan, measure = start.config, start.measure | measure
         measure["dataset"] = with_options(
             measure.get("dataset", "fashion_mnist"),
             classes=classes,
@@ -108,86 +132,33 @@ def train(
             channels=channels,
         )
         if seed is not None:
-            if begin_from is not None:
+            if start.begin_from is not None:
                 raise ConfigError("--seed: a trial goes on with its own seed. Leave it out.")
             gan = gan.model_copy(update={"seed": seed})
         if dry_run:
             _print_networks(gan, measure["dataset"], data_dir)
             return
         from harness.tracking.tracker import TrackerOptions
+        from harness.training.continuing import check_same_data
         from harness.training.folder import TrainingFolder
-        from harness.training.standalone import Training, claim
+        from harness.training.standalone import Training, check, claim
 
-        name = _default_name(preset, config, from_study, gan.seed, kimg)
         training = Training(
             config=gan,
-            folder=TrainingFolder(out or Path("trainings") / name),
+            folder=TrainingFolder(out or start.folder_for(gan.seed, kimg)),
             kimg=kimg,
-            begin_from=begin_from,
+            begin_from=start.begin_from,
+            keep_history=start.earlier is not None,
+            monitor=with_cadences(start.monitor, print_every, sample_every),
             tracker=tracker,
             tracker_options=TrackerOptions(images=not no_images),
             **measure,
         )
+        if start.earlier is not None:
+            check(training)  # what needs no images is said first
+            check_same_data(start.earlier, load_dataset(training.dataset, data_dir))
         with claim(training) as record:
             _run(training, record, data_dir=data_dir, weights=weights)
-
-
-def _source(
-    preset: str | None, config: Path | None, from_study: str | None, studies_dir: Path
-) -> "tuple[TrainingFolder | None, GANConfig]":
-    """Return what to train, and the folder to go on from if there is one."""
-    given = [
-        option
-        for option, value in (("--preset", preset), ("--config", config), ("--from", from_study))
-        if value is not None
-    ]
-    if len(given) != 1:
-        raise ConfigError(
-            f"Expected exactly one of --preset, --config and --from; received "
-            f"{', '.join(given) or 'none'}. Presets are {_preset_names()}."
-        )
-    from harness.gan.presets import load_config, load_preset
-
-    if preset is not None:
-        return None, load_preset(preset)
-    if config is not None:
-        return None, load_config(config)
-    from harness.search.folders import find_study
-    from harness.search.leaderboard import find_entry
-
-    name, _, trial = str(from_study).partition(":")
-    if trial and not trial.isdecimal():
-        raise ConfigError(f"--from: expected STUDY or STUDY:NUMBER; received {from_study!r}.")
-    entry = find_entry(find_study(studies_dir, name), int(trial) if trial else None)
-    return entry.folder, entry.config
-
-
-def _measure_of_study(from_study: str, studies_dir: Path) -> dict[str, Any]:
-    """Return how a study scores its trials: what goes on from one is scored alike."""
-    from harness.search.folders import find_study, read_study
-
-    record = read_study(find_study(studies_dir, from_study.partition(":")[0]))
-    return {
-        "dataset": record.dataset,
-        "extractor": record.extractor,
-        "metric": record.protocol["metric"],
-        "num_images": record.protocol["num_images"],
-    }
-
-
-def _preset_names() -> str:
-    from harness.gan.presets import PRESETS
-
-    return ", ".join(PRESETS)
-
-
-def _default_name(
-    preset: str | None, config: Path | None, from_study: str | None, seed: int, kimg: float
-) -> str:
-    if from_study is not None:
-        return f"{from_study.replace(':', '-')}-{kimg:g}kimg"
-    stem = preset or (config.stem if config else "")
-    return f"{stem}-seed{seed}-{kimg:g}kimg"
 
 
 def _print_networks(gan: "GANConfig", dataset: str, data_dir: Path | None) -> None:
@@ -218,6 +189,7 @@ def _run(
     from harness.tracking.wandb_mode import wandb_mode
 
     with quiet_imports():
+        from harness.training.reporter import Reporter
         from harness.training.runner import Runner
         from harness.training.standalone import run
 
@@ -233,9 +205,19 @@ def _run(
         metric=training.metric,
         num_images=training.num_images,
     )
-    display = TrainingDisplay(console, kimg=training.kimg)
-    outcome = run(training, record, runner=runner, listen=display.hear)
+    reporter = Reporter(
+        training.config,
+        training.monitor,
+        folder=training.folder,
+        images=len(runner.dataset.train),
+        tell=lambda line: console.print(line, highlight=False, markup=False),
+        display=TrainingDisplay(console, kimg=training.kimg).hear,
+    )
+    outcome = run(
+        training, record, runner=runner, listen=reporter.hear, foretell=reporter.foretell
+    )
     if isinstance(outcome, signal.Signals):
+        reporter.draw()
         console.print("Stopped; the same command goes on from here.")
         raise typer.Exit(128 + outcome)
     console.print(

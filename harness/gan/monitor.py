@@ -88,3 +88,7 @@ class MonitorConfig(BaseModel):
     print_every: Annotated[Cadence | None, BeforeValidator(_cadence)] = None
     sample_every: Annotated[Cadence | None, BeforeValidator(_cadence)] = None
     discriminator_loss: Literal["sum", "mean"] = "sum"
+
+
+UNMONITORED = MonitorConfig()
+"""Nothing beside the scores."""

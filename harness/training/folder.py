@@ -58,6 +58,15 @@ class TrainingFolder:
         number = f"{kimg:010.3f}".removesuffix(".000").replace(".", "_")
         return self.path / "grids" / f"kimg_{number}.png"
 
+    def sample_file(self, unit: str, number: int) -> Path:
+        """Return where the sample grid after an epoch or batch stands, beside those of rungs."""
+        return self.path / "samples" / f"{unit}_{number:06d}.png"
+
+    @property
+    def loss_plot_file(self) -> Path:
+        """Return where the picture of the losses stands."""
+        return self.path / "losses.png"
+
     def write_config(self, config: GANConfig) -> None:
         """Store the configuration.
 
@@ -98,8 +107,9 @@ class TrainingFolder:
 
     def remove_leftovers(self) -> None:
         """Remove the unfinished files of a process that was killed while it wrote them."""
-        for file in (*self.path.glob(".*.tmp.*"), *self.path.glob("grids/.*.tmp.*")):
-            file.unlink(missing_ok=True)
+        for pattern in (".*.tmp.*", "grids/.*.tmp.*", "samples/.*.tmp.*"):
+            for file in self.path.glob(pattern):
+                file.unlink(missing_ok=True)
 
     def read_outcome(self) -> Outcome | None:
         """Return the stored outcome; None for an unfinished training.

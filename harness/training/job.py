@@ -3,6 +3,7 @@
 import dataclasses
 
 from harness.gan.config import GANConfig
+from harness.gan.monitor import UNMONITORED, MonitorConfig
 from harness.training.folder import TrainingFolder
 
 
@@ -23,6 +24,8 @@ class TrainingJob:
         checkpoint_seconds: Save at least so often, beside every rung.
         deterministic: Train in chunks that do not depend on the clock, so that whatever is judged
             by a chunk's means repeats exactly.
+        monitor: How it shows itself beside its scores: calls end where something is to be printed,
+            and grids of sample images are saved.
     """
 
     config: GANConfig
@@ -35,3 +38,4 @@ class TrainingJob:
     timeout_seconds: float | None = None
     checkpoint_seconds: float = 60.0
     deterministic: bool = False
+    monitor: MonitorConfig = UNMONITORED

@@ -14,6 +14,7 @@ from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors import load_extractor
 from harness.outcome import Outcome
 from harness.score import Protocol
+from harness.training.calibration import Estimate
 from harness.training.job import TrainingJob
 from harness.training.session import Session
 
@@ -60,10 +61,25 @@ class Runner:
         """Return how trainings are scored."""
         return self._evaluator.protocol
 
-    def run(self, job: TrainingJob, emit: Callable[[Event], Answer]) -> Outcome | None:
-        """Train one job and forget its models; None when an answer paused it."""
+    def run(
+        self,
+        job: TrainingJob,
+        emit: Callable[[Event], Answer],
+        *,
+        foretell: Callable[[Estimate], None] | None = None,
+    ) -> Outcome | None:
+        """Train one job and forget its models; None when an answer paused it.
+
+        Args:
+            job: What to train.
+            emit: Called with each event.
+            foretell: Called with what it will take, before it begins.
+        """
         try:
-            return Session(job, self.dataset, evaluator=self._evaluator, emit=emit).run()
+            session = Session(
+                job, self.dataset, evaluator=self._evaluator, emit=emit, foretell=foretell
+            )
+            return session.run()
         finally:
             # Keras keeps a global record of what was built; without this it grows by the trial.
             keras.backend.clear_session()

@@ -23,11 +23,13 @@ from harness.metrics.evaluator import Evaluator
 from harness.outcome import Outcome, Reason
 from harness.score import Score, require_comparable
 from harness.seeds import derive_seed
+from harness.training.calibration import Estimate, measure
 from harness.training.grid import draw_grid, grid_labels, png_bytes
 from harness.training.health import Ending
 from harness.training.job import TrainingJob
 from harness.training.resume import Position, restore, save
 from harness.training.sampling import sample_for
+from harness.training.showing import Showing
 from harness.training.speed import Speed
 
 
@@ -49,6 +51,8 @@ class Session:
         dataset: Its `train` split is all the networks see.
         evaluator: What scores the rungs.
         emit: Called with each event; its answer is obeyed.
+        foretell: Called with what the training will take, before it begins; None saves the
+            seconds that measuring it takes.
     """
 
     def __init__(
@@ -58,13 +62,20 @@ class Session:
         *,
         evaluator: Evaluator,
         emit: Callable[[Event], Answer],
+        foretell: Callable[[Estimate], None] | None = None,
     ) -> None:
         self._job = job
         self._dataset = dataset
         self._evaluator = evaluator
         self._emit = emit
+        self._foretell = foretell
         self._trainer = Trainer(
             job.config, dataset.train.images, dataset.train.labels, dataset.num_classes
+        )
+        self._showing = Showing(
+            job.monitor,
+            images_per_step=round(1000 * self._trainer.kimg_per_step),
+            images=len(dataset.train),
         )
         self._sampler = Sampler(self._trainer.ema_generator)
         self._position = Position.at_start(job)
@@ -92,6 +103,8 @@ class Session:
                     note=note,
                 )
             )
+            if self._foretell is not None:
+                self._foretell(self._estimate())
             for rung, rung_kimg in enumerate(self._job.rungs_kimg):
                 if rung_kimg > self._position.scored_kimg:
                     out_of_time = self._train_to(rung_kimg)
@@ -128,10 +141,12 @@ class Session:
             left = math.ceil((rung_kimg - before) / kimg_per_step - 1e-9)
             began = time.monotonic()
             steps = min(left, self._speed.steps_of_next_call(self._trainer.step))
+            steps = self._showing.steps_until_next(self._trainer.step, most=steps)
             progress = self._trainer.advance(steps)
             self._speed.note(progress.steps, time.monotonic() - began)
             _end_if(self._position.health.judge_progress(progress, kimg_before=before))
             _end_if(self._judge_cost(kimg_per_step))
+            self._show_sample()
             self._say(self._progressed(progress, kimg_per_step))
             if self._out_of_time():
                 return True
@@ -148,6 +163,22 @@ class Session:
             accuracy_fake=progress.accuracy_fake,
             images_per_second=1000 * kimg_per_step / self._speed.last_seconds_per_step,
             duration_seconds=self._seconds(),
+        )
+
+    def _show_sample(self) -> None:
+        """Save a grid where one is due after the last call."""
+        due = self._showing.sample_due(self._trainer.step)
+        if due is not None:
+            write_bytes(self._job.folder.sample_file(*due), self._draw_grid())
+
+    def _estimate(self) -> Estimate:
+        trainer, rungs = self._trainer, self._job.rungs_kimg
+        last = round(rungs[-1] / trainer.kimg_per_step)
+        return Estimate(
+            costs=measure(trainer, self._sampler, self._evaluator),
+            kimg=max(0.0, rungs[-1] - trainer.kimg),
+            scores=sum(rung > self._position.scored_kimg for rung in rungs) + 1,
+            grids=self._showing.samples_between(trainer.step, last),
         )
 
     def _judge_cost(self, kimg_per_step: float) -> Ending | None:

@@ -13,6 +13,7 @@ from harness.errors import StudyError
 from harness.events import Answer, Event, Finished
 from harness.files import read_json, storage_error, write_bytes, write_json
 from harness.gan.config import GANConfig
+from harness.gan.monitor import UNMONITORED, MonitorConfig
 from harness.locks import LOCK_FILE, lock_folder
 from harness.outcome import Outcome
 from harness.tracking.tracker import (
@@ -22,13 +23,13 @@ from harness.tracking.tracker import (
     open_tracker,
 )
 from harness.training.checkpoint import load_checkpoint
+from harness.training.continuing import RECORD_FILE, copy_history, keep_to_data
 from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
 
 if TYPE_CHECKING:
+    from harness.training.calibration import Estimate
     from harness.training.runner import Runner  # loads TensorFlow
-
-RECORD_FILE = "training.json"
 
 _SCORES = 8
 """How often a training is scored on its way."""
@@ -43,6 +44,8 @@ class Training:
         folder: Where to keep it.
         kimg: Where to end.
         begin_from: A folder whose checkpoint to go on from; None to begin anew.
+        keep_history: Whether what that folder told and showed is taken over as well.
+        monitor: How the training shows itself on its way.
         dataset: Key of `DATASETS`, or a scheme and a path.
         extractor: What FID sees through: a name or a folder.
         metric: What scores are: key of `OBJECTIVES`.
@@ -55,6 +58,8 @@ class Training:
     folder: TrainingFolder
     kimg: float
     begin_from: TrainingFolder | None = None
+    keep_history: bool = False
+    monitor: MonitorConfig = UNMONITORED
     dataset: str = "fashion_mnist"
     extractor: str = "fashion_cnn"
     metric: str = "fid"
@@ -73,7 +78,7 @@ def claim(training: Training) -> Iterator[dict[str, Any]]:
     Raises:
         StudyError: As `prepare`, or if another process is training here.
     """
-    _check(training)  # before the lock: where something else lies, not even that is written
+    check(training)  # before the lock: where something else lies, not even that is written
     lock = lock_folder(
         training.folder.path,
         "another process is training here. Wait for it, stop it, or choose another --out.",
@@ -91,7 +96,7 @@ def prepare(training: Training) -> dict[str, Any]:
             nothing to go on from.
         StorageError: If the folder cannot be written.
     """
-    _check(training)
+    check(training)
     folder = training.folder
     record_file = folder.path / RECORD_FILE
     if record_file.exists():
@@ -99,8 +104,11 @@ def prepare(training: Training) -> dict[str, Any]:
         return stored
     if training.begin_from is not None:
         _copy_state(training.begin_from, folder)
+        if training.keep_history:
+            copy_history(training.begin_from, folder)
     folder.write_config(training.config)
-    record = {"id": str(uuid.uuid4()), **_asked(training)}
+    monitor = training.monitor.model_dump(mode="json")
+    record = {"id": str(uuid.uuid4()), **_asked(training), "monitor": monitor}
     write_json(record_file, record)  # last: the folder is a training's when this exists
     return record
 
@@ -116,8 +124,13 @@ def _asked(training: Training) -> dict[str, Any]:
     }
 
 
-def _check(training: Training) -> None:
-    """Raise what `prepare` raises for a training that cannot be; write nothing."""
+def check(training: Training) -> None:
+    """Raise what `prepare` raises for a training that cannot be; write nothing.
+
+    Raises:
+        ConfigError: As `prepare`.
+        StudyError: As `prepare`.
+    """
     check_tracker(training.tracker)
     folder = training.folder
     record_file = folder.path / RECORD_FILE
@@ -142,6 +155,7 @@ def run(
     *,
     runner: "Runner",
     listen: Callable[[Event], None],
+    foretell: "Callable[[Estimate], None] | None" = None,
 ) -> Outcome | signal.Signals:
     """Train to the end; return the signal if Ctrl-C or SIGTERM paused it: the same call goes on.
 
@@ -150,13 +164,19 @@ def run(
         record: What `claim` gave; the training runs inside its block.
         runner: What trains it.
         listen: Hears every event.
+        foretell: Hears what the training will take, before it begins.
+
+    Raises:
+        StudyError: If the images are others than those it began with.
     """
+    keep_to_data(training.folder.path / RECORD_FILE, record, runner.dataset)
     job = TrainingJob(
         config=training.config,
         folder=training.folder,
         rungs_kimg=score_points(training.kimg),
         seed=training.config.seed,
         name=training.folder.path.name,
+        monitor=training.monitor,
     )
     identity = TrialIdentity(
         study=training.folder.path.name,
@@ -182,7 +202,7 @@ def run(
             listen(event)
             return Answer.PAUSE if pause.asked else Answer.GO_ON
 
-        outcome = runner.run(job, emit)
+        outcome = runner.run(job, emit, foretell=foretell)
     return outcome or pause.asked or signal.SIGINT
 
 

@@ -1,0 +1,114 @@
+"""Tell a training's losses at their cadence, say what it will take, and draw its curve."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+
+from harness.durations import format_seconds
+from harness.events import Event, Finished, Progressed
+from harness.files import write_bytes
+from harness.gan.config import GANConfig
+from harness.gan.monitor import MonitorConfig
+from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
+from harness.training.calibration import Estimate
+from harness.training.folder import TrainingFolder
+from harness.training.grid import png_bytes
+from harness.training.loss_plot import draw_losses
+from harness.training.losses import Losses, LossLog
+
+_SILENT_SECONDS = 60.0
+"""Where losses are told at a cadence, other lines come only after so long a silence."""
+
+
+class Reporter:
+    """Stand between a training and whoever shows it.
+
+    Args:
+        config: The GAN.
+        monitor: How it shows itself.
+        folder: Where its history lies, and the picture of its losses will.
+        images: Images of an epoch.
+        tell: Shows a line.
+        display: Shows events in its own way; hears progress only where no cadence tells it.
+    """
+
+    def __init__(
+        self,
+        config: GANConfig,
+        monitor: MonitorConfig,
+        *,
+        folder: TrainingFolder,
+        images: int,
+        tell: Callable[[str], None],
+        display: Callable[[Event], None],
+    ) -> None:
+        self._monitor = monitor
+        self._folder = folder
+        self._images = images
+        self._tell = tell
+        self._display = display
+        self._half = 0.5 if monitor.discriminator_loss == "mean" else 1.0
+        self._last_line = time.monotonic()
+        self._log = LossLog(
+            monitor.print_every,
+            images_per_step=round(1000 * config.kimg_per_step),
+            images=images,
+            history=read_history(folder.path / HISTORY_NAME),
+        )
+
+    def foretell(self, estimate: Estimate) -> None:
+        """Say what the training will take before it begins, and how to stop it."""
+        costs = estimate.costs
+        epochs = estimate.kimg * 1000 / self._images
+        self._tell(
+            f"About {format_seconds(estimate.seconds)} ahead: {estimate.kimg:.4g} kimg "
+            f"({epochs:.3g} epochs) at {1 / costs.seconds_per_kimg * 1000:,.0f} images/s, and "
+            f"{estimate.scores} scores of {format_seconds(costs.seconds_per_score)} each. Ctrl-C "
+            f"stops and saves; the same command goes on from there."
+        )
+
+    def hear(self, event: Event) -> None:
+        """Take in one event."""
+        losses = self._log.hear(event)
+        if losses is not None:
+            self._say(losses)
+        elif not isinstance(event, Progressed) or self._is_silent():
+            self._display(self._as_shown(event))
+            self._last_line = time.monotonic()
+        if isinstance(event, Finished):
+            self.draw()
+
+    def draw(self) -> None:
+        """Save the picture of the losses so far; nothing before there is a line to draw.
+
+        Raises:
+            StorageError: If it cannot be written.
+        """
+        unit, points = self._log.curve()
+        if len(points) < 2:
+            return
+        shown = [
+            Losses(each.at, each.discriminator * self._half, each.generator, each.accuracy)
+            for each in points
+        ]
+        title = f"Losses of {self._folder.path.name}"
+        picture = draw_losses(shown, title=title, unit=unit)
+        write_bytes(self._folder.loss_plot_file, png_bytes(picture))
+
+    def _say(self, losses: Losses) -> None:
+        unit = self._monitor.print_every.unit if self._monitor.print_every else ""
+        self._tell(
+            f"{unit} {losses.at:6g}  D loss {losses.discriminator * self._half:.4f}  "
+            f"D accuracy {losses.accuracy:.1%}  G loss {losses.generator:.4f}"
+        )
+        self._last_line = time.monotonic()
+
+    def _as_shown(self, event: Event) -> Event:
+        if not isinstance(event, Progressed):
+            return event
+        shown = event.discriminator_loss * self._half
+        return dataclasses.replace(event, discriminator_loss=shown)
+
+    def _is_silent(self) -> bool:
+        cadence = self._monitor.print_every
+        return cadence is None or time.monotonic() - self._last_line > _SILENT_SECONDS
