@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from harness.gan.precision import computing_in
+from harness.gan.steps import alternating_step
 from harness.gan.trainer import Trainer
 from harness.metrics.frechet import GaussianStatistics, frechet_distance
 
@@ -27,6 +28,41 @@ def test_hidden_layers_round_and_the_last_ones_do_not(small_config, small_images
     assert rounded.dtype == exact.dtype == tf.float32
     assert (rounded.numpy() != exact.numpy()).all()
     np.testing.assert_allclose(rounded, exact, atol=0.02)
+
+
+SPECTRAL = {"name": "conv", "spectral_normalisation": True, "normalisation": "layer"}
+
+
+@pytest.mark.parametrize(
+    ("discriminator", "last"),
+    [
+        ({**SPECTRAL, "conditioning": "embedding_map"}, {"logit"}),
+        ({**SPECTRAL, "conditioning": "auxiliary"}, {"logit_and_classes"}),
+        (
+            {"name": "resnet", "attention": "half", "width": 8},
+            {"logit", "label_match", "conditional_logit"},
+        ),
+    ],
+)
+def test_other_networks_and_penalties_round_too(small_config, small_images, discriminator, last):
+    config = small_config(
+        discriminator=discriminator,
+        generator={"name": "resnet", "normalisation": "pixel", "attention": "half", "width": 8},
+        regulariser={"name": "r1", "weight": 1.0},
+    )
+    trainer = Trainer(config, *small_images, 3)
+    pair, feed, zero = trainer._pair, trainer._feed, tf.constant(0, tf.int64)
+    networks = (pair.fast_generator, pair.fast_discriminator)
+    with computing_in("bfloat16", *networks):
+        report = alternating_step(pair, feed, zero)
+        exact = {
+            layer.name
+            for layer in pair.fast_discriminator.layers
+            if layer.compute_dtype == "float32"
+        }
+    assert exact - {"image", "label"} == last
+    assert report.dtype == tf.float32
+    assert np.isfinite(report).all()
 
 
 def test_policies_are_put_back_even_after_an_error(small_config, small_images):
