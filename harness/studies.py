@@ -72,7 +72,7 @@ def show(
 
     console = Console(soft_wrap=True)
     for key, value in dataclasses.asdict(overview.record).items():
-        if key != "protocol":
+        if key != "protocol" and value is not None:
             console.print(f"{key:18} {escape(str(value))}", highlight=False)
     protocol = overview.protocol
     console.print(f"{'protocol':18} {protocol.name} ({protocol.fingerprint})", highlight=False)

@@ -119,7 +119,7 @@ def sweep(
     lease_seconds: Annotated[
         float,
         typer.Option(min=1, help="A sweep silent for so long loses its trials to others."),
-    ] = 60,
+    ] = 120,
     fork: Annotated[
         str | None,
         typer.Option(help="Begin a new study of this name with the trials that still compare."),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import StorageError, StudyError
-from harness.locks import lock_folder
+from harness.locks import is_locked, lock_folder
 
 
 def test_a_second_taker_is_told_and_the_first_keeps_it(tmp_path: Path):
@@ -17,6 +17,23 @@ def test_a_second_taker_is_told_and_the_first_keeps_it(tmp_path: Path):
         lock_folder(folder, "in use.")
     held.close()
     lock_folder(folder, "in use.").close()
+
+
+def test_those_that_share_a_lock_keep_out_those_that_do_not(tmp_path: Path):
+    assert not is_locked(tmp_path)
+    first = lock_folder(tmp_path, "in use.", shared=True)
+    second = lock_folder(tmp_path, "in use.", shared=True)
+    first.close()
+    assert is_locked(tmp_path)
+    with pytest.raises(StudyError, match=r"in use\."):
+        lock_folder(tmp_path, "in use.")
+    second.close()
+    assert not is_locked(tmp_path)
+    with (
+        lock_folder(tmp_path, "in use."),
+        pytest.raises(StudyError, match=r"in use\."),
+    ):
+        lock_folder(tmp_path, "in use.", shared=True)
 
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path):

@@ -15,8 +15,8 @@ from sqlalchemy import BigInteger, Column, MetaData, String, Table
 
 from harness.errors import StudyError
 
-LEASE_SECONDS = 60.0
-"""How long a lease lasts without being renewed."""
+LEASE_SECONDS = 120.0
+"""How long a lease lasts without being renewed. Closing a W&B run may take half of that."""
 
 TURN = "turn"
 """The lease on changing what all share: the count of trials, the queue, the study itself."""

@@ -1,5 +1,8 @@
 """Decide which networks of ended trials stay on disk, and measure what a study takes there."""
 
+import contextlib
+import os
+import stat
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -67,5 +70,10 @@ class Retention:
 
 def disk_use(folder: Path) -> int:
     """Return how many bytes the files below a folder hold."""
-    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-    return sum(path.stat().st_size for path in files)
+    total = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # another sweep may be at work there
+                found = Path(root, name).lstat()
+                total += found.st_size if stat.S_ISREG(found.st_mode) else 0
+    return total

@@ -92,7 +92,7 @@ class Storage:
         if self.file is not None:
             return self._open()
         # Of two sweeps that make the tables at once, one would fail.
-        with self.engine() as engine, Leases(engine, "").held("tables"):
+        with self.engine() as engine, Leases(engine, "", seconds=30).held("tables"):
             return self._open()
 
     @contextlib.contextmanager

@@ -244,12 +244,13 @@ class Study:
 
 def _refuse_strangers(folder: Path) -> None:
     """Refuse to make a study of a folder that holds something else."""
-    if not folder.is_dir() or (folder / "study.json").exists():
+    if not folder.is_dir():
         return
     own = {LOCK_FILE, "search_space.yaml"}  # what a study that was only begun may have left
     names = (path.name for path in folder.iterdir())
     others = sorted(name for name in names if name not in own and not name.startswith("."))
-    if others:
+    # Looked at last: another sweep may be making the study at this moment.
+    if others and not (folder / "study.json").exists():
         raise StudyError(
             f"{folder}: is no study but holds {', '.join(others[:5])}, which is left alone. "
             f"Choose another --study or --studies-dir."
