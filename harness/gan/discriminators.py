@@ -92,7 +92,7 @@ def build_conv(config: GANConfig, image_shape: ImageShape, num_classes: int) -> 
 
 
 def build_resnet(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:
-    """Build residual blocks, of which the first two halve the size, and average the places.
+    """Build residual blocks, of which the first two halve the size.
 
     References:
         Miyato et al. 2018, arXiv 1802.05957, appendix B.4; attention by Zhang et al. 2019, arXiv
@@ -109,8 +109,8 @@ def build_resnet(config: GANConfig, image_shape: ImageShape, num_classes: int) -
         if (settings.attention, i) in (("half", 1), ("quarter", 2)):
             x = self_attention(x, f"attention_{settings.attention}")
     x = finish_hidden(x, settings, "features")
-    # The mean where the paper sums: sums over a hundred places start with logits of 20.
-    x = keras.layers.GlobalAveragePooling2D(name="flat")(x)
+    # The paper sums over the places, whose logits start at 20; means of them learn too slowly.
+    x = keras.layers.Flatten(name="flat")(x)
     return _judge(x, config, inputs, num_classes)
 
 
