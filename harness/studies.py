@@ -115,7 +115,7 @@ def rm(
 ) -> None:
     """Remove a study with everything in its folder and its database, after asking."""
     with clear_errors(debug):
-        from harness.search.overview import find_to_remove, remove
+        from harness.search.removal import find_to_remove, remove
         from harness.search.retention import disk_use
 
         folder = find_to_remove(studies_dir, study, storage)

@@ -1,22 +1,17 @@
-"""Sum up studies from their folders, to list, compare and remove them."""
+"""Sum up studies from their folders, to list and compare them."""
 
 import dataclasses
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, StudyError
-from harness.files import storage_error
 from harness.locks import is_locked
 from harness.score import Protocol, Score, require_same_protocol
-from harness.search.folders import StudyRecord, check_study_name, find_study, read_study
+from harness.search.folders import StudyRecord, find_study, read_study
 from harness.search.leaderboard import Entry, rank, read_entries, winner
-from harness.search.lock import study_held
 from harness.search.retention import disk_use
-from harness.search.space import SearchSpace
-from harness.search.stored_study import StoredStudy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,53 +142,3 @@ def compare(studies_dir: Path, names: Sequence[str]) -> list[StudyOverview]:
     found = [sum_up(find_study(studies_dir, name)) for name in distinct]
     require_same_protocol(each.protocol for each in found)
     return sorted(found, key=lambda each: each.best_final.value if each.best_final else 1e300)
-
-
-def find_to_remove(studies_dir: Path, name: str, storage: str | None = None) -> Path:
-    """Return the folder of a study that may be removed.
-
-    Args:
-        studies_dir: Folder of all studies.
-        name: The study.
-        storage: What `--storage` says.
-
-    Raises:
-        StudyError: If there is none of that name, it is a link to somewhere else, or a sweep is
-            running it.
-        StorageError: If a server that keeps it cannot be reached.
-    """
-    folder = studies_dir / check_study_name(name)
-    # A link would take what it points to with it, or leave it without a name.
-    if folder.is_symlink() or folder.resolve().parent != studies_dir.resolve():
-        raise StudyError(
-            f"{folder}: is a link to {folder.resolve()}, outside {studies_dir}. Remove the link "
-            f"yourself, or name the folder that holds the study by --studies-dir."
-        )
-    find_study(studies_dir, name)
-    with study_held(folder, storage):
-        return folder
-
-
-def remove(studies_dir: Path, name: str, storage: str | None = None) -> None:
-    """Remove a study with everything in its folder, and from a database that others share.
-
-    Args:
-        studies_dir: Folder of all studies.
-        name: The study.
-        storage: What `--storage` says.
-
-    Raises:
-        StudyError: As `find_to_remove`.
-        StorageError: If something in it cannot be removed.
-    """
-    folder = find_to_remove(studies_dir, name, storage)
-    with study_held(folder, storage) as database:
-        if not database.is_own:
-            # First: what is left if this fails can still be removed, or repaired by the doctor.
-            space = SearchSpace.load(str(folder / "search_space.yaml"))
-            with StoredStudy(database, read_study(folder), space) as stored:
-                stored.remove()
-        try:
-            shutil.rmtree(folder)
-        except OSError as error:
-            raise storage_error(folder, error) from error

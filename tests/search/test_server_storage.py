@@ -18,7 +18,8 @@ from harness.search.folders import read_study
 from harness.search.fork import fork_study
 from harness.search.leases import LEASES, TURN
 from harness.search.options import SweepOptions
-from harness.search.overview import remove, sum_up
+from harness.search.overview import sum_up
+from harness.search.removal import remove
 from harness.search.space import SearchSpace
 from harness.search.storage_url import parse_storage
 from harness.search.study import Study
