@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any, Self
 
 from harness.errors import ConfigError, DamagedError, StorageError
+from harness.gan.config import GANConfig
 from harness.gan.trainer import Trainer
 from harness.score import Score
 from harness.training.checkpoint import load_checkpoint, save_checkpoint
@@ -68,7 +69,8 @@ def restore(job: TrainingJob, trainer: Trainer) -> tuple[Position, str]:
             continue
         try:
             state, meta = load_checkpoint(path)
-            if meta.get("config") != job.config.model_dump(mode="json"):
+            # Settings that came after it was written have their defaults.
+            if GANConfig.model_validate(meta["config"]) != job.config:
                 raise StorageError(
                     f"{path}: belongs to another configuration than {folder.config_file}. "
                     f"Remove the checkpoint to begin anew, or choose another folder."

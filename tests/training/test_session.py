@@ -247,6 +247,17 @@ def test_a_training_interrupted_at_its_end_only_needs_its_final_score(
     assert [type(event) for event in heard.events] == [Started, Finished]
 
 
+def test_a_checkpoint_from_before_a_setting_existed_is_taken_up(
+    train, complete, interrupted: Path
+):
+    state, meta = load_checkpoint(interrupted)
+    del meta["config"]["precision"]
+    save_checkpoint(interrupted, state, meta)
+    heard = Heard()
+    assert train(heard).final == complete[1].final
+    assert heard.events[0].kimg > 0
+
+
 def test_a_checkpoint_of_another_configuration_is_refused(train, interrupted: Path):
     other = TINY.model_copy(update={"seed": 99})
     with pytest.raises(StorageError, match=r"checkpoint\.npz: belongs to another configuration"):
