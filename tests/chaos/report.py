@@ -37,8 +37,9 @@ def report_lines(arguments: argparse.Namespace, records: list[dict[str, Any]]) -
         f"{os.cpu_count()} cores, shared with other work). After each fault that ended it, the "
         f"same command was given again. At its end every study had exactly its trials, each "
         f"ended once in folder, database and history, W&B's logs whole, and nothing for the "
-        f"doctor to find; the {compared} with one worker had the same courses, scores and "
-        f"ranking, bit for bit, as the same study undisturbed. What is otherwise is a loss, and "
+        f"doctor to find; the {compared} that can be repeated, with one worker and no "
+        f"baselines, had the same courses, scores and ranking as that study undisturbed, bit for "
+        f"bit. What is otherwise is a loss, and "
         f"a loss counts against every fault of its study. A fault has recovered once every "
         f"interrupted trial has trained on, from its newest sound checkpoint.",
         "",
