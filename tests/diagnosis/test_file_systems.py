@@ -55,6 +55,18 @@ def test_a_system_that_does_not_tell_is_not_judged(tmp_path: Path):
     assert check_storage(tmp_path, tmp_path / "none").level == "ok"
 
 
+def test_a_server_for_new_studies_must_answer(
+    mounts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("HARNESS_STORAGE", f"postgresql://ann:s3cret@/db?host={tmp_path}")
+    finding = check_storage(Path("/home/s"), mounts)
+    assert finding.level == "fail"
+    assert "the database cannot be used" in finding.message
+    assert "s3cret" not in finding.message
+    monkeypatch.setenv("HARNESS_STORAGE", "sqlite:////scratch/all.db")
+    assert "a restart empties" in check_storage(Path("/data"), mounts).message
+
+
 def test_this_machine_tells(tmp_path: Path):
     assert file_system(tmp_path) is None or file_system(tmp_path)[1]
 

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy
 
 from harness.diagnosis.consistency import examine_study
+from harness.diagnosis.file_systems import check_storage
 from harness.errors import StudyError
 from harness.gan.presets import PRESETS
 from harness.outcome import Outcome, Reason
@@ -23,6 +24,7 @@ from harness.search.removal import remove
 from harness.search.space import SearchSpace
 from harness.search.storage_url import parse_storage
 from harness.search.study import Study
+from tests.postgres import PASSWORD
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
 SMOKE = SearchSpace.load("smoke")
@@ -246,6 +248,16 @@ def test_the_doctor_examines_and_a_fork_begins_on_the_server(
     local = fork_study(tmp_path, "fork", "local", space=SMOKE)
     assert read_study(local.folder).storage is None
     assert (local.folder / "optuna.db").exists()
+
+
+def test_the_doctor_tells_of_a_server_that_answers(
+    tmp_path: Path, server_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("HARNESS_STORAGE", server_url)
+    finding = check_storage(tmp_path)
+    assert finding.level == "ok"
+    assert "answers; several sweeps may share a study" in finding.message
+    assert PASSWORD not in finding.message
 
 
 def test_two_studies_of_one_name_share_a_server(tmp_path: Path, server_url: str):
