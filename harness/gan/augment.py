@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from harness.gan.config import AugmentConfig
+from harness.gan.ingredients import AugmentConfig
 
 DRAWS = 7
 """Random numbers an image: brightness, saturation, contrast, shift and cut, the last two by

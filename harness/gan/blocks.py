@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from harness.gan.config import DiscriminatorConfig, GeneratorConfig
+from harness.gan.ingredients import DiscriminatorConfig, GeneratorConfig
 from harness.gan.layers import finish_hidden
 from harness.gan.normalisation import Label
 

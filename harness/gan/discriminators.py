@@ -7,7 +7,8 @@ import keras
 
 from harness.errors import ConfigError, near_miss
 from harness.gan.blocks import minibatch_deviation, residual_down, self_attention
-from harness.gan.config import DiscriminatorConfig, GANConfig
+from harness.gan.config import GANConfig
+from harness.gan.ingredients import DiscriminatorConfig
 from harness.gan.layers import (
     ImageShape,
     check_request,

@@ -8,7 +8,8 @@ import keras
 
 from harness.errors import ConfigError, near_miss
 from harness.gan.blocks import residual_up, self_attention
-from harness.gan.config import GANConfig, GeneratorConfig
+from harness.gan.config import GANConfig
+from harness.gan.ingredients import GeneratorConfig
 from harness.gan.layers import (
     ImageShape,
     check_request,

@@ -5,7 +5,8 @@ from typing import Any
 import keras
 
 from harness.errors import ConfigError
-from harness.gan.config import DiscriminatorConfig, GANConfig, GeneratorConfig
+from harness.gan.config import GANConfig
+from harness.gan.ingredients import DiscriminatorConfig, GeneratorConfig
 from harness.gan.normalisation import Label, normalise
 
 ImageShape = tuple[int, int, int]

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from harness.errors import ConfigError, near_miss
-from harness.gan.config import OptimizerConfig
+from harness.gan.ingredients import OptimizerConfig
 
 
 def build_optimizer(

@@ -7,7 +7,8 @@ from typing import Any
 import tensorflow as tf
 
 from harness.errors import ConfigError, near_miss
-from harness.gan.config import GANConfig, ScheduleConfig
+from harness.gan.config import GANConfig
+from harness.gan.ingredients import ScheduleConfig
 
 
 def constant(progress: Any, final_share: float) -> Any:

@@ -10,7 +10,7 @@ from harness.gan.augment import (
     transforms,
     translate,
 )
-from harness.gan.config import AugmentConfig
+from harness.gan.ingredients import AugmentConfig
 
 # [[1, 2], [3, 4]], twice, as images of one channel.
 SQUARE = np.array([[1, 2], [3, 4]], np.float32).reshape(1, 2, 2, 1).repeat(2, axis=0)

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from harness.gan.blocks import minibatch_deviation, residual_down, residual_up, self_attention
-from harness.gan.config import DiscriminatorConfig, GeneratorConfig
+from harness.gan.ingredients import DiscriminatorConfig, GeneratorConfig
 
 RNG = np.random.default_rng(0)
 GENERATOR = GeneratorConfig(normalisation="none", kernel_size=3)

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from harness.errors import ConfigError
-from harness.gan.config import OptimizerConfig
+from harness.gan.ingredients import OptimizerConfig
 from harness.gan.optimisers import OPTIMIZERS, build_optimizer, clip_gradients
 
 BETAS = {"beta_1": 0.5, "beta_2": 0.75}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness.gan.config import RegulariserConfig
 from harness.gan.feed import Feed
+from harness.gan.ingredients import RegulariserConfig
 from harness.gan.regularisers import REGULARISERS, gradient_penalty, squared_slopes
 
 REAL = tf.constant([[1.0, 2.0], [2.0, 0.0]])[:, None, :, None]

@@ -2,7 +2,7 @@ import pytest
 import tensorflow as tf
 
 from harness.errors import ConfigError
-from harness.gan.config import ScheduleConfig
+from harness.gan.ingredients import ScheduleConfig
 from harness.gan.schedules import is_scheduled, learning_rate_share
 
 
