@@ -5,6 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -12,6 +13,7 @@ from harness.events import Finished, Progressed, RungScored, Started
 from harness.search.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
 from harness.train import app
+from harness.training.checkpoint import load_checkpoint
 from harness.training.folder import TrainingFolder
 from harness.training.standalone import Training, prepare
 from tests.commands import Commands, interrupt, the_one_message, wait_until
@@ -64,7 +66,7 @@ def test_a_dry_run_prints_exact_parameter_counts_and_writes_nothing(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], r"Expected exactly one of --preset, --config and --from; received none"),
+        ([], r"Expected exactly one of --preset, --config, --from and --continue; received none"),
         (["--preset", "mlp_cgan", "--from", "s"], r"received --preset, --from"),
         (["--preset", "mlp_gan"], r"no preset 'mlp_gan'.* Did you mean 'mlp_cgan'\?"),
         (["--config", "absent.yaml"], r"absent\.yaml: .*(cannot be read|No such file)"),
@@ -72,6 +74,9 @@ def test_a_dry_run_prints_exact_parameter_counts_and_writes_nothing(
         (["--from", "../s"], r"--study: expected .* received '\.\./s'"),
         (["--from", "s:first"], r"--from: expected STUDY or STUDY:NUMBER; received 's:first'"),
         (["--preset", "mlp_cgan", "--tracker", "tb"], r"tracker must be one of"),
+        (["--preset", "mlp_cgan", "--print-every", "5"], r"--print-every: expected .* '5'"),
+        (["--continue", "absent"], r"--continue: there is no folder absent"),
+        (["--continue", "."], r"--continue: \. holds no training\.json"),
     ],
     ids=lambda value: "-".join(value).replace("--", "") if isinstance(value, list) else "",
 )
@@ -240,7 +245,84 @@ def test_a_tracker_of_none_writes_no_history(here: Path, capsys: pytest.CaptureF
     code, out, err = run(capsys, *options, "--out", "here")
     assert code == 0, err
     assert "W&B" not in out
+    # Before it begins it says how long it will take: 0.5 of 50 kimg an epoch, 8 rungs and the end.
+    assert re.fullmatch(
+        r"About \d.* ahead: 0\.5 kimg \(0\.01 epochs\) at [\d,]+ images/s, and 9 scores of .*"
+        r" each\. Ctrl-C stops and saves; the same command goes on from there\.",
+        out.splitlines()[1],
+    )
     names = {path.name for path in Path("here").iterdir()}
     assert "history.jsonl" not in names
     assert "wandb" not in names
     assert json.loads(Path("here", "training.json").read_text())["num_images"] == 1000
+
+
+SHOWN = CONFIG | {
+    "batch_size": 64,
+    "monitor": {"print_every": "5 batches", "sample_every": "7 batches"},
+}
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a training to 1 kimg."""
+    home = tmp_path_factory.mktemp("ended")
+    (home / "gan.yaml").write_text(yaml.safe_dump(SHOWN))
+    options = ("--config", str(home / "gan.yaml"), "--kimg", "1", "--num-images", "1000")
+    with pytest.raises(SystemExit, match=r"^0$"):
+        app([*options, "--tracker", "jsonl", "--out", str(home / "gan-1kimg")])
+    return home / "gan-1kimg"
+
+
+def test_a_training_goes_on_to_a_greater_total_as_if_it_had_never_ended(
+    ended: Path, here: Path, capsys: pytest.CaptureFixture[str]
+):
+    before = contents(ended)
+    code, out, err = run(capsys, "--continue", ended, "--kimg", 2, "--tracker", "jsonl")
+    assert code == 0, err
+    longer = TrainingFolder(ended.with_name("gan-2kimg"))
+    assert contents(ended) == before
+    assert "from 1.024 to 2 kimg" in out  # 16 batches of 64
+
+    (here / "gan.yaml").write_text(yaml.safe_dump(SHOWN))
+    options = ("--config", "gan.yaml", "--kimg", 2, "--num-images", 1000, "--tracker", "none")
+    assert run(capsys, *options, "--out", "straight")[0] == 0
+    state, _ = load_checkpoint(longer.checkpoint_file)
+    straight, _ = load_checkpoint(TrainingFolder(here / "straight").checkpoint_file)
+    assert state.keys() == straight.keys()
+    for name, value in state.items():
+        np.testing.assert_array_equal(value, straight[name], err_msg=name)
+
+    # Its history begins at the beginning, and its grids are there.
+    history = read_history(longer.path / "history.jsonl")
+    assert [e.kimg for e in history if isinstance(e, RungScored)][:2] == [0.125, 0.25]
+    assert history[-1] == Finished(longer.read_outcome())
+    assert {event.grid for event in history if isinstance(event, RungScored)} <= {
+        path.relative_to(longer.path).as_posix() for path in longer.path.glob("grids/*.png")
+    }
+    # Steps 7, 14, 21 and 28 of 32; the losses of steps 11 to 15 were printed before, 16 to 20 now.
+    assert sorted(path.name for path in longer.path.glob("samples/*")) == [
+        f"batch_{number:06d}.png" for number in (7, 14, 21, 28)
+    ]
+    assert re.findall(r"batch +(\d+)  D loss \d", out) == ["20", "25", "30"]
+    assert longer.loss_plot_file.read_bytes() != before["losses.png"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--kimg", "1"], "has been trained to 1.024 kimg; --kimg is the total to reach"),
+        (["--kimg", "2", "--seed", "1"], "--seed: a trial goes on with its own seed"),
+        (["--kimg", "2", "--classes", "0,1"], "has been trained on other images than"),
+        (["--kimg", "2", "--num-images", "many"], None),
+    ],
+    ids=["kimg", "seed", "classes", "num_images"],
+)
+def test_a_training_that_cannot_go_on_says_so_and_writes_nothing(
+    options: list[str], message: str | None, ended: Path, capsys: pytest.CaptureFixture[str]
+):
+    others = {path.name for path in ended.parent.iterdir()}
+    code, out, err = run(capsys, "--continue", ended, *options, "--out", ended.parent / "other")
+    assert (code, out) == (2, "")
+    assert message is None or message in err
+    assert {path.name for path in ended.parent.iterdir()} == others

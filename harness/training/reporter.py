@@ -63,8 +63,8 @@ class Reporter:
         self._tell(
             f"About {format_seconds(estimate.seconds)} ahead: {estimate.kimg:.4g} kimg "
             f"({epochs:.3g} epochs) at {1 / costs.seconds_per_kimg * 1000:,.0f} images/s, and "
-            f"{estimate.scores} scores of {format_seconds(costs.seconds_per_score)} each. Ctrl-C "
-            f"stops and saves; the same command goes on from there."
+            f"{estimate.scores} scores of {format_seconds(max(1.0, costs.seconds_per_score))} "
+            f"each. Ctrl-C stops and saves; the same command goes on from there."
         )
 
     def hear(self, event: Event) -> None:

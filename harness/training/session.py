@@ -81,7 +81,9 @@ class Session:
         self._position = Position.at_start(job)
         self._seconds_before = 0.0
         self._began = self._saved = time.monotonic()
-        self._speed = Speed(fixed_chunks=job.deterministic)
+        # What ends by the clock cannot repeat exactly, and a fixed chunk may take many minutes.
+        fixed = job.deterministic and job.stop_after_seconds is None
+        self._speed = Speed(fixed_chunks=fixed)
 
     def run(self) -> Outcome | None:
         """Train to the end and return the outcome; None when an answer paused the training.

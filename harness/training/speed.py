@@ -7,7 +7,10 @@ CHUNK_STEPS = 64
 """Steps of a call where nothing may depend on the clock; about a second for small GANs."""
 
 _PROBE_STEPS = 4
-"""Steps of the calls that are made before the speed is known."""
+"""Steps of the call after the first one."""
+
+_LONG_SECONDS = 10.0
+"""A first step that takes so long may not be due to compiling: the next is taken alone."""
 
 
 class Speed:
@@ -53,6 +56,6 @@ class Speed:
             return CHUNK_STEPS - step % CHUNK_STEPS
         if self._calls == 0:
             return 1
-        if self._calls == 1:
+        if self._calls == 1 and self.last_seconds_per_step < _LONG_SECONDS:
             return _PROBE_STEPS
         return max(1, round(CHUNK_SECONDS / max(self.last_seconds_per_step, 1e-6)))

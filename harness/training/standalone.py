@@ -134,6 +134,9 @@ def check(training: Training) -> None:
     check_tracker(training.tracker)
     folder = training.folder
     record_file = folder.path / RECORD_FILE
+    source = training.begin_from
+    if source is not None and (source == folder or not record_file.exists()):
+        _check_source(source, kimg=training.kimg)
     if record_file.exists():
         _refuse_changes(folder, read_json(record_file), _asked(training))
         return
@@ -141,8 +144,6 @@ def check(training: Training) -> None:
         raise StudyError(
             f"{folder.path}: holds something else, which is left alone. Choose another --out."
         )
-    if training.begin_from is not None:
-        _check_source(training.begin_from, kimg=training.kimg)
 
 
 def _holds_something(folder: Path) -> bool:

@@ -8,7 +8,7 @@ from harness.training.speed import Speed
 def test_calls_are_short_until_the_speed_is_known_then_take_two_seconds():
     speed = Speed()
     assert speed.steps_of_next_call(0) == 1
-    speed.note(1, 30.0)  # compiles
+    speed.note(1, 9.0)  # compiles
     assert speed.steps_of_next_call(1) == 4
     assert (speed.seconds_per_step, speed.proven) == (0.0, False)
     speed.note(4, 0.4)
@@ -20,9 +20,9 @@ def test_calls_are_short_until_the_speed_is_known_then_take_two_seconds():
 
 def test_a_step_of_minutes_is_a_call():
     speed = Speed()
-    for _ in range(2):
+    for step in range(1, 4):
         speed.note(1, 100.0)
-    assert speed.steps_of_next_call(2) == 1
+        assert speed.steps_of_next_call(step) == 1
 
 
 def test_fixed_chunks_end_at_multiples_of_64_whatever_the_clock_says():
