@@ -1,5 +1,7 @@
+import keras
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from harness.errors import ConfigError
 from harness.gan.discriminators import DISCRIMINATORS, build_discriminator
@@ -22,7 +24,7 @@ def test_presets_have_the_published_parameter_counts(preset, parameters):
     assert discriminator.count_params() == parameters
 
 
-@pytest.mark.parametrize("conditioning", ["none", "projection", "embedding_map"])
+@pytest.mark.parametrize("conditioning", ["none", "projection", "embedding_map", "one_hot_map"])
 @pytest.mark.parametrize("name", DISCRIMINATORS)
 @pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (20, 12, 1)])
 def test_every_discriminator_gives_one_logit(small_config, name, conditioning, shape):
@@ -36,6 +38,40 @@ def test_every_discriminator_gives_one_logit(small_config, name, conditioning, s
     # The two images are the same: only the label, where there is one, tells them apart.
     assert (logits[0, 0] == logits[1, 0]) == (conditioning == "none")
     assert discriminator.layers[-1].name in ("logit", "conditional_logit")
+
+
+def test_a_one_hot_map_is_one_at_its_class_and_zero_elsewhere(small_config):
+    config = small_config(discriminator={"name": "conv", "conditioning": "one_hot_map"})
+    discriminator = build_discriminator(config, (8, 8, 1), 3)
+    joined = keras.Model(discriminator.inputs, discriminator.get_layer("image_and_label").output)
+    maps = np.asarray(joined(inputs_for(config, (8, 8, 1))))  # ones for images; labels 0 and 1
+    assert maps.shape == (2, 8, 8, 1 + 3)
+    np.testing.assert_array_equal(maps[0], np.broadcast_to([1, 1, 0, 0], (8, 8, 4)))
+    np.testing.assert_array_equal(maps[1], np.broadcast_to([1, 0, 1, 0], (8, 8, 4)))
+
+
+def test_pooling_passes_the_largest_value_of_each_channel(small_config):
+    settings = {"name": "conv", "pooling": "max", "widths": (4, 6)}
+    discriminator = build_discriminator(small_config(discriminator=settings), (28, 28, 1), 3)
+    assert discriminator.get_layer("flat").output.shape == (None, 6)
+
+
+@pytest.mark.parametrize("name", ["mlp", "conv"])
+def test_each_layer_may_have_a_dropout_of_its_own(small_config, name):
+    settings = {"name": name, "widths": (4, 8, 8), "dropout": 0.9, "dropouts": (0.0, 0.5, 0.1)}
+    discriminator = build_discriminator(small_config(discriminator=settings), (8, 8, 1), 3)
+    rates = {layer.name: layer.rate for layer in discriminator.layers if hasattr(layer, "rate")}
+    assert rates == {"hidden_2_dropout": 0.5, "hidden_3_dropout": 0.1}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"name": "conv", "dropouts": (0.1,)}, {"name": "resnet", "dropouts": (0.1, 0.1)}],
+    ids=["length", "resnet"],
+)
+def test_dropouts_that_fit_no_layers_are_refused(small_config, settings):
+    with pytest.raises(ValidationError, match=r"one share for each of the 2 hidden layers"):
+        small_config(discriminator={"depth": 2, **settings})
 
 
 @pytest.mark.parametrize("name", DISCRIMINATORS)

@@ -150,6 +150,26 @@ def test_refine_layers_are_convolutions_at_full_size(small_config):
     assert refining[0].kernel_size == generator.get_layer("image").kernel_size == (4, 4)
 
 
+def test_upsample_may_enlarge_by_its_convolutions_alone(small_config):
+    settings = {"name": "upsample", "enlargement": "transposed", "depth": 3}
+    generator = build_generator(small_config(generator=settings), (28, 28, 1), 3)
+    kinds = [type(generator.get_layer(f"hidden_{i}")).__name__ for i in (1, 2, 3)]
+    assert kinds == ["Conv2D", "Conv2DTranspose", "Conv2DTranspose"]
+    sides = [generator.get_layer(f"hidden_{i}").output.shape[1] for i in (1, 2, 3)]
+    assert sides == [7, 14, 28]
+    assert not any(layer.name.startswith("enlarge") for layer in generator.layers)
+
+
+def test_a_one_hot_label_is_joined_to_the_noise_as_it_is(small_config):
+    config = small_config(generator={"name": "mlp", "conditioning": "one_hot", "latent_dim": 8})
+    generator = build_generator(config, (8, 8, 1), 3)
+    assert generator.get_layer("latent").output.shape == (None, 8 + 3)
+    first = generator.get_layer("hidden_1").kernel
+    first.assign(np.zeros(first.shape))
+    alike = np.asarray(generator(latent(config)))
+    np.testing.assert_array_equal(alike[0], alike[1])  # nothing of the label passes elsewhere
+
+
 @pytest.mark.parametrize("shape", [(28, 30, 1), (2, 28, 1), (28, 28, 4)])
 def test_unsuitable_images_are_refused_with_their_numbers(small_config, shape):
     with pytest.raises(ConfigError, match="x".join(map(str, shape))):
@@ -184,6 +204,7 @@ def test_saved_networks_load_with_keras_alone(small_config, tmp_path):
             expected[f"{name}_{conditional}"] = np.asarray(generator(latent(config))).tolist()
     variants = [{"name": "resnet", "conditioning": "conditional_batch", "attention": "half"}]
     variants += [{"normalisation": kind} for kind in ("layer", "group", "pixel")]
+    variants += [{"name": "upsample", "enlargement": "transposed", "conditioning": "one_hot"}]
     for i, variant in enumerate(variants):
         config = small_config(generator=variant)
         generator = build_generator(config, (8, 8, 1), 3)
@@ -191,7 +212,7 @@ def test_saved_networks_load_with_keras_alone(small_config, tmp_path):
             weights.assign(weights + 0.1)
         generator.save(tmp_path / f"variant_{i}.keras")
         expected[f"variant_{i}"] = np.asarray(generator(latent(config))).tolist()
-    for conditioning in ("projection", "embedding_map"):
+    for conditioning in ("projection", "embedding_map", "one_hot_map"):
         config = small_config(
             discriminator={
                 "name": "resnet" if conditioning == "projection" else "conv",
