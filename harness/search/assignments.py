@@ -22,6 +22,9 @@ from harness.training.job import TrainingJob
 _REST_SECONDS = 1.0
 """So long a sweep that found nothing to do leaves the database to the others."""
 
+_SLOWEST_SCORE_SECONDS = 1800.0
+"""A baseline that is silent for so long hangs; large ones take minutes to draw 10,000 images."""
+
 
 @dataclasses.dataclass
 class Assignment:
@@ -201,7 +204,10 @@ class Assignments:
             checkpoint_seconds=self._options.checkpoint_seconds,
             deterministic=self._space.deterministic,
         )
-        return Assignment(job, self._open_tracker(job), None)
+        deadline = self._options.baseline_seconds
+        if deadline is not None:
+            deadline += max(self._options.grace_seconds, _SLOWEST_SCORE_SECONDS)
+        return Assignment(job, self._open_tracker(job), None, deadline_seconds=deadline)
 
     def _open_tracker(self, job: TrainingJob) -> Tracker:
         identity = identify(

@@ -78,6 +78,8 @@ def test_a_job_says_all_a_worker_needs(study: Study):
 def test_baselines_come_last_and_are_trained_once(study: Study):
     taken = drain(queue(study, trials=1, baseline_seconds=2.5))
     assert [each.job.name for each in taken] == ["0000", *(f"baseline-{p}" for p in PRESETS)]
+    # A hung one is given up after half an hour in which large ones may score.
+    assert {each.deadline_seconds for each in taken[1:]} == {2.5 + 1800}
     assert {each.job.stop_after_seconds for each in taken[1:]} == {2.5}
     assert all(each.trial is None for each in taken[1:])
     for each in taken:
