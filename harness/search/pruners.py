@@ -1,7 +1,8 @@
 """Build Optuna's pruners, held to the rules of rungs."""
 
+import copy
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 from optuna.pruners import (
     BasePruner,
@@ -11,6 +12,7 @@ from optuna.pruners import (
     PercentilePruner,
     SuccessiveHalvingPruner,
 )
+from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
@@ -69,14 +71,24 @@ class RungPruner(BasePruner):
         if step is None:
             return False
         # Successive halving answers a second question about the same rung with "go on". An
-        # interrupted trial asks again when it comes back to the rung, so the answer is kept.
+        # interrupted trial asks again when it comes back to the rung, so the answer is kept: in
+        # one write with what the inner pruner notes, because a crash may follow any write.
         key = f"harness:prune:{step}"
-        if key in trial.system_attrs:
-            return bool(trial.system_attrs[key])
-        wanted = self._inner.prune(study, trial)
-        verdict = wanted and step < self._last_rung_kimg and self._is_quorate(study, trial, step)
-        study._storage.set_trial_system_attr(trial._trial_id, key, verdict)
-        return verdict
+        kept = trial.system_attrs.get(key)
+        if isinstance(kept, bool):  # as older studies have it
+            return kept
+        if kept is None:
+            notes = _Notes(study._storage)
+            wanted = self._inner.prune(_noting(study, notes), trial)
+            verdict = (
+                wanted and step < self._last_rung_kimg and self._is_quorate(study, trial, step)
+            )
+            kept = {"verdict": verdict, "notes": notes.taken}
+            study._storage.set_trial_system_attr(trial._trial_id, key, kept)
+        for name, value in kept["notes"].items():
+            if name != key and name not in trial.system_attrs:
+                study._storage.set_trial_system_attr(trial._trial_id, name, value)
+        return bool(kept["verdict"])
 
     def _is_quorate(self, study: Study, trial: FrozenTrial, step: int) -> bool:
         others = sum(
@@ -84,6 +96,31 @@ class RungPruner(BasePruner):
             for other in study.get_trials(deepcopy=False)
         )
         return others + 1 >= self._min_trials
+
+
+class _Notes:
+    """Stand in for a storage, and hold back what a pruner notes about the trial it judges.
+
+    Args:
+        storage: What everything else is asked of.
+    """
+
+    def __init__(self, storage: BaseStorage) -> None:
+        self._storage = storage
+        self.taken: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        self.taken[key] = value
+
+
+def _noting(study: Study, notes: _Notes) -> Study:
+    """Return the study as a pruner is to see it."""
+    shown = copy.copy(study)
+    shown._storage = cast(BaseStorage, notes)
+    return shown
 
 
 class PatiencePruner(BasePruner):

@@ -110,6 +110,46 @@ def test_asking_again_gives_the_same_answer(tmp_path):
     assert again.should_prune()
 
 
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    "settings", [SuccessiveHalvingSettings(min_trials=1), HyperbandSettings()]
+)
+@pytest.mark.parametrize("writes", [0, 1, 2])
+def test_killed_after_any_write_the_same_question_gets_the_same_answer(
+    monkeypatch, settings, writes
+):
+    def ask(is_killed):
+        study = study_with(settings)
+        for value in (10, 20, 30, 5, 25, 35, 15):
+            run(study, [value])
+        trial = study.ask()
+        report(trial, 16, 12)
+        if is_killed:
+            write, left = study._storage.set_trial_system_attr, [None] * writes
+
+            def write_or_die(*arguments):
+                if not left:
+                    raise KilledError("at a write")
+                left.pop()
+                write(*arguments)
+
+            with monkeypatch.context() as patched:
+                patched.setattr(study._storage, "set_trial_system_attr", write_or_die)
+                if writes < 2:
+                    with pytest.raises(KilledError, match="at a write"):
+                        trial.should_prune()
+                else:
+                    trial.should_prune()
+        verdict = trial.should_prune()
+        attributes = study.trials[trial.number].system_attrs
+        return verdict, attributes
+
+    assert ask(is_killed=True) == ask(is_killed=False)
+
+
 def test_plain_successive_halving_changes_its_mind():
     study = optuna.create_study(
         pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=16, reduction_factor=4)
