@@ -23,6 +23,7 @@ from harness.quiet import quiet_imports
 
 if TYPE_CHECKING:
     from harness.gan.config import GANConfig
+    from harness.gan.user_functions import UserFunctions
     from harness.training.standalone import Training
 
 app = new_app()
@@ -107,6 +108,7 @@ def train(
     with clear_errors(debug):
         from harness.data.datasets import load_dataset
         from harness.data.request import with_options
+        from harness.gan.user_functions import named_functions
         from harness.search.starting import find_start, with_cadences
 
         given: dict[str, Any] = {
@@ -135,6 +137,8 @@ def train(
             if start.begin_from is not None:
                 raise ConfigError("--seed: a trial goes on with its own seed. Leave it out.")
             gan = gan.model_copy(update={"seed": seed})
+        if named_functions(gan):
+            _adopt(start.functions, measure["dataset"], data_dir)
         if dry_run:
             _print_networks(gan, measure["dataset"], data_dir)
             return
@@ -149,6 +153,7 @@ def train(
             kimg=kimg,
             begin_from=start.begin_from,
             keep_history=start.earlier is not None,
+            files=start.functions.files,
             monitor=with_cadences(start.monitor, print_every, sample_every),
             tracker=tracker,
             tracker_options=TrackerOptions(images=not no_images),
@@ -159,6 +164,18 @@ def train(
             check_same_data(start.earlier, load_dataset(training.dataset, data_dir))
         with claim(training) as record:
             _run(training, record, data_dir=data_dir, weights=weights)
+
+
+def _adopt(functions: "UserFunctions", dataset: str, data_dir: Path | None) -> None:
+    """Check functions of the user's own before the training's folder is written."""
+    from harness.data.datasets import load_dataset
+    from harness.data.images import check_sides
+
+    with quiet_imports():
+        from harness.gan.user_contract import adopt
+
+    images = check_sides(load_dataset(dataset, data_dir))
+    adopt(functions, images.image_shape, images.num_classes)
 
 
 def _print_networks(gan: "GANConfig", dataset: str, data_dir: Path | None) -> None:

@@ -9,7 +9,9 @@ from harness.errors import HarnessError
 from harness.gan.config import GANConfig
 from harness.gan.discriminators import build_discriminator
 from harness.gan.generators import build_generator
+from harness.gan.user_contract import adopt
 from harness.search.domains import Choices, Domain, Fixed
+from harness.search.examples import user_functions
 from harness.search.fields import flatten
 from harness.search.options import SweepOptions
 from harness.search.parameters import Variant
@@ -37,6 +39,7 @@ def preview(space: SearchSpace, options: SweepOptions) -> Iterator[str]:
         space, data_dir=options.data_dir, threads=options.threads, weights=options.weights
     )
     space.check_labels(labelled=runner.dataset.num_classes > 0)
+    adopt(user_functions(space), runner.dataset.image_shape, runner.dataset.num_classes)
     yield f"Scores: {runner.protocol.name} against {runner.protocol.reference}"
     yield ""
     yield "The first three trials of a new study"

@@ -17,6 +17,7 @@ from harness.gan.ingredients import (
     UpdateConfig,
 )
 from harness.gan.rules import RULES
+from harness.gan.user_functions import plain_name
 
 
 class GANConfig(Ingredient):
@@ -56,7 +57,7 @@ class GANConfig(Ingredient):
     @property
     def family(self) -> str:
         """Return the family, which is the generator's name."""
-        return self.generator.name
+        return plain_name(self.generator.name)
 
     @property
     def kimg_per_step(self) -> float:

@@ -24,7 +24,8 @@ class GeneratorConfig(Ingredient):
 
     Args:
         name: Key of `GENERATORS`, which is also the family: `mlp`, `upsample`, `dcgan` or
-            `resnet`.
+            `resnet`; or a function of the user's own, `my_file.py:build`: see
+            `gan/user_contract.py`.
         latent_dim: Length of the noise vector.
         conditioning: `concatenation` joins the noise with an embedded label; `conditional_batch`
             learns scale and shift of every batch normalisation for each class (Miyato & Koyama
@@ -79,7 +80,7 @@ class DiscriminatorConfig(Ingredient):
     """Shape the discriminator and set its learning rate.
 
     Args:
-        name: Key of `DISCRIMINATORS`: `mlp`, `conv` or `resnet`.
+        name: Key of `DISCRIMINATORS`: `mlp`, `conv` or `resnet`; or a function of the user's own.
         conditioning: `embedding_map` joins the image with an embedded label of the image's size,
             `one_hot_map` with a map for each class, filled with 1 at the label's and 0 elsewhere;
             `projection` adds the inner product of label embedding and features (Miyato & Koyama
@@ -135,7 +136,7 @@ class LossConfig(Ingredient):
 
     Args:
         name: Key of `LOSSES`: `non_saturating`, `least_squares`, `hinge`, `wasserstein` or
-            `relativistic`.
+            `relativistic`; or a function of the user's own.
         label_smoothing: Real targets become 1 - label_smoothing (one-sided; Salimans et al. 2016,
             arXiv 1606.03498). Non-saturating and least squares only.
         label_noise: Width of uniform noise that moves real targets down from 1 and fake targets

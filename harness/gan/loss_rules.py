@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from harness.gan.user_functions import is_user_function
+
 if TYPE_CHECKING:
     from harness.gan.config import GANConfig
 
@@ -39,11 +41,12 @@ def targets_apart(config: "GANConfig") -> str | None:
 
 def pairs_together(config: "GANConfig") -> str | None:
     """Return a fault where D is to learn from real and fake apart, and its loss pairs them."""
-    if config.loss.name not in PAIRED_LOSSES or not _sequential(config):
+    paired = config.loss.name in PAIRED_LOSSES or is_user_function(config.loss.name)
+    if not paired or not _sequential(config):
         return None
     return (
         f"update.discriminator_batches must be joint or separate with loss.name "
-        f"{config.loss.name}, which compares each fake with a real image in one update; "
+        f"{config.loss.name}, which sees real and fake logits together in one update; "
         f"received sequential"
     )
 

@@ -8,9 +8,10 @@ from typing import Any
 import pydantic
 
 from harness.errors import ConfigError, near_miss
-from harness.faults import fault_error, pydantic_faults
+from harness.faults import fault_error, pydantic_faults, raise_faults
 from harness.gan.config import GANConfig
 from harness.gan.monitor import MonitorConfig
+from harness.gan.user_functions import UserFile, UserFunctions, pin
 from harness.yaml_file import parse_yaml, read_yaml
 
 
@@ -61,7 +62,7 @@ def load_config(path: Path) -> GANConfig:
     Raises:
         ConfigError: If the file cannot be read or is faulty; names all faults at once.
     """
-    return _validate(read_yaml(path), source=str(path))[0]
+    return _validate(_read_pinned(path)[0], source=str(path))[0]
 
 
 def load_config_monitor(path: Path) -> MonitorConfig:
@@ -70,7 +71,24 @@ def load_config_monitor(path: Path) -> MonitorConfig:
     Raises:
         ConfigError: As `load_config`.
     """
-    return _validate(read_yaml(path), source=str(path))[1]
+    return _validate(_read_pinned(path)[0], source=str(path))[1]
+
+
+def load_config_functions(path: Path) -> UserFunctions:
+    """Return the functions of the user's own that a YAML file of a configuration names.
+
+    Raises:
+        ConfigError: As `load_config`.
+    """
+    content, files = _read_pinned(path)
+    return UserFunctions(tuple(files.values()), (_validate(content, source=str(path))[0],))
+
+
+def _read_pinned(path: Path) -> tuple[Any, dict[str, UserFile]]:
+    faults: list[str] = []
+    content, files = pin(read_yaml(path), path.parent, faults)
+    raise_faults(str(path), faults)
+    return content, files
 
 
 def _read_preset(name: str) -> tuple[GANConfig, MonitorConfig]:

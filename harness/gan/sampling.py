@@ -43,7 +43,7 @@ class Sampler:
         self.conditional = "label" in shapes
         self.latent_dim = int(shapes["noise"][-1])
         self._fast = fast_twin(generator)
-        self._tanh = _output_activation(generator) == "tanh"
+        self._tanh = output_activation(generator) == "tanh"
 
     def sample(
         self, *, noise_seed: int, labels: ArrayLike | None = None, count: int | None = None
@@ -149,8 +149,11 @@ def latent_noise(noise_seed: int, count: int, latent_dim: int) -> NDArray[np.flo
     return noise
 
 
-def _output_activation(generator: keras.Model) -> str:
-    """Return `tanh` or `sigmoid`, which say what range the images lie in."""
-    layer = next(layer for layer in reversed(generator.layers) if hasattr(layer, "activation"))
-    name: str = keras.activations.serialize(layer.activation)
-    return name
+def output_activation(generator: keras.Model) -> str | None:
+    """Return the last activation, `tanh` or `sigmoid`: it says what range the images lie in.
+
+    None where no layer has one; a generator of another origin may.
+    """
+    layers = (layer for layer in reversed(generator.layers) if hasattr(layer, "activation"))
+    last = next(layers, None)
+    return None if last is None else keras.activations.serialize(last.activation)

@@ -17,6 +17,7 @@ from harness.search import objective
 from harness.search.assignments import Assignment, Assignments
 from harness.search.crew import Crew, Post, never_ready
 from harness.search.endings import Endings, Listener
+from harness.search.examples import user_functions
 from harness.search.folders import check_study_name
 from harness.search.options import SweepOptions
 from harness.search.signals import Signals
@@ -57,6 +58,7 @@ class Brain:
             num_images=space.protocol.num_images,
             threads=options.threads,
             deterministic=space.deterministic,
+            functions=user_functions(space),
         )
         self._storage = dataclasses.replace(
             find_storage(self.folder, options.storage), lease_seconds=options.lease_seconds

@@ -7,6 +7,7 @@ from typing import Any
 from harness.errors import ConfigError
 from harness.faults import raise_faults
 from harness.gan.config import GANConfig
+from harness.gan.user_functions import pin
 from harness.search.domains import Fixed
 from harness.search.fields import FIELDS, flatten, unknown_field
 from harness.search.parameters import Parameter, Variant
@@ -19,13 +20,13 @@ def load_entries(path: Path, parameters: Sequence[Parameter]) -> list[dict[str, 
     Raises:
         ConfigError: With every fault of the file.
     """
-    entries = read_yaml(path)
+    faults: list[str] = []
+    entries, _ = pin(read_yaml(path), path.parent, faults)
     if not isinstance(entries, list) or not entries:
         raise ConfigError(
             f"{path}: a list of configurations is expected, each after a dash; "
             f"received {type(entries).__name__}. Use - {{generator.width: 24}}."
         )
-    faults: list[str] = []
     found = []
     for number, entry in enumerate(entries, start=1):
         if not isinstance(entry, Mapping):

@@ -29,6 +29,7 @@ from harness.search.storage_url import find_storage
 from harness.search.stored_study import StoredStudy
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.folder import TrainingFolder
+from harness.training.user_files import write_copies
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,6 +180,7 @@ def _finish(folder: Path, old: Path, record: StudyRecord, space: SearchSpace) ->
     """Write what makes a study of copied trials."""
     if (old / "baselines").is_dir():
         shutil.copytree(old / "baselines", folder / "baselines")
+    write_copies(folder, space.files)
     write_text(folder / "search_space.yaml", space.to_yaml())
     write_json(folder / "study.json", dataclasses.asdict(record))  # last: now it is a study
 

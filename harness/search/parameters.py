@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from harness.errors import near_miss
 from harness.faults import pydantic_faults
+from harness.gan.user_functions import plain_name
 from harness.search.domain_parsing import VariantForm, parse_domain
 from harness.search.domains import Choices, Domain, Range
 from harness.search.fields import FIELDS, Field, unknown_field
@@ -180,6 +181,6 @@ def _named(field: str, variants: list[Variant]) -> tuple[Variant, ...]:
 def _label(variant: Variant, *, with_fields: bool) -> str:
     parts = []
     for field, accepted in variant.when.items():
-        values = "|".join(str(value) for value in accepted)
+        values = "|".join(plain_name(str(value)) for value in accepted)
         parts.append(f"{field}={values}" if with_fields else values)
     return ",".join(parts)

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from harness.errors import ConfigError, near_miss
 from harness.faults import raise_faults
 from harness.gan.config import GANConfig
+from harness.gan.user_functions import UserFile, pin
 from harness.search.catalogue import space_names, spaces_folder
 from harness.search.combinations import combination_faults
 from harness.search.document import KEYS, parse_document
@@ -47,6 +48,8 @@ class SearchSpace:
         pruner: Who stops them.
         protocol: How they are scored.
         deterministic: Whether trainings use operations that repeat bit for bit, and no clock.
+        files: Python files of the user's own that parameters name. Those names carry hashes,
+            which belong to the meaning of the space.
     """
 
     name: str
@@ -58,6 +61,7 @@ class SearchSpace:
     pruner: Settings
     protocol: ProtocolSettings
     deterministic: bool = False
+    files: tuple[UserFile, ...] = dataclasses.field(default=(), compare=False, repr=False)
 
     @classmethod
     def load(cls, name_or_path: str) -> Self:
@@ -71,7 +75,8 @@ class SearchSpace:
             ConfigError: If there is no such space, or with every fault it has.
         """
         if name_or_path.endswith(_SUFFIXES) or "/" in name_or_path or os.sep in name_or_path:
-            return cls.from_dict(read_yaml(Path(name_or_path)), source=name_or_path)
+            path = Path(name_or_path)
+            return cls.from_dict(read_yaml(path), source=name_or_path, folder=path.parent)
         folder = spaces_folder()
         names = space_names(folder)
         if name_or_path not in names:
@@ -83,12 +88,13 @@ class SearchSpace:
         return cls.from_dict(read_yaml(path), source=f"{folder.name}/{path.name}")
 
     @classmethod
-    def from_dict(cls, record: Any, *, source: str) -> Self:
+    def from_dict(cls, record: Any, *, source: str, folder: Path = Path()) -> Self:
         """Return the search space that a YAML document describes.
 
         Args:
             record: What the document holds; `to_dict` writes the same form.
             source: Where it comes from, for messages.
+            folder: Where files of the user's own lie that it names.
 
         Raises:
             ConfigError: With every fault it has.
@@ -99,9 +105,12 @@ class SearchSpace:
                 f"received {type(record).__name__}."
             )
         faults: list[str] = []
+        parameters, files = pin(record.get("parameters"), folder, faults)
+        if parameters is not None:
+            record = {**record, "parameters": parameters}
         parts = parse_document(record, faults)
         raise_faults(source, faults)
-        space = cls(**parts)
+        space = cls(**parts, files=tuple(files.values()))
         raise_faults(source, combination_faults(space.parameters))
         return space
 

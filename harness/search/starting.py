@@ -10,10 +10,12 @@ from harness.gan.monitor import UNMONITORED, MonitorConfig, parse_cadence
 from harness.gan.presets import (
     PRESETS,
     load_config,
+    load_config_functions,
     load_config_monitor,
     load_preset,
     load_preset_monitor,
 )
+from harness.gan.user_functions import NO_FUNCTIONS, UserFunctions, kept_functions
 from harness.search.folders import find_study, read_study
 from harness.search.leaderboard import find_entry
 from harness.training.continuing import Earlier, default_folder, read_training
@@ -31,6 +33,7 @@ class Start:
         begin_from: A folder whose checkpoint to go on from; None to begin anew.
         earlier: The training to go on from where it was one alone.
         measure: Data set and scoring to keep, by the names of `Training`'s fields.
+        functions: Functions of the user's own that the configuration names.
     """
 
     config: GANConfig
@@ -39,6 +42,7 @@ class Start:
     begin_from: TrainingFolder | None = None
     earlier: Earlier | None = None
     measure: dict[str, Any] = dataclasses.field(default_factory=dict)
+    functions: UserFunctions = NO_FUNCTIONS
 
     def folder_for(self, seed: int, kimg: float) -> Path:
         """Return the folder of a training to a total, where none was asked for."""
@@ -80,7 +84,12 @@ def find_start(
     if preset is not None:
         return Start(load_preset(preset), preset, load_preset_monitor(preset))
     if config is not None:
-        return Start(load_config(config), config.stem, load_config_monitor(config))
+        return Start(
+            load_config(config),
+            config.stem,
+            load_config_monitor(config),
+            functions=load_config_functions(config),
+        )
     if from_study is not None:
         return _start_from_study(from_study, studies_dir)
     return _start_from_training(Path(str(continue_from)))
@@ -129,6 +138,7 @@ def _start_from_study(text: str, studies_dir: Path) -> Start:
             "metric": record.protocol["metric"],
             "num_images": record.protocol["num_images"],
         },
+        functions=kept_functions(study, entry.config),
     )
 
 
@@ -141,4 +151,5 @@ def _start_from_training(path: Path) -> Start:
         begin_from=earlier.folder,
         earlier=earlier,
         measure=earlier.measure,
+        functions=kept_functions(path, earlier.config),
     )

@@ -14,6 +14,7 @@ import sqlalchemy
 from harness.errors import StorageError, StudyError
 from harness.files import write_once, write_text
 from harness.gan.config import GANConfig
+from harness.gan.user_functions import FOLDER
 from harness.locks import LOCK_FILE, lock_folder
 from harness.score import Protocol
 from harness.search.folders import StudyRecord, check_study_name, read_study
@@ -26,6 +27,7 @@ from harness.search.storage import OVERRIDES, SUPERSEDED_BY, Storage, optuna_nam
 from harness.search.storage_url import find_storage
 from harness.seeds import derive_seed
 from harness.training.folder import TrainingFolder
+from harness.training.user_files import write_copies
 
 
 class Study:
@@ -199,6 +201,7 @@ class Study:
         )
         if not path.exists():
             # study.json is written last: a study exists when it does.
+            write_copies(self.folder, self.space.files)
             write_text(self.folder / "search_space.yaml", self.space.to_yaml())
             text = json.dumps(dataclasses.asdict(asked), indent=2) + "\n"
             if write_once(path, text):
@@ -246,7 +249,8 @@ def _refuse_strangers(folder: Path) -> None:
     """Refuse to make a study of a folder that holds something else."""
     if not folder.is_dir():
         return
-    own = {LOCK_FILE, "search_space.yaml"}  # what a study that was only begun may have left
+    # What a study that was only begun may have left.
+    own = {LOCK_FILE, "search_space.yaml", FOLDER}
     names = (path.name for path in folder.iterdir())
     others = sorted(name for name in names if name not in own and not name.startswith("."))
     # Looked at last: another sweep may be making the study at this moment.

@@ -22,6 +22,7 @@ from typing import Any
 
 from harness.errors import HarnessError, StorageError
 from harness.events import Answer, Event
+from harness.gan.user_functions import NO_FUNCTIONS, UserFunctions
 from harness.outcome import Reason
 from harness.quiet import quiet_imports
 from harness.score import Protocol
@@ -43,6 +44,7 @@ class WorkerSetup:
         threads: TensorFlow threads of one worker.
         weights: File of the extractor's weights, where it does not bring its own.
         deterministic: Whether operations must repeat bit for bit.
+        functions: Functions of the user's own that jobs may name.
     """
 
     dataset: str
@@ -53,6 +55,7 @@ class WorkerSetup:
     threads: int
     weights: Path | None = None
     deterministic: bool = False
+    functions: UserFunctions = NO_FUNCTIONS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,6 +236,7 @@ def _serve_jobs(connection: Connection, setup: WorkerSetup) -> None:
             num_images=setup.num_images,
             threads=setup.threads,
             deterministic=setup.deterministic,
+            functions=setup.functions,
         )
     notes = tuple(str(each.message) for each in caught if each.category is UserWarning)
     connection.send(Ready(runner.protocol, notes))

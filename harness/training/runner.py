@@ -10,6 +10,8 @@ import tensorflow as tf
 from harness.data.datasets import load_dataset
 from harness.data.images import check_sides
 from harness.events import Answer, Event
+from harness.gan.user_contract import adopt
+from harness.gan.user_functions import NO_FUNCTIONS, UserFunctions
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors import load_extractor
 from harness.outcome import Outcome
@@ -31,6 +33,10 @@ class Runner:
         num_images: How many generated images a score compares.
         threads: TensorFlow threads; 0 for as many as there are cores.
         deterministic: Choose operations that repeat bit for bit on this machine.
+        functions: Functions of the user's own that jobs may name: imported and checked at once.
+
+    Raises:
+        ConfigError: If one of them breaks its contract.
     """
 
     def __init__(
@@ -44,6 +50,7 @@ class Runner:
         num_images: int = 10_000,
         threads: int = 0,
         deterministic: bool = False,
+        functions: UserFunctions = NO_FUNCTIONS,
     ) -> None:
         if deterministic:
             tf.config.experimental.enable_op_determinism()
@@ -51,6 +58,7 @@ class Runner:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
         self.dataset = check_sides(load_dataset(dataset, data_dir))
+        adopt(functions, self.dataset.image_shape, self.dataset.num_classes)
         seer = load_extractor(extractor, image_shape=self.dataset.image_shape, weights=weights)
         self._evaluator = Evaluator(
             self.dataset, extractor=seer, metric=metric, num_images=num_images

@@ -14,6 +14,7 @@ from harness.events import Answer, Event, Finished
 from harness.files import read_json, storage_error, write_bytes, write_json
 from harness.gan.config import GANConfig
 from harness.gan.monitor import UNMONITORED, MonitorConfig
+from harness.gan.user_functions import UserFile
 from harness.locks import LOCK_FILE, lock_folder
 from harness.outcome import Outcome
 from harness.tracking.tracker import (
@@ -26,6 +27,7 @@ from harness.training.checkpoint import load_checkpoint
 from harness.training.continuing import RECORD_FILE, copy_history, keep_to_data
 from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
+from harness.training.user_files import write_copies
 
 if TYPE_CHECKING:
     from harness.training.calibration import Estimate
@@ -50,6 +52,7 @@ class Training:
         extractor: What FID sees through: a name or a folder.
         metric: What scores are: key of `OBJECTIVES`.
         num_images: How many generated images FID compares.
+        files: Python files of the user's own that the configuration names.
         tracker: Key of `TRACKERS`.
         tracker_options: How much it records.
     """
@@ -64,6 +67,7 @@ class Training:
     extractor: str = "fashion_cnn"
     metric: str = "fid"
     num_images: int = 10_000
+    files: tuple[UserFile, ...] = ()
     tracker: str = "wandb"
     tracker_options: TrackerOptions = dataclasses.field(default_factory=TrackerOptions)
 
@@ -106,6 +110,7 @@ def prepare(training: Training) -> dict[str, Any]:
         _copy_state(training.begin_from, folder)
         if training.keep_history:
             copy_history(training.begin_from, folder)
+    write_copies(folder.path, training.files)
     folder.write_config(training.config)
     monitor = training.monitor.model_dump(mode="json")
     record = {"id": str(uuid.uuid4()), **_asked(training), "monitor": monitor}
