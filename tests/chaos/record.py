@@ -35,6 +35,13 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     arguments.out.mkdir(parents=True, exist_ok=True)
     journal = Journal(arguments.out / "chaos.jsonl", arguments.seed)
+    if journal.faults < arguments.faults:
+        _inject(arguments, journal)
+    write_report(arguments, journal.records)
+    return int(any(record.get("losses") for record in journal.records))
+
+
+def _inject(arguments: argparse.Namespace, journal: "Journal") -> None:
     work = Path(tempfile.mkdtemp(prefix="chaos-", dir=arguments.work))
     (work / "home").mkdir()
     commands = Commands(work / "home")
@@ -45,9 +52,7 @@ def main() -> int:
         sweep = Sweep(commands, _cwd(work, f"{journal.studies:03d}"), plan)
         with _own_disk(sweep):
             _study(journal, sweep, decks, reference if plan.is_repeatable else None)
-    write_report(arguments, journal.records)
     shutil.rmtree(work / "reference")
-    return int(any(record.get("loss") or record.get("losses") for record in journal.records))
 
 
 def plan_of(number: int, arguments: argparse.Namespace) -> Plan:
