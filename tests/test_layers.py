@@ -10,7 +10,9 @@ import harness
 
 PACKAGE = Path(harness.__file__).parent
 
-COMMANDS = frozenset({"sweep", "train", "export", "extractor", "evaluate", "doctor", "studies"})
+COMMANDS = frozenset(
+    {"sweep", "train", "export", "extractor", "evaluate", "doctor", "studies", "report"}
+)
 
 # What each room may import, besides itself. A command may import every room.
 GROUND = frozenset(

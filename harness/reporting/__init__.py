@@ -1,0 +1,1 @@
+"""Tell what a study found: the data step apart from drawing."""

@@ -1,0 +1,171 @@
+"""Read all that a report says of a study from its folder: no drawing, no TensorFlow."""
+
+import dataclasses
+import datetime
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.files import read_json
+from harness.locks import is_locked
+from harness.reporting.compute import Compute, add_up
+from harness.reporting.lineage import Lineage, trace
+from harness.reporting.parameters import Effects, find_effects, searched_fields
+from harness.reporting.trials import RUNNING, TrialData, read_ended, read_unfinished
+from harness.score import Protocol, Score
+from harness.search.folders import StudyRecord, read_study
+from harness.search.leaderboard import rank, read_entries, winner
+from harness.search.space import SearchSpace
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportData:
+    """Hold all that a report says of a study.
+
+    Args:
+        record: What the study says of itself.
+        description: What its search space says of itself, for people.
+        class_names: One name a row of a conditional grid; None where they are not known.
+        rungs_kimg: Where trials were scored and compared.
+        search_space: The search space as YAML.
+        searched: The fields that were searched, as declared.
+        trials: All trainings: ended ones best first, then those that run.
+        winner: Name of the completed trial with the lowest final score; None before there is one.
+        test: The winner's score on the test split, from its exported file; None without one.
+        compute: What was spent, and saved by pruning.
+        effects: Which parameters mattered; None before any trial was scored.
+        lineage: How the study comes about again.
+        running: Whether a sweep ran on it when it was read.
+        written: When it was read, ISO 8601, UTC.
+    """
+
+    record: StudyRecord
+    description: str
+    class_names: tuple[str, ...] | None
+    rungs_kimg: tuple[int, ...]
+    search_space: str
+    searched: tuple[str, ...]
+    trials: tuple[TrialData, ...]
+    winner: str | None
+    test: Score | None
+    compute: Compute
+    effects: Effects | None
+    lineage: Lineage
+    running: bool
+    written: str
+
+    @property
+    def protocol(self) -> Protocol:
+        """Return how its trials are scored."""
+        return Protocol(**self.record.protocol)
+
+    @property
+    def best(self) -> TrialData | None:
+        """Return the winner."""
+        return next((trial for trial in self.trials if trial.name == self.winner), None)
+
+    @property
+    def baselines(self) -> tuple[TrialData, ...]:
+        """Return the presets that were trained beside the search, best first."""
+        return tuple(trial for trial in self.trials if trial.is_baseline)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return how many trials are in each state; baselines and superseded ones left out."""
+        found = Counter(trial.state for trial in self._counted())
+        return {state: found[state] for state in ("complete", "pruned", "failed", RUNNING)}
+
+    @property
+    def reasons(self) -> dict[str, tuple[TrialData, ...]]:
+        """Return the trials by the reason of their end, the most frequent first."""
+        by_reason: dict[str, list[TrialData]] = {}
+        for trial in self._counted():
+            by_reason.setdefault(trial.reason, []).append(trial)
+        ordered = sorted(by_reason.items(), key=lambda pair: -len(pair[1]))
+        return {reason: tuple(trials) for reason, trials in ordered}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {
+            "study": self.record.name,
+            "record": dataclasses.asdict(self.record),
+            "protocol": self.protocol.name,
+            "fingerprint": self.protocol.fingerprint,
+            "written": self.written,
+            "running": self.running,
+            "trials": self.counts,
+            "reasons": {reason: len(trials) for reason, trials in self.reasons.items()},
+            "winner": self.best.to_dict() if self.best else None,
+            "test": self.test.to_dict() if self.test else None,
+            "compute": self.compute.to_dict(),
+            "effects": dataclasses.asdict(self.effects) if self.effects else None,
+            "lineage": self.lineage.to_dict(),
+            "leaderboard": [trial.to_dict() for trial in self.trials],
+        }
+
+    def _counted(self) -> list[TrialData]:
+        return [
+            trial
+            for trial in self.trials
+            if not trial.is_baseline and not (trial.outcome and trial.outcome.superseded_by)
+        ]
+
+
+def read_report(folder: Path, *, class_names: tuple[str, ...] | None = None) -> ReportData:
+    """Return all that a report says of a study, running or not; nothing is changed.
+
+    Args:
+        folder: The study.
+        class_names: The names of its data set's classes, where they are known.
+
+    Raises:
+        HarnessError: If its record, its search space, a configuration, an outcome or a history is
+            damaged, or scores were measured by different protocols.
+    """
+    record = read_study(folder)
+    space = SearchSpace.load(str(folder / "search_space.yaml"))
+    entries = read_entries(folder)
+    best = winner(entries)
+    trials = [read_ended(entry, place) for place, entry in enumerate(rank(entries), start=1)]
+    trials += _read_running(folder, {trial.name for trial in trials})
+    return ReportData(
+        record=record,
+        description=space.description,
+        class_names=class_names,
+        rungs_kimg=tuple(space.budget.rungs_kimg),
+        search_space=space.to_yaml(),
+        searched=searched_fields(space),
+        trials=tuple(trials),
+        winner=best.name if best else None,
+        test=_test_score(folder, record, best.name if best else None),
+        compute=add_up(trials, space.budget.rungs_kimg[-1]),
+        effects=find_effects(space, trials),
+        lineage=trace(
+            folder,
+            record,
+            trials=sum(not trial.is_baseline for trial in trials),
+            baselines=any(trial.is_baseline for trial in trials),
+            winner_seed=best.config.seed if best else None,
+        ),
+        running=is_locked(folder),
+        written=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _read_running(folder: Path, ended: set[str]) -> list[TrialData]:
+    paths = sorted((folder / "trials").glob("[0-9]*")) + sorted((folder / "baselines").glob("*"))
+    found = (read_unfinished(path) for path in paths if path.is_dir())
+    return [trial for trial in found if trial is not None and trial.name not in ended]
+
+
+def _test_score(folder: Path, record: StudyRecord, best: str | None) -> Score | None:
+    """Return the score of the exported file; None if another trial was exported, or none."""
+    path = folder / "export" / "metrics.json"
+    try:
+        metrics = read_json(path) if path.is_file() else {}
+        if metrics.get("study_id") == record.id and metrics.get("trial") == best:
+            return Score.from_dict(metrics["test"])
+    except (HarnessError, AttributeError, KeyError, TypeError, ValueError):
+        pass  # the export says so itself when it is made again; the report does without
+    return None

@@ -1,0 +1,195 @@
+"""Read the trainings of a study from their folders: how each went, rung by rung."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.events import Event, Progressed, RungScored
+from harness.gan.config import GANConfig
+from harness.outcome import Outcome
+from harness.score import Score
+from harness.search.fields import flatten
+from harness.search.leaderboard import BASELINE_PREFIX, Entry
+from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
+from harness.training.folder import TrainingFolder
+
+RUNNING = "running"
+"""What stands for the outcome of a training that has not ended."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rung:
+    """Hold what was measured of a training at one rung.
+
+    Args:
+        index: Which rung, from 0.
+        kimg: Where it was scored; that may lie a step beyond the rung.
+        value: The score measured there; lower is better.
+        interval: Its 95 % interval, where one was computed.
+        seconds: Training time up to there, interruptions left out.
+        grid: The sample grid of that moment; None where the file is gone.
+    """
+
+    index: int
+    kimg: float
+    value: float
+    interval: tuple[float, float] | None
+    seconds: float
+    grid: Path | None
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialData:
+    """Hold all that a report says of one training.
+
+    Args:
+        name: Trial number with four digits, or `baseline-` and the preset's name.
+        rank: Its place among all that have ended, from 1; 0 while it is unfinished.
+        family: Family of its networks.
+        config: Its whole configuration by dotted path.
+        rungs: Its rungs, by kimg.
+        outcome: How it ended; None while it is unfinished.
+        kimg: How far it came.
+        seconds: Training time, interruptions left out.
+    """
+
+    name: str
+    rank: int
+    family: str
+    config: Mapping[str, Any]
+    rungs: tuple[Rung, ...]
+    outcome: Outcome | None
+    kimg: float
+    seconds: float
+
+    @property
+    def is_baseline(self) -> bool:
+        """Return whether it is a preset trained beside the search."""
+        return self.name.startswith(BASELINE_PREFIX)
+
+    @property
+    def title(self) -> str:
+        """Return what people call it: `trial 0007`, or the name of the preset."""
+        preset = self.name.removeprefix(BASELINE_PREFIX)
+        return preset if self.is_baseline else f"trial {self.name}"
+
+    @property
+    def state(self) -> str:
+        """Return `complete`, `pruned`, `failed` or `running`."""
+        return self.outcome.state.value if self.outcome else RUNNING
+
+    @property
+    def reason(self) -> str:
+        """Return why it ended, or `running`."""
+        return self.outcome.reason.value if self.outcome else RUNNING
+
+    @property
+    def final(self) -> Score | None:
+        """Return its final score, free of the luck of the best rung."""
+        return self.outcome.final if self.outcome else None
+
+    @property
+    def best_value(self) -> float | None:
+        """Return its best rung score."""
+        if self.outcome and self.outcome.best:
+            return self.outcome.best.value
+        return min((rung.value for rung in self.rungs), default=None)
+
+    @property
+    def best_rung(self) -> Rung | None:
+        """Return the rung with the best score, whose generator is kept; grids preferred."""
+        shown = [rung for rung in self.rungs if rung.grid] or list(self.rungs)
+        return min(shown, key=lambda rung: rung.value, default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {
+            "trial": self.name,
+            "rank": self.rank or None,
+            "family": self.family,
+            "state": self.state,
+            "reason": self.reason,
+            "detail": self.outcome.detail if self.outcome else "",
+            "kimg": self.kimg,
+            "seconds": self.seconds,
+            "best_rung": self.best_value,
+            "final": self.final.to_dict() if self.final else None,
+            "rungs": [
+                {"kimg": r.kimg, "value": r.value, "interval": r.interval, "seconds": r.seconds}
+                for r in self.rungs
+            ],
+            "config": dict(self.config),
+        }
+
+
+def read_ended(entry: Entry, rank: int) -> TrialData:
+    """Return a training that has ended.
+
+    Raises:
+        StorageError: If its history is damaged before its end.
+    """
+    history = read_history(entry.folder.path / HISTORY_NAME)
+    outcome = entry.outcome
+    return TrialData(
+        name=entry.name,
+        rank=rank,
+        family=entry.config.family,
+        config=_flat(entry.config),
+        rungs=_rungs(history, entry.folder),
+        outcome=outcome,
+        kimg=outcome.kimg,
+        seconds=outcome.duration_seconds,
+    )
+
+
+def read_unfinished(path: Path) -> TrialData | None:
+    """Return a training without an end; None where there is nothing to say of it yet.
+
+    Raises:
+        ConfigError: If its configuration is damaged.
+        StorageError: If its history is damaged before its end.
+    """
+    folder = TrainingFolder(path)
+    config = folder.read_config()
+    if config is None:
+        return None
+    history = read_history(path / HISTORY_NAME)
+    said = [event for event in history if isinstance(event, Progressed | RungScored)]
+    return TrialData(
+        name=f"{BASELINE_PREFIX}{path.name}" if path.parent.name == "baselines" else path.name,
+        rank=0,
+        family=config.family,
+        config=_flat(config),
+        rungs=_rungs(history, folder),
+        outcome=None,
+        kimg=max((event.kimg for event in said), default=0.0),
+        seconds=max((event.duration_seconds for event in said), default=0.0),
+    )
+
+
+def _flat(config: GANConfig) -> dict[str, Any]:
+    return dict(flatten(config.model_dump(mode="json")))
+
+
+def _rungs(history: list[Event], folder: TrainingFolder) -> tuple[Rung, ...]:
+    found = [
+        Rung(
+            index=event.rung,
+            kimg=event.kimg,
+            value=event.score.value,
+            interval=event.score.interval,
+            seconds=event.duration_seconds,
+            grid=_grid(folder.path, event.grid),
+        )
+        for event in history
+        if isinstance(event, RungScored)
+    ]
+    return tuple(sorted(found, key=lambda rung: rung.kimg))
+
+
+def _grid(folder: Path, name: str) -> Path | None:
+    """Return the grid that a history names, if it is a file of that training."""
+    path = folder / name
+    inside = path.resolve().is_relative_to(folder.resolve())  # a history may come from anyone
+    return path if inside and path.is_file() else None

@@ -1,0 +1,141 @@
+"""Make small studies by hand, whose reports can be worked out."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+
+from harness.events import Finished, Progressed, RungScored, Started
+from harness.gan.config import GANConfig
+from harness.outcome import Outcome, Reason
+from harness.score import Protocol, Score
+from harness.search.fields import build_config
+from harness.search.folders import StudyRecord
+from harness.search.space import SearchSpace
+from harness.tracking.jsonl_tracker import HISTORY_NAME, JsonlTracker
+from harness.training.folder import TrainingFolder
+from harness.training.grid import draw_grid, png_bytes
+
+PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
+RUNGS = (8, 32)
+CLASS_NAMES = ("shirt", "shoe")
+SPACE = {
+    "name": "small",
+    "description": "A space made by hand.",
+    "dataset": "fashion_mnist",
+    "parameters": {
+        "generator.name": {"choices": ["mlp", "dcgan"]},
+        "discriminator.name": [
+            {"when": {"generator.name": "mlp"}, "value": "mlp"},
+            {"when": {"generator.name": "dcgan"}, "value": "conv"},
+        ],
+        "generator.learning_rate": {"low": 1.0e-4, "high": 1.0e-2, "log": True},
+        "batch_size": {"choices": [16, 32]},
+        "loss.name": {"choices": ["non_saturating", "hinge"]},
+    },
+    "budget": {"rungs_kimg": list(RUNGS)},
+    "protocol": {"extractor": "fashion_cnn", "num_images": 1000},
+}
+
+
+def score(value: float, kimg: float, *, noise_seed: int = 0) -> Score:
+    return Score(value, kimg, noise_seed, PROTOCOL, (value - 0.1, value + 0.1))
+
+
+def config(family: str = "mlp", rate: float = 1e-3, **fields: object) -> GANConfig:
+    values = {
+        "generator.name": family,
+        "discriminator.name": "mlp" if family == "mlp" else "conv",
+        "generator.learning_rate": rate,
+        "batch_size": 16,
+        "loss.name": "hinge",
+    }
+    return build_config(values | fields, seed=7)
+
+
+def make_study(folder: Path) -> Path:
+    """Write a study without trials."""
+    folder.mkdir(parents=True)
+    record = StudyRecord(
+        id="a-study",
+        name=folder.name,
+        seed=3,
+        dataset="fashion_mnist",
+        protocol=dataclasses.asdict(PROTOCOL),
+        created="2026-01-01T00:00:00+00:00",
+    )
+    (folder / "study.json").write_text(json.dumps(dataclasses.asdict(record)))
+    space = SearchSpace.from_dict(SPACE, source="small")
+    (folder / "search_space.yaml").write_text(space.to_yaml())
+    return folder
+
+
+def add_training(
+    path: Path,
+    values: list[float],
+    reason: Reason | None,
+    *,
+    of: GANConfig | None = None,
+    final: float | None = None,
+    seconds_per_kimg: float = 1.0,
+) -> TrainingFolder:
+    """Write a training that was scored at as many rungs as there are values.
+
+    Args:
+        path: Its folder.
+        values: Its scores at the rungs.
+        reason: Why it ended; None for one that still runs.
+        of: Its configuration.
+        final: Its final score.
+        seconds_per_kimg: Its speed.
+    """
+    folder = TrainingFolder(path)
+    folder.write_config(of or config())
+    tracker = JsonlTracker(path / HISTORY_NAME)
+    tracker.emit(Started(0.0, 100, 200))
+    kimg, best = 1.0, None
+    tracker.emit(Progressed(kimg, 0.1, 0.2, 0.5, 0.5, 1000.0, kimg * seconds_per_kimg))
+    for rung, (kimg, value) in enumerate(zip(RUNGS, values, strict=False)):
+        measured = score(value, kimg)
+        best = measured if best is None or value < best.value else best
+        grid = folder.grid_file(kimg)
+        grid.parent.mkdir(exist_ok=True)
+        grid.write_bytes(png_bytes(draw_grid(_images(rung))))
+        name = grid.relative_to(path).as_posix()
+        tracker.emit(RungScored(kimg, rung, measured, best, name, kimg * seconds_per_kimg))
+    if reason is not None:
+        outcome = Outcome(
+            reason,
+            detail=f"It ended <as> {reason.value}.",
+            kimg=kimg,
+            duration_seconds=kimg * seconds_per_kimg,
+            best=best,
+            final=score(final, kimg, noise_seed=1) if final is not None else None,
+        )
+        tracker.emit(Finished(outcome))
+        folder.write_outcome(outcome)
+    tracker.close()
+    return folder
+
+
+def make_small_study(folder: Path) -> Path:
+    """Write a study with a trial for most ways to end, a baseline and one that runs."""
+    make_study(folder)
+    trials = folder / "trials"
+    add_training(trials / "0000", [5.0, 2.0], Reason.FINISHED, final=2.2)
+    dcgan = config("dcgan", 2e-3, **{"loss.name": "non_saturating"})
+    add_training(
+        trials / "0001", [4.0, 1.0], Reason.FINISHED, of=dcgan, final=1.1, seconds_per_kimg=2.0
+    )
+    add_training(trials / "0002", [9.0], Reason.OUTRANKED, seconds_per_kimg=3.0)
+    add_training(trials / "0003", [], Reason.DIVERGED, of=config(rate=9e-3))
+    add_training(trials / "0004", [6.0], None)
+    add_training(folder / "baselines" / "mlp_cgan", [8.0, 7.0], Reason.FINISHED, final=7.1)
+    return folder
+
+
+def _images(rung: int) -> np.ndarray:
+    """Return twenty 8 x 8 images, brighter from rung to rung."""
+    ramp = np.arange(20, dtype=np.uint8)[:, None, None, None] * 5
+    return np.broadcast_to(ramp + 100 * rung, (20, 8, 8, 1))

@@ -1,0 +1,21 @@
+"""Write a report for the terminal."""
+
+from pathlib import Path
+
+from harness.reporting.report_data import ReportData, read_report
+from harness.reporting.text import report_text
+from tests.reporting.studies import make_study
+
+
+def test_text_tells_winner_board_cost_and_endings(data: ReportData):
+    text = report_text(data)
+    assert text.startswith("Study small: 5 trials: 2 complete, 1 pruned, 1 failed, 1 running\n")
+    assert "Winner: trial 0001, dcgan, final 1.100 ±0.100" in text
+    assert "   3  baseline-mlp_cgan        mlp           32    7.100 ±0.100     7.000" in text
+    assert "   -  0004" in text
+    assert "Training time 2 min, added over workers; pruning saved about 72 s more (36%)" in text
+    assert "  diverged              1  0003" in text
+
+
+def test_a_study_without_a_winner_says_so(tmp_path: Path):
+    assert "No trial has completed yet." in report_text(read_report(make_study(tmp_path / "s")))
