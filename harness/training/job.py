@@ -24,6 +24,8 @@ class TrainingJob:
         checkpoint_seconds: Save at least so often, beside every rung.
         deterministic: Train in chunks that do not depend on the clock, so that whatever is judged
             by a chunk's means repeats exactly.
+        ends_early: Whether it ends where it seems to lead nowhere: collapsed, or D has won. What
+            does not stay finite ends in either case.
         monitor: How it shows itself beside its scores: calls end where something is to be printed,
             and grids of sample images are saved.
     """
@@ -38,4 +40,5 @@ class TrainingJob:
     timeout_seconds: float | None = None
     checkpoint_seconds: float = 60.0
     deterministic: bool = False
+    ends_early: bool = True
     monitor: MonitorConfig = UNMONITORED

@@ -146,7 +146,8 @@ class Session:
             steps = self._showing.steps_until_next(self._trainer.step, most=steps)
             progress = self._trainer.advance(steps)
             self._speed.note(progress.steps, time.monotonic() - began)
-            _end_if(self._position.health.judge_progress(progress, kimg_before=before))
+            ending = self._position.health.judge_progress(progress, kimg_before=before)
+            self._end_if_judged(ending)
             _end_if(self._judge_cost(kimg_per_step))
             self._show_sample()
             self._say(self._progressed(progress, kimg_per_step))
@@ -182,6 +183,11 @@ class Session:
             scores=sum(rung > self._position.scored_kimg for rung in rungs) + 1,
             grids=self._showing.samples_between(trainer.step, last),
         )
+
+    def _end_if_judged(self, ending: Ending | None) -> None:
+        """End as the health of the training says; one trained for its own sake only diverges."""
+        if self._job.ends_early or (ending is not None and ending.reason is Reason.DIVERGED):
+            _end_if(ending)
 
     def _judge_cost(self, kimg_per_step: float) -> Ending | None:
         timeout = self._job.timeout_seconds
@@ -221,7 +227,8 @@ class Session:
             )
         )
         self._position.scored_kimg = kimg
-        _end_if(self._position.health.judge_rung(self._evaluator.diversity(images), kimg=kimg))
+        ending = self._position.health.judge_rung(self._evaluator.diversity(images), kimg=kimg)
+        self._end_if_judged(ending)
         if answer is Answer.STOP:
             detail = f"{best.protocol.name} {best.value:.3f} at {kimg:g} kimg"
             raise _Ended(Ending(Reason.OUTRANKED, detail))
