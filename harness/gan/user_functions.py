@@ -152,7 +152,8 @@ def _pin_name(text: str, folder: Path, files: dict[str, UserFile], *, faults: li
         return text
     file = _read(folder / path)
     if isinstance(file, str):
-        faults.append(f"{text}: {file}")
+        fault = f"{text}: {file}"
+        faults += [fault] if fault not in faults else []  # a search space names it in conditions
         return text
     if files.setdefault(file.name, file) != file:
         faults.append(f"{text}: another file is called {file.name} as well. Rename one of them.")

@@ -37,37 +37,37 @@ def sample_values(parameters: Sequence[Parameter], rng: random.Random) -> dict[s
 
 
 def _variant_faults(parameters: Sequence[Parameter]) -> list[str]:
-    conditions = {
-        field for part in parameters for variant in part.variants for field in variant.when
-    }
-    decisive = [part for part in parameters if part.name in conditions]
-    seen: set[tuple[str, int]] = set()
-    overlaps: dict[tuple[str, int, int], str] = {}
     variants = sum(len(part.variants) for part in parameters)
     most = min(_MOST_CONDITIONS, max(1, _MOST_CHECKS // max(variants, 1)))
-    tried = list(itertools.islice(_assignments(decisive, {}), most))
-    for values in tried:
-        for part in parameters:
-            hits = [i for i, variant in enumerate(part.variants) if variant.applies(values)]
-            seen.update((part.name, index) for index in hits)
-            if len(hits) > 1:
-                fields = {field for i in hits[:2] for field in part.variants[i].when}
-                cause = ", ".join(
-                    f"{field}={values[field]}" for field in values if field in fields
-                )
-                overlaps.setdefault((part.name, hits[0], hits[1]), cause or "nothing is asked")
+    return [fault for part in parameters for fault in _faults_of(part, parameters, most)]
+
+
+def _faults_of(part: Parameter, parameters: Sequence[Parameter], most: int) -> list[str]:
+    """Return the faults of one parameter's variants: overlaps, and those that never apply."""
+    fields = {field for variant in part.variants for field in variant.when}
+    seen: set[int] = set()
+    overlaps: dict[tuple[int, int], str] = {}
+    tried = 0
+    read = _with_conditions(fields, parameters)
+    for values in itertools.islice(_assignments(read, {}), most):
+        tried += 1
+        hits = [i for i, variant in enumerate(part.variants) if variant.applies(values)]
+        seen.update(hits)
+        if len(hits) > 1:
+            involved = {field for i in hits[:2] for field in part.variants[i].when}
+            cause = ", ".join(f"{field}={values[field]}" for field in values if field in involved)
+            overlaps.setdefault((hits[0], hits[1]), cause or "nothing is asked")
     faults = [
-        f"{name}[{one}] and {name}[{other}] both apply when {cause}. "
+        f"{part.name}[{one}] and {part.name}[{other}] both apply when {cause}. "
         f"Make their conditions exclude each other."
-        for (name, one, other), cause in overlaps.items()
+        for (one, other), cause in overlaps.items()
     ]
-    if len(tried) == most:
+    if tried == most:
         return faults  # not everything was tried, so nothing is known to never apply
     return faults + [
         f"{part.name}[{index}] never applies. Correct its condition or remove it."
-        for part in parameters
         for index in range(len(part.variants))
-        if (part.name, index) not in seen
+        if index not in seen
     ]
 
 

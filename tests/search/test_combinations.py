@@ -225,3 +225,23 @@ def test_unchecked_configurations_hold_the_same_values():
     values = {"batch_size": 8, "loss.name": "hinge", "generator.width": 16, "loss.label_noise": 0}
     assert unchecked_config(values) == build_config(values)
     assert unchecked_config({"loss.name": "wasserstein"}).loss.name == "wasserstein"
+
+
+def test_an_overlap_is_found_however_many_conditions_others_have():
+    # 3^11 = 177,147 combinations of what decides something, of which two fields matter here.
+    deciding = [name for name, field in FIELDS.items() if field.kind == "float"][:11]
+    record = {
+        "generator.name": {"choices": ["mlp", "dcgan"]},
+        "generator.normalisation": {"choices": ["none", "batch"]},
+    }
+    record |= {name: {"choices": [0.1, 0.2, 0.3]} for name in deciding}
+    record |= {
+        "generator.width": [{"when": dict.fromkeys(deciding, 0.1), "value": 16}],
+        "generator.depth": [
+            {"when": {"generator.normalisation": "batch"}, "value": 2},
+            {"when": {"generator.name": "dcgan"}, "value": 3},
+        ],
+    }
+    faults = "\n".join(faults_of(record))
+    assert "generator.depth[0] and generator.depth[1] both apply when " in faults
+    assert "generator.name=dcgan, generator.normalisation=batch" in faults

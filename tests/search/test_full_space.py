@@ -1,0 +1,85 @@
+"""Hold `full.yaml` to its promise: everything is in it, and nothing that cannot work."""
+
+import collections
+import random
+import time
+
+import pytest
+
+from harness.search.combinations import sample_values
+from harness.search.fields import FIELDS, build_config
+from harness.search.space import SearchSpace
+
+LEFT_OUT = {
+    "generator.widths",  # width and depth say it for every network whose widths double
+    "discriminator.widths",
+    "discriminator.dropouts",  # presets have one a layer; one for all layers is searched
+}
+
+
+@pytest.fixture(scope="module")
+def space() -> SearchSpace:
+    return SearchSpace.load("full")
+
+
+@pytest.fixture(scope="module")
+def drawn(space: SearchSpace) -> list[dict[str, object]]:
+    rng = random.Random(2)
+    return [sample_values(space.parameters, rng) for _ in range(300)]
+
+
+def test_every_field_is_searched_or_left_out_for_a_reason(space: SearchSpace):
+    searched = {part.name for part in space.parameters}
+    assert searched == set(FIELDS) - LEFT_OUT
+
+
+def test_all_that_is_drawn_is_a_valid_gan(drawn):
+    for values in drawn:
+        build_config(values)
+
+
+def test_every_kind_of_each_ingredient_is_drawn(drawn):
+    seen = collections.defaultdict(set)
+    for values in drawn:
+        for name, value in values.items():
+            seen[name].add(value)
+    assert seen["generator.name"] == {"mlp", "upsample", "dcgan", "resnet"}
+    assert seen["discriminator.name"] == {"mlp", "conv", "resnet"}
+    assert seen["loss.name"] == {
+        "non_saturating",
+        "least_squares",
+        "hinge",
+        "wasserstein",
+        "relativistic",
+    }
+    assert seen["regulariser.name"] == {"none", "gradient_penalty", "r1", "r2", "r1_r2"}
+    assert seen["optimizer.name"] == {"adam", "adamw", "rmsprop"}
+    assert seen["schedule.name"] == {"constant", "linear", "cosine"}
+    # What the rules forbid somewhere is drawn where it works.
+    assert seen["update.discriminator_batches"] == {"joint", "separate", "sequential"}
+    for name in ("discriminator.minibatch_deviation", "discriminator.spectral_normalisation"):
+        assert seen[name] == {False, True}
+    assert "batch" in seen["discriminator.normalisation"]
+
+
+def test_a_penaltys_weight_exists_only_with_the_penalty(space: SearchSpace, drawn):
+    (weight,) = (part for part in space.parameters if part.name == "regulariser.weight")
+    for values in drawn:
+        assert (weight.applying(values) is None) == (values["regulariser.name"] == "none")
+
+
+def test_it_is_proven_quickly():
+    began = time.process_time()  # of this process alone: others do not count
+    SearchSpace.load("full")
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.slow
+def test_networks_of_what_is_drawn_can_be_built(drawn):
+    from harness.gan.discriminators import build_discriminator
+    from harness.gan.generators import build_generator
+
+    for values in drawn[:60]:
+        config = build_config(values)
+        for build in (build_generator, build_discriminator):
+            assert build(config, (28, 28, 1), 10).count_params() > 0
