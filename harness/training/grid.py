@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 from harness.data.images import ImageDataset
 
 COLUMNS = 10
-_GAP = 2
+GAP = 2
+"""Pixels of white between the images of a grid, and around them."""
 
 
 def grid_labels(dataset: ImageDataset, conditional: bool) -> NDArray[np.int32]:
@@ -31,22 +32,22 @@ def draw_grid(
     """
     count, height, width, channels = images.shape
     rows = -(-count // COLUMNS)
-    step_y, step_x = height * scale + _GAP, width * scale + _GAP
+    step_y, step_x = height * scale + GAP, width * scale + GAP
     font = ImageFont.load_default(size=max(10, 5 * scale + 4))
     margin = 0
     if row_names:
         margin = int(max(font.getlength(name) for name in row_names)) + 12
-    size = (margin + COLUMNS * step_x + _GAP, rows * step_y + _GAP)
+    size = (margin + COLUMNS * step_x + GAP, rows * step_y + GAP)
     canvas = Image.new("RGB" if channels == 3 else "L", size, "white")
     for index, pixels in enumerate(images):
         tile = Image.fromarray(pixels if channels == 3 else pixels[:, :, 0])
         tile = tile.resize((width * scale, height * scale), Image.Resampling.NEAREST)
         row, column = divmod(index, COLUMNS)
-        canvas.paste(tile, (margin + _GAP + column * step_x, _GAP + row * step_y))
+        canvas.paste(tile, (margin + GAP + column * step_x, GAP + row * step_y))
     if row_names:
         pen = ImageDraw.Draw(canvas)
         for row, name in enumerate(row_names):
-            middle = _GAP + row * step_y + height * scale // 2
+            middle = GAP + row * step_y + height * scale // 2
             pen.text((margin - 8, middle), name, fill=0, font=font, anchor="rm")
     return canvas
 
