@@ -125,6 +125,7 @@ def pin(content: Any, folder: Path, faults: list[str]) -> tuple[Any, dict[str, U
         The content with pinned names, and the files found, by name.
     """
     files: dict[str, UserFile] = {}
+    found: list[str] = []
 
     def visit(value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -132,10 +133,12 @@ def pin(content: Any, folder: Path, faults: list[str]) -> tuple[Any, dict[str, U
         if isinstance(value, list | tuple):
             return type(value)(visit(each) for each in value)
         if isinstance(value, str) and _MEANT.search(value):
-            return _pin_name(value, folder, files, faults=faults)
+            return _pin_name(value, folder, files, faults=found)
         return value
 
-    return visit(content), files
+    pinned = visit(content)
+    faults.extend(dict.fromkeys(found))  # a search space names a function in conditions, too
+    return pinned, files
 
 
 def _pin_name(text: str, folder: Path, files: dict[str, UserFile], *, faults: list[str]) -> str:
@@ -152,8 +155,7 @@ def _pin_name(text: str, folder: Path, files: dict[str, UserFile], *, faults: li
         return text
     file = _read(folder / path)
     if isinstance(file, str):
-        fault = f"{text}: {file}"
-        faults += [fault] if fault not in faults else []  # a search space names it in conditions
+        faults.append(f"{text}: {file}")
         return text
     if files.setdefault(file.name, file) != file:
         faults.append(f"{text}: another file is called {file.name} as well. Rename one of them.")
@@ -162,7 +164,7 @@ def _pin_name(text: str, folder: Path, files: dict[str, UserFile], *, faults: li
 
 def _form_fault(text: str, file: str, function: str) -> str:
     if not function.isidentifier():
-        return f"{text} must name a function after the file, such as {file}:build."
+        return f"{text} must name a function after the file, such as my_file.py:build."
     if len(f"{file}:{function}") > _MOST_CHARACTERS:
         return (
             f"{text} must have at most {_MOST_CHARACTERS} characters, folders left out. "
@@ -173,17 +175,19 @@ def _form_fault(text: str, file: str, function: str) -> str:
 
 def _read(path: Path) -> UserFile | str:
     """Return a file, or what is wrong with it."""
-    if not path.is_file():
-        there = [each.name for each in path.parent.glob("*.py")]
-        return (
-            f"there is no file {path}; paths are relative to the YAML's folder."
-            f"{near_miss(path.name, there)}"
-        )
     try:
+        if not path.is_file():
+            there = [each.name for each in path.parent.glob("*.py")]
+            return (
+                f"there is no file {path}; paths are relative to the YAML's folder."
+                f"{near_miss(path.name, there)}"
+            )
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         return f"{path} cannot be read: {error.strerror}."
+    except ValueError as error:
+        return f"{path!s:.99} is no path: {error}."
     if len(content) > MAX_BYTES:
         return f"{path} must have at most {MAX_BYTES} bytes. Is it the right file?"
     return UserFile(path.name, content)

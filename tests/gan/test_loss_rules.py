@@ -21,7 +21,10 @@ SPECTRAL = {"spectral_normalisation": True}
             {"regulariser": PENALTY, "discriminator": {"normalisation": "batch"}},
             "makes it depend on all the others",
         ),
-        ({"loss": {"name": "relativistic"}, "update": SEQUENTIAL}, "sees real and fake logits together"),
+        (
+            {"loss": {"name": "relativistic"}, "update": SEQUENTIAL},
+            "sees real and fake logits together",
+        ),
         ({"loss": {"name": "hinge", "label_noise": 0.1}}, "need targets, which the loss hinge"),
         ({"loss": {"name": "wasserstein"}}, "needs a bound .* received none and false"),
         (

@@ -68,7 +68,10 @@ def test_other_names_are_no_functions_of_the_users_own(name: str):
     [
         ("ned.py:build", "there is no file .*ned.py; .* Did you mean 'net.py'?"),
         ("nets/none.py:build", "there is no file .*nets/none.py"),
-        ("net.py", "net.py must name a function after the file, such as net.py:build."),
+        ("net.py", "net.py must name a function after the file, such as my_file.py:build"),
+        ("net.py:", "must name a function after the file"),
+        (300 * "n" + "/net.py:f", "cannot be read: File name too long"),
+        ("a\0/net.py:build", "there is no file|is no path"),
         ("net.py:my build", "must name a function after the file"),
         ("net.py:" + 60 * "b", "must have at most 60 characters"),
         ("large.py:build", f"must have at most {MAX_BYTES} bytes"),
