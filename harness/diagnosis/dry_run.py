@@ -10,6 +10,7 @@ from harness.gan.config import GANConfig
 from harness.gan.discriminators import build_discriminator
 from harness.gan.generators import build_generator
 from harness.gan.user_contract import adopt
+from harness.gan.user_functions import plain_name
 from harness.search.domains import Choices, Domain, Fixed
 from harness.search.examples import user_functions
 from harness.search.fields import flatten
@@ -120,4 +121,4 @@ def _condition_text(variant: Variant) -> str:
 def _value_text(value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(_value_text, value))}]"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else plain_name(str(value))
