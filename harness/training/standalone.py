@@ -219,9 +219,10 @@ def score_points(kimg: float) -> tuple[float, ...]:
 
 
 def _refuse_changes(folder: TrainingFolder, record: dict[str, Any], asked: dict[str, Any]) -> None:
-    changed = [key for key in asked if record.get(key) != asked[key]]
+    old, new = _flat(record), _flat(asked)
+    changed = [key for key in new if old.get(key) != new[key]]
     if changed:
-        lines = (f"\n  {key}: {record.get(key)} -> {asked[key]}" for key in changed)
+        lines = (f"\n  {key}: {old.get(key)} -> {new[key]}" for key in changed)
         raise StudyError(
             f"{folder.path}: holds another training.{''.join(lines)}\nGo on with the settings it "
             f"has, or choose another --out."
@@ -231,6 +232,15 @@ def _refuse_changes(folder: TrainingFolder, record: dict[str, Any], asked: dict[
             f"{folder.path}: this training has ended already; see {folder.outcome_file}. "
             f"Choose another --out to repeat it."
         )
+
+
+def _flat(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return a nested record's values by their dotted paths."""
+    flat: dict[str, Any] = {}
+    for key, value in record.items():
+        nested = isinstance(value, dict)
+        flat |= _flat(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
+    return flat
 
 
 def _check_source(source: TrainingFolder, *, kimg: float) -> None:
