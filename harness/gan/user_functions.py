@@ -76,15 +76,16 @@ NO_FUNCTIONS = UserFunctions()
 """What trainings need that name none."""
 
 
-def kept_functions(folder: Path, config: "GANConfig") -> UserFunctions:
-    """Return the functions that a stored configuration names, from the copies beside it.
+def kept_functions(folder: Path, *configs: "GANConfig") -> UserFunctions:
+    """Return the functions that stored configurations name, from the copies beside them.
 
     Args:
         folder: Of a study or a training.
-        config: One of its configurations.
+        configs: Some of its configurations.
     """
-    _, files = pin([name for _, name in named_functions(config)], folder, [])
-    return UserFunctions(tuple(files.values()), (config,))
+    names = [name for config in configs for _, name in named_functions(config)]
+    _, files = pin(names, folder, [])
+    return UserFunctions(tuple(files.values()), configs)
 
 
 def named_functions(config: "GANConfig") -> list[tuple[str, str]]:
