@@ -65,7 +65,8 @@ def adopt(functions: UserFunctions, image_shape: ImageShape, num_classes: int) -
         ConfigError: Says which function breaks the contract, and how; or that its file is
             missing or another one than the configuration was made with.
     """
-    for role, name, config in functions.uses():
+    uses = list(functions.uses())
+    for role, name, config in uses:
         function = import_function(name, functions.files)
         if role == "loss":
             LOSSES[name] = _make_loss(name, function)
@@ -80,7 +81,8 @@ def adopt(functions: UserFunctions, image_shape: ImageShape, num_classes: int) -
             build = _checked(name, function, check_discriminator_form)
             check_discriminator(name, build(config, image_shape, num_classes), config)
             DISCRIMINATORS[name] = build
-    keras.utils.clear_session()
+    if uses:
+        keras.utils.clear_session()  # forget the networks that were tried
 
 
 def _checked(name: str, function: Callable[..., Any], check_form: Callable[..., None]) -> Build:
