@@ -16,7 +16,8 @@ app = new_app()
 def export(
     study: Annotated[str, typer.Option(help="Name of the study.")],
     trial: Annotated[
-        int | None, typer.Option(min=0, help="Number of the trial; by default the winner.")
+        int | None,
+        typer.Option(min=0, help="Number of the trial; by default the winner, confirmed or not."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write; by default export/ in the study.")
@@ -42,10 +43,11 @@ def export(
 
         bundle = export_bundle(folder, trial=trial, out=out, data_dir=data_dir, weights=weights)
     if as_json:
-        print(json.dumps({"bundle": str(bundle.folder), **bundle.entry.to_dict()}, indent=2))
+        result = {"bundle": str(bundle.folder), "why": bundle.why, **bundle.entry.to_dict()}
+        print(json.dumps(result, indent=2))
         return
     final = bundle.entry.outcome.final
-    lines = [f"Exported trial {bundle.entry.name} to {bundle.folder}"]
+    lines = [f"Exported trial {bundle.entry.name} to {bundle.folder}", f"  {bundle.why}"]
     if final:
         lines.append(f"  final      {final.protocol.name} {final.text} (validation split)")
     lines.append(f"  test split {bundle.test.protocol.name} {bundle.test.text}")

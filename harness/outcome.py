@@ -50,6 +50,8 @@ class Outcome:
         best: The best rung score so far, the value the search minimises; None before a rung.
         final: The kept checkpoint scored once more with other noise; completed trials only.
         superseded_by: Name of the trial that counts in this one's place; None for most.
+        tests: The kept checkpoint scored on the test split, once a protocol; only what confirms a
+            search has them.
     """
 
     reason: Reason
@@ -59,6 +61,7 @@ class Outcome:
     best: Score | None = None
     final: Score | None = None
     superseded_by: str | None = None
+    tests: tuple[Score, ...] = ()
 
     @property
     def state(self) -> State:
@@ -76,6 +79,7 @@ class Outcome:
             "best": self.best.to_dict() if self.best else None,
             "final": self.final.to_dict() if self.final else None,
             "superseded_by": self.superseded_by,
+            "tests": [score.to_dict() for score in self.tests],
         }
 
     @classmethod
@@ -97,5 +101,6 @@ class Outcome:
             duration_seconds=seconds,
             best=Score.from_dict(best) if best else None,
             final=Score.from_dict(final) if final else None,
-            superseded_by=record.get("superseded_by"),  # absent in older studies
+            superseded_by=record.get("superseded_by"),  # absent in older studies, as is the next
+            tests=tuple(Score.from_dict(score) for score in record.get("tests", ())),
         )

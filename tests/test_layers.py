@@ -11,7 +11,7 @@ import harness
 PACKAGE = Path(harness.__file__).parent
 
 COMMANDS = frozenset(
-    {"sweep", "train", "export", "extractor", "evaluate", "doctor", "studies", "report"}
+    {"sweep", "train", "export", "extractor", "evaluate", "doctor", "studies", "report", "confirm"}
 )
 
 # What each room may import, besides itself. A command may import every room.
@@ -50,8 +50,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "tracking": DATA,
     "training": TRAINING,
     "search": TRAINING | {"version"},
-    "exporting": TRAINING | {"search", "version"},
-    "reporting": TRAINING | {"search", "version"},
+    # Both hand on what a confirmation has found.
+    "exporting": TRAINING | {"search", "confirmation", "version"},
+    "reporting": TRAINING | {"search", "confirmation", "version"},
     "confirmation": TRAINING | {"search", "version"},
     "diagnosis": TRAINING | {"search", "version"},
     "cli": frozenset({"errors"}),

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 import harness
+from harness.confirmation.winner import Choice, choose
 from harness.data.datasets import load_dataset
 from harness.data.images import ImageDataset
 from harness.errors import StorageError, StudyError
@@ -19,7 +20,7 @@ from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors import load_extractor
 from harness.score import Score
 from harness.search.folders import StudyRecord, read_study
-from harness.search.leaderboard import Entry, find_entry
+from harness.search.leaderboard import Entry
 from harness.seeds import derive_seed
 from harness.training.grid import draw_grid, grid_labels
 from harness.training.sampling import sample_for
@@ -36,12 +37,14 @@ class Bundle:
 
     Args:
         folder: Where it lies.
-        entry: The trial it comes from.
+        entry: The training it comes from: a trial, or one that confirmed it.
+        why: Why this one, in a sentence.
         test: FID of the exported file against the test split, which the search never saw.
     """
 
     folder: Path
     entry: Entry
+    why: str
     test: Score
 
 
@@ -53,13 +56,13 @@ def export_bundle(
     data_dir: Path | None = None,
     weights: Path | None = None,
 ) -> Bundle:
-    """Export a trial's kept generator, by default the winner's.
+    """Export a trial's kept generator, by default that of the confirmed winner or the search's.
 
     The bundle is made in a temporary folder beside its place and moved there when it is whole.
 
     Args:
         study_folder: An existing study.
-        trial: Its number; None for the winner.
+        trial: Its number; None for what `choose` takes.
         out: The folder to write; None for `export/` in the study. An earlier bundle there is
             replaced, any other folder with something in it is refused.
         data_dir: Where to look for the data first.
@@ -71,7 +74,8 @@ def export_bundle(
         StorageError: If the bundle cannot be written.
     """
     record = read_study(study_folder)
-    entry = find_entry(study_folder, trial)
+    choice = choose(study_folder, trial)
+    entry = choice.entry
     if not entry.folder.generator_file.exists():
         raise StudyError(
             f"{entry.folder.path}: trial {entry.name} kept no generator: it ended before its "
@@ -86,13 +90,13 @@ def export_bundle(
         with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as temporary:
             folder = Path(temporary) / "bundle"
             folder.mkdir()
-            test = _fill(folder, record, entry, dataset=dataset, evaluator=evaluator)
+            test = _fill(folder, record, choice, dataset=dataset, evaluator=evaluator)
             if target.exists():
                 shutil.rmtree(target)
             folder.rename(target)
     except OSError as error:
         raise storage_error(target, error) from error
-    return Bundle(target, entry, test)
+    return Bundle(target, entry, choice.why, test)
 
 
 def _refuse_strangers(target: Path) -> None:
@@ -145,11 +149,12 @@ def _test_evaluator(record: StudyRecord, dataset: ImageDataset, weights: Path | 
 def _fill(
     folder: Path,
     record: StudyRecord,
-    entry: Entry,
+    choice: Choice,
     *,
     dataset: ImageDataset,
     evaluator: Evaluator,
 ) -> Score:
+    entry = choice.entry
     generator_file = folder / "generator.keras"
     shutil.copyfile(entry.folder.generator_file, generator_file)
     # What is scored and drawn is the file as a user will load it.
@@ -170,7 +175,7 @@ def _fill(
     draw_grid(images, row_names=names, scale=_SCALE).save(folder / "samples.png", optimize=True)
     config = entry.config.model_dump(mode="json")
     (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
-    write_json(folder / "metrics.json", _metrics(record, entry, test))
+    write_json(folder / "metrics.json", _metrics(record, choice, test))
     (folder / "README.md").write_text(bundle_readme(record, entry, test, dataset), "utf-8")
     return test
 
@@ -184,12 +189,13 @@ def _score_on_test(
     return evaluator.score(images, kimg=kimg, noise_seed=seed)
 
 
-def _metrics(record: StudyRecord, entry: Entry, test: Score) -> dict[str, Any]:
-    outcome = entry.outcome
+def _metrics(record: StudyRecord, choice: Choice, test: Score) -> dict[str, Any]:
+    outcome = choice.entry.outcome
     return {
         "study": record.name,
         "study_id": record.id,
-        "trial": entry.name,
+        "trial": choice.entry.name,
+        "why": choice.why,
         "harness_version": harness.__version__,
         "outcome": outcome.reason.value,
         "final": outcome.final.to_dict() if outcome.final else None,

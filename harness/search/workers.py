@@ -26,6 +26,7 @@ from harness.gan.user_functions import NO_FUNCTIONS, UserFunctions
 from harness.outcome import Reason
 from harness.quiet import quiet_imports
 from harness.score import Protocol
+from harness.training.exam import Exam
 from harness.training.job import TrainingJob
 
 _FOR_THE_BRAIN = (signal.SIGINT, signal.SIGTERM)
@@ -45,6 +46,7 @@ class WorkerSetup:
         weights: File of the extractor's weights, where it does not bring its own.
         deterministic: Whether operations must repeat bit for bit.
         functions: Functions of the user's own that jobs may name.
+        exam: How kept generators are scored on the test split; None for not at all.
     """
 
     dataset: str
@@ -56,6 +58,7 @@ class WorkerSetup:
     weights: Path | None = None
     deterministic: bool = False
     functions: UserFunctions = NO_FUNCTIONS
+    exam: Exam | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,10 +68,12 @@ class Ready:
     Args:
         protocol: What its scores mean.
         notes: Warnings it met on the way, e.g. of too few images; all workers meet the same.
+        test_protocol: How it will score on the test split, if it does.
     """
 
     protocol: Protocol
     notes: tuple[str, ...] = ()
+    test_protocol: Protocol | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -237,9 +242,10 @@ def _serve_jobs(connection: Connection, setup: WorkerSetup) -> None:
             threads=setup.threads,
             deterministic=setup.deterministic,
             functions=setup.functions,
+            exam=setup.exam,
         )
     notes = tuple(str(each.message) for each in caught if each.category is UserWarning)
-    connection.send(Ready(runner.protocol, notes))
+    connection.send(Ready(runner.protocol, notes, runner.test_protocol))
 
     def emit(event: Event) -> Answer:
         connection.send(Said(event))

@@ -237,6 +237,10 @@ def _summarise(outcome: Outcome) -> dict[str, Any]:
             name = f"{kind}_{score.protocol.name}"
             summary |= {name: score.value, **_bounds(name, score)}
             summary["protocol_fingerprint"] = score.protocol.fingerprint
+    for score in outcome.tests:
+        name = f"test_{score.protocol.name}"
+        summary |= {name: score.value, **_bounds(name, score)}
+        summary["test_protocol_fingerprint"] = score.protocol.fingerprint
     if outcome.best is not None:
         # W&B takes the minimum within one segment; a resumed run has several.
         summary[outcome.best.protocol.name] = {"min": outcome.best.value}

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from harness.data.datasets import load_dataset
 from harness.data.images import check_sides
-from harness.events import Answer, Event
+from harness.events import Answer, Event, Finished
 from harness.gan.user_contract import adopt
 from harness.gan.user_functions import NO_FUNCTIONS, UserFunctions
 from harness.metrics.evaluator import Evaluator
@@ -17,6 +17,8 @@ from harness.metrics.extractors import load_extractor
 from harness.outcome import Outcome
 from harness.score import Protocol
 from harness.training.calibration import Estimate
+from harness.training.exam import Exam
+from harness.training.examiner import Examiner
 from harness.training.job import TrainingJob
 from harness.training.session import Session
 
@@ -34,6 +36,7 @@ class Runner:
         threads: TensorFlow threads; 0 for as many as there are cores.
         deterministic: Choose operations that repeat bit for bit on this machine.
         functions: Functions of the user's own that jobs may name: imported and checked at once.
+        exam: How kept generators are scored on the test split; None for not at all.
 
     Raises:
         ConfigError: If one of them breaks its contract.
@@ -51,6 +54,7 @@ class Runner:
         threads: int = 0,
         deterministic: bool = False,
         functions: UserFunctions = NO_FUNCTIONS,
+        exam: Exam | None = None,
     ) -> None:
         if deterministic:
             tf.config.experimental.enable_op_determinism()
@@ -63,11 +67,24 @@ class Runner:
         self._evaluator = Evaluator(
             self.dataset, extractor=seer, metric=metric, num_images=num_images
         )
+        self._examiner: Examiner | None = None
+        if exam is not None:
+            if exam.extractor is not None:
+                shape = self.dataset.image_shape
+                seer = load_extractor(exam.extractor, image_shape=shape, weights=exam.weights)
+            self._examiner = Examiner(
+                self.dataset, extractor=seer, metric=metric, num_images=num_images
+            )
 
     @property
     def protocol(self) -> Protocol:
         """Return how trainings are scored."""
         return self._evaluator.protocol
+
+    @property
+    def test_protocol(self) -> Protocol | None:
+        """Return how kept generators are scored on the test split; None if they are not."""
+        return self._examiner.protocol if self._examiner else None
 
     def run(
         self,
@@ -78,12 +95,21 @@ class Runner:
     ) -> Outcome | None:
         """Train one job and forget its models; None when an answer paused it.
 
+        Where there is an exam, what is emitted as finished holds its score, and a job that has
+        ended already only takes the exam.
+
         Args:
             job: What to train.
             emit: Called with each event.
             foretell: Called with what it will take, before it begins.
         """
         try:
+            if self._examiner is not None:
+                emit = self._examiner.examining(job, emit)
+                ended = job.folder.read_outcome()
+                if ended is not None:
+                    emit(Finished(ended))
+                    return ended
             session = Session(
                 job, self.dataset, evaluator=self._evaluator, emit=emit, foretell=foretell
             )

@@ -1,0 +1,158 @@
+"""Confirm a study's winner: `python -m harness.confirm --study default --top 5 --seeds 3`."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from harness.cli import EXIT_CODES, clear_errors, new_app
+from harness.durations import format_seconds
+from harness.events import Event, Finished, RungScored, Started
+
+if TYPE_CHECKING:
+    from harness.confirmation.confirmer import Confirmer
+    from harness.gan.config import GANConfig
+    from harness.outcome import Outcome
+
+app = new_app()
+
+
+@app.command(epilog=EXIT_CODES)
+def confirm(
+    study: Annotated[str, typer.Option(help="Name of the study.")],
+    top: Annotated[int, typer.Option(help="How many of its leaders to retrain.")] = 5,
+    seeds: Annotated[int, typer.Option(help="New seeds of each, at most.")] = 3,
+    workers: Annotated[
+        str, typer.Option(help="Trainings at once: a number, or auto for one a GPU or core.")
+    ] = "auto",
+    extractor: Annotated[
+        str | None,
+        typer.Option(
+            help="What the test scores see through, e.g. inception; by default the study's.",
+            show_default=False,
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights of an extractor that does not bring its own.")
+    ] = None,
+    studies_dir: Annotated[Path, typer.Option(help="Folder of all studies.")] = Path("studies"),
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
+    ] = None,
+    tracker: Annotated[str, typer.Option(help="wandb, jsonl or none.")] = "wandb",
+    no_images: Annotated[
+        bool, typer.Option("--no-images", help="Keep image grids out of W&B.")
+    ] = False,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(min=0, help="Save a training at least so often, beside every rung.")
+    ] = 60,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="URL of the study's database, only to bring its password."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON, progress on stderr.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Retrain a study's leaders on new seeds and score them on the test split.
+
+    The same command again goes on where it stopped; a larger --top or --seeds adds to it. A
+    candidate that is clearly out gets no more seeds.
+    """
+    with clear_errors(debug):
+        from harness.confirmation.confirmer import Confirmer
+        from harness.confirmation.options import ConfirmOptions
+        from harness.search.devices import available_cores, divide, find_gpus
+        from harness.tracking.tracker import TrackerOptions
+
+        gpus = find_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"))
+        fleet = divide(workers, cores=available_cores(), gpus=gpus)
+        options = ConfirmOptions(
+            name=study,
+            studies_dir=studies_dir,
+            top=top,
+            seeds=seeds,
+            extractor=extractor,
+            weights=weights,
+            workers=fleet.workers,
+            threads=fleet.threads,
+            gpus=fleet.gpus,
+            data_dir=data_dir,
+            tracker=tracker,
+            tracker_options=TrackerOptions(images=not no_images),
+            checkpoint_seconds=checkpoint_seconds,
+            storage=storage,
+        )
+        _run(Confirmer(options), as_json=as_json)
+
+
+def _run(confirmer: "Confirmer", *, as_json: bool) -> None:
+    from harness.confirmation.result import result_file
+    from harness.confirmation.text import confirmation_lines, confirmation_table
+    from harness.tracking.wandb_mode import wandb_mode
+
+    console = Console(stderr=as_json, soft_wrap=True)
+    folder = confirmer.plan.study_folder
+    if confirmer.options.tracker == "wandb":
+        console.print(wandb_mode(folder).hint, highlight=False)
+    stop = confirmer.run(_Lines(console, trainings=len(confirmer.plan.planned)))
+    result = confirmer.result
+    if result is not None:
+        if as_json:
+            print(json.dumps(result.to_dict(), indent=2))
+        else:
+            console.print(confirmation_table(result))
+            for line in confirmation_lines(result):
+                console.print(line, highlight=False, markup=False)
+            console.print(f"Written to {result_file(folder)}", highlight=False)
+    if stop is not None:
+        console.print(stop.message, highlight=False, markup=False)
+        raise typer.Exit(stop.exit_code)
+
+
+class _Lines:
+    """Tell of a confirmation's trainings, a line a score and a line an end."""
+
+    def __init__(self, console: Console, *, trainings: int) -> None:
+        self._console = console
+        self._trainings = trainings
+        self._ended = 0
+
+    def opened(self, ended: int) -> None:
+        """Take in how many trainings have ended before."""
+        self._ended = ended
+        self._print(f"{ended} of at most {self._trainings} trainings have ended before.")
+
+    def hear(self, name: str, config: "GANConfig", event: Event) -> None:
+        """Take in one event."""
+        if isinstance(event, Started) and event.kimg:
+            self._print(f"{name} {config.family:8} goes on from {event.kimg:g} kimg")
+        elif isinstance(event, RungScored):
+            score = event.score
+            self._print(
+                f"{name} {config.family:8} {event.kimg:6g} kimg  {score.protocol.name} "
+                f"{score.value:8.3f}"
+            )
+        elif isinstance(event, Finished):
+            self._ended += 1
+            self._print(self._end(name, config, event.outcome))
+
+    def _end(self, name: str, config: "GANConfig", outcome: "Outcome") -> str:
+        test = f"test {outcome.tests[-1].text}" if outcome.tests else outcome.detail
+        took = format_seconds(outcome.duration_seconds)
+        return (
+            f"{name} {config.family:8} {outcome.state.value} ({outcome.reason.value})  {test}  "
+            f"{took}  [{self._ended} of at most {self._trainings}]"
+        )
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, highlight=False, markup=False)
+
+
+if __name__ == "__main__":
+    app()

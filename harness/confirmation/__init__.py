@@ -1,0 +1,1 @@
+"""Find out which of a search's leaders is really the best."""

@@ -1,0 +1,137 @@
+"""Turn the outcomes of a confirmation into its result."""
+
+import dataclasses
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.confirmation.candidates import (
+    Outcomes,
+    Retraining,
+    race_values,
+    score_on_test,
+    search_score,
+)
+from harness.confirmation.racing import LEAST_PROBABILITY, Race, run_race
+from harness.confirmation.result import CandidateResult, Confirmation, SeedResult
+from harness.confirmation.statistics import probability_best, t_interval
+from harness.score import Protocol, require_comparable
+from harness.search.folders import StudyRecord
+from harness.search.leaderboard import Entry
+
+METHOD = (
+    "means over new training seeds on the test split, with Student's 95 % interval from each "
+    "candidate's own seeds; probabilities of being the best from normal values with one variance "
+    "for all candidates (Box & Tiao 1973, prior 1/sigma); a candidate below "
+    f"{LEAST_PROBABILITY:.0%}, or of which a training failed, gets no more seeds"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Hold what a confirmation consists of.
+
+    Args:
+        study_folder: The study.
+        record: What it says of itself.
+        candidates: Its leaders, best first by the search.
+        planned: Their trainings.
+        top: How many leaders were asked for.
+        seeds: How many new seeds each gets at most.
+    """
+
+    study_folder: Path
+    record: StudyRecord
+    candidates: Sequence[Entry]
+    planned: Sequence[Retraining]
+    top: int
+    seeds: int
+
+    def race(self, outcomes: Outcomes, protocol: Protocol) -> Race:
+        """Return where the race stands."""
+        return run_race(race_values(self.planned, outcomes, protocol), self.seeds)
+
+
+def sum_up(plan: Plan, outcomes: Outcomes, protocol: Protocol) -> Confirmation:
+    """Return the result as far as the outcomes go.
+
+    Args:
+        plan: What is confirmed.
+        outcomes: How its trainings ended so far.
+        protocol: What the test scores are measured by.
+    """
+    race = plan.race(outcomes, protocol)
+    results = [_candidate(entry, plan, outcomes, protocol=protocol) for entry in plan.candidates]
+    chances = _chances(results)
+    results = [
+        dataclasses.replace(
+            result,
+            probability_best=chances.get(result.trial),
+            out_after=race.out.get(result.trial),
+        )
+        for result in results
+    ]
+
+    def order(result: CandidateResult) -> tuple[bool, float]:
+        lost = result.out_after is not None
+        return lost, float("inf") if result.mean is None else result.mean
+
+    return Confirmation(
+        study=plan.record.name,
+        study_id=plan.record.id,
+        complete=not race.due,
+        top=plan.top,
+        seeds=plan.seeds,
+        protocol=protocol,
+        winner=race.winner,
+        method=METHOD,
+        candidates=tuple(sorted(results, key=order)),
+    )
+
+
+def _candidate(
+    entry: Entry, plan: Plan, outcomes: Outcomes, *, protocol: Protocol
+) -> CandidateResult:
+    seeds = []
+    for each in plan.planned:
+        outcome = outcomes.get(each.key)
+        if each.trial == entry.name and outcome is not None:
+            seeds.append(
+                SeedResult(
+                    name=each.name,
+                    seed=each.config.seed,
+                    folder=each.folder.path.relative_to(plan.study_folder).as_posix(),
+                    outcome=outcome.reason.value,
+                    validation=outcome.final,
+                    test=score_on_test(outcome, protocol),
+                    duration_seconds=outcome.duration_seconds,
+                )
+            )
+    tests = [seed.test.value for seed in seeds if seed.test]
+    again = [seed.validation for seed in seeds if seed.validation]
+    search = search_score(entry)
+    require_comparable([search, *again])
+    validation_mean = statistics.fmean(score.value for score in again) if again else None
+    return CandidateResult(
+        trial=entry.name,
+        family=entry.config.family,
+        search=search,
+        seeds=tuple(seeds),
+        mean=statistics.fmean(tests) if tests else None,
+        interval=t_interval(tests),
+        probability_best=None,
+        validation_mean=validation_mean,
+        luck=None if validation_mean is None else validation_mean - search.value,
+        out_after=None,
+    )
+
+
+def _chances(results: Sequence[CandidateResult]) -> dict[str, float]:
+    """Return the probability that each is the best; none for one that has failed."""
+    sound = [result for result in results if result.mean is not None and not result.failed]
+    samples = [[seed.test.value for seed in each.seeds if seed.test] for each in sound]
+    found = probability_best(samples)
+    if found is None:
+        return {}
+    failed = {result.trial: 0.0 for result in results if result.failed}
+    return failed | {each.trial: chance for each, chance in zip(sound, found, strict=True)}

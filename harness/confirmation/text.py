@@ -1,0 +1,107 @@
+"""Show a confirmation at the terminal."""
+
+import statistics
+
+from rich.table import Table
+
+from harness.confirmation.result import CandidateResult, Confirmation
+
+
+def confirmation_table(result: Confirmation) -> Table:
+    """Return the candidates, best first, with what search and confirmation say of each."""
+    protocol = result.protocol
+    table = Table(
+        title=(
+            f"{protocol.name} on {protocol.reference} (lower is better, ± 95 %), protocol "
+            f"{protocol.fingerprint}"
+        ),
+        title_justify="left",
+    )
+    for column in ("trial", "family"):
+        table.add_column(column)
+    for column in ("seeds", "test mean", "is best", "search", "again", "luck"):
+        table.add_column(column, justify="right")
+    for each in result.candidates:
+        table.add_row(
+            each.trial,
+            each.family,
+            _seeds(each),
+            each.text,
+            "-" if each.probability_best is None else f"{each.probability_best:.1%}",
+            f"{each.search.value:.3f}",
+            "-" if each.validation_mean is None else f"{each.validation_mean:.3f}",
+            "-" if each.luck is None else f"{each.luck:+.3f}",
+        )
+    return table
+
+
+def confirmation_lines(result: Confirmation) -> list[str]:
+    """Return what a confirmation says, in sentences."""
+    return [*_winner(result), *_width(result), *_luck(result), *_out(result)]
+
+
+def _seeds(candidate: CandidateResult) -> str:
+    count = str(len(candidate.seeds))
+    if candidate.failed:
+        return f"{count}, {candidate.failed} failed"
+    return f"{count}, out" if candidate.out_after is not None else count
+
+
+def _winner(result: Confirmation) -> list[str]:
+    if not result.complete:
+        return ["The confirmation has not ended; the same command goes on from here."]
+    winner = next((each for each in result.candidates if each.trial == result.winner), None)
+    if winner is None:
+        return ["No candidate could be trained again with every seed: there is no winner."]
+    chance = winner.probability_best
+    sure = "" if chance is None else f"; the probability that it is the best is {chance:.2f}"
+    return [f"Confirmed winner: trial {winner.trial}, {winner.text}{sure}."]
+
+
+def _width(result: Confirmation) -> list[str]:
+    counts = {len(each.seeds) for each in result.candidates if each.interval}
+    if not counts or max(counts) > 5:
+        return []
+    return [
+        f"With {max(counts)} seeds the intervals are wide: each rests on its own seeds alone. "
+        f"More --seeds narrow them."
+    ]
+
+
+def _luck(result: Confirmation) -> list[str]:
+    known = [each for each in result.candidates if each.luck is not None]
+    if not known:
+        return []
+    leader = min(known, key=lambda each: each.search.value)
+    luck = leader.luck or 0.0
+    lines = [
+        f"The search gave its leader, trial {leader.trial}, {leader.search.value:.3f}; new seeds "
+        f"give {leader.validation_mean:.3f} by the same protocol: "
+        f"{abs(luck):.3f} of it was {'luck' if luck > 0 else 'bad luck'}."
+    ]
+    if len(known) > 1:
+        mean = statistics.fmean(each.luck or 0.0 for each in known)
+        lines[0] += f" Over all {len(known)} candidates: {mean:+.3f} on average."
+        lines += _lead(leader, known)
+    return lines
+
+
+def _lead(leader: CandidateResult, known: list[CandidateResult]) -> list[str]:
+    others = [each for each in known if each is not leader]
+    second = min(others, key=lambda each: each.search.value)
+    lead = second.search.value - leader.search.value
+    kept = (second.validation_mean or 0.0) - (leader.validation_mean or 0.0)
+    return [
+        f"Its lead over trial {second.trial} was {lead:.3f} in the search and is {kept:+.3f} on "
+        f"new seeds."
+    ]
+
+
+def _out(result: Confirmation) -> list[str]:
+    saved = sum(
+        result.seeds - each.out_after for each in result.candidates if each.out_after is not None
+    )
+    if not saved:
+        return []
+    total = result.seeds * len(result.candidates)
+    return [f"The race saved {saved} of {total} trainings."]

@@ -1,0 +1,79 @@
+"""Find the generator that a confirmation stands behind."""
+
+import dataclasses
+from pathlib import Path
+
+from harness.confirmation.result import CandidateResult, Confirmation, read_result
+from harness.errors import StudyError
+from harness.search.leaderboard import Entry, find_entry
+from harness.training.folder import TrainingFolder
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """Hold what is to be handed over.
+
+    Args:
+        entry: The training whose kept generator it is.
+        why: Why this one, in a sentence.
+    """
+
+    entry: Entry
+    why: str
+
+
+def choose(study_folder: Path, trial: int | None = None) -> Choice:
+    """Return the training to hand over: as asked for, the confirmed winner's, or the search's.
+
+    A confirmed winner has as many generators as new seeds. The one with the best score on the
+    validation split is taken: chosen by its test score, that score would flatter it.
+
+    Args:
+        study_folder: An existing study.
+        trial: A number, to take that trial of the search and nothing else.
+
+    Raises:
+        StudyError: If the study has no such trial, none that completed, or the folder of the
+            confirmed winner is gone.
+        StorageError: If the confirmation's result is damaged.
+    """
+    if trial is not None:
+        return Choice(find_entry(study_folder, trial), "It was asked for by --trial.")
+    best = find_entry(study_folder)
+    result = read_result(study_folder)
+    if result is None:
+        return Choice(best, "It has the lowest final score of the search; nothing is confirmed.")
+    winner = next((each for each in result.candidates if each.trial == result.winner), None)
+    if winner is None:
+        state = "found no winner" if result.complete else "has not ended"
+        why = f"It has the lowest final score of the search; the confirmation {state}."
+        return Choice(best, why)
+    return Choice(_best_seed(study_folder, winner), _why(result, winner, best))
+
+
+def _best_seed(study_folder: Path, winner: CandidateResult) -> Entry:
+    scored = [(seed.validation.value, seed) for seed in winner.seeds if seed.validation]
+    seed = min(scored, key=lambda pair: pair[0])[1]
+    folder = TrainingFolder(study_folder / seed.folder)
+    config, outcome = folder.read_config(), folder.read_outcome()
+    if config is None or outcome is None:
+        raise StudyError(
+            f"{folder.path}: the confirmed winner's training is gone. Train it again with "
+            f"python -m harness.confirm, or name a trial with --trial."
+        )
+    return Entry(seed.name, folder, config, outcome)
+
+
+def _why(result: Confirmation, winner: CandidateResult, best: Entry) -> str:
+    trained = len(winner.seeds)
+    chance = winner.probability_best
+    sure = f", the best of {len(result.candidates)} with probability {chance:.2f}"
+    why = (
+        f"Trial {winner.trial} is the confirmed winner: {result.protocol.name} {winner.text} on "
+        f"the test split over {trained} new seed{'s' if trained > 1 else ''}"
+        f"{sure if chance is not None else ''}. Of these trainings it is the one with the best "
+        f"score on the validation split."
+    )
+    if best.name not in {each.trial for each in result.candidates}:
+        why += f" Trial {best.name}, which the search has found since, is not confirmed."
+    return why
