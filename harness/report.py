@@ -1,6 +1,7 @@
 """Tell what a study found: `python -m harness.report --study default`."""
 
 import contextlib
+import functools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 app = new_app()
 
+_WATCH_SECONDS = 15.0
+
 
 @app.command(epilog="Exit codes: 0 done; 2 refused, with one message.")
 def report(
@@ -25,32 +28,75 @@ def report(
         Path | None,
         typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write; by default reports/NAME.")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Keep the page current while the sweep runs.")
+    ] = False,
     as_text: Annotated[bool, typer.Option("--text", help="Print the report as text.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
-    """Show a study's winner, leaderboard, parameters, cost and failures, also while it runs."""
+    """Write one HTML file with all that a study found: it needs no network and no other file.
+
+    It shows the winner, the leaderboard, every curve with its images, which parameters mattered,
+    the baselines, what it cost and how to repeat it. A study may be running meanwhile.
+    """
     with clear_errors(debug):
-        if as_text and as_json:
-            raise ConfigError("--text, --json: expected one of them at most; received both.")
-        data = _read(studies_dir, study, data_dir)
-        if as_json:
-            print(json.dumps(data.to_dict(), indent=2))
-            return
-        from harness.reporting.text import report_text
+        from harness.search.folders import check_study_name, find_study
 
-        print(report_text(data))
+        if sum((watch, as_text, as_json)) > 1:
+            raise ConfigError(
+                "--watch, --text, --json: expected one of them at most; received several."
+            )
+        folder = find_study(studies_dir, study)
+        target = out or Path("reports") / check_study_name(study)
+        if watch:
+            _watch(folder, target, data_dir)
+        elif as_text or as_json:
+            _print(_read(folder, data_dir), as_json=as_json)
+        else:
+            _write(folder, target, data_dir)
 
 
-def _read(studies_dir: Path, study: str, data_dir: Path | None) -> "ReportData":
+def _print(data: "ReportData", *, as_json: bool) -> None:
+    from harness.reporting.text import report_text
+
+    print(json.dumps(data.to_dict(), indent=2) if as_json else report_text(data))
+
+
+def _write(folder: Path, target: Path, data_dir: Path | None, *, follows: bool = False) -> None:
+    from harness.reporting.page import write_page
+
+    page = write_page(_read(folder, data_dir), target, follows=follows)
+    size = page.stat().st_size / 1e6
+    print(f"Wrote {page} ({size:.1f} MB)", flush=True)
+
+
+def _watch(folder: Path, target: Path, data_dir: Path | None) -> None:
+    from harness.reporting.watch import keep_current
+
+    def write(running: bool) -> None:
+        _write(folder, target, data_dir, follows=running)
+
+    try:
+        keep_current(folder, write, every_seconds=_WATCH_SECONDS)
+    except KeyboardInterrupt:
+        write(False)  # the page that is open stops loading itself again
+        raise typer.Exit(130) from None
+    print("No sweep is running on it; the page is complete.")
+
+
+def _read(folder: Path, data_dir: Path | None) -> "ReportData":
     from harness.reporting.report_data import read_report
-    from harness.search.folders import find_study, read_study
+    from harness.search.folders import read_study
 
-    folder = find_study(studies_dir, study)
     names = _class_names(read_study(folder).dataset, data_dir)
     return read_report(folder, class_names=names)
 
 
+@functools.cache
 def _class_names(dataset: str, data_dir: Path | None) -> tuple[str, ...] | None:
     """Return what the rows of grids are called; None where the images are not at hand."""
     with quiet_imports():

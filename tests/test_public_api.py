@@ -10,7 +10,7 @@ import pytest
 
 import harness
 
-COMMANDS = ("sweep", "train", "export", "extractor")
+COMMANDS = ("sweep", "train", "export", "extractor", "report")
 HEAVY = ("tensorflow", "keras", "wandb", "optuna", "scipy")
 
 

@@ -15,10 +15,10 @@ from harness.training.grid import COLUMNS, GAP
 BUDGET_BYTES = 9_000_000
 """What all grids of a page may take together, before base64 adds a third."""
 
-_BYTES_PER_PIXEL = 0.4  # of a grid of the poorest generator, which is noise
+_BYTES_PER_PIXEL = 0.5  # of a grid of the poorest generator, which is noise
 _LARGEST_SIDE = 640
 _STRIP_TILE = 28
-_QUALITY = 72
+_QUALITY = 80
 _KEPT = 2048
 
 

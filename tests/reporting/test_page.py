@@ -1,0 +1,146 @@
+"""Put a report together as one file."""
+
+import html.parser
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.outcome import Reason
+from harness.reporting.page import render_page, value_text, write_page
+from harness.reporting.report_data import ReportData, read_report
+from tests.reporting.studies import CLASS_NAMES, add_training, config, make_small_study, make_study
+
+
+@pytest.fixture(scope="module")
+def page(data: ReportData) -> str:
+    return render_page(data)
+
+
+class Reader(html.parser.HTMLParser):
+    """Collect a page's tags, and complain of those that do not close in order."""
+
+    VOID = frozenset({"meta", "link", "img", "input", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def test_tags_close_in_order_and_ids_are_unique(page: str):
+    reader = Reader(page)
+    assert reader.open == []
+    ids = [attributes["id"] for _, attributes in reader.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_page_needs_no_other_file(page: str):
+    outside = [
+        address
+        for _, attributes in Reader(page).tags
+        for key in ("src", "href")
+        if (address := attributes.get(key)) and not address.startswith(("data:", "#"))
+    ]
+    assert outside == []
+    assert not re.search(r"url\(|@import|https?://", page)
+    assert "default-src 'none'" in page  # the browser holds it to that
+
+
+def test_every_image_tells_what_it_shows(page: str, data: ReportData):
+    images = Reader(page).all("img")
+    assert [each for each in images if not each.get("alt") and "hidden" not in each] == []
+    assert any("a row each: shirt, shoe" in (each.get("alt") or "") for each in images)
+    details = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])["trials"]
+    assert set(details) == {trial.name for trial in data.trials}
+    frames = [frame for trial in details.values() for frame in trial["rungs"]]
+    assert all(frame["alt"] for frame in frames)
+
+
+def test_the_winner_is_told_with_its_scores_and_what_was_searched(page: str):
+    assert "The winner is a dcgan, trial 0001" in page
+    assert "<strong>1.100</strong>" in page
+    assert "1.000 to 1.200" in page
+    assert "<dt>generator.learning_rate</dt><dd>0.002</dd>" in page
+    assert "2 frames, one a rung" in page
+
+
+def test_failures_are_told_and_escaped(page: str):
+    assert "It ended &lt;as&gt; diverged." in page
+    assert "It ended <as>" not in page
+
+
+def test_cost_and_reproduction_are_told(page: str):
+    # 129 seconds spent and 72 saved, of 201.
+    assert "pruning saved 36 %" in page
+    assert "--seed 3 --trials 5 --baselines" in page
+    assert "generator.learning_rate:" in page  # the search space itself
+
+
+def test_a_page_that_follows_a_sweep_says_so(data: ReportData, page: str):
+    assert "<body data-follows>" in render_page(data, follows=True)
+    assert "data-follows" not in page
+
+
+def test_a_study_that_has_only_begun_has_a_page(tmp_path: Path):
+    text = render_page(read_report(make_study(tmp_path / "s")))
+    assert Reader(text).open == []
+    assert "No winner yet" in text
+
+
+def test_rows_have_no_names_where_they_do_not_fit(small_study: Path):
+    names = ("one", "two", "three")  # the grids have two rows
+    assert 'class="rows"' not in render_page(read_report(small_study, class_names=names))
+
+
+def test_an_unconditional_winner_has_no_classes(tmp_path: Path):
+    folder = make_study(tmp_path / "s")
+    unconditional = config(conditional=False)
+    add_training(
+        folder / "trials" / "0000", [2.0, 1.0], Reason.FINISHED, of=unconditional, final=1.0
+    )
+    assert 'class="rows"' not in render_page(read_report(folder, class_names=CLASS_NAMES))
+
+
+def test_a_training_without_pictures_has_a_page(tmp_path: Path):
+    folder = make_small_study(tmp_path / "s")
+    for grid in folder.glob("*/*/grids/*.png"):
+        grid.unlink()
+    text = render_page(read_report(folder))
+    assert Reader(text).open == []
+    assert "It has no grid" in text
+
+
+def test_writing_replaces_the_page(data: ReportData, tmp_path: Path):
+    path = write_page(data, tmp_path / "reports" / "small")
+    assert path.name == "index.html"
+    assert write_page(data, tmp_path / "reports" / "small") == path
+    assert [each.name for each in path.parent.iterdir()] == ["index.html"]
+
+
+def test_values_are_written_for_people():
+    values = (True, 0.000123456, None, 16, "hinge", [1, 2])
+    assert [value_text(value) for value in values] == [
+        "yes",
+        "0.0001235",
+        "-",
+        "16",
+        "hinge",
+        "[1, 2]",
+    ]
