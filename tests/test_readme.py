@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.gan.generators import build_generator
+from harness.gan.user_contract import adopt
 from harness.search.catalogue import space_names
+from harness.search.examples import user_functions
 from harness.search.space import SearchSpace
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -18,21 +21,34 @@ COMMANDS = [
 ]
 
 
-def block_after(kind: str) -> str:
-    found = re.search(rf"```{kind}\n(.*?)```", README, re.DOTALL)
-    assert found, f"the README has no {kind} block"
-    return found[1]
+def block(kind: str, content: str) -> str:
+    """Return the block of this kind that contains these words."""
+    found = re.findall(rf"```{kind}\n(.*?)```", README, re.DOTALL)
+    (one,) = (each for each in found if content in each)
+    return str(one)
 
 
 def test_the_search_space_in_the_readme_loads(tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text(block_after("yaml"))
+    path.write_text(block("yaml", "name: mine"))
     assert SearchSpace.load(str(path)).name == "mine"
+
+
+def test_the_function_of_ones_own_keeps_the_contract(tmp_path):
+    (tmp_path / "my_file.py").write_text(block("python", "def build"))
+    path = tmp_path / "own.yaml"
+    others = "name: own\ndataset: fashion_mnist\nbudget: {rungs_kimg: [1]}\n"
+    path.write_text(others + block("yaml", "my_file.py:build"))
+    functions = user_functions(SearchSpace.load(str(path)))
+    adopt(functions, (28, 28, 1), 10)
+    ((_, name, config),) = functions.uses()
+    assert build_generator(config, (28, 28, 1), 10).output.shape == (None, 28, 28, 1)
+    assert name.startswith("my_file.py:build@")
 
 
 def test_the_study_in_ten_lines_runs(tmp_path, commands):
     script = tmp_path / "study.py"
-    script.write_text(block_after("python"))
+    script.write_text(block("python", "run_study"))
     assert len(script.read_text().splitlines()) <= 10
     result = subprocess.run(
         [sys.executable, str(script)],
@@ -51,7 +67,7 @@ def test_the_study_in_ten_lines_runs(tmp_path, commands):
 
 def test_measuring_without_a_study_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path))
-    _, script = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    script = block("python", "evaluator.measure")
     exec(compile(script, "README", "exec"), {})  # noqa: S102 - it is the README that is tested
     printed = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in printed][:2] == [
