@@ -6,7 +6,8 @@ Sweeps the default space with one and with two workers, each time in an empty fo
 the share of the workers' wall-clock, from the moment the study is open until it ends, in which
 they neither train nor score: building networks, saving, logging, asking, waiting. Then many tiny
 trials run in one worker that is never replaced, and its memory is read after each. Writes
-workers.json, workers.md and memory.png into --out. The machine should be idle.
+workers.json, workers.md and memory.png into --out. The machine should be idle; 0 trials of a kind
+keep what was measured before.
 """
 
 import argparse
@@ -140,7 +141,8 @@ def describe(results):
         [
             "# Workers",
             "",
-            f"`{results['command']}`, {results['machine']}.",
+            f"`python -m tests.benchmarks.workers --trials {results['speed'][0]['trials']} "
+            f"--tiny-trials {len(results['memory'])}`, {results['machine']}.",
             "",
             f"The first {results['speed'][0]['trials']} trials of the default space, one thread a "
             "worker. Overhead: the share of the workers' time, once the study is open, in which "
@@ -167,23 +169,20 @@ def main():
     parser.add_argument("--tiny-trials", type=int, default=100)
     parser.add_argument("--out", type=Path, default=Path("reports/workers"))
     options = parser.parse_args()
-    speed = []
-    for workers in (1, 2):
-        speed.append(measure_speed(options.trials, workers))
-        print(json.dumps(speed[-1]), flush=True)
-    memory = measure_memory(options.tiny_trials)
-    results = {
-        "command": f"python -m tests.benchmarks.workers --trials {options.trials} "
-        f"--tiny-trials {options.tiny_trials}",
-        "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
-        "speed": speed,
-        "memory": memory,
-    }
+    kept = options.out / "workers.json"
+    results = json.loads(kept.read_text()) if kept.exists() else {}
+    results["machine"] = f"{os.cpu_count()} cores, Python {platform.python_version()}"
+    if options.trials:
+        results["speed"] = [measure_speed(options.trials, workers) for workers in (1, 2)]
+        print(json.dumps(results["speed"]), flush=True)
+    if options.tiny_trials:
+        results["memory"] = measure_memory(options.tiny_trials)
+        print(results["memory"], flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
-    write_json(options.out / "workers.json", results)
-    write_text(options.out / "workers.md", describe(results))
-    draw_memory(memory).save(options.out / "memory.png")
-    print((options.out / "workers.md").read_text())
+    write_json(kept, results)
+    if {"speed", "memory"} <= results.keys():
+        write_text(options.out / "workers.md", describe(results))
+        draw_memory(results["memory"]).save(options.out / "memory.png")
 
 
 # A spawned worker runs this module too, under this name, before it serves.
