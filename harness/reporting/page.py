@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 import harness
 from harness.durations import format_seconds
@@ -60,6 +61,7 @@ def render_page(data: ReportData, *, follows: bool = False) -> str:
         "number": value_text,
         "colour": colour_of,
         "strip": _strip,
+        "breakable": _breakable,
     }
     pictures = _Pictures(data)
     slices = data.effects.slices if data.effects else ()
@@ -131,14 +133,14 @@ class _Pictures:
         return {trial.name: self._details(trial) for trial in self._data.trials}
 
     def _details(self, trial: TrialData) -> dict[str, Any]:
-        searched = set(self._data.searched)
-        config = sorted(trial.config.items(), key=lambda pair: pair[0] not in searched)
+        searched = [name for name in self._data.searched if name in trial.config]
+        names = [*searched, *(name for name in trial.config if name not in searched)]
         return {
             "title": trial.title,
             "family": trial.family,
             "ending": _ending(trial),
             "rungs": [self._frame(trial, rung) for rung in trial.rungs],
-            "config": [[name, value_text(value), name in searched] for name, value in config],
+            "config": [[name, value_text(trial.config[name]), name in searched] for name in names],
         }
 
     def _frame(self, trial: TrialData, rung: Rung) -> dict[str, str]:
@@ -160,6 +162,11 @@ class _Pictures:
             f"{self._metric} {rung.value:.3f}" + (f"; a row each: {rows}" if rows else "")
         )
         return {"src": grid_uri(rung.grid, self._side), "alt": alt}
+
+
+def _breakable(name: str) -> Markup:
+    """Return a dotted path that a line may break within."""
+    return Markup(".<wbr>").join(name.split("."))
 
 
 def _strip(trial: TrialData) -> dict[str, str] | None:

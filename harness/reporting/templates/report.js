@@ -130,7 +130,10 @@ if (plot) {
   plot.addEventListener("dblclick", () => current && openTrial(current.dataset.trial));
   plot.addEventListener("focus", () => current || light(winner));
   plot.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && current) openTrial(current.dataset.trial);
+    if (event.key === "Enter" && current) {
+      event.preventDefault(); // or else the same key closes what it opened
+      openTrial(current.dataset.trial);
+    }
     if (event.key === "Escape") light(null);
     const along = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     const across = { ArrowUp: -1, ArrowDown: 1 }[event.key];
@@ -143,7 +146,7 @@ if (plot) {
           .sort((one, other) => one.cy.baseVal.value - other.cy.baseVal.value);
     light(mates[mates.indexOf(current) + (along || across)] || current);
   });
-  plot.addEventListener("pointerleave", () => light(null));
+  plot.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && light(null));
   plot.addEventListener("blur", () => light(null));
   inspect(winner);
 }
