@@ -27,6 +27,7 @@ GROUND = frozenset(
         "quiet",
         "durations",
         "faults",
+        "provenance",
         "yaml_file",
     }
 )
@@ -36,6 +37,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "seeds": frozenset(),
     "quiet": frozenset(),
+    "provenance": frozenset(),
     "score": frozenset({"errors"}),
     "files": frozenset({"errors"}),
     "locks": frozenset({"errors", "files"}),

@@ -1,19 +1,16 @@
 """Say how a study comes about again: the command, the seeds, the code and its packages."""
 
 import dataclasses
-import hashlib
 import importlib.metadata
 import platform
 import shlex
-import subprocess
 from pathlib import Path
 from typing import Any
 
-import harness
+from harness.provenance import code_commit, lock_sha256
 from harness.search.folders import StudyRecord
 
 _PACKAGES = ("tensorflow", "keras", "optuna", "numpy", "scipy")
-_ROOT = Path(harness.__file__).parent.parent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,9 +22,10 @@ class Lineage:
         seed: The study's seed, from which all others derive.
         winner_seed: The seed of the winner's training.
         study_version: The version of this package that created the study.
-        commit: The commit of the code that made this report, `-dirty` if it was changed since;
-            None outside a repository.
+        commit: The commit of the code that created the study, or else that made this report;
+            `-dirty` behind it if files were changed since, None outside a repository.
         lock_sha256: Hash of `requirements.lock` at that time; None where there is none.
+        of_study: Whether both are the study's; older ones did not note them.
         python: Version of Python that made this report.
         packages: Versions of the packages that decide results.
     """
@@ -38,6 +36,7 @@ class Lineage:
     study_version: str
     commit: str | None
     lock_sha256: str | None
+    of_study: bool
     python: str
     packages: dict[str, str]
 
@@ -68,25 +67,9 @@ def trace(
         seed=record.seed,
         winner_seed=winner_seed,
         study_version=record.harness_version,
-        commit=_commit(),
-        lock_sha256=_lock_sha256(),
+        commit=record.commit or code_commit(),
+        lock_sha256=record.lock_sha256 or lock_sha256(),
+        of_study=record.commit is not None,
         python=platform.python_version(),
         packages={name: importlib.metadata.version(name) for name in _PACKAGES},
     )
-
-
-def _commit() -> str | None:
-    command = ["git", "-C", str(_ROOT), "describe", "--always", "--abbrev=40", "--dirty"]
-    try:
-        # Without tags: the hash itself, whatever the repository calls its releases.
-        found = subprocess.run(
-            [*command, "--exclude=*"], capture_output=True, text=True, timeout=10, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout.strip() or None
-
-
-def _lock_sha256() -> str | None:
-    lock = _ROOT / "requirements.lock"
-    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None

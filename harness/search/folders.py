@@ -35,6 +35,8 @@ class StudyRecord:
         harness_version: The version of this package that created it.
         schema_version: Form of its files.
         semantics_version: Meaning of its numbers.
+        commit: The commit of the code that created it, where that is known.
+        lock_sha256: Hash of `requirements.lock` at that time, where there was one.
     """
 
     id: str
@@ -48,6 +50,8 @@ class StudyRecord:
     harness_version: str = harness.__version__
     schema_version: int = SCHEMA_VERSION
     semantics_version: int = SEMANTICS_VERSION
+    commit: str | None = None
+    lock_sha256: str | None = None
 
 
 def check_study_name(name: str) -> str:

@@ -16,6 +16,7 @@ from harness.files import write_once, write_text
 from harness.gan.config import GANConfig
 from harness.gan.user_functions import FOLDER
 from harness.locks import LOCK_FILE, lock_folder
+from harness.provenance import code_commit, lock_sha256
 from harness.score import Protocol
 from harness.search.folders import StudyRecord, check_study_name, read_study
 from harness.search.leases import TURN, Leases
@@ -203,6 +204,7 @@ class Study:
             # study.json is written last: a study exists when it does.
             write_copies(self.folder, self.space.files)
             write_text(self.folder / "search_space.yaml", self.space.to_yaml())
+            asked = dataclasses.replace(asked, commit=code_commit(), lock_sha256=lock_sha256())
             text = json.dumps(dataclasses.asdict(asked), indent=2) + "\n"
             if write_once(path, text):
                 return asked
