@@ -65,15 +65,14 @@ def _best_seed(study_folder: Path, winner: CandidateResult) -> Entry:
 
 
 def _why(result: Confirmation, winner: CandidateResult, best: Entry) -> str:
-    trained = len(winner.seeds)
-    chance = winner.probability_best
-    sure = f", the best of {len(result.candidates)} with probability {chance:.2f}"
+    trained, chance = len(winner.seeds), winner.probability_best
     why = (
         f"Trial {winner.trial} is the confirmed winner: {result.protocol.name} {winner.text} on "
         f"the test split over {trained} new seed{'s' if trained > 1 else ''}"
-        f"{sure if chance is not None else ''}. Of these trainings it is the one with the best "
-        f"score on the validation split."
     )
+    if chance is not None:
+        why += f", the best of {len(result.candidates)} with probability {chance:.2f}"
+    why += ". Of these trainings it is the one with the best score on the validation split."
     if best.name not in {each.trial for each in result.candidates}:
         why += f" Trial {best.name}, which the search has found since, is not confirmed."
     return why

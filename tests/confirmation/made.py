@@ -1,0 +1,56 @@
+"""Make studies and outcomes without training."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.confirmation.candidates import Outcomes, choose_candidates, retrainings
+from harness.confirmation.summary import Plan
+from harness.files import write_json
+from harness.gan.config import GANConfig
+from harness.outcome import Outcome, Reason
+from harness.score import Protocol, Score
+from harness.search.folders import StudyRecord
+from harness.training.folder import TrainingFolder
+
+VALIDATION = Protocol("fid", "cnn", "ab" * 32, 1000, "images/validation", "cd" * 32)
+TEST = dataclasses.replace(VALIDATION, reference="images/test", reference_sha256="ef" * 32)
+RECORD = StudyRecord(
+    "id", "s", 7, "fashion_mnist", dataclasses.asdict(VALIDATION), "2026-11-23T00:00:00+00:00"
+)
+
+
+def score(value: float, protocol: Protocol = VALIDATION) -> Score:
+    return Score(value, 4.0, 1, protocol)
+
+
+def finished(value: float, test: float | None = None) -> Outcome:
+    tests = () if test is None else (score(test, TEST),)
+    best = score(value - 0.1)
+    return Outcome(Reason.FINISHED, "", 4.0, 2.0, best, score(value), tests=tests)
+
+
+def make_study(folder: Path, finals: Sequence[float]) -> Path:
+    """Write a study whose trials completed with these final scores, and one that failed."""
+    write_json(folder / "study.json", dataclasses.asdict(RECORD))
+    outcomes = [*map(finished, finals), Outcome(Reason.DIVERGED)]
+    for number, outcome in enumerate(outcomes):
+        trial = TrainingFolder(folder / "trials" / f"{number:04d}")
+        trial.write_config(GANConfig(seed=number))
+        trial.write_outcome(outcome)
+    return folder
+
+
+def plan_for(folder: Path, *, top: int, seeds: int) -> Plan:
+    candidates = choose_candidates(folder, top)
+    planned = retrainings(folder, RECORD, candidates, seeds=seeds)
+    return Plan(folder, RECORD, candidates, planned, top, seeds)
+
+
+def outcomes_of(plan: Plan, values: dict[str, Sequence[tuple[float, float] | None]]) -> Outcomes:
+    """Return outcomes by trial: validation and test score of each seed, None for a failed one."""
+    return {
+        (trial, index): finished(*pair) if pair else Outcome(Reason.COLLAPSED)
+        for trial, pairs in values.items()
+        for index, pair in enumerate(pairs)
+    }

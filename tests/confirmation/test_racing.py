@@ -1,0 +1,103 @@
+"""Race simulated candidates whose true means are known."""
+
+import math
+
+import numpy as np
+import pytest
+
+from harness.confirmation import racing
+from harness.confirmation.racing import Race, run_race
+
+# The spread over seeds is 4 to 8 % of the mean (Lucic et al. 2018, arXiv 1711.10337).
+SPREAD = 0.06
+CLOSE = (1.0, 1.03, 1.06, 1.09, 1.12)
+APART = (1.0, 1.1, 1.2, 1.3, 1.4)
+
+
+def play(values: dict[str, list[float]], seeds: int) -> tuple[Race, int]:
+    """Race to the end, handing over each value when it is due; return how many were."""
+    known: dict[str, list[float | None]] = {name: [None] * seeds for name in values}
+    spent = 0
+    while (race := run_race(known, seeds)).due:
+        for name, index in race.due:
+            known[name][index] = values[name][index]
+            spent += 1
+    return race, spent
+
+
+def simulate(means: tuple[float, ...], seeds: int, races: int) -> tuple[float, float]:
+    """Return how often the truly best was dropped, and the share of all trainings that it took."""
+    rng = np.random.default_rng(0)
+    dropped = spent = 0
+    for _ in range(races):
+        drawn = rng.normal(means, SPREAD, (seeds, len(means))).T
+        values = {str(index): list(map(float, row)) for index, row in enumerate(drawn)}
+        race, trained = play(values, seeds)
+        dropped += "0" in race.out
+        spent += trained
+    return dropped / races, spent / (races * seeds * len(means))
+
+
+# Measured with 3,000 races of three seeds and 1,000 of ten; five candidates, seeds that spread by
+# 6 % of the best mean:
+#
+#   true means                     seeds   best dropped   trainings spent
+#   1, 1.03, 1.06, 1.09, 1.12          3          1.9 %          90.7 %
+#   1, 1.1, 1.2, 1.3, 1.4              3          0.1 %          79.8 %
+#   1, 1.03, 1.06, 1.09, 1.12         10          2.5 %          59.4 %
+#   1, 1.1, 1.2, 1.3, 1.4             10          0.0 %          41.6 %
+#
+# Without a race nothing is dropped and 100 % are spent. With three seeds a race can save 26.7 % at
+# most: the third seed of four candidates.
+@pytest.mark.parametrize(
+    ("means", "seeds", "most_dropped", "most_spent"),
+    [(CLOSE, 3, 0.04, 0.93), (APART, 3, 0.01, 0.84), (APART, 10, 0.01, 0.50)],
+)
+def test_the_best_is_seldom_dropped_and_trainings_are_saved(
+    means, seeds, most_dropped, most_spent
+):
+    dropped, spent = simulate(means, seeds, races=round(600 / seeds))
+    assert dropped <= most_dropped
+    assert spent <= most_spent
+
+
+def test_a_candidate_that_is_clearly_out_gets_no_third_seed():
+    values = {"a": [1.0, 1.1, 1.05], "b": [1.05, 1.0, 1.3], "c": [9.0, 9.1, 9.0]}
+    race, spent = play(values, 3)
+    assert race == Race((), {"c": 2}, "a")
+    assert spent == 3 + 3 + 2
+
+
+def test_rounds_wait_for_each_other():
+    known = {"a": [1.0, None], "b": [None, 1.0]}
+    assert run_race(known, 2).due == (("b", 0),)
+    assert run_race({"a": [1.0, None], "b": [2.0, None]}, 2).due == (("a", 1), ("b", 1))
+
+
+def test_nobody_is_dropped_after_one_seed_or_after_the_last():
+    assert run_race({"a": [1.0], "b": [99.0]}, 1) == Race((), {}, "a")
+    assert run_race({"a": [1.0, 1.1], "b": [99.0, 99.1]}, 2) == Race((), {}, "a")
+
+
+def test_a_failed_training_puts_a_candidate_out_at_once():
+    known = {"a": [1.0, None], "b": [math.inf, None]}
+    assert run_race(known, 2) == Race((("a", 1),), {"b": 1})
+    # Even if it was the last one, and the mean of the others the best.
+    known = {"a": [1.0, 1.0], "b": [0.1, math.inf]}
+    assert run_race(known, 2) == Race((), {"b": 2}, "a")
+    assert run_race({"a": [math.inf], "b": [math.inf]}, 1) == Race((), {"a": 1, "b": 1}, None)
+
+
+def test_the_leader_of_those_that_race_is_never_dropped(monkeypatch):
+    # Whatever a candidate that is out already would now be worth.
+    monkeypatch.setattr(racing, "LEAST_PROBABILITY", 1.0)
+    values = {"a": [1.0, 1.1, 5.0, 5.0], "b": [1.2, 1.1, 1.1, 1.2], "c": [3.0, 3.1, 1.0, 1.0]}
+    race, _ = play(values, 4)
+    assert race.out == {"b": 2, "c": 2}
+    assert race.winner == "a"
+
+
+def test_more_seeds_take_up_what_was_known():
+    known = {"a": [1.0, 1.1, None], "b": [1.05, 1.0, None]}
+    assert not run_race(known, 2).due
+    assert run_race(known, 3).due == (("a", 2), ("b", 2))

@@ -1,0 +1,52 @@
+"""Tell a confirmation in sentences."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from harness.confirmation.summary import sum_up
+from harness.confirmation.text import confirmation_lines, confirmation_table
+from tests.confirmation.made import TEST, make_study, outcomes_of, plan_for
+
+VALUES = {
+    "0001": [(1.2, 1.3), (1.4, 1.5), (1.3, 1.4)],
+    "0002": [(1.15, 1.2), (1.25, 1.3), (1.2, 1.25)],
+    "0000": [(3.0, 3.1), (3.2, 3.3)],
+}
+
+
+@pytest.fixture
+def plan(tmp_path: Path):
+    return plan_for(make_study(tmp_path / "s", [1.2, 1.0, 1.1]), top=3, seeds=3)
+
+
+def test_the_sentences_say_winner_width_luck_lead_and_saving(plan):
+    text = "\n".join(confirmation_lines(sum_up(plan, outcomes_of(plan, VALUES), TEST)))
+    assert "Confirmed winner: trial 0002, 1.250 ±0.124; the probability" in text
+    assert "With 3 seeds the intervals are wide" in text
+    # 1.3 - 1.0 = 0.3; the others' luck is 1.2 - 1.1 = 0.1 and 3.1 - 1.2 = 1.9, their mean 0.767.
+    assert "trial 0001, 1.000; new seeds give 1.300 by the same protocol: 0.300 of it" in text
+    assert "Over all 3 candidates: +0.767 on average." in text
+    # It led by 1.1 - 1.0; now it is behind by 1.3 - 1.2.
+    assert "Its lead over trial 0002 was 0.100 in the search and is -0.100 on new seeds." in text
+    assert "The race saved 1 of 9 trainings." in text
+
+
+def test_an_unfinished_one_and_one_without_a_winner_say_so(plan):
+    (line,) = confirmation_lines(sum_up(plan, {}, TEST))
+    assert line == "The confirmation has not ended; the same command goes on from here."
+    failed = outcomes_of(plan, {"0000": [None], "0001": [None], "0002": [None]})
+    assert "there is no winner" in confirmation_lines(sum_up(plan, failed, TEST))[0]
+
+
+def test_the_table_has_a_row_a_candidate(plan):
+    console = Console(width=120, record=True, file=io.StringIO())
+    values = VALUES | {"0002": [(1.0, 1.1), None]}
+    console.print(confirmation_table(sum_up(plan, outcomes_of(plan, values), TEST)))
+    text = console.export_text()
+    assert "fid_cnn@1000 on images/test (lower is better, ± 95 %)" in text
+    rows = [line for line in text.splitlines() if "│ 000" in line]
+    assert len(rows) == 3
+    assert "2, 1 failed" in next(row for row in rows if "0002" in row)

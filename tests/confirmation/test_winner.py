@@ -1,0 +1,87 @@
+"""Choose what is exported: as asked, as confirmed, or as searched."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.confirmation.result import result_file, write_result
+from harness.confirmation.summary import sum_up
+from harness.confirmation.winner import choose
+from harness.errors import StudyError
+from harness.training.folder import TrainingFolder
+from tests.confirmation.made import TEST, finished, make_study, outcomes_of, plan_for
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    return make_study(tmp_path / "s", [1.2, 1.0, 1.1])
+
+
+# The second candidate of the search wins. Its seed 0 is the best on the test split, its seed 1 on
+# the validation split.
+VALUES = {"0001": [(1.5, 1.6), (1.6, 1.5)], "0002": [(1.25, 1.1), (1.2, 1.3)]}
+
+
+def confirm(study: Path, values=VALUES) -> None:
+    plan = plan_for(study, top=2, seeds=2)
+    outcomes = outcomes_of(plan, values)
+    for each in plan.planned:
+        if each.key in outcomes:
+            each.folder.write_config(each.config)
+            each.folder.write_outcome(outcomes[each.key])
+    write_result(study, sum_up(plan, outcomes, TEST))
+
+
+def test_without_a_confirmation_the_search_decides(study: Path):
+    choice = choose(study)
+    assert choice.entry.name == "0001"
+    assert "nothing is confirmed" in choice.why
+
+
+def test_the_confirmed_winners_best_seed_on_the_validation_split_is_taken(study: Path):
+    confirm(study)
+    choice = choose(study)
+    assert choice.entry.name == "0002-s1"
+    assert choice.entry.folder.path == study / "confirmation" / "0002-s1"
+    assert choice.entry.outcome == finished(1.2, 1.3)
+    # 1.1 and 1.3: mean 1.2, standard deviation 0.141421, half width 12.7062 * 0.1 = 1.271.
+    assert "Trial 0002 is the confirmed winner: fid_cnn@1000 1.200 ±1.271" in choice.why
+    assert "the best of 2 with probability 0.9" in choice.why
+    assert "best score on the validation split" in choice.why
+
+
+def test_a_trial_that_was_asked_for_is_taken(study: Path):
+    confirm(study)
+    assert choose(study, 0).entry.name == "0000"
+
+
+def test_an_unfinished_confirmation_decides_nothing(study: Path):
+    confirm(study, {"0002": [(1.2, 1.3)]})
+    choice = choose(study)
+    assert choice.entry.name == "0001"
+    assert "the confirmation has not ended" in choice.why
+
+
+def test_where_all_candidates_failed_the_search_decides(study: Path):
+    confirm(study, {"0001": [None], "0002": [None]})
+    choice = choose(study)
+    assert choice.entry.name == "0001"
+    assert "the confirmation found no winner" in choice.why
+
+
+def test_a_better_trial_found_since_is_told(study: Path):
+    confirm(study)
+    late = TrainingFolder(study / "trials" / "0009")
+    late.write_config(choose(study, 0).entry.config)
+    late.write_outcome(finished(0.5))
+    choice = choose(study)
+    assert choice.entry.name == "0002-s1"
+    assert "Trial 0009, which the search has found since, is not confirmed." in choice.why
+
+
+def test_a_winner_whose_training_is_gone_is_one_message(study: Path):
+    confirm(study)
+    (study / "confirmation" / "0002-s1" / "outcome.json").unlink()
+    assert result_file(study).exists()
+    with pytest.raises(StudyError, match="the confirmed winner's training is gone"):
+        choose(study)
