@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TRIALS ?= 50
 
-.PHONY: setup data sweep test lint check parity postgres lock clean
+.PHONY: setup data sweep test lint check parity postgres chromium lock clean
 
 setup: .venv/installed
 
@@ -41,6 +41,11 @@ parity: setup
 postgres:
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
 	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
+
+# The browser that the report is tried in; without it those tests skip.
+chromium:
+	command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 
 # Resolves the lock file anew for every supported Python and platform.
 lock: setup
