@@ -3,8 +3,8 @@
     python -m tests.benchmarks.workers --trials 16 --tiny-trials 100
 
 Sweeps the default space with one and with two workers, each time in an empty folder. Overhead is
-the share of the workers' wall-clock, from the moment the study is open until it ends, in which
-they neither train nor score: building networks, saving, logging, asking, waiting. Then many tiny
+the share of each worker's wall-clock, from the moment the study is open until its last trial has
+ended, in which it neither trains nor scores: building networks, saving, logging, asking, waiting. Then many tiny
 trials run in one worker that is never replaced, and its memory is read after each. Writes
 workers.json, workers.md and memory.png into --out. The machine should be idle; 0 trials of a kind
 keep what was measured before.
@@ -70,7 +70,7 @@ def observe_worker():
         @functools.wraps(function)
         def wrapper():
             megabytes = function()
-            append({"memory": megabytes})
+            append({"memory": megabytes, "worker": os.getpid(), "at": time.monotonic()})
             return megabytes
 
         return wrapper
@@ -99,16 +99,19 @@ def sweep(space, *, trials, workers, **options):
         Brain(SearchSpace.load(space), settings).run(clock)
         seconds = time.monotonic() - clock.began
         records = [json.loads(line) for line in Path(os.environ[LOG]).read_text().splitlines()]
-    return seconds, records
+    return clock.began, seconds, records
 
 
 def measure_speed(trials, workers):
     """Return trials an hour and where the workers' time went."""
-    seconds, records = sweep("default", trials=trials, workers=workers)
+    began, seconds, records = sweep("default", trials=trials, workers=workers)
     spent = {
         kind: sum(record.get(kind, 0.0) for record in records) for kind in ("training", "scoring")
     }
-    overhead = 1 - sum(spent.values()) / (workers * seconds)
+    # Once there is nothing left to hand out, a worker that waits for the others costs nothing.
+    last = {record["worker"]: record["at"] for record in records if "worker" in record}
+    employed = sum(at - began for at in last.values())
+    overhead = 1 - sum(spent.values()) / employed
     return {
         "workers": workers,
         "trials": trials,
@@ -122,7 +125,7 @@ def measure_speed(trials, workers):
 
 def measure_memory(trials):
     """Return a worker's memory in MiB after each of many tiny trials."""
-    _, records = sweep(
+    _, _, records = sweep(
         "smoke", trials=trials, workers=1, tracker="jsonl", max_worker_megabytes=1e9
     )
     return [record["memory"] for record in records if "memory" in record]
@@ -145,8 +148,8 @@ def describe(results):
             f"--tiny-trials {len(results['memory'])}`, {results['machine']}.",
             "",
             f"The first {results['speed'][0]['trials']} trials of the default space, one thread a "
-            "worker. Overhead: the share of the workers' time, once the study is open, in which "
-            "they neither train nor score; while the last trials run, a second worker idles.",
+            "worker. Overhead: the share of each worker's time, from the opening of the study to "
+            "the end of its last trial, in which it neither trains nor scores.",
             "",
             "| workers | trials an hour | seconds | training | scoring | overhead |",
             "|---|---|---|---|---|---|",
