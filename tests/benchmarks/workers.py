@@ -4,10 +4,11 @@
 
 Sweeps the default space with one and with two workers, each time in an empty folder. Overhead is
 the share of each worker's wall-clock, from the moment the study is open until its last trial has
-ended, in which it neither trains nor scores: building networks, saving, logging, asking, waiting. Then many tiny
-trials run in one worker that is never replaced, and its memory is read after each. Writes
-workers.json, workers.md and memory.png into --out. The machine should be idle; 0 trials of a kind
-keep what was measured before.
+ended, in which it neither trains nor scores: building networks, saving, logging, asking, waiting.
+
+Then many tiny trials run in one worker that is never replaced, and its memory is read after each.
+Writes workers.json, workers.md and memory.png into --out. The machine should be idle; 0 trials of
+a kind keep what was measured before.
 """
 
 import argparse
