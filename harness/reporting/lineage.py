@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from harness.confirmation.result import Confirmation
 from harness.provenance import code_commit, lock_sha256
 from harness.search.folders import StudyRecord
 
@@ -46,7 +47,13 @@ class Lineage:
 
 
 def trace(
-    folder: Path, record: StudyRecord, *, trials: int, baselines: bool, winner_seed: int | None
+    folder: Path,
+    record: StudyRecord,
+    *,
+    trials: int,
+    baselines: bool,
+    winner_seed: int | None,
+    confirmation: Confirmation | None,
 ) -> Lineage:
     """Return how a study comes about again.
 
@@ -56,20 +63,28 @@ def trace(
         trials: How many trials it has in total.
         baselines: Whether presets were trained beside the search.
         winner_seed: The seed of the winner's training, where there is a winner.
+        confirmation: How the leaders were trained again, where they were.
     """
     space = shlex.quote(str(folder / "search_space.yaml"))
-    again = (
-        f"python -m harness.sweep --search-space {space} --study {record.name}-again "
-        f"--seed {record.seed} --trials {trials}" + (" --baselines" if baselines else "")
-    )
+    name = shlex.quote(f"{record.name}-again")
+    commands = [
+        f"python -m harness.sweep --search-space {space} --study {name} --seed {record.seed} "
+        f"--trials {trials}" + (" --baselines" if baselines else "")
+    ]
+    if confirmation is not None:
+        commands.append(
+            f"python -m harness.confirm --study {name} --top {confirmation.top} "
+            f"--seeds {confirmation.seeds}"
+        )
+    of_study = record.commit is not None
     return Lineage(
-        commands=(again, f"python -m harness.export --study {record.name}"),
+        commands=(*commands, f"python -m harness.export --study {name}"),
         seed=record.seed,
         winner_seed=winner_seed,
         study_version=record.harness_version,
-        commit=record.commit or code_commit(),
-        lock_sha256=record.lock_sha256 or lock_sha256(),
-        of_study=record.commit is not None,
+        commit=record.commit if of_study else code_commit(),
+        lock_sha256=record.lock_sha256 if of_study else lock_sha256(),
+        of_study=of_study,
         python=platform.python_version(),
         packages={name: importlib.metadata.version(name) for name in _PACKAGES},
     )

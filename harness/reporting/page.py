@@ -8,10 +8,11 @@ import jinja2
 from markupsafe import Markup
 
 import harness
+from harness.confirmation.text import confirmation_lines
 from harness.durations import format_seconds
 from harness.files import write_text
 from harness.reporting.images import grid_rows, grid_uri, side_for, strip_uri
-from harness.reporting.plots import colour_of, draw_curves, draw_slice
+from harness.reporting.plots import colour_of, draw_confirmation, draw_curves, draw_slice
 from harness.reporting.report_data import ReportData
 from harness.reporting.text import counts_text
 from harness.reporting.trials import Rung, TrialData
@@ -20,7 +21,7 @@ PAGE = "index.html"
 """The name of the file that a report consists of."""
 
 _MOST_FRAMES = 60
-_SLICES_SHOWN = 6
+_SLICES_SHOWN = 8
 _STATES = ("complete", "pruned", "failed", "running", "baseline")
 
 
@@ -73,6 +74,8 @@ def render_page(data: ReportData, *, follows: bool = False) -> str:
         pictures=pictures,
         film=pictures.film(),
         curves=draw_curves(data),
+        confirmation=draw_confirmation(data.confirmation) if data.confirmation else "",
+        confirmed_lines=confirmation_lines(data.confirmation) if data.confirmation else (),
         slices=drawn[:_SLICES_SHOWN],
         more_slices=drawn[_SLICES_SHOWN:],
         families=sorted({trial.family for trial in data.trials}),

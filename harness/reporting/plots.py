@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from harness.confirmation.result import CandidateResult, Confirmation
 from harness.reporting.parameters import Effects, Point, Slice
 from harness.reporting.report_data import ReportData
 from harness.reporting.scales import Scale, fit_scale, number_text
@@ -51,6 +52,43 @@ def draw_curves(data: ReportData) -> Markup:
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     parts.append(_text(middle, _HEIGHT - 6, "kimg shown to the discriminator", "axis", "middle"))
     return _svg(parts, _WIDTH, _HEIGHT)
+
+
+def draw_confirmation(confirmation: Confirmation) -> Markup:
+    """Return each candidate's scores on new seeds: a dot a seed, a line for the interval."""
+    known = [each for each in confirmation.candidates if each.mean is not None]
+    if not known:
+        return Markup("")
+    left, right, row = 76, 20, 34
+    height = 12 + row * len(known) + 30
+    values = [seed.test.value for each in known for seed in each.seeds if seed.test]
+    # Intervals from few seeds reach far: they are cut at the edges, and told in the table.
+    far = max(values) > 3 * min(values)
+    x = fit_scale(values, left, _WIDTH - right, is_log=far, padding=0.1)
+    parts = []
+    for tick in x.ticks(8):
+        parts.append(_line(x(tick), 6, x(tick), height - 28, "grid"))
+        parts.append(_text(x(tick), height - 10, number_text(tick), "tick", "middle"))
+    for place, each in enumerate(known):
+        parts.append(
+            _candidate(each, x, 12 + row * (place + 0.5), each.trial == confirmation.winner)
+        )
+    return _svg(parts, _WIDTH, height)
+
+
+def _candidate(each: CandidateResult, x: Scale, top: float, is_winner: bool) -> Markup:
+    parts = [_text(4, top + 4, each.trial, "name first" if is_winner else "name", "start")]
+    if each.interval:
+        low, high = max(each.interval[0], x.low), min(each.interval[1], x.high)
+        parts.append(_line(x(low), top, x(high), top, "interval"))
+    if each.mean is not None:
+        parts.append(_line(x(each.mean), top - 9, x(each.mean), top + 9, "median"))
+    for seed in each.seeds:
+        if seed.test:
+            dot = '<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="4.5"/>'
+            kind = f"family-{each.family if each.family in FAMILIES else 'other'}"
+            parts.append(Markup(dot).format(kind, x(seed.test.value), top))
+    return Markup("").join(parts)
 
 
 def draw_slice(one: Slice, effects: Effects) -> Markup:

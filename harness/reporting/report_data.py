@@ -3,9 +3,11 @@
 import dataclasses
 import datetime
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from harness.confirmation.result import CandidateResult, Confirmation, read_result
 from harness.errors import HarnessError
 from harness.files import read_json
 from harness.locks import is_locked
@@ -31,7 +33,9 @@ class ReportData:
         search_space: The search space as YAML.
         searched: The fields that were searched, as declared.
         trials: All trainings: ended ones best first, then those that run.
-        winner: Name of the completed trial with the lowest final score; None before there is one.
+        confirmation: What training the leaders again found; None where that was not done.
+        winner: Name of the confirmed trial, or else of the completed one with the lowest final
+            score; None before there is one.
         test: The winner's score on the test split, from its exported file; None without one.
         compute: What was spent, and saved by pruning.
         effects: Which parameters mattered; None before any trial was scored.
@@ -47,6 +51,7 @@ class ReportData:
     search_space: str
     searched: tuple[str, ...]
     trials: tuple[TrialData, ...]
+    confirmation: Confirmation | None
     winner: str | None
     test: Score | None
     compute: Compute
@@ -66,6 +71,14 @@ class ReportData:
         return next((trial for trial in self.trials if trial.name == self.winner), None)
 
     @property
+    def confirmed(self) -> CandidateResult | None:
+        """Return what confirmed the winner; None where the search alone speaks for it."""
+        if self.confirmation is None or self.confirmation.winner is None:
+            return None
+        candidates = self.confirmation.candidates
+        return next((each for each in candidates if each.trial == self.winner), None)
+
+    @property
     def baselines(self) -> tuple[TrialData, ...]:
         """Return the presets that were trained beside the search, best first."""
         return tuple(trial for trial in self.trials if trial.is_baseline)
@@ -73,14 +86,14 @@ class ReportData:
     @property
     def counts(self) -> dict[str, int]:
         """Return how many trials are in each state; baselines and superseded ones left out."""
-        found = Counter(trial.state for trial in self._counted())
+        found = Counter(trial.state for trial in _counted(self.trials))
         return {state: found[state] for state in ("complete", "pruned", "failed", RUNNING)}
 
     @property
     def reasons(self) -> dict[str, tuple[TrialData, ...]]:
         """Return the trials by the reason of their end, the most frequent first."""
         by_reason: dict[str, list[TrialData]] = {}
-        for trial in self._counted():
+        for trial in _counted(self.trials):
             by_reason.setdefault(trial.reason, []).append(trial)
         ordered = sorted(by_reason.items(), key=lambda pair: -len(pair[1]))
         return {reason: tuple(trials) for reason, trials in ordered}
@@ -98,18 +111,12 @@ class ReportData:
             "reasons": {reason: len(trials) for reason, trials in self.reasons.items()},
             "winner": self.best.to_dict() if self.best else None,
             "test": self.test.to_dict() if self.test else None,
+            "confirmation": self.confirmation.to_dict() if self.confirmation else None,
             "compute": self.compute.to_dict(),
             "effects": dataclasses.asdict(self.effects) if self.effects else None,
             "lineage": self.lineage.to_dict(),
             "leaderboard": [trial.to_dict() for trial in self.trials],
         }
-
-    def _counted(self) -> list[TrialData]:
-        return [
-            trial
-            for trial in self.trials
-            if not trial.is_baseline and not (trial.outcome and trial.outcome.superseded_by)
-        ]
 
 
 def read_report(folder: Path, *, class_names: tuple[str, ...] | None = None) -> ReportData:
@@ -126,7 +133,11 @@ def read_report(folder: Path, *, class_names: tuple[str, ...] | None = None) -> 
     record = read_study(folder)
     space = SearchSpace.load(str(folder / "search_space.yaml"))
     entries = read_entries(folder)
+    confirmation = read_result(folder)
     best = winner(entries)
+    if confirmation is not None:
+        confirmed = [entry for entry in entries if entry.name == confirmation.winner]
+        best = confirmed[0] if confirmed else best
     trials = [read_ended(entry, place) for place, entry in enumerate(rank(entries), start=1)]
     trials += _read_running(folder, {trial.name for trial in trials})
     return ReportData(
@@ -137,6 +148,7 @@ def read_report(folder: Path, *, class_names: tuple[str, ...] | None = None) -> 
         search_space=space.to_yaml(),
         searched=searched_fields(space),
         trials=tuple(trials),
+        confirmation=confirmation,
         winner=best.name if best else None,
         test=_test_score(folder, record, best.name if best else None),
         compute=add_up(trials, space.budget.rungs_kimg[-1]),
@@ -144,13 +156,23 @@ def read_report(folder: Path, *, class_names: tuple[str, ...] | None = None) -> 
         lineage=trace(
             folder,
             record,
-            trials=sum(not trial.is_baseline for trial in trials),
+            trials=len(_counted(trials)),
             baselines=any(trial.is_baseline for trial in trials),
             winner_seed=best.config.seed if best else None,
+            confirmation=confirmation,
         ),
         running=is_locked(folder),
         written=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
+
+
+def _counted(trials: Iterable[TrialData]) -> list[TrialData]:
+    """Return those that count as a study's trials: no baselines, none that another supersedes."""
+    return [
+        trial
+        for trial in trials
+        if not trial.is_baseline and not (trial.outcome and trial.outcome.superseded_by)
+    ]
 
 
 def _read_running(folder: Path, ended: set[str]) -> list[TrialData]:
@@ -160,11 +182,15 @@ def _read_running(folder: Path, ended: set[str]) -> list[TrialData]:
 
 
 def _test_score(folder: Path, record: StudyRecord, best: str | None) -> Score | None:
-    """Return the score of the exported file; None if another trial was exported, or none."""
+    """Return the score of the exported file; None if another trial was exported, or none.
+
+    A confirmed winner is exported with one of its new seeds, named like `0008-s1`.
+    """
     path = folder / "export" / "metrics.json"
     try:
         metrics = read_json(path) if path.is_file() else {}
-        if metrics.get("study_id") == record.id and metrics.get("trial") == best:
+        exported = str(metrics.get("trial")).partition("-s")[0]
+        if metrics.get("study_id") == record.id and exported == best:
             return Score.from_dict(metrics["test"])
     except (HarnessError, AttributeError, KeyError, TypeError, ValueError):
         pass  # the export says so itself when it is made again; the report does without

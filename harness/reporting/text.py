@@ -1,5 +1,6 @@
 """Write a report as plain text for the terminal."""
 
+from harness.confirmation.text import confirmation_lines
 from harness.durations import format_seconds
 from harness.reporting.report_data import ReportData
 from harness.reporting.trials import TrialData
@@ -32,6 +33,8 @@ def _head(data: ReportData) -> str:
     if best is None or best.final is None:
         return "\n".join([*lines, "No trial has completed yet."])
     lines.append(f"Winner: {best.title}, {best.family}, final {best.final.text}")
+    if data.confirmation:
+        lines += confirmation_lines(data.confirmation)
     if data.test:
         lines.append(f"On the test split: {data.test.text}")
     config = best.config

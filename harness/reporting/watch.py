@@ -9,6 +9,7 @@ from harness.locks import is_locked
 _PATTERNS = (
     "study.json",
     "export/metrics.json",
+    "confirmation/result.json",
     "*/*/config.yaml",
     "*/*/history.jsonl",
     "*/*/outcome.json",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.confirmation.result import CandidateResult, Confirmation, SeedResult
 from harness.events import Finished, Progressed, RungScored, Started
 from harness.gan.config import GANConfig
 from harness.outcome import Outcome, Reason
@@ -133,6 +134,55 @@ def make_small_study(folder: Path) -> Path:
     add_training(trials / "0004", [6.0], None)
     add_training(folder / "baselines" / "mlp_cgan", [8.0, 7.0], Reason.FINISHED, final=7.1)
     return folder
+
+
+def confirmation(winner: str | None = "0000") -> Confirmation:
+    """Return what training two leaders again found: the search's second is the better one."""
+    test = dataclasses.replace(PROTOCOL, reference="fashion_mnist/test")
+
+    def candidate(
+        trial: str, search: float, values: tuple[float, ...], out: int | None
+    ) -> CandidateResult:
+        seeds = tuple(
+            SeedResult(
+                name=f"{trial}-s{index}",
+                seed=index,
+                folder=f"confirmation/trainings/{trial}-s{index}",
+                outcome="finished",
+                validation=score(value, 32),
+                test=Score(value, 32, 0, test),
+                duration_seconds=32.0,
+            )
+            for index, value in enumerate(values, start=1)
+        )
+        mean = sum(values) / len(values)
+        return CandidateResult(
+            trial=trial,
+            family="mlp" if trial == "0000" else "dcgan",
+            search=score(search, 32),
+            seeds=seeds,
+            mean=mean,
+            interval=(mean - 0.5, mean + 0.5),
+            probability_best=0.9 if trial == "0000" else 0.1,
+            validation_mean=mean,
+            luck=mean - search,
+            out_after=out,
+        )
+
+    return Confirmation(
+        study="small",
+        study_id="a-study",
+        complete=winner is not None,
+        top=2,
+        seeds=3,
+        protocol=test,
+        winner=winner,
+        method="made by hand",
+        candidates=(
+            candidate("0000", 2.2, (1.4, 1.5, 1.6), None),
+            candidate("0001", 1.1, (5.0, 6.0), 2),
+        ),
+    )
 
 
 def _images(rung: int) -> np.ndarray:

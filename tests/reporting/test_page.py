@@ -74,11 +74,21 @@ def test_every_image_tells_what_it_shows(page: str, data: ReportData):
 
 
 def test_the_winner_is_told_with_its_scores_and_what_was_searched(page: str):
-    assert "The winner is a dcgan, trial 0001" in page
+    assert "The winner: trial 0001, dcgan" in page
     assert "<strong>1.100</strong>" in page
     assert "1.000 to 1.200" in page
     assert "<dt>generator.<wbr>learning_rate</dt><dd>0.002</dd>" in page
     assert "2 frames, one a rung" in page
+
+
+def test_a_confirmation_is_told_with_its_seeds_and_the_luck(confirmed: ReportData):
+    text = render_page(confirmed)
+    assert Reader(text).open == []
+    assert "The confirmed winner: trial 0000, mlp" in text
+    assert "<strong>1.500</strong>" in text
+    assert "test split, mean of 3 new seeds" in text
+    assert "4.400 of it was luck" in text  # 0001: 1.1 in the search, 5.5 again
+    assert "<td>2, out</td><td>10 %</td>" in text
 
 
 def test_failures_are_told_and_escaped(page: str):

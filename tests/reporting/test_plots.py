@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.reporting.parameters import Effects, Point, Slice
-from harness.reporting.plots import draw_curves, draw_slice
+from harness.reporting.plots import draw_confirmation, draw_curves, draw_slice
 from harness.reporting.report_data import ReportData, read_report
 from tests.reporting.studies import make_study
 
@@ -44,6 +44,17 @@ def test_names_do_not_lie_upon_each_other(data: ReportData):
 
 def test_a_study_without_scores_has_no_chart(tmp_path: Path):
     assert draw_curves(read_report(make_study(tmp_path / "s"))) == ""
+
+
+def test_each_new_seed_is_a_dot_and_the_mean_an_upright_line(confirmed: ReportData):
+    drawn = ET.fromstring(draw_confirmation(confirmed.confirmation))
+    assert len(list(drawn.iter("circle"))) == 3 + 2
+    uprights = [line for line in drawn.iter("line") if line.get("class") == "median"]
+    means = [float(line.get("x1")) for line in uprights]
+    dots = [float(circle.get("cx")) for circle in drawn.iter("circle")]
+    assert means[0] == pytest.approx(dots[1])  # 1.4, 1.5 and 1.6
+    assert dots[3] < means[1] < dots[4]
+    assert [t.text for t in drawn.iter("text") if t.get("class") == "name first"] == ["0000"]
 
 
 def effects(one: Slice) -> Effects:

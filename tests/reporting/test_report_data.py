@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.confirmation.result import write_result
 from harness.errors import StorageError
 from harness.outcome import Reason
 from harness.reporting.report_data import ReportData, read_report
-from tests.reporting.studies import add_training, make_study, score
+from tests.reporting.studies import add_training, confirmation, make_study, score
 
 
 def names(data: ReportData) -> list[str]:
@@ -66,12 +67,32 @@ def test_the_test_score_is_that_of_the_exported_winner(small_study: Path, tmp_pa
     bundle = {"study_id": "a-study", "trial": "0001", "test": score(1.3, 32).to_dict()}
     metrics.write_text(json.dumps(bundle))
     assert read_report(folder).test.value == 1.3
+    metrics.write_text(json.dumps(bundle | {"trial": "0001-s2"}))  # of a confirmed winner
+    assert read_report(folder).test.value == 1.3
     metrics.write_text(json.dumps(bundle | {"trial": "0000"}))
     assert read_report(folder).test is None
     metrics.write_text(json.dumps(bundle | {"test": "lost"}))
     assert read_report(folder).test is None
     metrics.write_text("[]")
     assert read_report(folder).test is None
+
+
+def test_the_confirmed_winner_goes_before_the_search_s(data: ReportData, confirmed: ReportData):
+    assert data.winner == "0001"
+    assert data.confirmed is None
+    assert confirmed.winner == "0000"
+    assert confirmed.best.name == "0000"
+    assert confirmed.confirmed.mean == pytest.approx(1.5)
+    assert confirmed.to_dict()["confirmation"]["winner"] == "0000"
+
+
+def test_a_confirmation_under_way_changes_no_winner(small_study: Path, tmp_path: Path):
+    folder = Path(shutil.copytree(small_study, tmp_path / "small"))
+    write_result(folder, confirmation(winner=None))
+    data = read_report(folder)
+    assert data.winner == "0001"
+    assert data.confirmed is None
+    assert data.confirmation is not None
 
 
 def test_a_study_that_has_only_begun_has_a_report(tmp_path: Path):

@@ -192,7 +192,7 @@ function sortRows(header, descending) {
 }
 document.querySelectorAll("#board th button").forEach((button) => {
   const header = button.closest("th");
-  button.addEventListener("click", () => sortRows(header, header.ariaSort === "ascending"));
+  button.addEventListener("click", () => sortRows(header, header.getAttribute("aria-sort") === "ascending"));
 });
 find("find").addEventListener("input", filterRows);
 document.querySelectorAll("[name=state]").forEach((box) => box.addEventListener("change", filterRows));
