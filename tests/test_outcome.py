@@ -30,7 +30,8 @@ def test_every_reason_belongs_to_the_state_that_the_design_gives_it():
 def test_an_outcome_survives_json(reason: Reason):
     best = Score(20.0, 2.048, 1, PROTOCOL)
     final = Score(21.0, 2.048, 2, PROTOCOL) if reason is Reason.FINISHED else None
-    outcome = Outcome(reason, "why", 4.096, 12.25, best, final)
+    tests = (Score(22.0, 2.048, 3, PROTOCOL),) if final else ()
+    outcome = Outcome(reason, "why", 4.096, 12.25, best, final, tests=tests)
     assert Outcome.from_dict(json.loads(json.dumps(outcome.to_dict()))) == outcome
 
 
@@ -49,6 +50,8 @@ def test_an_outcome_before_the_first_rung_has_no_score():
         ("kimg", 10**400),  # more than a float holds
         ("kimg", "much"),
         ("reason", "bored"),
+        ("tests", 1),
+        ("tests", [{"value": 1}]),
     ],
 )
 def test_what_is_no_outcome_is_refused_as_one_kind_of_error(place: str, value: object):

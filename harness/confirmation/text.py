@@ -5,6 +5,7 @@ import statistics
 from rich.table import Table
 
 from harness.confirmation.result import CandidateResult, Confirmation
+from harness.confirmation.statistics import t_interval
 
 
 def confirmation_table(result: Confirmation) -> Table:
@@ -73,12 +74,16 @@ def _luck(result: Confirmation) -> list[str]:
     if not known:
         return []
     leader = min(known, key=lambda each: each.search.value)
+    again = t_interval([seed.validation.value for seed in leader.seeds if seed.validation])
     luck = leader.luck or 0.0
+    width = f" ±{(again[1] - again[0]) / 2:.3f}" if again else ""
     lines = [
         f"The search gave its leader, trial {leader.trial}, {leader.search.value:.3f}; new seeds "
-        f"give {leader.validation_mean:.3f} by the same protocol: "
+        f"give {leader.validation_mean:.3f}{width} by the same protocol: "
         f"{abs(luck):.3f} of it was {'luck' if luck > 0 else 'bad luck'}."
     ]
+    if again is None or again[0] <= leader.search.value <= again[1]:
+        lines[0] += " So few seeds cannot tell that from nothing."
     if len(known) > 1:
         mean = statistics.fmean(each.luck or 0.0 for each in known)
         lines[0] += f" Over all {len(known)} candidates: {mean:+.3f} on average."

@@ -27,11 +27,21 @@ def test_the_sentences_say_winner_width_luck_lead_and_saving(plan):
     assert "Confirmed winner: trial 0002, 1.250 ±0.124; the probability" in text
     assert "With 3 seeds the intervals are wide" in text
     # 1.3 - 1.0 = 0.3; the others' luck is 1.2 - 1.1 = 0.1 and 3.1 - 1.2 = 1.9, their mean 0.767.
-    assert "trial 0001, 1.000; new seeds give 1.300 by the same protocol: 0.300 of it" in text
+    # 1.2, 1.4, 1.3 have a standard deviation of 0.1, hence a half width of 0.248: 1.0 is outside.
+    assert "trial 0001, 1.000; new seeds give 1.300 ±0.248 by the same protocol: 0.300 of" in text
+    assert "cannot tell that from nothing" not in text
     assert "Over all 3 candidates: +0.767 on average." in text
     # It led by 1.1 - 1.0; now it is behind by 1.3 - 1.2.
     assert "Its lead over trial 0002 was 0.100 in the search and is -0.100 on new seeds." in text
     assert "The race saved 1 of 9 trainings." in text
+
+
+def test_luck_that_the_seeds_cannot_show_is_called_so(plan):
+    # 0.9, 1.2: mean 1.05, standard deviation 0.2121, half width 12.7062 * 0.15 = 1.906.
+    outcomes = outcomes_of(plan, {"0001": [(0.9, 1.0), (1.2, 1.3)]})
+    text = "\n".join(confirmation_lines(sum_up(plan, outcomes, TEST)))
+    assert "new seeds give 1.050 ±1.906" in text
+    assert "So few seeds cannot tell that from nothing." in text
 
 
 def test_an_unfinished_one_and_one_without_a_winner_say_so(plan):

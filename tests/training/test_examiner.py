@@ -1,0 +1,69 @@
+"""Score what trainings kept on the test split."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from harness.data.images import ImageDataset
+from harness.errors import StorageError
+from harness.events import Answer, Event, Finished, Started
+from harness.metrics.extractors import load_extractor
+from harness.outcome import Outcome, Reason
+from harness.training.examiner import Examiner
+from harness.training.folder import TrainingFolder
+from harness.training.job import TrainingJob
+from tests.training.conftest import TINY, Heard
+
+
+@pytest.fixture(scope="module")
+def examiner(
+    fashion_mnist: ImageDataset,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Examiner:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HARNESS_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        return Examiner(
+            fashion_mnist, extractor=load_extractor("fashion_cnn"), metric="fid", num_images=1000
+        )
+
+
+def job(folder: Path) -> TrainingJob:
+    return TrainingJob(TINY, TrainingFolder(folder), (1.0, 2.0), seed=3, name="0000-s0")
+
+
+def test_the_kept_generator_is_scored_once_with_noise_of_its_own(examiner, train, tmp_path):
+    outcome = train(Heard())
+    examined = examiner.examine(job(tmp_path / "0000"), outcome)
+    (score,) = examined.tests
+    assert score.protocol == examiner.protocol
+    assert score.protocol.reference == "fashion_mnist/test"
+    assert score.kimg == outcome.final.kimg
+    assert score.noise_seed not in (outcome.final.noise_seed, outcome.best.noise_seed)
+    assert score.value == pytest.approx(outcome.final.value, rel=0.25)
+    assert dataclasses.replace(examined, tests=()) == outcome
+    assert examiner.examine(job(tmp_path / "0000"), examined) is examined
+    # Events pass through; the end is passed on with the score.
+    heard: list[Event] = []
+
+    def emit(event: Event) -> Answer:
+        heard.append(event)
+        return Answer.PAUSE
+
+    say = examiner.examining(job(tmp_path / "0000"), emit)
+    started = Started(0.0, 1, 1)
+    assert say(started) is say(Finished(outcome)) is Answer.PAUSE
+    assert heard == [started, Finished(examined)]
+    assert Outcome.from_dict(examined.to_dict()) == examined
+
+
+def test_what_did_not_complete_takes_no_exam(examiner, tmp_path):
+    outcome = Outcome(Reason.DIVERGED)
+    assert examiner.examine(job(tmp_path), outcome) is outcome
+
+
+def test_a_generator_that_is_gone_is_one_message(examiner, train, tmp_path):
+    outcome = train(Heard(), rungs_kimg=(0.5,))
+    (tmp_path / "0000" / "generator.keras").unlink()
+    with pytest.raises(StorageError, match="cannot be loaded by Keras"):
+        examiner.examine(job(tmp_path / "0000"), outcome)
