@@ -23,6 +23,7 @@ from harness.score import Protocol
 from harness.search.folders import read_study
 from harness.search.leaderboard import read_entries
 from harness.search.space import SearchSpace
+from harness.search.starting import find_start
 from harness.search.study import Study
 
 CLASSES = ("circle", "square", "triangle")
@@ -134,7 +135,14 @@ def test_a_study_keeps_what_was_asked_of_its_images(studied: Path):
     assert record.protocol["reference"] == "shapes/validation"
     assert record.protocol["reference_sha256"] == load_dataset(DATASET).validation.sha256
     assert SearchSpace.load(str(studied / "search_space.yaml")).dataset == DATASET
-    assert train._measure_of_study("tiny", studied.parent)["dataset"] == DATASET
+    start = find_start(
+        preset=None,
+        config=None,
+        from_study="tiny",
+        continue_from=None,
+        studies_dir=studied.parent,
+    )
+    assert start.measure["dataset"] == DATASET
 
 
 @pytest.mark.parametrize("options", ["&classes=0,1", "&split=60,20,20", "&channels=1"])

@@ -21,6 +21,7 @@ from harness.metrics.extractors import load_extractor
 from harness.search.folders import read_study
 from harness.search.leaderboard import read_entries
 from harness.search.space import SearchSpace
+from harness.search.starting import find_start
 from harness.search.study import Study
 from tests.endings import GOOD, SPACE
 
@@ -174,7 +175,14 @@ def test_its_winner_is_exported_and_would_be_trained_on_through_it(studied: Path
     assert metrics["test"]["protocol"]["reference"] == "tinted/test"
     assert metrics["test"]["protocol"]["extractor"] == metrics["final"]["protocol"]["extractor"]
     assert "Pullover" in Path("bundle", "README.md").read_text()
-    assert train._measure_of_study("own", studied.parent) == {
+    start = find_start(
+        preset=None,
+        config=None,
+        from_study="own",
+        continue_from=None,
+        studies_dir=studied.parent,
+    )
+    assert start.measure == {
         "dataset": f"npz:{FILE}",
         "extractor": "extractors/tinted",
         "metric": "kid",
