@@ -20,9 +20,10 @@ data: setup
 sweep: data
 	$(BIN)/python -m harness.sweep --trials $(TRIALS) $(ARGS)
 
-# One process a core; a file's tests stay together, since they share what is slow to make.
+# One process a core; a file's tests stay together, since they share what is slow to make. Files
+# in their order: xdist would begin with those of many tests, and end waiting for the slowest.
 test: data
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup
 	$(BIN)/ruff format --check .

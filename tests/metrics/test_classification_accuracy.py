@@ -33,6 +33,7 @@ def test_images_teach_the_classes_they_are_labelled_with(tiny_dataset):
     assert result.accuracy == pytest.approx(np.mean(list(result.per_class.values())))
 
 
+@pytest.mark.slow
 def test_one_constant_image_teaches_nothing_and_a_seed_reproduces_it(tiny_dataset):
     images = np.full_like(tiny_dataset.train.images[:100], 7)
     plan = dataclasses.replace(PLAN, epochs=2)

@@ -36,6 +36,7 @@ def test_learns_what_can_be_learnt(tiny_dataset):
     assert reports[-1][1] > 0.95
 
 
+@pytest.mark.slow
 def test_a_seed_reproduces(tiny_dataset):
     one, other = (train(tiny_dataset)[0].get_weights() for _ in range(2))
     for left, right in zip(one, other, strict=True):

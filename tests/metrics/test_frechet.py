@@ -54,6 +54,7 @@ def test_statistics_by_hand():
     assert statistics.num_images == 3
 
 
+@pytest.mark.slow
 def test_agrees_with_textbook_in_2048_dimensions():
     rng = np.random.default_rng(0)
     real, fake = (random_statistics(rng, 2_048, 2_500) for _ in range(2))

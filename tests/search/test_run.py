@@ -27,6 +27,7 @@ class Ears:
         self.heard.append((name, event))
 
 
+@pytest.mark.slow
 def test_a_study_runs_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     # Two presets that are quick to compile; the other two run by the same code.
     monkeypatch.setattr(assignments, "PRESETS", ("mlp_cgan", "reference_dcgan"))
