@@ -7,7 +7,7 @@ the share of each worker's wall-clock, from the moment the study is open until i
 ended, in which it neither trains nor scores: building networks, saving, logging, asking, waiting.
 
 Then many tiny trials run in one worker that is never replaced, and its memory is read after each.
-Writes workers.json, workers.md and memory.png into --out. The machine should be idle; 0 trials of
+Writes workers.json, README.md and memory.png into --out. The machine should be idle; 0 trials of
 a kind keep what was measured before.
 """
 
@@ -185,7 +185,7 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     write_json(kept, results)
     if {"speed", "memory"} <= results.keys():
-        write_text(options.out / "workers.md", describe(results))
+        write_text(options.out / "README.md", describe(results))
         draw_memory(results["memory"]).save(options.out / "memory.png")
 
 
