@@ -63,6 +63,30 @@ def test_a_target_and_a_time_budget_stop_a_study_that_goes_on_later(tmp_path: Pa
     assert {path.parent.name for path in kept} == {best.name}
 
 
+class Hands(Silence):
+    """Note which worker process trains each trial."""
+
+    def __init__(self) -> None:
+        self.workers: dict[str, int | None] = {}
+
+    def hear(self, name: str, config: GANConfig, event: Event) -> None:
+        if isinstance(event, Started):
+            (self.workers[name],) = [
+                each.pid for each in multiprocessing.active_children() if each.is_alive()
+            ]
+
+
+@pytest.mark.parametrize(("most", "processes"), [(1.0, 2), (1e6, 1)])
+def test_a_worker_that_grew_beyond_its_share_of_memory_is_replaced(
+    tmp_path: Path, most: float, processes: int
+):
+    hands = Hands()
+    asked = options(tmp_path, trials=2, max_worker_megabytes=most)
+    assert Brain(space("s", [1]), asked).run(hands) is None
+    assert states(tmp_path / "s") == [("0000", "finished"), ("0001", "finished")]
+    assert len(set(hands.workers.values())) == processes
+
+
 def test_a_study_whose_trials_fail_stops_and_says_what_they_share(
     commands: Commands, tmp_path: Path
 ):
