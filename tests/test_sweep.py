@@ -299,10 +299,11 @@ def test_the_same_command_mends_goes_on_and_adds(
     for number, content in kept.items():
         assert (folder / "trials" / number / "outcome.json").read_bytes() == content
     after = read_entries(folder)
-    assert (after[0].outcome.best, after[0].outcome.final) == (
-        before[0].outcome.best,
-        before[0].outcome.final,
-    )
+    assert after[0].outcome.best == before[0].outcome.best
+    # Threads may add up in another order when the kept generator is scored anew.
+    again, once = after[0].outcome.final, before[0].outcome.final
+    assert again.value == pytest.approx(once.value, rel=1e-4)
+    assert again.protocol == once.protocol
     connection = sqlite3.connect(f"file:{folder / 'optuna.db'}?mode=ro", uri=True)
     states = [row[0] for row in connection.execute("SELECT state FROM trials ORDER BY number")]
     connection.close()
