@@ -2,12 +2,12 @@
 
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from harness import command_options as option
 from harness.cli import EXIT_CODES, clear_errors, new_app
 from harness.durations import format_seconds
 from harness.events import Event, Finished, RungScored, Started
@@ -22,12 +22,10 @@ app = new_app()
 
 @app.command(epilog=EXIT_CODES)
 def confirm(
-    study: Annotated[str, typer.Option(help="Name of the study.")],
+    study: option.Study,
     top: Annotated[int, typer.Option(help="How many of its leaders to retrain.")] = 5,
     seeds: Annotated[int, typer.Option(help="New seeds of each, at most.")] = 3,
-    workers: Annotated[
-        str, typer.Option(help="Trainings at once: a number, or auto for one a GPU or core.")
-    ] = "auto",
+    workers: option.Workers = "auto",
     extractor: Annotated[
         str | None,
         typer.Option(
@@ -35,29 +33,15 @@ def confirm(
             show_default=False,
         ),
     ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights of an extractor that does not bring its own.")
-    ] = None,
-    studies_dir: Annotated[Path, typer.Option(help="Folder of all studies.")] = Path("studies"),
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
-    ] = None,
-    tracker: Annotated[str, typer.Option(help="wandb, jsonl or none.")] = "wandb",
-    no_images: Annotated[
-        bool, typer.Option("--no-images", help="Keep image grids out of W&B.")
-    ] = False,
-    checkpoint_seconds: Annotated[
-        float, typer.Option(min=0, help="Save a training at least so often, beside every rung.")
-    ] = 60,
-    storage: Annotated[
-        str | None,
-        typer.Option(help="URL of the study's database, only to bring its password."),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result as JSON, progress on stderr.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    weights: option.Weights = None,
+    studies_dir: option.StudiesDir = option.STUDIES_DIR,
+    data_dir: option.DataDir = None,
+    tracker: option.Tracker = "wandb",
+    no_images: option.NoImages = False,
+    checkpoint_seconds: option.CheckpointSeconds = 60,
+    storage: option.StoragePassword = None,
+    as_json: option.AsJsonWithProgress = False,
+    debug: option.Debug = False,
 ) -> None:
     """Retrain a study's leaders on new seeds and score them on the test split.
 

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from harness import command_options as option
 from harness.cli import clear_errors, new_app
 from harness.errors import ConfigError
 from harness.quiet import quiet_imports
@@ -28,23 +29,17 @@ def doctor(
     repair: Annotated[
         bool, typer.Option("--repair", help="Mend what disagrees within the study.")
     ] = False,
-    studies_dir: Annotated[Path, typer.Option(help="Folder of all studies.")] = Path("studies"),
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
-    ] = None,
+    studies_dir: option.StudiesDir = option.STUDIES_DIR,
+    data_dir: option.DataDir = None,
     calibration: Annotated[
         bool, typer.Option(help="Train for half a minute to predict what a sweep takes.")
     ] = True,
     tracker: Annotated[
         str, typer.Option(help="What the study was tracked by: wandb, jsonl or none.")
     ] = "wandb",
-    storage: Annotated[
-        str | None,
-        typer.Option(help="URL of the study's database, only to bring its password."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    storage: option.StoragePassword = None,
+    as_json: option.AsJson = False,
+    debug: option.Debug = False,
 ) -> None:
     """Say what is missing, unsuitable or inconsistent, a line each: ok, warn or fail.
 

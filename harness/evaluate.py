@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli import (
-    DATASET_HELP,
-    ChannelsOption,
-    ClassesOption,
-    FitOption,
-    ImageSizeOption,
-    SplitOption,
-    clear_errors,
-    new_app,
-)
+from harness import command_options as option
+from harness.cli import clear_errors, new_app
 from harness.errors import ConfigError, DataError
 from harness.quiet import quiet_imports
 
@@ -47,22 +39,20 @@ def evaluate(
         Path, typer.Argument(help="generator.keras, images.npz, or a folder of images.")
     ],
     dataset: Annotated[
-        str, typer.Option(help=f"What the images imitate: {DATASET_HELP}")
+        str, typer.Option(help=f"What the images imitate: {option.DATASET_HELP}")
     ] = "fashion_mnist",
-    classes: ClassesOption = None,
-    split: SplitOption = None,
-    image_size: ImageSizeOption = None,
-    fit: FitOption = None,
-    channels: ChannelsOption = None,
+    classes: option.Classes = None,
+    split: option.Split = None,
+    image_size: option.ImageSize = None,
+    fit: option.Fit = None,
+    channels: option.Channels = None,
     reference: Annotated[
         SplitName, typer.Option(help="The split that the images are compared with.")
     ] = SplitName.TEST,
     extractor: Annotated[
         str, typer.Option(help="Name, or a folder of python -m harness.extractor.")
     ] = "fashion_cnn",
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights of the extractor inception.")
-    ] = None,
+    weights: option.Weights = None,
     num_images: Annotated[int, typer.Option(min=2, help="Generated images to compare.")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="Of a generator's noise.")] = 0,
     cas: Annotated[
@@ -71,14 +61,9 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="JSON to write.", show_default="NAME.evaluation.json")
     ] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON instead of the table.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    data_dir: option.DataDir = None,
+    as_json: option.AsJson = False,
+    debug: option.Debug = False,
 ) -> None:
     """Measure images against a data set: FID with its interval, and what stands beside it.
 

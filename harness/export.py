@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from harness import command_options as option
 from harness.cli import EXIT_CODES, clear_errors, new_app
 from harness.quiet import quiet_imports
 
@@ -14,7 +15,7 @@ app = new_app()
 
 @app.command(epilog=EXIT_CODES)
 def export(
-    study: Annotated[str, typer.Option(help="Name of the study.")],
+    study: option.Study,
     trial: Annotated[
         int | None,
         typer.Option(min=0, help="Number of the trial; by default the winner, confirmed or not."),
@@ -22,16 +23,11 @@ def export(
     out: Annotated[
         Path | None, typer.Option(help="Folder to write; by default export/ in the study.")
     ] = None,
-    studies_dir: Annotated[Path, typer.Option(help="Folder of all studies.")] = Path("studies"),
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
-    ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights of an extractor that does not bring its own.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    studies_dir: option.StudiesDir = option.STUDIES_DIR,
+    data_dir: option.DataDir = None,
+    weights: option.Weights = None,
+    as_json: option.AsJson = False,
+    debug: option.Debug = False,
 ) -> None:
     """Write a generator with its configuration, scores and samples as a folder of its own."""
     with clear_errors(debug):

@@ -6,16 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli import (
-    DATASET_HELP,
-    ChannelsOption,
-    ClassesOption,
-    FitOption,
-    ImageSizeOption,
-    SplitOption,
-    clear_errors,
-    new_app,
-)
+from harness import command_options as option
+from harness.cli import clear_errors, new_app
 from harness.quiet import quiet_imports
 
 app = new_app()
@@ -24,13 +16,13 @@ app = new_app()
 @app.command(epilog="Exit codes: 0 done; 2 refused, with one message.")
 def train(
     dataset: Annotated[
-        str, typer.Option(help=f"Labelled data set: {DATASET_HELP}")
+        str, typer.Option(help=f"Labelled data set: {option.DATASET_HELP}")
     ] = "fashion_mnist",
-    classes: ClassesOption = None,
-    split: SplitOption = None,
-    image_size: ImageSizeOption = None,
-    fit: FitOption = None,
-    channels: ChannelsOption = None,
+    classes: option.Classes = None,
+    split: option.Split = None,
+    image_size: option.ImageSize = None,
+    fit: option.Fit = None,
+    channels: option.Channels = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder to write.", show_default="extractors/NAME of the data set"),
@@ -40,11 +32,8 @@ def train(
     mirror: Annotated[
         bool, typer.Option(help="Mirror images by chance; unsound for digits and letters.")
     ] = True,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
-    ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    data_dir: option.DataDir = None,
+    debug: option.Debug = False,
 ) -> None:
     """Train the small classifier whose hidden layer scores generators of this data set.
 

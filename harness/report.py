@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness import command_options as option
 from harness.cli import clear_errors, new_app
 from harness.errors import ConfigError, HarnessError
 from harness.quiet import quiet_imports
@@ -22,12 +23,9 @@ _WATCH_SECONDS = 15.0
 
 @app.command(epilog="Exit codes: 0 done; 2 refused, with one message.")
 def report(
-    study: Annotated[str, typer.Option(help="Name of the study.")],
-    studies_dir: Annotated[Path, typer.Option(help="Folder of all studies.")] = Path("studies"),
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
-    ] = None,
+    study: option.Study,
+    studies_dir: option.StudiesDir = option.STUDIES_DIR,
+    data_dir: option.DataDir = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write; by default reports/NAME.")
     ] = None,
@@ -35,8 +33,8 @@ def report(
         bool, typer.Option("--watch", help="Keep the page current while the sweep runs.")
     ] = False,
     as_text: Annotated[bool, typer.Option("--text", help="Print the report as text.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    as_json: option.AsJson = False,
+    debug: option.Debug = False,
 ) -> None:
     """Write one HTML file with all that a study found: it needs no network and no other file.
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,18 +9,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness import command_options as option
 from harness.cli import clear_errors, new_app
 
 if TYPE_CHECKING:
     from harness.search.overview import StudyOverview, Unreadable
 
 app = new_app()
-
-StudiesDir = Annotated[Path, typer.Option(help="Folder of all studies.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
-
-_STUDIES_DIR = Path("studies")
 
 
 @app.callback()
@@ -31,7 +25,9 @@ def studies() -> None:
 
 @app.command("list")
 def list_studies(
-    studies_dir: StudiesDir = _STUDIES_DIR, as_json: AsJson = False, debug: Debug = False
+    studies_dir: option.StudiesDir = option.STUDIES_DIR,
+    as_json: option.AsJson = False,
+    debug: option.Debug = False,
 ) -> None:
     """List all studies with their trials by state and their best final score."""
     with clear_errors(debug):
@@ -54,9 +50,9 @@ def list_studies(
 @app.command()
 def show(
     study: Annotated[str, typer.Argument(help="Name of the study.")],
-    studies_dir: StudiesDir = _STUDIES_DIR,
-    as_json: AsJson = False,
-    debug: Debug = False,
+    studies_dir: option.StudiesDir = option.STUDIES_DIR,
+    as_json: option.AsJson = False,
+    debug: option.Debug = False,
 ) -> None:
     """Show one study: its record, how its trials ended, the best of them, its disk use."""
     with clear_errors(debug):
@@ -87,9 +83,9 @@ def show(
 @app.command()
 def compare(
     studies: Annotated[list[str], typer.Argument(help="Names of two studies or more.")],
-    studies_dir: StudiesDir = _STUDIES_DIR,
-    as_json: AsJson = False,
-    debug: Debug = False,
+    studies_dir: option.StudiesDir = option.STUDIES_DIR,
+    as_json: option.AsJson = False,
+    debug: option.Debug = False,
 ) -> None:
     """Compare studies that were scored by one protocol, the best first."""
     with clear_errors(debug):
@@ -106,12 +102,9 @@ def compare(
 def rm(
     study: Annotated[str, typer.Argument(help="Name of the study.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    studies_dir: StudiesDir = _STUDIES_DIR,
-    storage: Annotated[
-        str | None,
-        typer.Option(help="URL of the study's database, only to bring its password."),
-    ] = None,
-    debug: Debug = False,
+    studies_dir: option.StudiesDir = option.STUDIES_DIR,
+    storage: option.StoragePassword = None,
+    debug: option.Debug = False,
 ) -> None:
     """Remove a study with everything in its folder and its database, after asking."""
     with clear_errors(debug):

@@ -10,17 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from harness.cli import (
-    DATASET_HELP,
-    EXIT_CODES,
-    ChannelsOption,
-    ClassesOption,
-    FitOption,
-    ImageSizeOption,
-    SplitOption,
-    clear_errors,
-    new_app,
-)
+from harness import command_options as option
+from harness.cli import EXIT_CODES, clear_errors, new_app
 from harness.durations import format_seconds, parse_duration
 from harness.quiet import quiet_imports
 
@@ -42,11 +33,8 @@ def sweep(
     study: Annotated[
         str | None, typer.Option(help="Name of the study; by default the search space's.")
     ] = None,
-    studies_dir: Annotated[Path, typer.Option(help="Folder of all studies.")] = Path("studies"),
-    workers: Annotated[
-        str,
-        typer.Option(help="Trials trained at once: a number, or auto for one a GPU or core."),
-    ] = "auto",
+    studies_dir: option.StudiesDir = option.STUDIES_DIR,
+    workers: option.Workers = "auto",
     seed: Annotated[
         int | None, typer.Option(min=0, help="Origin of all randomness; 0 in a new study.")
     ] = None,
@@ -59,17 +47,16 @@ def sweep(
     baseline_seconds: Annotated[float, typer.Option(min=1, help="Time for each of them.")] = 60,
     dataset: Annotated[
         str | None,
-        typer.Option(help=f"{DATASET_HELP} By default the search space's.", show_default=False),
+        typer.Option(
+            help=f"{option.DATASET_HELP} By default the search space's.", show_default=False
+        ),
     ] = None,
-    classes: ClassesOption = None,
-    split: SplitOption = None,
-    image_size: ImageSizeOption = None,
-    fit: FitOption = None,
-    channels: ChannelsOption = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
-    ] = None,
+    classes: option.Classes = None,
+    split: option.Split = None,
+    image_size: option.ImageSize = None,
+    fit: option.Fit = None,
+    channels: option.Channels = None,
+    data_dir: option.DataDir = None,
     extractor: Annotated[
         str | None,
         typer.Option(
@@ -78,19 +65,13 @@ def sweep(
             show_default=False,
         ),
     ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights of an extractor that does not bring its own.")
-    ] = None,
-    tracker: Annotated[str, typer.Option(help="wandb, jsonl or none.")] = "wandb",
-    no_images: Annotated[
-        bool, typer.Option("--no-images", help="Keep image grids out of W&B.")
-    ] = False,
+    weights: option.Weights = None,
+    tracker: option.Tracker = "wandb",
+    no_images: option.NoImages = False,
     max_worker_memory: Annotated[
         float, typer.Option(min=500, help="MiB at which a worker process is replaced.")
     ] = 2500,
-    checkpoint_seconds: Annotated[
-        float, typer.Option(min=0, help="Save a trial at least so often, beside every rung.")
-    ] = 60,
+    checkpoint_seconds: option.CheckpointSeconds = 60,
     keep: Annotated[
         str, typer.Option(help="Whose networks stay on disk: all, best or none.")
     ] = "all",
@@ -132,10 +113,8 @@ def sweep(
             "ten seconds of training; write nothing.",
         ),
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result as JSON, progress on stderr.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    as_json: option.AsJsonWithProgress = False,
+    debug: option.Debug = False,
 ) -> None:
     """Search for the GAN with the lowest FID; the same command again goes on where it stopped.
 

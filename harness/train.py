@@ -7,17 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from harness.cli import (
-    DATASET_HELP,
-    EXIT_CODES,
-    ChannelsOption,
-    ClassesOption,
-    FitOption,
-    ImageSizeOption,
-    SplitOption,
-    clear_errors,
-    new_app,
-)
+from harness import command_options as option
+from harness.cli import EXIT_CODES, clear_errors, new_app
 from harness.errors import ConfigError
 from harness.quiet import quiet_imports
 
@@ -66,20 +57,17 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print both networks and train nothing.")
     ] = False,
-    studies_dir: Annotated[Path, typer.Option(help="Folder of all studies.")] = Path("studies"),
+    studies_dir: option.StudiesDir = option.STUDIES_DIR,
     dataset: Annotated[
         str | None,
-        typer.Option(help=f"{DATASET_HELP} By default fashion_mnist.", show_default=False),
+        typer.Option(help=f"{option.DATASET_HELP} By default fashion_mnist.", show_default=False),
     ] = None,
-    classes: ClassesOption = None,
-    split: SplitOption = None,
-    image_size: ImageSizeOption = None,
-    fit: FitOption = None,
-    channels: ChannelsOption = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
-    ] = None,
+    classes: option.Classes = None,
+    split: option.Split = None,
+    image_size: option.ImageSize = None,
+    fit: option.Fit = None,
+    channels: option.Channels = None,
+    data_dir: option.DataDir = None,
     extractor: Annotated[
         str | None,
         typer.Option(
@@ -87,17 +75,13 @@ def train(
             "that harness.extractor wrote."
         ),
     ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights of an extractor that does not bring its own.")
-    ] = None,
+    weights: option.Weights = None,
     num_images: Annotated[
         int | None, typer.Option(min=2, help="Generated images FID compares; by default 10,000.")
     ] = None,
-    tracker: Annotated[str, typer.Option(help="wandb, jsonl or none.")] = "wandb",
-    no_images: Annotated[
-        bool, typer.Option("--no-images", help="Keep image grids out of W&B.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    tracker: option.Tracker = "wandb",
+    no_images: option.NoImages = False,
+    debug: option.Debug = False,
 ) -> None:
     """Train one GAN from a preset, a YAML or a trial; the same command again goes on.
 

@@ -58,6 +58,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "confirmation": TRAINING | {"search", "version"},
     "diagnosis": TRAINING | {"search", "version"},
     "cli": frozenset({"errors"}),
+    "command_options": frozenset(),
     "terminal": frozenset({"durations", "events", "outcome", "score", "gan", "metrics", "search"}),
 }
 # Libraries that belong to one room.

@@ -1,0 +1,71 @@
+"""Options that several commands share, so that they read and mean the same everywhere."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+STUDIES_DIR = Path("studies")
+"""Where studies lie unless told otherwise."""
+
+DATASET_HELP = (
+    "fashion_mnist, mnist, cifar10, or images of your own: folder:PATH, npz:FILE, idx:PATH or "
+    "csv:FILE; a relative path begins at the current folder."
+)
+
+# What commands say of a data set beside its name; `with_options` reads them.
+Classes = Annotated[
+    str | None,
+    typer.Option(help="Classes to keep, by number or name, e.g. 0,3,7.", show_default=False),
+]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        help="Shares of training, validation and test images, e.g. 80,10,10; two shares leave the "
+        "test images as they are.",
+        show_default=False,
+    ),
+]
+ImageSize = Annotated[
+    int | None,
+    typer.Option(help="Pixels a side that images are resized to, e.g. 32.", show_default=False),
+]
+Fit = Annotated[
+    str | None,
+    typer.Option(
+        help="How other shapes become squares: crop, the default, or stretch.", show_default=False
+    ),
+]
+Channels = Annotated[
+    int | None,
+    typer.Option(help="1 for grey, 3 for RGB; by default what they are.", show_default=False),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first."),
+]
+
+Study = Annotated[str, typer.Option(help="Name of the study.")]
+StudiesDir = Annotated[Path, typer.Option(help="Folder of all studies.")]
+StoragePassword = Annotated[
+    str | None,
+    typer.Option("--storage", help="URL of the study's database, only to bring its password."),
+]
+
+Weights = Annotated[
+    Path | None, typer.Option(help="Weights of an extractor that does not bring its own.")
+]
+Tracker = Annotated[str, typer.Option(help="wandb, jsonl or none.")]
+NoImages = Annotated[bool, typer.Option("--no-images", help="Keep image grids out of W&B.")]
+Workers = Annotated[
+    str, typer.Option(help="Trainings at once: a number, or auto for one a GPU or core.")
+]
+CheckpointSeconds = Annotated[
+    float, typer.Option(min=0, help="Save a training at least so often, beside every rung.")
+]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+AsJsonWithProgress = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON, progress on stderr.")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
