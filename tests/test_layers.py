@@ -11,7 +11,18 @@ import harness
 PACKAGE = Path(harness.__file__).parent
 
 COMMANDS = frozenset(
-    {"sweep", "train", "export", "extractor", "evaluate", "doctor", "studies", "report", "confirm"}
+    {
+        "sweep",
+        "train",
+        "export",
+        "extractor",
+        "evaluate",
+        "doctor",
+        "studies",
+        "report",
+        "confirm",
+        "explore",
+    }
 )
 
 # What each room may import, besides itself. A command may import every room.

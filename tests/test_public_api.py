@@ -10,7 +10,7 @@ import pytest
 
 import harness
 
-COMMANDS = ("sweep", "train", "export", "extractor", "report")
+COMMANDS = ("sweep", "train", "export", "extractor", "report", "explore")
 HEAVY = ("tensorflow", "keras", "wandb", "optuna", "scipy")
 
 

@@ -1,0 +1,44 @@
+"""Play with an exported generator in the browser: `python -m harness.explore BUNDLE`."""
+
+import threading
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness import command_options as option
+from harness.cli import EXIT_CODES, clear_errors, new_app
+
+app = new_app()
+
+
+@app.command(epilog=EXIT_CODES)
+def explore(
+    bundle: Annotated[Path, typer.Argument(help="Folder that `harness.export` wrote.")],
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on this machine; 0 for any free one.")
+    ] = 0,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Print the address, and open nothing.")
+    ] = False,
+    debug: option.Debug = False,
+) -> None:
+    """Serve a bundle's explorer to this machine's browser until Ctrl-C."""
+    with clear_errors(debug):
+        from harness.exporting.explorer_server import BundleServer
+
+        server = BundleServer(bundle, port)
+    with server:
+        print(f"{server.address}\nCtrl-C ends it.", flush=True)
+        if not no_browser:
+            # Beside the server: a browser in the terminal would not let it begin.
+            threading.Thread(target=webbrowser.open, args=(server.address,), daemon=True).start()
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+
+
+if __name__ == "__main__":
+    app()

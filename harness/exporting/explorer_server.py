@@ -1,0 +1,116 @@
+"""Serve a bundle's files to this machine's browser, to read and nothing else."""
+
+import http.server
+import urllib.parse
+from http import HTTPStatus
+from pathlib import Path
+
+from harness.errors import ConfigError
+
+HOST = "127.0.0.1"
+"""Only this machine can reach it."""
+PAGE = "explorer.html"
+
+# Written out: what Python takes from the system differs from machine to machine, and a browser
+# runs neither a module nor WebAssembly that comes under another type.
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".wasm": "application/wasm",
+    ".json": "application/json",
+    ".png": "image/png",
+    ".gif": "image/gif",
+    ".md": "text/plain; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+    ".py": "text/plain; charset=utf-8",
+    ".yaml": "text/plain; charset=utf-8",
+}
+
+
+class BundleServer(http.server.ThreadingHTTPServer):
+    """Answer requests for the files that a bundle has when the server is made.
+
+    Args:
+        bundle: A bundle with an explorer.
+        port: 0 for any that is free.
+
+    Raises:
+        ConfigError: If the folder holds no explorer, or the port cannot be used.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, bundle: Path, port: int = 0) -> None:
+        if not (bundle / PAGE).is_file():
+            raise ConfigError(
+                f"{bundle}: expected the folder of an exported bundle with {PAGE}; received "
+                f"{'one without it' if bundle.is_dir() else 'no folder'}. Make one by "
+                f"`python -m harness.export --study NAME --formats keras,onnx`, which takes the "
+                f"browser's runtime from npm."
+            )
+        self.files = _files(bundle)
+        try:
+            super().__init__((HOST, port), _Handler)
+        except (OSError, OverflowError) as error:
+            raise ConfigError(
+                f"--port {port}: cannot be used: {error}. Choose another, or leave it out for any "
+                f"that is free."
+            ) from error
+
+    @property
+    def address(self) -> str:
+        """Return the address of the page."""
+        return f"http://{HOST}:{self.server_port}/{PAGE}"
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: BundleServer
+    protocol_version = "HTTP/1.1"  # one connection for all files of the page
+
+    def do_GET(self) -> None:
+        content = self._begin()
+        if content is not None:
+            self.wfile.write(content)
+
+    def do_HEAD(self) -> None:
+        self._begin()
+
+    def _begin(self) -> bytes | None:
+        """Send the status and the headers; return the content, None where there is none."""
+        # A page from elsewhere could have its own name lead here, to read what is served.
+        if self.headers.get("Host", "").rpartition(":")[0] not in (HOST, "localhost"):
+            self.send_error(HTTPStatus.FORBIDDEN)
+            return None
+        path = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path).removeprefix("/")
+        # Looked up, never joined to a folder: what is not in the bundle has no name here.
+        file = self.server.files.get(path or PAGE)
+        try:
+            content = file.read_bytes() if file else None
+        except OSError:
+            content = None
+        if content is None or file is None:
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return None
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", _TYPES.get(file.suffix, "application/octet-stream"))
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Cache-Control", "no-store")  # the next bundle may have this port
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.end_headers()
+        return content
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Stay silent: the terminal shows the address, not every file."""
+
+
+def _files(bundle: Path) -> dict[str, Path]:
+    """Return the bundle's files by their names in an address; nothing that links elsewhere."""
+    root = bundle.resolve()
+    found = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*"))}
+    return {
+        name: path
+        for name, path in found.items()
+        if path.is_file() and path.resolve() == path and not name.startswith(".")
+    }
