@@ -73,7 +73,7 @@ def build_upsample(config: GANConfig, image_shape: ImageShape, num_classes: int)
     inputs, x, label = _project(config, image_shape, num_classes, channels=widths[0])
     for i, channels in enumerate(widths[1:], start=1):
         if i >= len(widths) - 2 and settings.enlargement == "transposed":
-            x = _enlarge(x, settings, channels, f"hidden_{i}", label)
+            x = _transpose(x, settings, (channels, 2), f"hidden_{i}", label)
             continue
         if i >= len(widths) - 2:
             x = keras.layers.UpSampling2D(2, name=f"enlarge_{i}")(x)
@@ -81,14 +81,7 @@ def build_upsample(config: GANConfig, image_shape: ImageShape, num_classes: int)
     for i in range(1, settings.refine_layers + 1):
         size = widths[-1], settings.refine_kernel_size
         x = _convolve(x, settings, size, f"refine_{i}", label)
-    image = keras.layers.Conv2D(
-        image_shape[2],
-        settings.refine_kernel_size,
-        padding="same",
-        activation=settings.output,
-        use_bias=settings.use_bias,
-        name="image",
-    )(x)
+    image = _image(x, settings, (image_shape[2], settings.refine_kernel_size))
     return keras.Model(inputs, image, name="generator")
 
 
@@ -107,15 +100,8 @@ def build_dcgan(config: GANConfig, image_shape: ImageShape, num_classes: int) ->
         )
     inputs, x, label = _project(config, image_shape, num_classes, channels=widths[0])
     for i, channels in enumerate(widths[1:], start=1):
-        x = keras.layers.Conv2DTranspose(
-            channels,
-            settings.kernel_size,
-            strides=2 if i == len(widths) - 1 else 1,
-            padding="same",
-            use_bias=settings.use_bias,
-            name=f"hidden_{i}",
-        )(x)
-        x = finish_hidden(x, settings, f"hidden_{i}", label=label)
+        strides = 2 if i == len(widths) - 1 else 1
+        x = _transpose(x, settings, (channels, strides), f"hidden_{i}", label)
     image = keras.layers.Conv2DTranspose(
         image_shape[2],
         settings.kernel_size,
@@ -147,14 +133,7 @@ def build_resnet(config: GANConfig, image_shape: ImageShape, num_classes: int) -
             x, settings, channels=channels, enlarge=left <= 2, name=f"block_{i}", label=label
         )
     x = finish_hidden(x, settings, "features", label=label)
-    image = keras.layers.Conv2D(
-        image_shape[2],
-        settings.kernel_size,
-        padding="same",
-        activation=settings.output,
-        use_bias=settings.use_bias,
-        name="image",
-    )(x)
+    image = _image(x, settings, (image_shape[2], settings.kernel_size))
     return keras.Model(inputs, image, name="generator")
 
 
@@ -220,14 +199,15 @@ def _project(
     return inputs, finish_hidden(x, settings, "projection", label=label), label
 
 
-def _enlarge(
-    x: Any, settings: GeneratorConfig, channels: int, name: str, label: Label | None
+def _transpose(
+    x: Any, settings: GeneratorConfig, size: tuple[int, int], name: str, label: Label | None
 ) -> Any:
-    """Apply a hidden transposed convolution that doubles height and width."""
+    """Apply a hidden transposed convolution of (channels, strides)."""
+    channels, strides = size
     x = keras.layers.Conv2DTranspose(
         channels,
         settings.kernel_size,
-        strides=2,
+        strides=strides,
         padding="same",
         use_bias=settings.use_bias,
         name=name,
@@ -244,3 +224,16 @@ def _convolve(
         channels, kernel_size, padding="same", use_bias=settings.use_bias, name=name
     )(x)
     return finish_hidden(x, settings, name, label=label)
+
+
+def _image(x: Any, settings: GeneratorConfig, size: tuple[int, int]) -> Any:
+    """Apply the last convolution, of (channels, kernel size), that makes the image."""
+    channels, kernel_size = size
+    return keras.layers.Conv2D(
+        channels,
+        kernel_size,
+        padding="same",
+        activation=settings.output,
+        use_bias=settings.use_bias,
+        name="image",
+    )(x)

@@ -72,34 +72,30 @@ class _Spectral:
         keras.layers.Layer.load_own_variables(self, store)
 
 
+class _SpectralKernel(_Spectral):
+    """Normalise what Keras calls the kernel of a layer."""
+
+    _kernel: Any
+
+    def build(self, input_shape: Any) -> None:
+        """Create the variables."""
+        super().build(input_shape)  # type: ignore[misc]
+        self._track(self._kernel)
+
+    @property
+    def kernel(self) -> Any:
+        """Return the normalised kernel."""
+        return self._normalised()
+
+
 @keras.saving.register_keras_serializable("harness")
-class SpectralConv2D(_Spectral, keras.layers.Conv2D):  # type: ignore[misc]
+class SpectralConv2D(_SpectralKernel, keras.layers.Conv2D):  # type: ignore[misc]
     """Convolve with a spectrally normalised kernel."""
 
-    def build(self, input_shape: Any) -> None:
-        """Create the variables."""
-        super().build(input_shape)
-        self._track(self._kernel)
-
-    @property
-    def kernel(self) -> Any:
-        """Return the normalised kernel."""
-        return self._normalised()
-
 
 @keras.saving.register_keras_serializable("harness")
-class SpectralDense(_Spectral, keras.layers.Dense):  # type: ignore[misc]
+class SpectralDense(_SpectralKernel, keras.layers.Dense):  # type: ignore[misc]
     """Multiply by a spectrally normalised kernel."""
-
-    def build(self, input_shape: Any) -> None:
-        """Create the variables."""
-        super().build(input_shape)
-        self._track(self._kernel)
-
-    @property
-    def kernel(self) -> Any:
-        """Return the normalised kernel."""
-        return self._normalised()
 
 
 @keras.saving.register_keras_serializable("harness")

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -25,7 +24,7 @@ from harness.metrics.measures import (
     measure_kid,
 )
 from harness.metrics.reference import Reference
-from harness.metrics.selection import check_labels, draw_labels
+from harness.metrics.selection import check_labels, draw_labels, fitting_number
 from harness.metrics.statistics_cache import default_cache_dir
 from harness.score import Protocol, Score
 
@@ -79,7 +78,7 @@ class Evaluator:
             extractor = load_extractor(extractor, image_shape=dataset.image_shape)
         self._extractor = extractor
         _check_shape(self._extractor, dataset)
-        self._num_images = _fitting_number(num_images, self._split)
+        self._num_images = fitting_number(num_images, self._split)
         self._labels = draw_labels(self._split.labels, self._num_images)
         self._reference = Reference(
             dataset, self._split, self._extractor, cache_dir or default_cache_dir()
@@ -287,15 +286,3 @@ def _check_shape(extractor: Extractor, dataset: ImageDataset) -> None:
             f"--weights PATH;\n"
             f"  3. --extractor FOLDER, trained on other images of this shape."
         )
-
-
-def _fitting_number(num_images: int, reference: Split) -> int:
-    if num_images < 2:
-        raise ConfigError(f"num_images: received {num_images}; expected at least 2.")
-    if num_images > len(reference):
-        warnings.warn(
-            f"{reference.name} has {len(reference)} images: scores use {len(reference)} instead "
-            f"of {num_images}, and FID of so few is biased upwards.",
-            stacklevel=3,
-        )
-    return min(num_images, len(reference))

@@ -1,10 +1,12 @@
 """Decide which labels a comparison takes, and which of the images at hand."""
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.images import ImageDataset
-from harness.errors import ScoreError
+from harness.data.images import ImageDataset, Split
+from harness.errors import ConfigError, ScoreError
 
 
 def choose_rows(
@@ -74,3 +76,24 @@ def check_labels(
             f"{labels.min()} to {labels.max()}."
         )
     return labels.astype(np.int32)
+
+
+def fitting_number(num_images: int, reference: Split) -> int:
+    """Return how many images to compare with a reference: no more than it has, with a warning.
+
+    Args:
+        num_images: The number asked for.
+        reference: Whose images they are compared with.
+
+    Raises:
+        ConfigError: If it is below 2.
+    """
+    if num_images < 2:
+        raise ConfigError(f"num_images: received {num_images}; expected at least 2.")
+    if num_images > len(reference):
+        warnings.warn(
+            f"{reference.name} has {len(reference)} images: scores use {len(reference)} instead "
+            f"of {num_images}, and FID of so few is biased upwards.",
+            stacklevel=3,
+        )
+    return min(num_images, len(reference))

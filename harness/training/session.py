@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from harness.data.images import ImageDataset
 from harness.events import Answer, Event, Finished, Progressed, RungScored, Started
 from harness.files import replacing, write_bytes
-from harness.gan.sampling import Sampler
+from harness.gan.sampling import Sampler, load_generator
 from harness.gan.trainer import Progress, Trainer
 from harness.metrics.evaluator import Evaluator
 from harness.outcome import Outcome, Reason
@@ -249,7 +249,7 @@ class Session:
 
     def _complete(self) -> Outcome:
         """Score the kept generator once more with other noise: the final score."""
-        kept = keras.saving.load_model(self._job.folder.generator_file, compile=False)
+        kept = load_generator(self._job.folder.generator_file)
         seed = derive_seed(self._job.seed, self._job.name, "final noise")
         final = self._score(sample_for(self._evaluator, Sampler(kept), noise_seed=seed), seed)
         if self._position.best is not None:
