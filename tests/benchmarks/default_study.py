@@ -12,7 +12,6 @@ import platform
 import subprocess
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from harness.data.datasets import load_dataset
@@ -20,7 +19,7 @@ from harness.durations import format_seconds
 from harness.events import Answer
 from harness.files import write_json, write_text
 from harness.gan.presets import load_preset
-from harness.gan.sampling import Sampler
+from harness.gan.sampling import Sampler, load_generator
 from harness.gan.trainer import Trainer
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors import load_extractor
@@ -73,7 +72,7 @@ def score(generator, name, dataset, instruments):
 def label_accuracy(path, dataset):
     """Return the share of 1,000 images, 100 a class, classified as the class asked for."""
     labels = np.repeat(np.arange(dataset.num_classes, dtype=np.int32), 100)
-    sampler = Sampler(keras.saving.load_model(path, compile=False))
+    sampler = Sampler(load_generator(path))
     images = sampler.sample(noise_seed=derive_seed("default study", "labels"), labels=labels)
     return Evaluator(dataset).label_accuracy(images, labels)
 
@@ -187,7 +186,7 @@ def main():
         for extractor in (load_extractor("fashion_cnn"), load_second_extractor())
     }
     fid = {
-        name: score(keras.saving.load_model(path, compile=False), name, dataset, instruments)
+        name: score(load_generator(path), name, dataset, instruments)
         for name, path in files.items()
     }
     print(json.dumps(fid, indent=2), flush=True)
@@ -218,7 +217,7 @@ def main():
             f"{best.score.protocol.name}, protocol {best.score.protocol.fingerprint}",
         ),
     )
-    sampler = Sampler(keras.saving.load_model(files["winner"], compile=False))
+    sampler = Sampler(load_generator(files["winner"]))
     images = sampler.sample(
         noise_seed=derive_seed(record.seed, "grid noise"), labels=grid_labels(dataset, True)
     )
