@@ -67,11 +67,13 @@ class TrackerOptions:
         wandb_mode: `auto` follows `WANDB_MODE` and the settings of W&B, and without credentials
             stays offline.
         project: W&B project; None takes `WANDB_PROJECT`, or else the harness's own name.
+        entity: W&B account or team; None takes `WANDB_ENTITY`, or else the account's default.
     """
 
     images: bool = True
     wandb_mode: RequestedMode = "auto"
     project: str | None = None
+    entity: str | None = None
 
 
 class NullTracker:

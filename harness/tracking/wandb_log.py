@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import StorageError
+from harness.tracking.tracker import TrialIdentity
 
 # A row of progress carries the first, a row of a rung the second; one row may carry both.
 PROGRESS_KEY = "generator_loss"
@@ -37,6 +39,12 @@ class Logged:
             self.progress_kimg = max(self.progress_kimg, row["kimg"])
         if RUNG_KEY in row:
             self.rung_kimg = max(self.rung_kimg, row["kimg"])
+
+
+def run_id(identity: TrialIdentity) -> str:
+    """Return the W&B run id of a training, the same at every resumption and on every machine."""
+    # W&B forbids / \ # ? % : and blanks in ids.
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", f"{identity.study_id}-{identity.trial}")
 
 
 def find_segments(wandb_dir: Path, run_id: str) -> list[Path]:

@@ -12,7 +12,7 @@ from harness.errors import StorageError
 from harness.events import Event, Finished, Progressed, RungScored, Started
 from harness.files import storage_error
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
-from harness.tracking.wandb_log import PROGRESS_KEY, RUNG_KEY, find_segments, read_records
+from harness.tracking.wandb_log import PROGRESS_KEY, RUNG_KEY, find_segments, read_records, run_id
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +39,6 @@ def wandb_fault(identity: TrialIdentity, history: Sequence[Event]) -> WandbFault
     Returns:
         None where they agree, or where the history has nothing for W&B.
     """
-    from harness.tracking.wandb_tracker import run_id
-
     segments = find_segments(identity.wandb_root / "wandb", run_id(identity))
     if not segments:
         return WandbFault("W&B has no log of it", lacks_only=True)
@@ -84,7 +82,7 @@ def replay_to_wandb(
     Raises:
         StorageError: If the logs that must go cannot be removed, or W&B has them already.
     """
-    from harness.tracking.wandb_tracker import WandbTracker, run_id
+    from harness.tracking.wandb_tracker import WandbTracker
 
     if not fault.lacks_only:
         for segment in find_segments(identity.wandb_root / "wandb", run_id(identity)):

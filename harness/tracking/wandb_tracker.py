@@ -1,9 +1,6 @@
 """Show each trial as one W&B run, fed by its events."""
 
 import logging
-import os
-import re
-from pathlib import Path
 from typing import Any
 
 import wandb
@@ -13,11 +10,11 @@ from harness.outcome import Outcome, State
 from harness.score import Score
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
-from harness.tracking.wandb_log import PROGRESS_KEY, RUNG_KEY, wait_until_ended, what_was_logged
-from harness.tracking.wandb_mode import Mode, remember_online_failure, wandb_mode
+from harness.tracking.wandb_log import PROGRESS_KEY, RUNG_KEY, what_was_logged
+from harness.tracking.wandb_mode import remember_online_failure, wandb_mode
+from harness.tracking.wandb_run import end_run, start_run
 
 LOGGER = logging.getLogger(__name__)
-PROJECT = "gan-sweep-harness"
 
 _PROGRESS_FIELDS = (
     PROGRESS_KEY,
@@ -60,7 +57,9 @@ class WandbTracker:
         if mode == "disabled":
             return
         try:
-            self._run = _start_run(identity, options, mode)
+            self._run = start_run(identity, options, mode)
+            self._run.define_metric("kimg")
+            self._run.define_metric("*", step_metric="kimg")
             # W&B refuses to begin a run that this process still writes, so reading comes second.
             self._logged = what_was_logged(identity.wandb_root / "wandb", self._run.id)
             # Only a server knows of steps that the local files do not show.
@@ -144,12 +143,7 @@ class WandbTracker:
     def _end(self, run: wandb.Run, exit_code: int) -> None:
         self._commit(run)
         self._run = None
-        run.finish(exit_code=exit_code)
-        # Only now does W&B's service write the last records, and `finish` does not wait for it:
-        # whoever goes on with this trial in this process would read half of it.
-        segment = Path(run.dir).parent / f"run-{run.id}.wandb"
-        if not wait_until_ended(segment):
-            raise OSError(f"{segment} lacks its end; is the disk full?")
+        end_run(run, exit_code)
 
     def _give_up(self, error: Exception) -> None:
         self._run = None
@@ -162,64 +156,6 @@ class WandbTracker:
             str(error).partition("\n")[0],
             self._identity.folder / HISTORY_NAME,
         )
-
-
-def run_id(identity: TrialIdentity) -> str:
-    """Return the trial's W&B run id, the same at every resumption and on every machine."""
-    # W&B forbids / \ # ? % : and blanks in ids.
-    return re.sub(r"[^A-Za-z0-9_.-]", "-", f"{identity.study_id}-{identity.trial}")
-
-
-def _start_run(identity: TrialIdentity, options: TrackerOptions, mode: Mode) -> wandb.Run:
-    folder = identity.wandb_root / "wandb"
-    # W&B moves to the system's temporary folder, in silence, when it cannot write here.
-    folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(f"{folder} cannot be written")
-    project = options.project or wandb.setup().settings.project or PROJECT
-    # W&B's debug.log is of no use here, and on a full disk each of its lines would become a
-    # traceback at the terminal. Importing W&B sets this level, hence not in the settings.
-    logging.getLogger("wandb").setLevel(logging.ERROR)
-    run = wandb.init(
-        id=run_id(identity),
-        resume="allow",
-        mode=mode,
-        reinit="create_new",
-        dir=identity.wandb_root,
-        project=project,
-        group=identity.study,
-        name=f"{identity.study} {identity.trial}",
-        job_type=identity.job_type,
-        tags=identity.tags,
-        config=identity.config,
-        settings=_quiet_settings(),
-    )
-    run.define_metric("kimg")
-    run.define_metric("*", step_metric="kimg")
-    return run
-
-
-def _quiet_settings() -> wandb.Settings:
-    """Log the trial and nothing about the machine, its environment or the code."""
-    return wandb.Settings(
-        silent=True,
-        console="off",
-        host="",
-        save_code=False,
-        disable_code=True,
-        disable_git=True,
-        disable_job_creation=True,
-        use_dot_wandb=False,
-        init_timeout=20,
-        finish_timeout=60,
-        x_disable_meta=True,
-        x_disable_stats=True,
-        x_disable_machine_info=True,
-        x_disable_viewer=True,
-        x_save_requirements=False,
-        # W&B loses with a killed process what it has not flushed; a watcher sees it earlier too.
-        x_transaction_log_flush_interval=1.0,
-    )
 
 
 def _summarise(outcome: Outcome) -> dict[str, Any]:

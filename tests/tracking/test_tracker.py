@@ -10,7 +10,7 @@ from harness.errors import ConfigError
 from harness.events import Event, Finished, Progressed, RungScored
 from harness.tracking.jsonl_tracker import read_history
 from harness.tracking.tracker import TRACKERS, CompositeTracker, TrialIdentity, open_tracker
-from harness.tracking.wandb_tracker import run_id
+from harness.tracking.wandb_log import run_id
 from tests.tracking.offline_log import read_offline_runs
 from tests.tracking.trainings import (
     FID,

@@ -15,8 +15,7 @@ from harness.events import Progressed, RungScored
 from harness.gan.config import GANConfig
 from harness.tracking.jsonl_tracker import read_history
 from harness.tracking.tracker import TrackerOptions, TrialIdentity, open_tracker
-from harness.tracking.wandb_log import what_was_logged
-from harness.tracking.wandb_tracker import run_id
+from harness.tracking.wandb_log import run_id, what_was_logged
 from tests.tracking.offline_log import OfflineRun, read_offline_runs
 from tests.tracking.trainings import (
     FID,
