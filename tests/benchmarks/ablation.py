@@ -2,7 +2,8 @@
 
 Trains every row of ablation.yaml on every seed, two at a time with one thread each, scores the
 averaged generator of the last step with fresh noise, and writes a table into reports/ablation/.
-Results are kept as they come, so the same command goes on after an interruption.
+Results are kept as they come, so the same command goes on after an interruption. Speeds are those
+of `tests.benchmarks.ablation_speed`, which measures each row beside its rival.
 """
 
 import argparse
@@ -53,17 +54,15 @@ def train(task):
     """Train one row on one seed in a worker process; return its result."""
     global _runner
     name, config, seed, kimg = task
-    from harness.events import Answer, Finished, Progressed
+    from harness.events import Answer, Finished
     from harness.training.folder import TrainingFolder
     from harness.training.job import TrainingJob
     from harness.training.runner import Runner
 
     _runner = _runner or Runner(threads=1)
-    speeds, outcomes = [], []
+    outcomes = []
 
     def listen(event):
-        if isinstance(event, Progressed):
-            speeds.append(event.images_per_second)
         if isinstance(event, Finished):
             outcomes.append(event.outcome)
         return Answer.GO_ON
@@ -87,7 +86,6 @@ def train(task):
         "reason": outcome.reason.value,
         "fid": outcome.final.value if outcome.final else None,
         "fingerprint": outcome.final.protocol.fingerprint if outcome.final else None,
-        "images_per_second": statistics.median(speeds[2:] or speeds or [0.0]),
         "seconds": outcome.duration_seconds,
     }
 
@@ -100,7 +98,7 @@ def read_results(path, kimg):
 
 
 def summarise(rows, results):
-    """Return mean, standard deviation and speed of every row that has results, by name."""
+    """Return mean and standard deviation of every row that has results, by name."""
     summary = {}
     for name in rows:
         found = [r for (row, _), r in sorted(results.items()) if row == name]
@@ -112,15 +110,14 @@ def summarise(rows, results):
             "failed": len(found) - len(values),
             "mean": statistics.mean(values) if values else None,
             "deviation": statistics.stdev(values) if len(values) > 1 else None,
-            "speed": statistics.median(r["images_per_second"] for r in found),
         }
     return summary
 
 
-def table(rows, summary):
+def table(rows, summary, speeds):
     """Return the table as Markdown lines."""
     lines = [
-        "| group | ingredient | final FID | against | failed | images/s | relative speed |",
+        "| group | ingredient | final FID | against | failed | images/s | x the other's |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, row in rows.items():
@@ -130,14 +127,16 @@ def table(rows, summary):
         fid = "-" if own["mean"] is None else f"{own['mean']:.2f}"
         if own["deviation"] is not None:
             fid += f" ± {own['deviation']:.2f}"
-        gain = speed = "-"
-        if rival and name != row["against"]:
-            if own["mean"] is not None and rival["mean"] is not None:
-                gain = f"{100 * (own['mean'] / rival['mean'] - 1):+.0f} % ({row['against']})"
-            speed = f"{own['speed'] / rival['speed']:.2f}"
+        gain, speed, relative = "-", "-", "-"
+        both = rival and name != row["against"] and None not in (own["mean"], rival["mean"])
+        if both:
+            gain = f"{100 * (own['mean'] / rival['mean'] - 1):+.0f} % ({row['against']})"
+        if name in speeds:
+            speed = f"{speeds[name]['images_per_second']:,.0f}"
+            relative = f"{speeds[name]['relative']:.2f}"
         lines.append(
             f"| {row['group']} | {name} | {fid} | {gain} | {own['failed']} of {own['runs']} | "
-            f"{own['speed']:,.0f} | {speed} |"
+            f"{speed} | {relative} |"
         )
     return lines
 
@@ -148,6 +147,8 @@ def write_report(out, rows, results, options):
     reading = "\n## Reading\n"
     old = report.read_text() if report.exists() else ""
     below = old[old.index(reading) :] if reading in old else ""
+    measured = out / "speeds.json"
+    speeds = json.loads(measured.read_text()) if measured.exists() else {}
     head = [
         "# Ablation",
         "",
@@ -159,10 +160,12 @@ def write_report(out, rows, results, options):
         f"`tests/benchmarks/ablation.yaml`), {options.kimg:g} kimg, each ingredient changed "
         "alone. Final FID by `fashion_cnn` on 10,000 images against the validation split: mean ± "
         "standard deviation over seeds. `against` is the change of the mean, relative to the row "
-        "it names.",
+        "it names. Speeds are images a second of one thread, measured in turns with the row each "
+        "is compared with (`python -m tests.benchmarks.ablation_speed`).",
         "",
     ]
-    write_text(report, "\n".join([*head, *table(rows, summarise(rows, results)), ""]) + below)
+    lines = table(rows, summarise(rows, results), speeds)
+    write_text(report, "\n".join([*head, *lines, ""]) + below)
 
 
 def main():
