@@ -130,7 +130,8 @@ def _fetch(folder: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise MissingExtraError(f"the explorer needs {PACKAGE}, and npm is missing. {_remedy()}")
-    command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--ignore-scripts", "--silent"]
+    command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--ignore-scripts", "--loglevel=error"]
+    command += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"]  # by default minutes
     try:
         done = subprocess.run(
             command,
@@ -142,12 +143,12 @@ def _fetch(folder: Path) -> Path:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise MissingExtraError(f"{' '.join(command)} failed: {error}. {_remedy()}") from error
+        raise MissingExtraError(f"npm pack failed: {error}. {_remedy()}") from error
     tarball = folder / f"{PACKAGE}-{VERSION}.tgz"
     if done.returncode != 0 or not tarball.is_file():
         said = " ".join(done.stderr.split())[:300]
         raise MissingExtraError(
-            f"{' '.join(command)} ended with exit code {done.returncode} and no tarball: "
+            f"npm pack {PACKAGE}@{VERSION} ended with exit code {done.returncode} and no tarball: "
             f"{said or 'it said nothing'}. {_remedy()}"
         )
     return tarball

@@ -127,10 +127,9 @@ function describe(count) {
   const way = percent ? `, ${percent} % of the way to seed ${seedIn("target")}` : "";
   find("walked").value = `${percent} %`;
   find("caption").textContent = `${images}${ofClass}, seed ${seedIn("seed")}${way}`;
-  const moved = sliders().filter((slider) => slider.valueAsNumber);
-  const shifts = moved.map((slider) => `; ${slider.ariaLabel} at ${slider.value}`).join("");
+  const shifts = sliders().map(({ value }, k) => (Number(value) ? `; direction ${k + 1} at ${value}` : ""));
   const turns = model.classes.length && !picked ? `, in turn: ${model.classes.join(", ")}` : "";
-  find("pictures").ariaLabel = `Generated: ${find("caption").textContent}${turns}${shifts}`;
+  find("pictures").ariaLabel = `Generated: ${find("caption").textContent}${turns}${shifts.join("")}`;
 }
 
 let stale = false;
@@ -216,8 +215,9 @@ function addDirection({ share }, index) {
   const label = document.createElement("label");
   label.innerHTML = "<span></span> <input type=range min=-4 max=4 step=0.1 value=0> <output>0.0</output>";
   const slider = label.querySelector("input");
-  slider.ariaLabel = `Direction ${index + 1}`;
-  label.querySelector("span").textContent = `${index + 1} · ${(share * 100).toFixed(0)} %`;
+  const name = `${index + 1} · ${(share * 100).toFixed(0)} %`;
+  slider.ariaLabel = `Direction ${name} of all change`;
+  label.querySelector("span").textContent = name;
   slider.addEventListener("input", () => showValue(slider));
   find("directions").append(label);
 }

@@ -1,0 +1,17 @@
+"""Share what runs generators in a browser."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import MissingExtraError
+from harness.exporting.explorer_runtime import find_runtime
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Path:
+    """Return the folder of ONNX Runtime Web; skip where it cannot be had."""
+    try:
+        return find_runtime()
+    except MissingExtraError as error:
+        pytest.skip(str(error))
