@@ -57,6 +57,18 @@ Weights = Annotated[
 ]
 Tracker = Annotated[str, typer.Option(help="wandb, jsonl or none.")]
 NoImages = Annotated[bool, typer.Option("--no-images", help="Keep image grids out of W&B.")]
+WandbProject = Annotated[
+    str | None,
+    typer.Option(help="W&B project; by default gan-sweep-harness.", show_default=False),
+]
+WandbEntity = Annotated[
+    str | None, typer.Option(help="W&B account or team; by default yours.", show_default=False)
+]
+WandbMode = Annotated[str, typer.Option(help="auto, online, offline or disabled.")]
+Histograms = Annotated[
+    bool,
+    typer.Option("--histograms", help="Describe weights and gradient norms at rungs."),
+]
 Workers = Annotated[
     str, typer.Option(help="Trainings at once: a number, or auto for one a GPU or core.")
 ]

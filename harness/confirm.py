@@ -38,6 +38,9 @@ def confirm(
     data_dir: option.DataDir = None,
     tracker: option.Tracker = "wandb",
     no_images: option.NoImages = False,
+    wandb_project: option.WandbProject = None,
+    wandb_entity: option.WandbEntity = None,
+    wandb_mode: option.WandbMode = "auto",
     checkpoint_seconds: option.CheckpointSeconds = 60,
     storage: option.StoragePassword = None,
     as_json: option.AsJsonWithProgress = False,
@@ -52,7 +55,7 @@ def confirm(
         from harness.confirmation.confirmer import Confirmer
         from harness.confirmation.options import ConfirmOptions
         from harness.search.devices import available_cores, divide, find_gpus
-        from harness.tracking.tracker import TrackerOptions
+        from harness.tracking.tracker import TrackerOptions, check_wandb_mode
 
         gpus = find_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"))
         fleet = divide(workers, cores=available_cores(), gpus=gpus)
@@ -68,7 +71,12 @@ def confirm(
             gpus=fleet.gpus,
             data_dir=data_dir,
             tracker=tracker,
-            tracker_options=TrackerOptions(images=not no_images),
+            tracker_options=TrackerOptions(
+                images=not no_images,
+                project=wandb_project,
+                entity=wandb_entity,
+                wandb_mode=check_wandb_mode(wandb_mode),
+            ),
             checkpoint_seconds=checkpoint_seconds,
             storage=storage,
         )
@@ -83,7 +91,8 @@ def _run(confirmer: "Confirmer", *, as_json: bool) -> None:
     console = Console(stderr=as_json, soft_wrap=True)
     folder = confirmer.plan.study_folder
     if confirmer.options.tracker == "wandb":
-        console.print(wandb_mode(folder).hint, highlight=False)
+        requested = confirmer.options.tracker_options.wandb_mode
+        console.print(wandb_mode(folder, requested).hint, highlight=False)
     stop = confirmer.run(_Lines(console, trainings=len(confirmer.plan.planned)))
     result = confirmer.result
     if result is not None:

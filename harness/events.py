@@ -50,6 +50,35 @@ class Progressed:
 
 
 @dataclasses.dataclass(frozen=True)
+class Histogram:
+    """Count values in bins of equal width.
+
+    Args:
+        low: Lower end of the first bin.
+        high: Upper end of the last bin.
+        counts: How many values each bin holds.
+    """
+
+    low: float
+    high: float
+    counts: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Inspection:
+    """Describe both networks at one moment, variable by variable.
+
+    Args:
+        weights: Histograms of the trainable variables by name, e.g. `generator/002_dense_kernel`.
+        gradient_norms: Euclidean norms of their gradients on one batch, by the same names, and of
+            all of a network under `generator` and `discriminator`.
+    """
+
+    weights: dict[str, Histogram]
+    gradient_norms: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
 class RungScored:
     """Report the score of the EMA generator at a rung, where the search may stop the trial.
 
@@ -60,6 +89,7 @@ class RungScored:
         best: The best rung score so far, this one included.
         grid: Path of the sample grid (PNG), relative to the trial's folder.
         duration_seconds: Seconds of this training so far, interruptions left out.
+        inspection: Weights and gradients, where they were asked for.
     """
 
     kimg: float
@@ -68,6 +98,7 @@ class RungScored:
     best: Score
     grid: str
     duration_seconds: float
+    inspection: Inspection | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,12 +130,12 @@ def to_record(event: Event) -> dict[str, Any]:
         return {"event": kind, "kimg": event.outcome.kimg, "outcome": event.outcome.to_dict()}
     if isinstance(event, RungScored):
         record = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
-        return {
-            "event": kind,
-            **record,
-            "score": event.score.to_dict(),
-            "best": event.best.to_dict(),
-        }
+        record |= {"score": event.score.to_dict(), "best": event.best.to_dict()}
+        if event.inspection is None:
+            del record["inspection"]
+        else:
+            record["inspection"] = dataclasses.asdict(event.inspection)
+        return {"event": kind, **record}
     return {"event": kind, **dataclasses.asdict(event)}
 
 
@@ -117,8 +148,18 @@ def from_record(record: dict[str, Any]) -> Event:
         case "rungscored":
             fields["score"] = Score.from_dict(fields["score"])
             fields["best"] = Score.from_dict(fields["best"])
+            if "inspection" in fields:
+                fields["inspection"] = _read_inspection(fields["inspection"])
             return RungScored(**fields)
         case "progressed":
             return Progressed(**fields)
         case _:
             return Started(**fields)
+
+
+def _read_inspection(record: dict[str, Any]) -> Inspection:
+    weights = {
+        name: Histogram(each["low"], each["high"], tuple(each["counts"]))
+        for name, each in record["weights"].items()
+    }
+    return Inspection(weights, dict(record["gradient_norms"]))

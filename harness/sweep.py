@@ -68,6 +68,10 @@ def sweep(
     weights: option.Weights = None,
     tracker: option.Tracker = "wandb",
     no_images: option.NoImages = False,
+    histograms: option.Histograms = False,
+    wandb_project: option.WandbProject = None,
+    wandb_entity: option.WandbEntity = None,
+    wandb_mode: option.WandbMode = "auto",
     max_worker_memory: Annotated[
         float, typer.Option(min=500, help="MiB at which a worker process is replaced.")
     ] = 2500,
@@ -128,7 +132,7 @@ def sweep(
         from harness.search.options import SweepOptions
         from harness.search.retention import check_keep
         from harness.search.space import SearchSpace
-        from harness.tracking.tracker import TrackerOptions
+        from harness.tracking.tracker import TrackerOptions, check_wandb_mode
 
         space = SearchSpace.load(search_space)
         wanted = with_options(
@@ -157,7 +161,13 @@ def sweep(
             baseline_seconds=baseline_seconds if baselines else None,
             enqueue=enqueue,
             tracker=tracker,
-            tracker_options=TrackerOptions(images=not no_images),
+            tracker_options=TrackerOptions(
+                images=not no_images,
+                histograms=histograms,
+                project=wandb_project,
+                entity=wandb_entity,
+                wandb_mode=check_wandb_mode(wandb_mode),
+            ),
             max_worker_megabytes=max_worker_memory,
             checkpoint_seconds=checkpoint_seconds,
             keep=check_keep(keep),
@@ -204,7 +214,8 @@ def _run(brain: "Brain", *, last_rung: float, as_json: bool) -> None:
     console = Console(stderr=as_json, soft_wrap=True)
     began = time.monotonic()
     if brain.options.tracker == "wandb":
-        console.print(wandb_mode(brain.folder).hint, highlight=False)
+        requested = brain.options.tracker_options.wandb_mode
+        console.print(wandb_mode(brain.folder, requested).hint, highlight=False)
     with SweepDisplay(console, trials=brain.options.trials, kimg=last_rung) as display:
         stop = brain.run(display)
     ranked = rank(read_entries(brain.folder))

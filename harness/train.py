@@ -81,6 +81,10 @@ def train(
     ] = None,
     tracker: option.Tracker = "wandb",
     no_images: option.NoImages = False,
+    histograms: option.Histograms = False,
+    wandb_project: option.WandbProject = None,
+    wandb_entity: option.WandbEntity = None,
+    wandb_mode: option.WandbMode = "auto",
     debug: option.Debug = False,
 ) -> None:
     """Train one GAN from a preset, a YAML or a trial; the same command again goes on.
@@ -126,7 +130,7 @@ def train(
         if dry_run:
             _print_networks(gan, measure["dataset"], data_dir)
             return
-        from harness.tracking.tracker import TrackerOptions
+        from harness.tracking.tracker import TrackerOptions, check_wandb_mode
         from harness.training.continuing import check_same_data
         from harness.training.folder import TrainingFolder
         from harness.training.standalone import Training, check, claim
@@ -140,7 +144,13 @@ def train(
             files=start.functions.files,
             monitor=with_cadences(start.monitor, print_every, sample_every),
             tracker=tracker,
-            tracker_options=TrackerOptions(images=not no_images),
+            tracker_options=TrackerOptions(
+                images=not no_images,
+                histograms=histograms,
+                project=wandb_project,
+                entity=wandb_entity,
+                wandb_mode=check_wandb_mode(wandb_mode),
+            ),
             **measure,
         )
         if start.earlier is not None:
@@ -196,7 +206,7 @@ def _run(
 
     console = Console(soft_wrap=True)
     if training.tracker == "wandb":
-        hint = wandb_mode(training.folder.path).hint
+        hint = wandb_mode(training.folder.path, training.tracker_options.wandb_mode).hint
         console.print(hint, highlight=False, markup=False)
     runner = Runner(
         dataset=training.dataset,

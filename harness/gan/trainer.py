@@ -24,6 +24,7 @@ from harness.gan.optimisers import build_optimizer
 from harness.gan.precision import computing_in
 from harness.gan.schedules import is_scheduled, learning_rate_share
 from harness.gan.steps import STEPS, Pair
+from harness.gan.steps.simultaneous import both_gradients
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,6 +144,29 @@ class Trainer:
     def state(self) -> dict[str, NDArray[Any]]:
         """Return a copy of everything that later steps depend on, under stable unique names."""
         return {name: np.array(variable) for name, variable in self._variables().items()}
+
+    def gradients(self) -> dict[str, NDArray[Any]]:
+        """Return the gradients of both networks on the next step's images; nothing is trained.
+
+        They are a simultaneous step's, whatever the order of updates, so that trainings compare.
+
+        Returns:
+            By the names that `state` gives the trainable variables. Those without a gradient, such
+            as a bias that no loss depends on, are left out.
+        """
+        before = self.state()
+        networks = (self._pair.fast_generator, self._pair.fast_discriminator)
+        with computing_in(self.config.precision, *networks):
+            _, *both = both_gradients(self._pair, self._feed, self._step.read_value())
+        # A pass in training mode moves statistics and the seeds of dropout.
+        self.load_state(before)
+        trainable = self.discriminator.trainable_variables + self.generator.trainable_variables
+        names = {id(variable): name for name, variable in self._variables().items()}
+        return {
+            names[id(variable.value)]: np.array(tf.convert_to_tensor(gradient))
+            for variable, gradient in zip(trainable, [*both[0], *both[1]], strict=True)
+            if gradient is not None
+        }
 
     def load_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Continue from what `state` returned, bit for bit.

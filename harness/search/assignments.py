@@ -184,6 +184,7 @@ class Assignments:
             timeout_seconds=self._options.trial_timeout_seconds,
             checkpoint_seconds=self._options.checkpoint_seconds,
             deterministic=self._space.deterministic,
+            inspects=self._options.tracker_options.histograms,
         )
         assignment = Assignment(job, self._open_tracker(job), trial)
         if job.timeout_seconds is not None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -11,6 +12,7 @@ from harness.events import Event
 from harness.tracking.jsonl_tracker import HISTORY_NAME, JsonlTracker
 
 RequestedMode = Literal["auto", "online", "offline", "disabled"]
+_FORBIDDEN = "/\\#?%:"
 
 
 class Tracker(Protocol):
@@ -68,12 +70,28 @@ class TrackerOptions:
             stays offline.
         project: W&B project; None takes `WANDB_PROJECT`, or else the harness's own name.
         entity: W&B account or team; None takes `WANDB_ENTITY`, or else the account's default.
+        histograms: Whether weights and gradient norms are described at rungs.
+        image_megabytes: What all sample grids of a study's W&B runs may take on disk, in 10^6
+            bytes; later ones stay in the trainings' folders alone.
+
+    Raises:
+        ConfigError: If W&B knows no such project or entity names.
     """
 
     images: bool = True
     wandb_mode: RequestedMode = "auto"
     project: str | None = None
     entity: str | None = None
+    histograms: bool = False
+    image_megabytes: float = 200.0
+
+    def __post_init__(self) -> None:
+        for option, name in (("--wandb-project", self.project), ("--wandb-entity", self.entity)):
+            if name is not None and (not name.strip() or set(name) & set(_FORBIDDEN)):
+                raise ConfigError(
+                    f"{option}: expected a name without any of {' '.join(_FORBIDDEN)}; received "
+                    f"{name!r}."
+                )
 
 
 class NullTracker:
@@ -166,3 +184,19 @@ def check_tracker(name: str) -> str:
             f"{near_miss(name, TRACKERS)}"
         )
     return name
+
+
+def check_wandb_mode(name: str) -> RequestedMode:
+    """Return the name if W&B has such a mode.
+
+    Raises:
+        ConfigError: If it has none of that name.
+    """
+    modes: tuple[RequestedMode, ...] = typing.get_args(RequestedMode)
+    for mode in modes:
+        if mode == name:
+            return mode
+    raise ConfigError(
+        f"--wandb-mode: expected one of {', '.join(modes)}; received {name!r}."
+        f"{near_miss(name, modes)}"
+    )

@@ -1,13 +1,16 @@
 """Show each trial as one W&B run, fed by its events."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import wandb
 
-from harness.events import Event, Finished, Progressed, RungScored, Started
+from harness.events import Event, Finished, Inspection, Progressed, RungScored, Started
 from harness.outcome import Outcome, State
 from harness.score import Score
+from harness.tracking.image_budget import spend
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
 from harness.tracking.wandb_log import PROGRESS_KEY, RUNG_KEY, what_was_logged
@@ -25,6 +28,8 @@ _PROGRESS_FIELDS = (
 )
 # W&B shows a run that ended with 255 as killed: neither finished nor failed, it may go on.
 _INTERRUPTED = 255
+# Whose budget of images is spent: that is said once in a process.
+_full: set[Path] = set()
 
 
 class WandbTracker:
@@ -122,6 +127,7 @@ class WandbTracker:
             self._row |= {RUNG_KEY: event.rung, name: event.score.value}
             self._row |= {f"best_{name}": event.best.value, **_bounds(name, event.score)}
             self._row |= self._picture(event.grid)
+            self._row |= _describe(event.inspection)
         self._row["kimg"] = event.kimg
         seen.add(self._row, seen.next_step - 1)
 
@@ -132,7 +138,19 @@ class WandbTracker:
         if not path.is_file():
             LOGGER.warning("%s: the sample grid is missing; W&B goes without it.", path)
             return {}
-        return {"grid": wandb.Image(str(path))}
+        root, limit = self._identity.wandb_root / "wandb", self._options.image_megabytes
+        if spend(root, path.stat().st_size, limit_megabytes=limit):
+            return {"grid": wandb.Image(str(path))}
+        if root not in _full:
+            _full.add(root)
+            LOGGER.warning(
+                "W&B gets no more sample grids of study %s: those in %s take %g MB, the most that "
+                "they may. Further ones lie in the trials' folders alone.",
+                self._identity.study,
+                root,
+                limit,
+            )
+        return {}
 
     def _commit(self, run: wandb.Run) -> None:
         if self._row:
@@ -156,6 +174,19 @@ class WandbTracker:
             str(error).partition("\n")[0],
             self._identity.folder / HISTORY_NAME,
         )
+
+
+def _describe(inspection: Inspection | None) -> dict[str, Any]:
+    """Return W&B's histograms and the norms of gradients, under a heading each."""
+    if inspection is None:
+        return {}
+    row: dict[str, Any] = {
+        f"gradient_norm/{name}": norm for name, norm in inspection.gradient_norms.items()
+    }
+    for name, each in inspection.weights.items():
+        edges = np.linspace(each.low, each.high, len(each.counts) + 1)
+        row[f"weights/{name}"] = wandb.Histogram(np_histogram=(np.array(each.counts), edges))
+    return row
 
 
 def _summarise(outcome: Outcome) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class TrainingJob:
             by a chunk's means repeats exactly.
         ends_early: Whether it ends where it seems to lead nowhere: collapsed, or D has won. What
             does not stay finite ends in either case.
+        inspects: Whether weights and gradients are described at rungs.
         monitor: How it shows itself beside its scores: calls end where something is to be printed,
             and grids of sample images are saved.
     """
@@ -41,4 +42,5 @@ class TrainingJob:
     checkpoint_seconds: float = 60.0
     deterministic: bool = False
     ends_early: bool = True
+    inspects: bool = False
     monitor: MonitorConfig = UNMONITORED

@@ -26,6 +26,7 @@ from harness.seeds import derive_seed
 from harness.training.calibration import Estimate, measure
 from harness.training.grid import draw_grid, grid_labels, png_bytes
 from harness.training.health import Ending
+from harness.training.inspection import inspect
 from harness.training.job import TrainingJob
 from harness.training.resume import Position, restore, save
 from harness.training.sampling import sample_for
@@ -224,6 +225,7 @@ class Session:
                 best=best,
                 grid=grid.relative_to(self._job.folder.path).as_posix(),
                 duration_seconds=self._seconds(),
+                inspection=inspect(self._trainer) if self._job.inspects else None,
             )
         )
         self._position.scored_kimg = kimg

@@ -182,6 +182,7 @@ def run(
         rungs_kimg=score_points(training.kimg),
         seed=training.config.seed,
         name=training.folder.path.name,
+        inspects=training.tracker_options.histograms,
         ends_early=False,  # it was asked for; rungs may lie too close to judge it by two of them
         monitor=training.monitor,
     )

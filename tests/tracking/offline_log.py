@@ -17,12 +17,15 @@ class OfflineRun:
         group: Its group: the study.
         job_type: `trial`, `baseline` or `train`.
         project: Its project.
+        entity: Its entity; empty where none was given.
         config: The configuration, nested.
         tags: Its tags.
         segments: The `.wandb` files, oldest first.
         rows: The history, one dictionary a step, `_step` included.
         summary: The summary, nested.
         exit_codes: One a segment, None where the process was killed.
+        metrics: How metrics were defined, by name, or by pattern.
+        artifacts: The records of artifacts, in the order they were logged.
     """
 
     id: str
@@ -30,6 +33,7 @@ class OfflineRun:
     group: str = ""
     job_type: str = ""
     project: str = ""
+    entity: str = ""
     host: str = ""
     config: dict[str, Any] = dataclasses.field(default_factory=dict)
     tags: tuple[str, ...] = ()
@@ -37,6 +41,8 @@ class OfflineRun:
     rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     summary: dict[str, Any] = dataclasses.field(default_factory=dict)
     exit_codes: list[int | None] = dataclasses.field(default_factory=list)
+    metrics: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    artifacts: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     def column(self, key: str) -> list[Any]:
         """Return the values of one metric, rows without it left out."""
@@ -74,6 +80,11 @@ def _take(run: OfflineRun, record: dict[str, Any]) -> None:
             run.rows.append(_nest(record["history"]["item"]))
         case "summary":
             _merge(run.summary, _nest(record["summary"].get("update", {})))
+        case "metric":
+            metric = record["metric"]
+            run.metrics[metric.get("name") or metric["glob_name"]] = metric
+        case "artifact":
+            run.artifacts.append(record["artifact"])
         case "exit":
             run.exit_codes[-1] = record["exit"].get("exit_code", 0)
 
@@ -83,6 +94,7 @@ def _take_header(run: OfflineRun, header: dict[str, Any]) -> None:
     run.group = header.get("run_group", "")
     run.job_type = header.get("job_type", "")
     run.project = header["project"]
+    run.entity = header.get("entity", "")
     run.host = header.get("host", "")
     run.tags = tuple(header.get("tags", ()))
     config = dict(header.get("config", {}).get("update", {}))

@@ -19,6 +19,7 @@ from harness.tracking.wandb_log import run_id, what_was_logged
 from tests.tracking.offline_log import OfflineRun, read_offline_runs
 from tests.tracking.trainings import (
     FID,
+    INSPECTION,
     OFFLINE,
     PROTOCOL,
     between,
@@ -91,6 +92,69 @@ def test_each_rung_shows_its_grid(tmp_path: Path):
     images = read_one(identity).images()
     # Each grid was painted in the grey of its kimg.
     assert [Image.open(path).getpixel((0, 0)) for path in images] == [2, 4, 6]
+
+
+def test_metrics_are_drawn_over_kimg_and_only_fid_keeps_its_minimum(tmp_path: Path):
+    identity = identify(tmp_path)
+    record_whole_trial("wandb", identity)
+    run = read_one(identity)
+    assert run.metrics["*"]["step_metric"] == "kimg"
+    assert run.metrics[FID]["step_metric"] == "kimg"
+    assert run.metrics[FID]["summary"] == {"min": True}
+    asked_otherwise = [name for name in run.metrics if run.metrics[name].get("summary")]
+    assert asked_otherwise == [FID]
+    # Rungs scored 40, 20 and 30; losses rose to 0.6 and 0.3.
+    assert run.summary[FID] == {"min": 20}
+    assert run.summary["generator_loss"] == 0.6
+    assert run.summary["discriminator_loss"] == 0.3
+
+
+def test_weights_and_gradients_become_histograms_and_curves(tmp_path: Path):
+    identity = identify(tmp_path)
+    tracker = open_tracker("wandb", identity, OFFLINE)
+    play(
+        tracker,
+        [
+            start(),
+            *(
+                dataclasses.replace(event, inspection=INSPECTION)
+                for event in between(identity, 0, 2)
+                if isinstance(event, RungScored)
+            ),
+        ],
+    )
+    tracker.close()
+    run = read_one(identity)
+    (histogram,) = run.column("weights/generator/000_kernel")
+    assert histogram["_type"] == "histogram"
+    assert (histogram["values"], histogram["bins"]) == ([3, 5], [-1, 0, 1])
+    assert run.column("gradient_norm/generator") == [0.5]
+    assert run.column("gradient_norm/discriminator") == [0.25]
+
+
+def test_project_and_entity_are_what_was_asked_for(tmp_path: Path):
+    identity = identify(tmp_path)
+    options = dataclasses.replace(OFFLINE, project="mine", entity="us")
+    open_tracker("wandb", identity, options).close()
+    run = read_one(identity)
+    assert (run.project, run.entity) == ("mine", "us")
+
+
+def test_grids_beyond_the_budget_stay_out_of_wandb(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    first, second = identify(tmp_path, "0001"), identify(tmp_path, "0002")
+    list(between(first, 0, 2))  # paints the first grid
+    size = (first.folder / "grids" / "2.png").stat().st_size
+    options = dataclasses.replace(OFFLINE, image_megabytes=4.5 * size / 1e6)
+    for identity in (first, second):  # three grids each, of about equal size
+        tracker = open_tracker("wandb", identity, options)
+        play(tracker, [start(), *between(identity, 0, 6)])
+        tracker.close()
+    runs = read_offline_runs(tmp_path / "wandb")
+    assert [len(run.images()) for run in runs] == [3, 1]
+    assert [run.column(FID) for run in runs] == [[40, 20, 30]] * 2
+    assert caplog.text.count("W&B gets no more sample grids of study default") == 1
 
 
 def test_images_can_be_left_out(tmp_path: Path):

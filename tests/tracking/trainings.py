@@ -6,7 +6,15 @@ from typing import Any
 
 from PIL import Image
 
-from harness.events import Event, Finished, Progressed, RungScored, Started
+from harness.events import (
+    Event,
+    Finished,
+    Histogram,
+    Inspection,
+    Progressed,
+    RungScored,
+    Started,
+)
 from harness.gan.config import GANConfig
 from harness.outcome import Outcome, Reason
 from harness.score import Protocol, Score
@@ -16,6 +24,10 @@ PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 10_000, "fashion_mnist/vali
 FID = "fid_fashion_cnn@10000"
 # The second rung is the best: 40 at kimg 2, 20 at kimg 4, 30 at kimg 6.
 RUNGS = {2.0: 40.0, 4.0: 20.0, 6.0: 30.0}
+INSPECTION = Inspection(
+    {"generator/000_kernel": Histogram(-1.0, 1.0, (3, 5))},
+    {"generator/000_kernel": 0.5, "generator": 0.5, "discriminator": 0.25},
+)
 OFFLINE = TrackerOptions(wandb_mode="offline")
 
 

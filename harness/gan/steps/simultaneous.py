@@ -1,5 +1,6 @@
 """Update both networks from one forward pass, each against the other's old weights."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -23,6 +24,22 @@ def simultaneous_step(pair: Pair, feed: Feed, step: Any) -> Any:
         Tensor (4,): generator loss, discriminator loss, penalty included, and its accuracies on
         real and on fake images.
     """
+    report, discriminator_gradients, generator_gradients = both_gradients(pair, feed, step)
+    pair.update_discriminator(discriminator_gradients)
+    pair.update_generator(generator_gradients)
+    return report
+
+
+def both_gradients(pair: Pair, feed: Feed, step: Any) -> tuple[Any, Sequence[Any], Sequence[Any]]:
+    """Return the report of a simultaneous step, and the gradients of D and of G, without updates.
+
+    Moving statistics and other states of layers change as in any pass of a training.
+
+    Args:
+        pair: The networks.
+        feed: Source of images, noise and targets.
+        step: Number of this step from 0, int64.
+    """
     pair.iterate_power()
     real, labels = feed.real(step)
     real = feed.shown(real, Showing.REAL, step)
@@ -38,7 +55,6 @@ def simultaneous_step(pair: Pair, feed: Feed, step: Any) -> Any:
     penalty, discriminator_gradients = add_penalty(
         pair, feed, (real, fake, labels), update=step, gradients=discriminator_gradients
     )
-    pair.update_discriminator(discriminator_gradients)
-    pair.update_generator(generator_gradients)
     accuracies = pair.loss.accuracies(real_logits, fake_logits)
-    return tf.stack([generator_loss, loss + penalty, *accuracies])
+    report = tf.stack([generator_loss, loss + penalty, *accuracies])
+    return report, discriminator_gradients, generator_gradients
