@@ -43,6 +43,10 @@ class MissingExtraError(HarnessError):
     """Report a chosen option whose optional package is not installed."""
 
 
+class ExportError(HarnessError):
+    """Refuse to hand over a file that does not give the images of the generator it stands for."""
+
+
 def near_miss(received: str, known: Iterable[str]) -> str:
     """Return ` Did you mean 'x'?` for the known name nearest to the received one, or nothing."""
     matches = difflib.get_close_matches(received, list(known), n=1)

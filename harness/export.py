@@ -23,23 +23,39 @@ def export(
     out: Annotated[
         Path | None, typer.Option(help="Folder to write; by default export/ in the study.")
     ] = None,
+    formats: Annotated[
+        str, typer.Option(help="Some of keras, savedmodel, onnx, litert, with commas.")
+    ] = "keras",
     studies_dir: option.StudiesDir = option.STUDIES_DIR,
     data_dir: option.DataDir = None,
     weights: option.Weights = None,
     as_json: option.AsJson = False,
     debug: option.Debug = False,
 ) -> None:
-    """Write a generator with its configuration, scores and samples as a folder of its own."""
+    """Write a generator with its configuration, scores and samples as a folder of its own.
+
+    Each file is loaded by its own runtime in a fresh process and has to draw the same images; its
+    score is measured again from what it drew. If one does not, nothing is exported.
+    """
     with clear_errors(debug):
+        from harness.exporting.formats import parse_formats
         from harness.search.folders import find_study
 
+        names = parse_formats(formats)
         folder = find_study(studies_dir, study)
         with quiet_imports():
             from harness.exporting.bundle import export_bundle
 
-        bundle = export_bundle(folder, trial=trial, out=out, data_dir=data_dir, weights=weights)
+        bundle = export_bundle(
+            folder, trial=trial, out=out, data_dir=data_dir, weights=weights, formats=names
+        )
     if as_json:
-        result = {"bundle": str(bundle.folder), "why": bundle.why, **bundle.entry.to_dict()}
+        result = {
+            "bundle": str(bundle.folder),
+            "why": bundle.why,
+            **bundle.entry.to_dict(),
+            "formats": [proof.to_dict() for proof in bundle.proofs],
+        }
         print(json.dumps(result, indent=2))
         return
     final = bundle.entry.outcome.final
@@ -47,7 +63,12 @@ def export(
     if final:
         lines.append(f"  final      {final.protocol.name} {final.text} (validation split)")
     lines.append(f"  test split {bundle.test.protocol.name} {bundle.test.text}")
-    lines.append(f"See {bundle.folder / 'README.md'} for how to load it with Keras alone.")
+    lines += [
+        f"  {proof.file}: the same images by {proof.runtime}, "
+        f"{proof.test.protocol.name} {proof.test.text}"
+        for proof in bundle.proofs
+    ]
+    lines.append(f"See {bundle.folder / 'README.md'} for how to use it.")
     print("\n".join(lines))
 
 

@@ -26,7 +26,16 @@ from tests.commands import Commands, the_one_message
 from tests.conftest import SweptStudy
 from tests.tracking.disks import run_command_on_used_disk
 
-FILES = {"generator.keras", "config.yaml", "metrics.json", "samples.png", "README.md"}
+FILES = {
+    "README.md",
+    "checksums.txt",
+    "config.yaml",
+    "generate.py",
+    "generator.json",
+    "generator.keras",
+    "metrics.json",
+    "samples.png",
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +43,7 @@ def bundle(swept: SweptStudy, tmp_path_factory: pytest.TempPathFactory) -> Bundl
     return export_bundle(swept.folder, out=tmp_path_factory.mktemp("out") / "bundle")
 
 
-def test_a_bundle_holds_five_files_and_nothing_else(bundle: Bundle):
+def test_a_bundle_holds_its_files_and_nothing_else(bundle: Bundle):
     assert {path.name for path in bundle.folder.iterdir()} == FILES
     assert [path.name for path in bundle.folder.parent.iterdir()] == ["bundle"]
 

@@ -1,20 +1,32 @@
-"""Write the winner as a folder that stands alone: network, configuration, scores, samples."""
+"""Write the winner as a folder that stands alone: network, proofs, scores, samples."""
 
 import dataclasses
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+import keras
 import yaml
 
-import harness
 from harness.confirmation.winner import Choice, choose
 from harness.data.datasets import load_dataset
 from harness.data.images import ImageDataset
 from harness.errors import StorageError, StudyError
+from harness.exporting.checksums import write_checksums
+from harness.exporting.contents import DESCRIPTION, Contents, describe, metrics
+from harness.exporting.formats import FORMATS, check_formats, write_format
 from harness.exporting.readme import bundle_readme
-from harness.files import read_json, storage_error, write_json
+from harness.exporting.target import put_in_place, refuse_strangers
+from harness.exporting.verification import (
+    PROGRAM,
+    Proof,
+    Reference,
+    draw_reference,
+    output_range,
+    verify,
+)
+from harness.files import storage_error, write_json
 from harness.gan.sampling import Sampler, load_generator
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors import load_extractor
@@ -23,11 +35,8 @@ from harness.search.folders import StudyRecord, read_study
 from harness.search.leaderboard import Entry
 from harness.seeds import derive_seed
 from harness.training.grid import draw_grid, grid_labels
-from harness.training.sampling import sample_for
 
-FILES = frozenset({"generator.keras", "config.yaml", "metrics.json", "samples.png", "README.md"})
-"""What a bundle consists of."""
-
+_TEMPLATES = Path(__file__).parent / "templates"
 _SCALE = 2
 
 
@@ -39,13 +48,15 @@ class Bundle:
         folder: Where it lies.
         entry: The training it comes from: a trial, or one that confirmed it.
         why: Why this one, in a sentence.
-        test: FID of the exported file against the test split, which the search never saw.
+        test: FID of the exported generator against the test split, which the search never saw.
+        proofs: What is proven of each of its files.
     """
 
     folder: Path
     entry: Entry
     why: str
     test: Score
+    proofs: tuple[Proof, ...]
 
 
 def export_bundle(
@@ -55,10 +66,12 @@ def export_bundle(
     out: Path | None = None,
     data_dir: Path | None = None,
     weights: Path | None = None,
+    formats: Sequence[str] = ("keras",),
 ) -> Bundle:
     """Export a trial's kept generator, by default that of the confirmed winner or the search's.
 
-    The bundle is made in a temporary folder beside its place and moved there when it is whole.
+    The bundle is made in a temporary folder beside its place and moved there when it is whole and
+    every file of the generator has drawn the right images in a process of its own.
 
     Args:
         study_folder: An existing study.
@@ -67,12 +80,17 @@ def export_bundle(
             replaced, any other folder with something in it is refused.
         data_dir: Where to look for the data first.
         weights: File of the extractor's weights, where it does not bring its own.
+        formats: Keys of `FORMATS`: the files to write the generator to.
 
     Raises:
+        ConfigError: If a format is unknown.
+        MissingExtraError: If a format needs a package that is not installed.
         StudyError: If there is nothing to export, `out` holds something else, or the data set or
             the extractor is no longer what the study was made with.
+        ExportError: If a file cannot be written in its format, or does not draw the same images.
         StorageError: If the bundle cannot be written.
     """
+    check_formats(formats)
     record = read_study(study_folder)
     choice = choose(study_folder, trial)
     entry = choice.entry
@@ -82,46 +100,38 @@ def export_bundle(
             f"first rung ({entry.outcome.reason.value}). Choose another trial."
         )
     target = out or study_folder / "export"
-    _refuse_strangers(target)
+    refuse_strangers(target)
     dataset = load_dataset(record.dataset, data_dir)
     evaluator = _test_evaluator(record, dataset, weights)
+    model = _load_kept(entry)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as temporary:
             folder = Path(temporary) / "bundle"
             folder.mkdir()
-            test = _fill(folder, record, choice, dataset=dataset, evaluator=evaluator)
-            if target.exists():
-                shutil.rmtree(target)
-            folder.rename(target)
+            for name in formats:
+                write_format(name, model, entry.folder.generator_file, folder / FORMATS[name].file)
+            contents, reference = _measure(record, choice, dataset, evaluator, model)
+            write_json(folder / DESCRIPTION, describe(contents))
+            shutil.copyfile(_TEMPLATES / PROGRAM, folder / PROGRAM)
+            proofs = verify(folder, formats, reference, evaluator)
+            contents = dataclasses.replace(contents, proofs=proofs)
+            _fill(folder, contents, model)
+            write_checksums(folder)
+            put_in_place(folder, target)
     except OSError as error:
         raise storage_error(target, error) from error
-    return Bundle(target, entry, choice.why, test)
+    return Bundle(target, entry, choice.why, contents.test, contents.proofs)
 
 
-def _refuse_strangers(target: Path) -> None:
-    """Refuse to replace what is not a bundle."""
-    if not target.exists() or (target.is_dir() and (_is_empty(target) or _is_bundle(target))):
-        return
-    raise StudyError(
-        f"{target}: exists and is not an exported bundle, so it is left alone. Choose another "
-        f"--out."
-    )
-
-
-def _is_empty(folder: Path) -> bool:
-    return not any(folder.iterdir())
-
-
-def _is_bundle(folder: Path) -> bool:
-    """Whether a folder is what an export wrote, with nothing of anybody else's in it."""
-    if not {path.name for path in folder.iterdir()} <= FILES:
-        return False
+def _load_kept(entry: Entry) -> keras.Model:
     try:
-        metrics = read_json(folder / "metrics.json")
-    except StorageError:
-        return False
-    return isinstance(metrics, dict) and "study_id" in metrics
+        return load_generator(entry.folder.generator_file)
+    except StorageError as error:
+        raise StorageError(
+            f"{entry.folder.path}: trial {entry.name} kept a damaged generator ({error}). Export "
+            f"another trial with --trial."
+        ) from error
 
 
 def _test_evaluator(record: StudyRecord, dataset: ImageDataset, weights: Path | None) -> Evaluator:
@@ -146,59 +156,35 @@ def _test_evaluator(record: StudyRecord, dataset: ImageDataset, weights: Path | 
     )
 
 
-def _fill(
-    folder: Path,
+def _measure(
     record: StudyRecord,
     choice: Choice,
-    *,
     dataset: ImageDataset,
     evaluator: Evaluator,
-) -> Score:
+    model: keras.Model,
+) -> tuple[Contents, Reference]:
     entry = choice.entry
-    generator_file = folder / "generator.keras"
-    shutil.copyfile(entry.folder.generator_file, generator_file)
-    # What is scored and drawn is the file as a user will load it.
-    try:
-        sampler = Sampler(load_generator(generator_file))
-    except StorageError as error:
-        raise StorageError(
-            f"{entry.folder.path}: trial {entry.name} kept a damaged generator ({error}). Export "
-            f"another trial with --trial."
-        ) from error
-    test = _score_on_test(sampler, record, entry, evaluator)
-    conditional = entry.config.conditional
-    images = sampler.sample(
-        noise_seed=derive_seed(record.seed, "grid noise"),
-        labels=grid_labels(dataset, conditional),
+    reference = draw_reference(
+        model,
+        evaluator,
+        noise_seed=derive_seed(record.seed, entry.name, "export noise"),
+        kimg=entry.score.kimg if entry.score else entry.outcome.kimg,
     )
-    names = dataset.class_names if conditional else None
-    draw_grid(images, row_names=names, scale=_SCALE).save(folder / "samples.png", optimize=True)
-    config = entry.config.model_dump(mode="json")
-    (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
-    write_json(folder / "metrics.json", _metrics(record, choice, test))
-    (folder / "README.md").write_text(bundle_readme(record, entry, test, dataset), "utf-8")
-    return test
+    pixels, seed = reference.pixels, reference.noise_seed
+    test = evaluator.score(pixels, kimg=reference.kimg, noise_seed=seed)
+    latent_dim = reference.noise.shape[1]
+    return Contents(record, choice, dataset, output_range(model), latent_dim, test), reference
 
 
-def _score_on_test(
-    sampler: Sampler, record: StudyRecord, entry: Entry, evaluator: Evaluator
-) -> Score:
-    seed = derive_seed(record.seed, entry.name, "export noise")
-    images = sample_for(evaluator, sampler, noise_seed=seed)
-    kimg = entry.score.kimg if entry.score else entry.outcome.kimg
-    return evaluator.score(images, kimg=kimg, noise_seed=seed)
-
-
-def _metrics(record: StudyRecord, choice: Choice, test: Score) -> dict[str, Any]:
-    outcome = choice.entry.outcome
-    return {
-        "study": record.name,
-        "study_id": record.id,
-        "trial": choice.entry.name,
-        "why": choice.why,
-        "harness_version": harness.__version__,
-        "outcome": outcome.reason.value,
-        "final": outcome.final.to_dict() if outcome.final else None,
-        "best_rung": outcome.best.to_dict() if outcome.best else None,
-        "test": test.to_dict(),
-    }
+def _fill(folder: Path, contents: Contents, model: keras.Model) -> None:
+    config = contents.choice.entry.config
+    images = Sampler(model).sample(
+        noise_seed=derive_seed(contents.record.seed, "grid noise"),
+        labels=grid_labels(contents.dataset, config.conditional),
+    )
+    grid = draw_grid(images, row_names=contents.class_names or None, scale=_SCALE)
+    grid.save(folder / "samples.png", optimize=True)
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+    (folder / "config.yaml").write_text(text, "utf-8")
+    write_json(folder / "metrics.json", metrics(contents))
+    (folder / "README.md").write_text(bundle_readme(contents), "utf-8")

@@ -1,73 +1,83 @@
 """Write the README of an exported bundle; its five lines of code are run by a test."""
 
-from harness.data.images import ImageDataset
-from harness.score import Score
-from harness.search.folders import StudyRecord
-from harness.search.leaderboard import Entry
+from harness.exporting.contents import Contents, proof_table, score_table
 
 
-def bundle_readme(record: StudyRecord, entry: Entry, test: Score, dataset: ImageDataset) -> str:
-    """Return the text: what it is, its scores, and how to load it with Keras alone.
+def bundle_readme(contents: Contents) -> str:
+    """Return the text: what it is, why this one, its scores, its files, and how to use them.
 
     Args:
-        record: The study.
-        entry: The exported trial.
-        test: Its score on the test split.
-        dataset: The data it was trained on.
+        contents: What is known of the generator.
     """
-    config = entry.config
-    height, width, channels = dataset.image_shape
-    scores = [("test split, never seen by the search", test)]
-    if entry.outcome.final:
-        scores.insert(0, ("validation split, fresh noise (final FID)", entry.outcome.final))
-    if entry.outcome.best:
-        scores.insert(0, ("validation split, at its best rung", entry.outcome.best))
-    rows = "\n".join(
-        f"| {where} | {score.protocol.name} | {score.text} | `{score.protocol.fingerprint}` |"
-        for where, score in scores
-    )
-    return f"""# {dataset.name} generator, trial {entry.name} of study {record.name}
+    entry = contents.choice.entry
+    height, width, channels = contents.dataset.image_shape
+    return f"""# {contents.title}
 
-A generator of the family `{config.family}` for {height} x {width} x {channels} images; its \
-discriminator was shown {entry.outcome.kimg:g} thousand images.
+A generator of the family `{entry.config.family}` for {height} x {width} x {channels} images; its \
+discriminator was shown {entry.outcome.kimg:g} thousand images. Why this one: \
+{contents.choice.why}
 
 ![samples](samples.png)
 
-```python
-{_code(entry, dataset)}
+## Use it
+
+```sh
+{_command(contents)}
 ```
 
-{_labels(entry, dataset)}
-| measured on | metric | value (lower is better, ± 95 %) | protocol |
-|---|---|---|---|
-{rows}
+draws images with whichever runtime is installed; `--help` tells the rest.
+{_keras(contents)}{_labels(contents)}
+## Scores
+
+{score_table(contents)}
 
 `config.yaml` holds the configuration, `metrics.json` the scores with their protocols.
+
+## Files, each proven
+
+{proof_table(contents)}
+
+Each file was loaded by its own runtime in a process of its own, on a CPU, by `generate.py`, and \
+drew the test split's number of images from the same noise and labels. Beside it stand the \
+largest difference of the network's output from that of the trained generator, the largest of a \
+pixel, and the score of the images that this file drew.
+
+`sha256sum -c checksums.txt` checks a copy of this folder.
 """
 
 
-def _code(entry: Entry, dataset: ImageDataset) -> str:
-    latent = entry.config.generator.latent_dim
-    scale = "(images + 1) * 127.5" if entry.config.generator.output == "tanh" else "images * 255"
+def _command(contents: Contents) -> str:
+    chosen = "--class 0 " if contents.class_names else ""
+    return f"python generate.py {chosen}--count 16 --seed 0 --out images.png"
+
+
+def _keras(contents: Contents) -> str:
+    if not any(proof.format == "keras" for proof in contents.proofs):
+        return ""
+    return f"\nWith Keras alone:\n\n```python\n{_code(contents)}\n```\n"
+
+
+def _code(contents: Contents) -> str:
+    scale = "(images + 1) * 127.5" if contents.output == "tanh" else "images * 255"
     # By name: that is how the generator was built, and how Keras wants it back.
     inputs, count = '{"noise": noise}', 10
-    names = "keras, numpy as np"
-    if entry.config.conditional:
-        count = dataset.num_classes
+    if contents.class_names:
+        count = len(contents.class_names)
         inputs = f'{{"noise": noise, "label": np.arange({count})}}'
+    shape = f"({count}, {contents.latent_dim})"
     return "\n".join(
         (
-            f"import {names}",
+            "import keras, numpy as np",
             'generator = keras.saving.load_model("generator.keras")',
-            f"noise = np.random.default_rng(0).standard_normal(({count}, {latent}), np.float32)",
+            f"noise = np.random.default_rng(0).standard_normal({shape}, np.float32)",
             f"images = generator.predict({inputs}, verbose=0)",
             f"pixels = np.round({scale}).astype(np.uint8)  # {count} images, 0 to 255",
         )
     )
 
 
-def _labels(entry: Entry, dataset: ImageDataset) -> str:
-    if not entry.config.conditional or not dataset.class_names:
+def _labels(contents: Contents) -> str:
+    if not contents.class_names:
         return ""
-    names = ", ".join(f"{index} {name}" for index, name in enumerate(dataset.class_names))
-    return f"Labels: {names}.\n"
+    names = ", ".join(f"{index} {name}" for index, name in enumerate(contents.class_names))
+    return f"\nLabels: {names}.\n"

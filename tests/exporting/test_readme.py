@@ -6,8 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.confirmation.winner import Choice
 from harness.data.images import ImageDataset
+from harness.exporting.contents import Contents
 from harness.exporting.readme import bundle_readme
+from harness.exporting.verification import Proof
 from harness.gan.config import GANConfig
 from harness.gan.generators import build_generator
 from harness.gan.sampling import Sampler
@@ -25,7 +28,18 @@ RECORD = StudyRecord(
 
 def readme(config: GANConfig, dataset: ImageDataset) -> str:
     entry = Entry("0007", TrainingFolder(Path("0007")), config, Outcome(Reason.OUTRANKED))
-    return bundle_readme(RECORD, entry, Score(12.5, 4.0, 0, PROTOCOL), dataset)
+    score = Score(12.5, 4.0, 0, PROTOCOL)
+    proof = Proof("keras", "generator.keras", 1_234_567, "keras 3.15.1", 2.5e-7, 1, score)
+    contents = Contents(
+        RECORD,
+        Choice(entry, "It was asked for."),
+        dataset,
+        output=config.generator.output,
+        latent_dim=config.generator.latent_dim,
+        test=score,
+        proofs=(proof,),
+    )
+    return bundle_readme(contents)
 
 
 @pytest.mark.parametrize("conditional", [True, False])
@@ -68,3 +82,10 @@ def test_scores_stand_with_their_protocols(fashion_mnist: ImageDataset):
     text = readme(GANConfig(), fashion_mnist)
     assert f"| fid_fashion_cnn@1000 | 12.500 | `{PROTOCOL.fingerprint}` |" in text
     assert text.startswith("# fashion_mnist generator, trial 0007 of study s\n")
+
+
+def test_it_says_why_and_what_is_proven_of_each_file(fashion_mnist: ImageDataset):
+    text = readme(GANConfig(), fashion_mnist)
+    assert "Why this one: It was asked for." in text
+    row = "| `generator.keras` | 1.23 MB | keras 3.15.1 | 2e-07 | 1 of 255 | 12.500 |"
+    assert row in text

@@ -1,0 +1,1 @@
+"""Hold what is copied into bundles."""

@@ -1,0 +1,210 @@
+"""Draw images with a trained generator: `python generate.py --class 3 --count 16 --seed 0`.
+
+Needs NumPy, this folder, and one of onnxruntime, ai_edge_litert, keras and tensorflow, where its
+file is in the folder.
+"""
+
+import argparse
+import importlib.metadata
+import importlib.util
+import json
+import math
+import os
+import struct
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FOLDER = Path(__file__).resolve().parent
+BATCH = 250
+Array = NDArray[Any]
+# From the network's inputs by name to its output: images in its own range, float32.
+Network = Callable[[dict[str, Array]], Array]
+
+
+def load_onnxruntime(file: Path) -> Network:
+    """Load an ONNX file."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    return lambda inputs: np.asarray(session.run(None, inputs)[0])
+
+
+def load_litert(file: Path) -> Network:
+    """Load a LiteRT file."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(file))
+    (signature,) = interpreter.get_signature_list()
+
+    def run(inputs: dict[str, Array]) -> Array:
+        runner = interpreter.get_signature_runner(signature)
+        (images,) = runner(**inputs).values()  # fits the batch size by itself
+        return np.asarray(images)
+
+    return run
+
+
+def load_keras(file: Path) -> Network:
+    """Load a Keras file; safe mode runs no code that it may hold."""
+    import keras
+
+    model = keras.saving.load_model(file, compile=False, safe_mode=True)
+    return lambda inputs: np.asarray(model.predict_on_batch(inputs))
+
+
+def load_tensorflow(folder: Path) -> Network:
+    """Load a SavedModel."""
+    import tensorflow as tf
+
+    model = tf.saved_model.load(str(folder))
+    serve = model.signatures["serving_default"]
+
+    def run(inputs: dict[str, Array]) -> Array:
+        (images,) = serve(**{key: tf.constant(value) for key, value in inputs.items()}).values()
+        return np.asarray(images.numpy())
+
+    return run
+
+
+# What runs: the file it needs, the package that it is, and how it is loaded; lightest first.
+RUNTIMES: dict[str, tuple[str, str, Callable[[Path], Network]]] = {
+    "onnxruntime": ("generator.onnx", "onnxruntime", load_onnxruntime),
+    "litert": ("generator.tflite", "ai_edge_litert", load_litert),
+    "keras": ("generator.keras", "keras", load_keras),
+    "tensorflow": ("savedmodel", "tensorflow", load_tensorflow),
+}
+
+
+def choose_runtime(folder: Path) -> str:
+    """Return the first runtime whose file is there and whose package is installed."""
+    there = {name: row for name, row in RUNTIMES.items() if (folder / row[0]).exists()}
+    for name, (_, package, _) in there.items():
+        if importlib.util.find_spec(package):
+            return name
+    packages = " or ".join(package for _, package, _ in there.values())
+    raise ValueError(f"{folder}: its files need {packages or 'a generator'}; install one.")
+
+
+def generate(folder: Path, runtime: str, noise: Array, labels: Array | None) -> Array:
+    """Return what the network makes of noise (n, latent_dim) and labels (n,): float32 images."""
+    file, _, load = RUNTIMES[runtime]
+    if not (folder / file).exists():
+        raise ValueError(f"{folder}: holds no {file}, which the runtime {runtime} needs.")
+    network = load(folder / file)
+    inputs = {"noise": noise.astype(np.float32)}
+    if labels is not None:
+        inputs["label"] = labels.astype(np.int32)
+    starts = range(0, len(noise), BATCH)
+    return np.concatenate(
+        [network({key: value[i : i + BATCH] for key, value in inputs.items()}) for i in starts]
+    )
+
+
+def to_pixels(images: Array, output: str) -> Array:
+    """Return images of the range of `tanh` or `sigmoid` as uint8, 0 to 255."""
+    levels = (images + 1.0) * 127.5 if output == "tanh" else images * 255.0
+    return np.clip(np.round(levels), 0, 255).astype(np.uint8)
+
+
+def grid(pixels: Array) -> Array:
+    """Return images (n, height, width, channels) as one picture, nearly square, row by row."""
+    count, height, width, channels = pixels.shape
+    columns = math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    canvas = np.full((rows * columns, height, width, channels), 255, np.uint8)
+    canvas[:count] = pixels
+    cells = canvas.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
+    return cells.reshape(rows * height, columns * width, channels)
+
+
+def write_png(file: Path, picture: Array) -> None:
+    """Write a picture (height, width, 1 or 3), uint8, as PNG."""
+    height, width, channels = picture.shape
+    # Each row begins with its filter: 0, none.
+    lines = np.pad(picture.reshape(height, width * channels), ((0, 0), (1, 0)))
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + checksum
+
+    colour = 2 if channels == 3 else 0
+    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines.tobytes(), 9))
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b""))
+
+
+def choose_inputs(
+    options: argparse.Namespace, about: dict[str, Any]
+) -> tuple[Array, Array | None]:
+    """Return noise (n, latent_dim) and labels (n,), None for an unconditional generator."""
+    names = about["class_names"]
+    if options.like:
+        with np.load(options.like) as drawn:
+            return drawn["noise"], drawn["labels"] if names else None
+    generator = np.random.default_rng(options.seed)
+    noise = generator.standard_normal((options.count, about["latent_dim"]), np.float32)
+    if options.label is None:
+        return noise, np.arange(options.count) % len(names) if names else None
+    known = {str(number): number for number in range(len(names))}
+    known |= {name.lower(): number for number, name in enumerate(names)}
+    if options.label.lower() not in known:
+        classes = ", ".join(f"{number} {name}" for number, name in enumerate(names))
+        raise ValueError(f"--class: received {options.label}; expected one of {classes or 'none'}")
+    return noise, np.full(options.count, known[options.label.lower()])
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0] + ".")
+    parser.add_argument("--class", dest="label", help="number or name; by default all in turn")
+    parser.add_argument("--count", type=int, default=16, help="how many images (16)")
+    parser.add_argument("--seed", type=int, default=0, help="of the noise (0)")
+    parser.add_argument(
+        "--like", type=Path, metavar="FILE.npz", help="take noise and labels from an earlier --out"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("images.png"),
+        help="a grid as .png, the pixels as .npy, or with noise and labels as .npz (images.png)",
+    )
+    parser.add_argument("--runtime", choices=RUNTIMES, help="by default the first that can run")
+    options = parser.parse_args(arguments)
+    if options.count < 1 or options.seed < 0:
+        parser.error("--count must be at least 1 and --seed at least 0")
+    if options.out.suffix not in (".png", ".npy", ".npz"):
+        parser.error(f"--out must end in .png, .npy or .npz; received {options.out}")
+    return options
+
+
+def main() -> None:
+    """Draw what the command line asks for."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    options = parse()
+    try:
+        about = json.loads((FOLDER / "generator.json").read_text(encoding="utf-8"))
+        runtime = options.runtime or choose_runtime(FOLDER)
+        noise, labels = choose_inputs(options, about)
+        images = generate(FOLDER, runtime, noise, labels)
+        pixels = to_pixels(images, about["output"])
+        if options.out.suffix == ".png":
+            write_png(options.out, grid(pixels))
+        elif options.out.suffix == ".npy":
+            np.save(options.out, pixels)
+        else:
+            kept = np.zeros(len(noise), np.int32) if labels is None else labels
+            np.savez(options.out, pixels=pixels, images=images, noise=noise, labels=kept)
+    except (ImportError, KeyError, OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
+    version = importlib.metadata.version(RUNTIMES[runtime][1])
+    print(f"{options.out}: {len(pixels)} images by {runtime} {version}")
+
+
+if __name__ == "__main__":
+    main()
