@@ -2,14 +2,14 @@
 // The page of a generator: noise and labels in, images on a canvas. The controls hold the state.
 
 const find = (id) => document.getElementById(id);
-const ASSETS = new URL("explorer/", document.baseURI).href;
 const SHARPNESS = 1200; // pixels that the canvas has at least, so that small images stay crisp
 const GAP = 1; // pixels of an image between two of them
 const WALK_SECONDS = 5;
 const HIGHEST_SEED = 999999;
 
-let model; // what explorer/model.json says
-let session; // the network
+let model; // what generator.json says of the network
+let directions; // [{ share, vector }], from explorer/directions.json
+let session; // the network itself
 
 // ---- noise ------------------------------------------------------------------------------------
 
@@ -61,7 +61,7 @@ async function run(noise, labels) {
   const inputs = {
     noise: new ort.Tensor("float32", noise.flat(), [noise.length, model.latent_dim]),
   };
-  if (model.classes.length) inputs.label = new ort.Tensor("int32", labels, [noise.length]);
+  if (model.class_names.length) inputs.label = new ort.Tensor("int32", labels, [noise.length]);
   const images = (await session.run(inputs))[session.outputNames[0]];
   const [count, height, width, channels] = images.dims;
   const toLevel = model.output === "tanh" ? (x) => (x + 1) * 127.5 : (x) => x * 255;
@@ -79,7 +79,7 @@ function latent(count) {
   const t = find("walk").valueAsNumber / 100;
   const shift = new Array(model.latent_dim).fill(0);
   sliders().forEach((slider, k) => {
-    model.directions[k].vector.forEach((x, i) => (shift[i] += slider.valueAsNumber * x));
+    directions[k].vector.forEach((x, i) => (shift[i] += slider.valueAsNumber * x));
   });
   return from.map((start, row) => slerp(start, to[row], t).map((x, i) => x + shift[i]));
 }
@@ -87,7 +87,7 @@ function latent(count) {
 // The label of each image; the classes in turn where none is picked, zeros where there are none.
 function labelsFor(count) {
   const picked = find("class").value;
-  const classes = model.classes.length || 1;
+  const classes = model.class_names.length || 1;
   return Array.from({ length: count }, (_, i) => (picked ? Number(picked) : i % classes));
 }
 
@@ -122,13 +122,13 @@ function paint({ count, height, width, channels, pixels }) {
 function describe(count) {
   const picked = find("class").value;
   const images = count === 1 ? "1 image" : `${count} images`;
-  const ofClass = picked ? ` of ${model.classes[picked]}` : "";
+  const ofClass = picked ? ` of ${model.class_names[picked]}` : "";
   const percent = Math.round(find("walk").valueAsNumber);
   const way = percent ? `, ${percent} % of the way to seed ${seedIn("target")}` : "";
-  find("walked").value = `${percent} %`;
+  find("walked").textContent = `${percent} %`;
   find("caption").textContent = `${images}${ofClass}, seed ${seedIn("seed")}${way}`;
   const shifts = sliders().map(({ value }, k) => (Number(value) ? `; direction ${k + 1} at ${value}` : ""));
-  const turns = model.classes.length && !picked ? `, in turn: ${model.classes.join(", ")}` : "";
+  const turns = model.class_names.length && !picked ? `, in turn: ${model.class_names.join(", ")}` : "";
   find("pictures").ariaLabel = `Generated: ${find("caption").textContent}${turns}${shifts.join("")}`;
 }
 
@@ -208,12 +208,12 @@ function save() {
 
 function showValue(slider) {
   const value = slider.valueAsNumber;
-  slider.nextElementSibling.value = (value > 0 ? "+" : value < 0 ? "−" : "") + Math.abs(value).toFixed(1);
+  slider.nextElementSibling.textContent = (value > 0 ? "+" : "") + value.toFixed(1);
 }
 
 function addDirection({ share }, index) {
   const label = document.createElement("label");
-  label.innerHTML = "<span></span> <input type=range min=-4 max=4 step=0.1 value=0> <output>0.0</output>";
+  label.innerHTML = "<span></span> <input type=range min=-4 max=4 step=0.1 value=0> <span class=value>0.0</span>";
   const slider = label.querySelector("input");
   const name = `${index + 1} · ${(share * 100).toFixed(0)} %`;
   slider.ariaLabel = `Direction ${name} of all change`;
@@ -226,12 +226,13 @@ function build() {
   document.title = model.title;
   find("title").textContent = model.title;
   find("class").append(new Option("All, in turn", ""));
-  model.classes.forEach((name, index) => find("class").append(new Option(name, index)));
-  find("class-row").hidden = !model.classes.length;
-  model.directions.forEach(addDirection);
+  model.class_names.forEach((name, index) => find("class").append(new Option(name, index)));
+  find("class-row").hidden = !model.class_names.length;
+  directions.forEach(addDirection);
   find("controls").addEventListener("input", show);
   find("controls").addEventListener("submit", (event) => event.preventDefault());
-  for (const [id, action] of Object.entries({ new: newNoise, save, play, reset })) {
+  const actions = { new: newNoise, save, play, "reset-directions": reset };
+  for (const [id, action] of Object.entries(actions)) {
     find(id).addEventListener("click", action);
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
@@ -243,17 +244,21 @@ function fail(error) {
   find("status").className = "bad";
 }
 
+async function load(name) {
+  const answer = await fetch(name);
+  if (!answer.ok) throw new Error(`${name}: ${answer.status} ${answer.statusText}`);
+  return answer.json();
+}
+
 async function start() {
   if (location.protocol === "file:") {
     throw new Error("browsers do not run networks from disk. Serve this folder instead: python -m harness.explore FOLDER");
   }
-  ort.env.wasm.wasmPaths = ASSETS;
+  [model, directions] = await Promise.all(["generator.json", "explorer/directions.json"].map(load));
+  ort.env.wasm.wasmPaths = new URL("explorer/", document.baseURI).href;
   ort.env.wasm.numThreads = 1; // more would ask for special headers of whoever serves the page
   ort.env.logLevel = "error";
-  const answer = await fetch(`${ASSETS}model.json`);
-  if (!answer.ok) throw new Error(`explorer/model.json: ${answer.status} ${answer.statusText}`);
-  model = await answer.json();
-  session = await ort.InferenceSession.create(new URL(model.file, document.baseURI).href);
+  session = await ort.InferenceSession.create("generator.onnx");
   build();
   document.querySelector("main").hidden = false;
   find("status").textContent = "The generator runs in this browser; nothing is sent anywhere.";
