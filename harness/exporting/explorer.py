@@ -14,7 +14,7 @@ from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
 from harness.exporting.explorer_runtime import find_runtime
 from harness.exporting.explorer_server import PAGE
 from harness.exporting.formats import FORMATS
-from harness.exporting.templates.generate import load_onnxruntime
+from harness.exporting.templates.generate import BATCH, load_onnxruntime
 from harness.files import read_json, write_text
 
 FOLDER = "explorer"
@@ -64,7 +64,14 @@ def _directions(bundle: Path) -> list[dict[str, float | list[float]]]:
     num_classes = len(description["class_names"])
 
     def draw(noise: NDArray[np.float32], labels: NDArray[np.int32]) -> NDArray[np.float32]:
-        return network({"noise": noise} | ({"label": labels} if num_classes else {}))
+        inputs = {"noise": noise} | ({"label": labels} if num_classes else {})
+        batches = range(0, len(noise), BATCH)
+        return np.concatenate(
+            [
+                network({key: value[i : i + BATCH] for key, value in inputs.items()})
+                for i in batches
+            ]
+        )
 
     found = main_directions(draw, description["latent_dim"], num_classes=num_classes)
     return [
