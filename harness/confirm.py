@@ -86,6 +86,7 @@ def confirm(
 def _run(confirmer: "Confirmer", *, as_json: bool) -> None:
     from harness.confirmation.result import result_file
     from harness.confirmation.text import confirmation_lines, confirmation_table
+    from harness.reporting.study_run import StudyRun
     from harness.tracking.wandb_mode import wandb_mode
 
     console = Console(stderr=as_json, soft_wrap=True)
@@ -93,7 +94,15 @@ def _run(confirmer: "Confirmer", *, as_json: bool) -> None:
     if confirmer.options.tracker == "wandb":
         requested = confirmer.options.tracker_options.wandb_mode
         console.print(wandb_mode(folder, requested).hint, highlight=False)
-    stop = confirmer.run(_Lines(console, trainings=len(confirmer.plan.planned)))
+    study_run = StudyRun(
+        folder,
+        _Lines(console, trainings=len(confirmer.plan.planned)),
+        tracker=confirmer.options.tracker,
+        options=confirmer.options.tracker_options,
+        storage=confirmer.options.storage,
+    )
+    stop = confirmer.run(study_run)
+    study_run.publish()
     result = confirmer.result
     if result is not None:
         if as_json:

@@ -206,6 +206,7 @@ def _preview(space: "SearchSpace", options: "SweepOptions") -> None:
 
 
 def _run(brain: "Brain", *, last_rung: float, as_json: bool) -> None:
+    from harness.reporting.study_run import StudyRun
     from harness.search.leaderboard import rank, read_entries
     from harness.search.retention import disk_use
     from harness.terminal import SweepDisplay
@@ -217,7 +218,15 @@ def _run(brain: "Brain", *, last_rung: float, as_json: bool) -> None:
         requested = brain.options.tracker_options.wandb_mode
         console.print(wandb_mode(brain.folder, requested).hint, highlight=False)
     with SweepDisplay(console, trials=brain.options.trials, kimg=last_rung) as display:
-        stop = brain.run(display)
+        study_run = StudyRun(
+            brain.folder,
+            display,
+            tracker=brain.options.tracker,
+            options=brain.options.tracker_options,
+            storage=brain.options.storage,
+        )
+        stop = brain.run(study_run)
+    study_run.publish()
     ranked = rank(read_entries(brain.folder))
     if as_json:
         _print_json(brain.folder, ranked, complete=stop is None)

@@ -19,7 +19,7 @@ from tests.commands import Commands, the_one_message
 from tests.conftest import SweptStudy
 from tests.endings import ENDINGS, SPACE, write_endings
 from tests.tracking.disks import run_command_on_disk
-from tests.tracking.offline_log import OfflineRun, read_offline_runs
+from tests.tracking.offline_log import OfflineRun, read_trainings
 
 FID = "fid_fashion_cnn@1000"
 
@@ -27,7 +27,7 @@ FID = "fid_fashion_cnn@1000"
 @pytest.fixture(scope="module")
 def runs(swept: SweptStudy) -> list[OfflineRun]:
     """Return the W&B runs of the study, read with W&B's own reader."""
-    return read_offline_runs(swept.folder / "wandb")
+    return read_trainings(swept.folder / "wandb")
 
 
 # What a sweep leaves
@@ -310,7 +310,7 @@ def test_the_same_command_mends_goes_on_and_adds(
     assert states[:4] == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
     assert len(states) == 5
     assert "RUNNING" not in states
-    runs = read_offline_runs(folder / "wandb")
+    runs = read_trainings(folder / "wandb")
     assert len(runs) == 5
     assert runs[4].images() == []
     assert runs[0].summary["outcome"]["reason"] == "finished"

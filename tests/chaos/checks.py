@@ -10,7 +10,7 @@ from harness.gan.presets import PRESETS
 from harness.outcome import Outcome
 from harness.training.folder import TrainingFolder
 from tests.chaos.sweeps import Sweep
-from tests.tracking.offline_log import OfflineRun, read_offline_runs
+from tests.tracking.offline_log import OfflineRun, read_trainings
 
 
 def check(sweep: Sweep, reference: dict[str, Any] | None = None) -> list[str]:
@@ -98,7 +98,7 @@ def _histories(sweep: Sweep) -> Iterator[str]:
 
 def _wandb(sweep: Sweep) -> Iterator[str]:
     """Read W&B's logs as its server would, and compare them with the histories."""
-    runs = {_training(run): run for run in read_offline_runs(sweep.folder / "wandb")}
+    runs = {_training(run): run for run in read_trainings(sweep.folder / "wandb")}
     trainings = dict(sweep.trainings())
     if set(runs) != set(trainings):
         yield f"W&B has runs of {sorted(runs)}, expected {sorted(trainings)}"

@@ -17,7 +17,7 @@ from harness.events import Finished, RungScored
 from harness.search.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
 from tests.conftest import SweptStudy
-from tests.tracking.offline_log import read_offline_runs
+from tests.tracking.offline_log import read_trainings
 
 
 @pytest.fixture
@@ -245,13 +245,13 @@ def test_a_study_that_a_sweep_runs_is_left_alone(study: Path):
 
 
 def test_removed_wandb_logs_are_rebuilt_from_history_and_grids(study: Path):
-    before = read_offline_runs(study / "wandb")
+    before = read_trainings(study / "wandb")
     pictures = [[path.read_bytes() for path in run.images()] for run in before]
     assert [len(each) for each in pictures] == [2, 0, 0, 1]
     shutil.rmtree(study / "wandb")
     assert len(wrong(examine(study, tracker="wandb"))) == 4
     assert wrong(examine(study, tracker="wandb", repair=True)) == []
-    after = read_offline_runs(study / "wandb")
+    after = read_trainings(study / "wandb")
     assert [run.id for run in after] == [run.id for run in before]
     for old, new in zip(before, after, strict=True):
         assert new.tags == old.tags
@@ -267,11 +267,11 @@ def test_removed_wandb_logs_are_rebuilt_from_history_and_grids(study: Path):
 
 def test_a_wandb_log_cut_short_gets_its_rest(study: Path):
     (segment,) = (study / "wandb").glob("*-0000/*.wandb")
-    rows = read_offline_runs(study / "wandb")[0].rows
+    rows = read_trainings(study / "wandb")[0].rows
     segment.write_bytes(segment.read_bytes()[: segment.stat().st_size // 2])
     assert len(wrong(examine(study, tracker="wandb"))) == 1
     assert wrong(examine(study, tracker="wandb", repair=True)) == []
-    run = read_offline_runs(study / "wandb")[0]
+    run = read_trainings(study / "wandb")[0]
     assert [_plain(row) for row in run.rows] == [_plain(row) for row in rows]
     assert run.summary["outcome"]["reason"] == "finished"
 

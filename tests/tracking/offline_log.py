@@ -63,6 +63,11 @@ def read_offline_runs(wandb_dir: Path) -> list[OfflineRun]:
     return [_read_run(wandb_dir, run_id) for run_id in sorted(ids)]
 
 
+def read_trainings(wandb_dir: Path) -> list[OfflineRun]:
+    """Return the runs that are a training's, without the one that shows the study."""
+    return [run for run in read_offline_runs(wandb_dir) if run.job_type != "study"]
+
+
 def _read_run(wandb_dir: Path, run_id: str) -> OfflineRun:
     run = OfflineRun(run_id, segments=find_segments(wandb_dir, run_id))
     for segment in run.segments:

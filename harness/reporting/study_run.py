@@ -1,0 +1,203 @@
+"""Keep the W&B run of a study current: what it shows is read from the study's folder."""
+
+import dataclasses
+import logging
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from harness.confirmation.winner import choose
+from harness.errors import HarnessError
+from harness.events import Event, Finished
+from harness.gan.config import GANConfig
+from harness.reporting.compute import add_up
+from harness.reporting.parameters import searched_fields
+from harness.reporting.trials import TrialData, read_ended
+from harness.score import Protocol
+from harness.search.endings import Listener
+from harness.search.folders import StudyRecord, read_study
+from harness.search.leaderboard import rank, read_entries
+from harness.search.plots import draw_plots
+from harness.search.reading import opened
+from harness.search.space import SearchSpace
+from harness.search.storage_url import find_storage
+from harness.tracking.tracker import TrackerOptions, TrialIdentity
+from harness.tracking.wandb_study import Prize, StudySnapshot, publish_study
+
+LOGGER = logging.getLogger(__name__)
+
+REFRESH_SECONDS = 600.0
+"""How long the run may lag behind a sweep."""
+
+_COLUMNS = ("rank", "trial", "family", "state", "reason", "kimg", "seconds", "best_rung", "final")
+
+
+class StudyRun:
+    """Listen to a sweep for whoever shows it, and publish the study every few minutes.
+
+    Args:
+        folder: The study's folder.
+        listener: Hears everything first.
+        tracker: Key of `TRACKERS`; nothing is published unless it is W&B's.
+        options: Where to.
+        storage: URL that may bring the database's password.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        listener: Listener,
+        *,
+        tracker: str,
+        options: TrackerOptions,
+        storage: str | None = None,
+    ) -> None:
+        self._folder = folder
+        self._listener = listener
+        self._publishes = tracker == "wandb"
+        self._options = options
+        self._storage = storage
+        self._published = time.monotonic()
+
+    def opened(self, ended: int) -> None:
+        """Pass on how many trials have ended."""
+        self._listener.opened(ended)
+
+    def hear(self, name: str, config: GANConfig, event: Event) -> None:
+        """Pass on an event; publish where one more training has ended and it is time."""
+        self._listener.hear(name, config, event)
+        if isinstance(event, Finished) and time.monotonic() - self._published > REFRESH_SECONDS:
+            self.publish()
+
+    def publish(self) -> None:
+        """Publish the study as it stands; a failure is one warning, as the sweep is worth more."""
+        if not self._publishes:
+            return
+        try:
+            publish(self._folder, self._options, storage=self._storage)
+        except HarnessError as error:
+            LOGGER.warning("The study's run in W&B was not brought up to date: %s", error)
+        self._published = time.monotonic()
+
+
+def publish(folder: Path, options: TrackerOptions, *, storage: str | None = None) -> None:
+    """Publish a study to its W&B run, as it stands; nothing where no training has ended.
+
+    Args:
+        folder: The study.
+        options: Where to.
+        storage: URL that may bring the database's password.
+
+    Raises:
+        HarnessError: If the study cannot be read.
+    """
+    if options.wandb_mode == "disabled" or not (folder / "study.json").is_file():
+        return
+    snapshot = read_snapshot(folder, storage=storage)
+    if snapshot.rows:
+        publish_study(snapshot, options)
+
+
+def read_snapshot(folder: Path, *, storage: str | None = None) -> StudySnapshot:
+    """Return what the run of a study shows.
+
+    Args:
+        folder: The study; it may be running.
+        storage: URL that may bring the database's password.
+
+    Raises:
+        HarnessError: If the study cannot be read.
+    """
+    record = read_study(folder)
+    space = SearchSpace.load(str(folder / "search_space.yaml"))
+    ranked = rank(read_entries(folder))
+    trials = [read_ended(entry, place) for place, entry in enumerate(ranked, start=1)]
+    searched = searched_fields(space)
+    prize = _find_prize(folder, record)
+    metric = Protocol(**record.protocol).name
+    with opened(find_storage(folder, hint=storage), record) as study:
+        stored = study.get_trials(deepcopy=False) if study else []
+        plots = draw_plots(stored, name=record.name, metric=metric)
+    return StudySnapshot(
+        identity=_identify(folder, record, space),
+        columns=(*_COLUMNS, *searched),
+        rows=[[*_scores(trial), *(_cell(trial, name) for name in searched)] for trial in trials],
+        grids=[trial.best_rung.grid if trial.best_rung else None for trial in trials],
+        plots=plots,
+        summary=_summarise(trials, metric, last_kimg=space.budget.rungs_kimg[-1])
+        | {"winner": prize.trial if prize else None},
+        prize=prize,
+    )
+
+
+def _identify(folder: Path, record: StudyRecord, space: SearchSpace) -> TrialIdentity:
+    return TrialIdentity(
+        study=record.name,
+        study_id=record.id,
+        trial="study",
+        folder=folder,
+        config={"study": dataclasses.asdict(record), "search_space": space.to_dict()},
+        tags=("study", space.sampler.name),
+        wandb_root=folder,
+        job_type="study",
+    )
+
+
+def _scores(trial: TrialData) -> list[Any]:
+    final = trial.final.value if trial.final else None
+    said = (trial.rank, trial.name, trial.family, trial.state, trial.reason)
+    return [*said, trial.kimg, trial.seconds, trial.best_value, final]
+
+
+def _cell(trial: TrialData, name: str) -> Any:
+    """Return a field as a table holds it: a number, a string or nothing."""
+    value = trial.config.get(name)
+    is_plain = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+    return value if is_plain else str(value)
+
+
+def _summarise(trials: list[TrialData], metric: str, *, last_kimg: float) -> dict[str, Any]:
+    counted = [
+        trial
+        for trial in trials
+        if not trial.is_baseline and trial.outcome and not trial.outcome.superseded_by
+    ]
+    finals = [trial.final.value for trial in counted if trial.final]
+    summary: dict[str, Any] = {
+        "trials": dict(Counter(trial.state for trial in counted)),
+        "reasons": dict(Counter(trial.reason for trial in counted)),
+        "compute_seconds": add_up(trials, last_kimg).to_dict(),
+    }
+    return summary | ({f"final_{metric}": min(finals)} if finals else {})
+
+
+def _find_prize(folder: Path, record: StudyRecord) -> Prize | None:
+    """Return the winner, the confirmed one where there is one; None without a kept generator."""
+    try:
+        choice = choose(folder)
+    except HarnessError:
+        return None
+    entry = choice.entry
+    if not entry.folder.generator_file.is_file():
+        return None
+    best = read_ended(entry, 1).best_rung
+    files = [entry.folder.generator_file, entry.folder.config_file]
+    files += [best.grid] if best and best.grid else []
+    outcome = entry.outcome
+    return Prize(
+        trial=entry.name,
+        files=tuple(files),
+        metadata={
+            "study": record.name,
+            "study_id": record.id,
+            "trial": entry.name,
+            "family": entry.config.family,
+            "why": choice.why,
+            "protocol": record.protocol,
+            "best_rung": outcome.best.to_dict() if outcome.best else None,
+            "final": outcome.final.to_dict() if outcome.final else None,
+            "tests": [score.to_dict() for score in outcome.tests],
+            "commit": record.commit,
+        },
+    )
