@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness import command_options as option
 from harness.cli import EXIT_CODES, clear_errors, new_app
 from harness.quiet import quiet_imports
+
+if TYPE_CHECKING:
+    from harness.exporting.bundle import Bundle
 
 app = new_app()
 
@@ -26,6 +29,12 @@ def export(
     formats: Annotated[
         str, typer.Option(help="Some of keras, savedmodel, onnx, litert, with commas.")
     ] = "keras",
+    to: Annotated[
+        str | None, typer.Option(help="Also publish the bundle: wandb.", show_default=False)
+    ] = None,
+    wandb_project: option.WandbProject = None,
+    wandb_entity: option.WandbEntity = None,
+    wandb_mode: option.WandbMode = "auto",
     studies_dir: option.StudiesDir = option.STUDIES_DIR,
     data_dir: option.DataDir = None,
     weights: option.Weights = None,
@@ -39,9 +48,15 @@ def export(
     """
     with clear_errors(debug):
         from harness.exporting.formats import parse_formats
+        from harness.exporting.publish import DESTINATIONS, check_destination
         from harness.search.folders import find_study
+        from harness.tracking.tracker import TrackerOptions, check_wandb_mode
 
         names = parse_formats(formats)
+        destination = check_destination(to) if to is not None else None
+        tracker = TrackerOptions(
+            project=wandb_project, entity=wandb_entity, wandb_mode=check_wandb_mode(wandb_mode)
+        )
         folder = find_study(studies_dir, study)
         with quiet_imports():
             from harness.exporting.bundle import export_bundle
@@ -49,6 +64,7 @@ def export(
         bundle = export_bundle(
             folder, trial=trial, out=out, data_dir=data_dir, weights=weights, formats=names
         )
+        published = DESTINATIONS[destination](bundle, folder, tracker) if destination else ""
     if as_json:
         result = {
             "bundle": str(bundle.folder),
@@ -57,7 +73,11 @@ def export(
             "formats": [proof.to_dict() for proof in bundle.proofs],
         }
         print(json.dumps(result, indent=2))
-        return
+    else:
+        print("\n".join([*_lines(bundle), *([published] if published else [])]))
+
+
+def _lines(bundle: "Bundle") -> list[str]:
     final = bundle.entry.outcome.final
     lines = [f"Exported trial {bundle.entry.name} to {bundle.folder}", f"  {bundle.why}"]
     if final:
@@ -68,8 +88,10 @@ def export(
         f"{proof.test.protocol.name} {proof.test.text}"
         for proof in bundle.proofs
     ]
+    if bundle.note:
+        lines.append(f"  {bundle.note}")
     lines.append(f"See {bundle.folder / 'README.md'} for how to use it.")
-    print("\n".join(lines))
+    return lines
 
 
 if __name__ == "__main__":

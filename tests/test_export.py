@@ -1,7 +1,8 @@
-"""Export a winner and use it as a stranger does: with Keras alone."""
+"""Export a winner in every format, prove the files, and use them as a stranger does."""
 
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,38 +15,97 @@ import pytest
 from PIL import Image
 
 from harness.data.images import ImageDataset
-from harness.errors import StudyError
+from harness.errors import ConfigError, StudyError
 from harness.export import app
 from harness.exporting.bundle import Bundle, export_bundle
+from harness.exporting.formats import FORMATS
+from harness.exporting.publish import publish_to_wandb
 from harness.files import write_json
 from harness.gan.presets import load_config
 from harness.gan.sampling import Sampler
 from harness.score import Score
 from harness.search.leaderboard import read_entries
+from harness.tracking.tracker import TrackerOptions
+from harness.tracking.wandb_log import read_records
 from tests.commands import Commands, the_one_message
 from tests.conftest import SweptStudy
 from tests.tracking.disks import run_command_on_used_disk
+from tests.tracking.offline_log import read_offline_runs
 
 FILES = {
+    "MODEL_CARD.md",
     "README.md",
     "checksums.txt",
     "config.yaml",
     "generate.py",
     "generator.json",
     "generator.keras",
+    "interpolation.gif",
     "metrics.json",
     "samples.png",
 }
+NETWORKS = {"savedmodel", "generator.onnx", "generator.tflite"}
+EXPLORER = {"explorer.html", "explorer"}
 
 
 @pytest.fixture(scope="module")
 def bundle(swept: SweptStudy, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return export_bundle(swept.folder, out=tmp_path_factory.mktemp("out") / "bundle")
+    out = tmp_path_factory.mktemp("out") / "bundle"
+    with pytest.MonkeyPatch.context() as patch:
+        # Without npm nothing is fetched for the explorer; what was fetched before is found.
+        patch.setenv("PATH", "")
+        return export_bundle(swept.folder, out=out, formats=tuple(FORMATS))
 
 
 def test_a_bundle_holds_its_files_and_nothing_else(bundle: Bundle):
-    assert {path.name for path in bundle.folder.iterdir()} == FILES
+    assert {path.name for path in bundle.folder.iterdir()} - EXPLORER == FILES | NETWORKS
     assert [path.name for path in bundle.folder.parent.iterdir()] == ["bundle"]
+    assert (bundle.folder / "explorer.html").exists() == (not bundle.note)
+
+
+def test_every_file_is_proven_by_its_own_runtime(bundle: Bundle):
+    assert [proof.format for proof in bundle.proofs] == ["keras", "savedmodel", "onnx", "litert"]
+    runtimes = [proof.runtime.split()[0] for proof in bundle.proofs]
+    assert runtimes == ["keras", "tensorflow", "onnxruntime", "litert"]
+    for proof in bundle.proofs:
+        assert (bundle.folder / proof.file).exists()
+        assert proof.max_levels <= 1
+        assert proof.max_difference < 1e-4
+        assert proof.test.protocol == bundle.test.protocol
+        assert proof.test.value == pytest.approx(bundle.test.value, abs=0.01)
+    assert bundle.proofs[2].size_bytes == (bundle.folder / "generator.onnx").stat().st_size
+    metrics = json.loads((bundle.folder / "metrics.json").read_text())
+    assert metrics["formats"] == [proof.to_dict() for proof in bundle.proofs]
+    for text in ("README.md", "MODEL_CARD.md"):
+        for proof in bundle.proofs:
+            row = f"| `{proof.file}` | {proof.size_bytes / 1e6:.2f} MB | {proof.runtime} |"
+            assert row in (bundle.folder / text).read_text()
+
+
+def test_sha256sum_checks_every_file(bundle: Bundle, tmp_path: Path):
+    copy = Path(shutil.copytree(bundle.folder, tmp_path / "copy"))
+    command = [shutil.which("sha256sum", path=os.defpath), "-c", "checksums.txt", "--quiet"]
+    assert subprocess.run(command, cwd=copy, check=False).returncode == 0
+    listed = (copy / "checksums.txt").read_text().splitlines()
+    files = [path for path in copy.rglob("*") if path.is_file()]
+    assert len(listed) == len(files) - 1  # all but the list itself
+    with (copy / "savedmodel" / "saved_model.pb").open("ab") as file:
+        file.write(b"x")
+    result = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "savedmodel/saved_model.pb: FAILED" in result.stdout
+
+
+def test_the_model_card_says_what_was_measured_and_where_it_comes_from(bundle: Bundle):
+    text = (bundle.folder / "MODEL_CARD.md").read_text()
+    metrics = json.loads((bundle.folder / "metrics.json").read_text())
+    measured = {each["protocol"]["metric"]: each for each in metrics["measurements"]}
+    assert f"| Ankle boot | {measured['fid_class_9']['value']:.3f} |" in text
+    assert f"\n{measured['memorisation']['value']:.3f} (" in text
+    assert bundle.why in text
+    assert f"| training | 0000, seed {bundle.entry.config.seed} |" in text
+    assert metrics["study_id"] in text
+    assert "MIT licence, copyright Zalando SE" in text
 
 
 def test_the_winner_is_exported_by_default(bundle: Bundle, swept: SweptStudy):
@@ -123,14 +183,17 @@ def test_the_readme_names_every_score_with_its_protocol(bundle: Bundle):
 
 
 def test_a_bundle_replaces_an_earlier_bundle_and_any_trial_with_a_score_can_be_one(
-    swept: SweptStudy, tmp_path: Path
+    bundle: Bundle, swept: SweptStudy, tmp_path: Path
 ):
-    out = tmp_path / "bundle"
-    for trial in (0, 3):
-        assert export_bundle(swept.folder, trial=trial, out=out).entry.name == f"000{trial}"
-        assert json.loads((out / "metrics.json").read_text())["trial"] == f"000{trial}"
-    assert json.loads((out / "metrics.json").read_text())["final"] is None  # pruned
-    assert {path.name for path in out.iterdir()} == FILES
+    out = Path(shutil.copytree(bundle.folder, tmp_path / "bundle"))
+    exported = export_bundle(swept.folder, trial=3, out=out, formats=["litert"])
+    assert exported.entry.name == "0003"
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert (metrics["trial"], metrics["final"]) == ("0003", None)  # pruned
+    names = {path.name for path in out.iterdir()}
+    assert names == FILES - {"generator.keras"} | {"generator.tflite"}
+    assert "```python" not in (out / "README.md").read_text()  # no Keras file to load
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
 STRANGERS = {
@@ -140,6 +203,11 @@ STRANGERS = {
         "metrics.json": '{"study_id": "x"}',
         "generator.keras": "",
         "thesis.tex": "precious",
+    },
+    "a bundle with something added to what its checksums list": {
+        "metrics.json": '{"study_id": "x"}',
+        "checksums.txt": f"{'0' * 64}  metrics.json\n",
+        "images.png": "precious",
     },
 }
 
@@ -167,16 +235,76 @@ def command(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int
     return int(end.value.code or 0), captured.out, captured.err
 
 
-def test_the_command_says_where_and_how_good(
+def test_the_command_exports_and_publishes(
     swept: SweptStudy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    studies = ("--studies-dir", swept.folder.parent)
+    study = Path(shutil.copytree(swept.folder, tmp_path / "endings"))
     out = tmp_path / "b"
-    code, text, err = command(capsys, "--study", "endings", *studies, "--out", out, "--json")
+    asked = ("--study", "endings", "--studies-dir", tmp_path, "--out", out, "--formats", "litert")
+    publishing = ("--to", "wandb", "--wandb-mode", "offline", "--wandb-project", "mine")
+    code, text, err = command(capsys, *asked, *publishing, "--json")
     assert (code, err) == (0, "")
     record = json.load(io.StringIO(text))
     assert record["bundle"] == str(out)
     assert record["trial"] == "0000"
+    assert [each["format"] for each in record["formats"]] == ["litert"]
+    (run,) = (run for run in read_offline_runs(study / "wandb") if run.job_type == "export")
+    assert (run.name, run.group, run.project) == ("endings export", "endings", "mine")
+    records = (each for segment in run.segments for each in read_records(segment))
+    (artifact,) = (each["artifact"] for each in records if each["type"] == "artifact")
+    assert (artifact["name"], artifact["type"]) == ("endings", "model")
+    assert set(artifact["aliases"]) >= {"best", "0000"}
+    metadata = json.loads(artifact["metadata"])
+    assert metadata["test"]["fingerprint"] == record["formats"][0]["test"]["fingerprint"]
+    held = {entry["path"] for entry in artifact["manifest"]["contents"]}
+    assert held == {path.name for path in out.iterdir()}
+
+
+def test_a_bundle_is_not_published_where_wandb_is_disabled(swept: SweptStudy, bundle: Bundle):
+    with pytest.raises(ConfigError, match=r"W&B is disabled, so the bundle is in .* alone"):
+        publish_to_wandb(bundle, swept.folder, TrackerOptions(wandb_mode="disabled"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--formats", "onx"), "--formats: received 'onx'; expected some of keras, "),
+        (("--formats", "onx"), "Did you mean 'onnx'?"),
+        (("--formats", "keras,onnx,keras"), "--formats: received 'keras' twice"),
+        (("--formats", ""), "--formats: received none"),
+        (("--formats", "keras,"), "--formats: received ''"),
+        (("--to", "wandbs"), "--to: received 'wandbs'; expected wandb. Did you mean 'wandb'?"),
+        (("--wandb-mode", "of"), "--wandb-mode: expected one of"),
+    ],
+)
+def test_an_unknown_option_is_one_message(
+    swept: SweptStudy,
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+):
+    there = ("--studies-dir", swept.folder.parent, "--out", tmp_path / "out")
+    code, out, err = command(capsys, "--study", "endings", *there, *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert message in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_format_whose_package_is_missing_names_the_extra(
+    swept: SweptStudy,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # as if it were not installed
+    there = ("--studies-dir", swept.folder.parent, "--out", tmp_path / "out")
+    code, _, err = command(capsys, "--study", "endings", *there, "--formats", "keras,onnx")
+    assert code == 2
+    assert "onnx needs onnxruntime, which is not installed" in err
+    assert "pip install 'gan-sweep-harness[onnx]'" in err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_cannot_be_exported_is_one_message(
@@ -232,5 +360,6 @@ def test_a_disk_that_takes_nothing_is_one_message_and_keeps_the_earlier_bundle(
     assert sorted(path.relative_to(after) for path in after.rglob("*")) == sorted(
         path.relative_to(bundle.folder.parent) for path in bundle.folder.parent.rglob("*")
     )
-    for path in bundle.folder.iterdir():
-        assert (after / "bundle" / path.name).read_bytes() == path.read_bytes()
+    for path in (each for each in bundle.folder.rglob("*") if each.is_file()):
+        name = path.relative_to(bundle.folder)
+        assert (after / "bundle" / name).read_bytes() == path.read_bytes()

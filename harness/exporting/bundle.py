@@ -6,37 +6,36 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import keras
 import yaml
 
 from harness.confirmation.winner import Choice, choose
 from harness.data.datasets import load_dataset
-from harness.data.images import ImageDataset
 from harness.errors import StorageError, StudyError
 from harness.exporting.checksums import write_checksums
 from harness.exporting.contents import DESCRIPTION, Contents, describe, metrics
+from harness.exporting.explorer import add_explorer
 from harness.exporting.formats import FORMATS, check_formats, write_format
+from harness.exporting.interpolation import write_interpolation
+from harness.exporting.model_card import model_card
+from harness.exporting.original import Original
 from harness.exporting.readme import bundle_readme
-from harness.exporting.target import put_in_place, refuse_strangers
-from harness.exporting.verification import (
-    PROGRAM,
-    Proof,
+from harness.exporting.scoring import (
     Reference,
     draw_reference,
-    output_range,
-    verify,
+    evaluator_on_test,
+    measure_more,
 )
+from harness.exporting.target import put_in_place, refuse_strangers
+from harness.exporting.verification import PROGRAM, Proof, verify
 from harness.files import storage_error, write_json
-from harness.gan.sampling import Sampler, load_generator
+from harness.gan.sampling import latent_noise, load_generator
 from harness.metrics.evaluator import Evaluator
-from harness.metrics.extractors import load_extractor
 from harness.score import Score
 from harness.search.folders import StudyRecord, read_study
 from harness.search.leaderboard import Entry
 from harness.seeds import derive_seed
 from harness.training.grid import draw_grid, grid_labels
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _SCALE = 2
 
 
@@ -50,6 +49,8 @@ class Bundle:
         why: Why this one, in a sentence.
         test: FID of the exported generator against the test split, which the search never saw.
         proofs: What is proven of each of its files.
+        is_winner: Whether it was chosen as the best, and not asked for by its number.
+        note: What it lacks and why, in a line; empty otherwise.
     """
 
     folder: Path
@@ -57,6 +58,8 @@ class Bundle:
     why: str
     test: Score
     proofs: tuple[Proof, ...]
+    is_winner: bool
+    note: str = ""
 
 
 def export_bundle(
@@ -92,6 +95,47 @@ def export_bundle(
     """
     check_formats(formats)
     record = read_study(study_folder)
+    choice = _choose(study_folder, trial)
+    target = out or study_folder / "export"
+    refuse_strangers(target)
+    dataset = load_dataset(record.dataset, data_dir)
+    evaluator = evaluator_on_test(record, dataset, weights)
+    original = _load_kept(choice.entry)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as temporary:
+            folder = Path(temporary) / "bundle"
+            folder.mkdir()
+            reference = _draw(record, choice.entry, original, evaluator)
+            contents = Contents(
+                record,
+                choice,
+                dataset,
+                output=original.output,
+                latent_dim=original.latent_dim,
+                test=reference.test,
+                measured=measure_more(reference, evaluator),
+            )
+            _write_networks(folder, contents, original, formats)
+            proofs = verify(folder, formats, reference, evaluator)
+            _describe(folder, dataclasses.replace(contents, proofs=proofs), original)
+            lacking = (add_explorer(folder) or "") if "onnx" in formats else ""
+            write_checksums(folder)
+            put_in_place(folder, target)
+    except OSError as error:
+        raise storage_error(target, error) from error
+    return Bundle(
+        target,
+        choice.entry,
+        choice.why,
+        reference.test,
+        proofs,
+        is_winner=trial is None,
+        note=lacking,
+    )
+
+
+def _choose(study_folder: Path, trial: int | None) -> Choice:
     choice = choose(study_folder, trial)
     entry = choice.entry
     if not entry.folder.generator_file.exists():
@@ -99,34 +143,12 @@ def export_bundle(
             f"{entry.folder.path}: trial {entry.name} kept no generator: it ended before its "
             f"first rung ({entry.outcome.reason.value}). Choose another trial."
         )
-    target = out or study_folder / "export"
-    refuse_strangers(target)
-    dataset = load_dataset(record.dataset, data_dir)
-    evaluator = _test_evaluator(record, dataset, weights)
-    model = _load_kept(entry)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as temporary:
-            folder = Path(temporary) / "bundle"
-            folder.mkdir()
-            for name in formats:
-                write_format(name, model, entry.folder.generator_file, folder / FORMATS[name].file)
-            contents, reference = _measure(record, choice, dataset, evaluator, model)
-            write_json(folder / DESCRIPTION, describe(contents))
-            shutil.copyfile(_TEMPLATES / PROGRAM, folder / PROGRAM)
-            proofs = verify(folder, formats, reference, evaluator)
-            contents = dataclasses.replace(contents, proofs=proofs)
-            _fill(folder, contents, model)
-            write_checksums(folder)
-            put_in_place(folder, target)
-    except OSError as error:
-        raise storage_error(target, error) from error
-    return Bundle(target, entry, choice.why, contents.test, contents.proofs)
+    return choice
 
 
-def _load_kept(entry: Entry) -> keras.Model:
+def _load_kept(entry: Entry) -> Original:
     try:
-        return load_generator(entry.folder.generator_file)
+        return Original(load_generator(entry.folder.generator_file))
     except StorageError as error:
         raise StorageError(
             f"{entry.folder.path}: trial {entry.name} kept a damaged generator ({error}). Export "
@@ -134,57 +156,40 @@ def _load_kept(entry: Entry) -> keras.Model:
         ) from error
 
 
-def _test_evaluator(record: StudyRecord, dataset: ImageDataset, weights: Path | None) -> Evaluator:
-    """Return what scores against the test split as the study scored against validation."""
-    extractor = load_extractor(record.extractor, image_shape=dataset.image_shape, weights=weights)
-    for key, name, now in (
-        ("extractor_sha256", f"extractor {record.extractor}", extractor.sha256),
-        ("reference_sha256", f"data set {record.dataset}", dataset.validation.sha256),
-    ):
-        if record.protocol[key] != now:
-            raise StudyError(
-                f"{record.name}: the {name} has changed since the study was made: received "
-                f"SHA-256 {now}; expected {record.protocol[key]}. A score on the test split would "
-                f"not belong to the study's. Restore it from a copy."
-            )
-    return Evaluator(
-        dataset,
-        extractor=extractor,
-        metric=str(record.protocol["metric"]),
-        num_images=min(int(record.protocol["num_images"]), len(dataset.test)),
-        split="test",
-    )
-
-
-def _measure(
-    record: StudyRecord,
-    choice: Choice,
-    dataset: ImageDataset,
-    evaluator: Evaluator,
-    model: keras.Model,
-) -> tuple[Contents, Reference]:
-    entry = choice.entry
-    reference = draw_reference(
-        model,
+def _draw(
+    record: StudyRecord, entry: Entry, original: Original, evaluator: Evaluator
+) -> Reference:
+    return draw_reference(
+        original,
         evaluator,
         noise_seed=derive_seed(record.seed, entry.name, "export noise"),
         kimg=entry.score.kimg if entry.score else entry.outcome.kimg,
     )
-    pixels, seed = reference.pixels, reference.noise_seed
-    test = evaluator.score(pixels, kimg=reference.kimg, noise_seed=seed)
-    latent_dim = reference.noise.shape[1]
-    return Contents(record, choice, dataset, output_range(model), latent_dim, test), reference
 
 
-def _fill(folder: Path, contents: Contents, model: keras.Model) -> None:
+def _write_networks(
+    folder: Path, contents: Contents, original: Original, formats: Sequence[str]
+) -> None:
+    """Write the generator in each format, and what runs it."""
+    kept = contents.choice.entry.folder.generator_file
+    for name in formats:
+        write_format(name, original.model, kept, folder / FORMATS[name].file)
+    write_json(folder / DESCRIPTION, describe(contents))
+    shutil.copyfile(Path(__file__).parent / "templates" / PROGRAM, folder / PROGRAM)
+
+
+def _describe(folder: Path, contents: Contents, original: Original) -> None:
+    """Write what a reader sees: pictures, numbers and texts."""
     config = contents.choice.entry.config
-    images = Sampler(model).sample(
-        noise_seed=derive_seed(contents.record.seed, "grid noise"),
-        labels=grid_labels(contents.dataset, config.conditional),
-    )
+    seed = derive_seed(contents.record.seed, "grid noise")
+    labels = grid_labels(contents.dataset, config.conditional)
+    images = original.pixels(latent_noise(seed, len(labels), contents.latent_dim), labels)
     grid = draw_grid(images, row_names=contents.class_names or None, scale=_SCALE)
     grid.save(folder / "samples.png", optimize=True)
+    classes = len(contents.class_names)
+    write_interpolation(folder / "interpolation.gif", original, noise_seed=seed, classes=classes)
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
     (folder / "config.yaml").write_text(text, "utf-8")
     write_json(folder / "metrics.json", metrics(contents))
     (folder / "README.md").write_text(bundle_readme(contents), "utf-8")
+    (folder / "MODEL_CARD.md").write_text(model_card(contents), "utf-8")

@@ -60,7 +60,7 @@ def check_formats(names: Sequence[str]) -> tuple[str, ...]:
                 f"them.{near_miss(name, FORMATS)}"
             )
         if names.count(name) > 1:
-            raise ConfigError(f"--formats: received {name} twice; name each format once.")
+            raise ConfigError(f"--formats: received {name!r} twice; name each format once.")
     for name in names:
         _require_extra(name)
     return tuple(names)

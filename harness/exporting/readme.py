@@ -19,6 +19,8 @@ discriminator was shown {entry.outcome.kimg:g} thousand images. Why this one: \
 
 ![samples](samples.png)
 
+![a walk through latent space](interpolation.gif)
+
 ## Use it
 
 ```sh
@@ -31,7 +33,8 @@ draws images with whichever runtime is installed; `--help` tells the rest.
 
 {score_table(contents)}
 
-`config.yaml` holds the configuration, `metrics.json` the scores with their protocols.
+`config.yaml` holds the configuration, `metrics.json` the scores with their protocols, and \
+`MODEL_CARD.md` what to use it for, its limits, and where it comes from.
 
 ## Files, each proven
 

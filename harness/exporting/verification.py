@@ -9,43 +9,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.errors import ExportError
 from harness.exporting.formats import FORMATS
-from harness.exporting.templates.generate import to_pixels
-from harness.gan.sampling import latent_noise, output_activation
+from harness.exporting.scoring import Reference
 from harness.metrics.evaluator import Evaluator
 from harness.score import Score
 
 PROGRAM = "generate.py"
 """What loads the file, and also what users run: nothing else would prove what they get."""
 
-_BATCH = 250
 _MOST_LEVELS = 1  # of 255: where rounding falls to the other side
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Reference:
-    """Hold the images that every format must give, and what they are made from.
-
-    Args:
-        noise: float32, (n, latent_dim).
-        labels: int32, (n,); None for an unconditional generator.
-        images: What the network gives, float32 (n, height, width, channels).
-        pixels: The same as uint8.
-        noise_seed: Origin of the noise.
-        kimg: Thousands of real images the discriminator had seen.
-    """
-
-    noise: NDArray[np.float32]
-    labels: NDArray[np.int32] | None
-    images: NDArray[np.float32]
-    pixels: NDArray[np.uint8]
-    noise_seed: int
-    kimg: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,39 +48,6 @@ class Proof:
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
         return dataclasses.asdict(self) | {"test": self.test.to_dict()}
-
-
-def output_range(model: keras.Model) -> str:
-    """Return `tanh` for images in [-1, 1], `sigmoid` for [0, 1]."""
-    return "tanh" if output_activation(model) == "tanh" else "sigmoid"
-
-
-def draw_reference(
-    model: keras.Model, evaluator: Evaluator, *, noise_seed: int, kimg: float
-) -> Reference:
-    """Draw as many images as the evaluator compares, with Keras in this process.
-
-    Args:
-        model: The generator, as training kept it.
-        evaluator: What will score them; says how many, and with which labels.
-        noise_seed: Origin of the noise.
-        kimg: Thousands of real images the discriminator had seen.
-    """
-    shapes = {tensor.name: tensor.shape for tensor in model.inputs}
-    count = evaluator.num_images
-    noise = latent_noise(noise_seed, count, int(shapes["noise"][-1]))
-    labels = None
-    if "label" in shapes:
-        labels = np.zeros(count, np.int32) if evaluator.labels is None else evaluator.labels
-    batches = []
-    for start in range(0, count, _BATCH):
-        inputs: dict[str, NDArray[Any]] = {"noise": noise[start : start + _BATCH]}
-        if labels is not None:
-            inputs["label"] = labels[start : start + _BATCH]
-        batches.append(np.asarray(model(inputs, training=False)))
-    images = np.concatenate(batches)
-    pixels = to_pixels(images, output_range(model))
-    return Reference(noise, labels, images, pixels, noise_seed, kimg)
 
 
 def verify(
@@ -156,7 +98,7 @@ def _prove(
             f"to {levels} of 255 levels apart; expected at most {_MOST_LEVELS}. Nothing was "
             f"exported: leave {name} out of --formats."
         )
-    test = evaluator.score(pixels, kimg=reference.kimg, noise_seed=reference.noise_seed)
+    test = evaluator.score(pixels, kimg=reference.test.kimg, noise_seed=reference.test.noise_seed)
     size = _size(bundle / form.file)
     return Proof(name, form.file, size, runtime, difference, levels, test)
 

@@ -1,0 +1,127 @@
+"""Draw a walk through latent space as an animation that loops."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from harness.exporting.original import Original
+from harness.gan.sampling import latent_noise
+
+MOST_BYTES = 1_000_000
+"""What the animation may take; large images are shown smaller."""
+
+_POINTS = 4
+_STEPS = 12  # from a point to the next
+_FRAME_MILLISECONDS = 80
+_COLUMNS = 5
+_MOST_TILES = 20
+_UNCONDITIONAL_TILES = 10
+_SCALES = (3.0, 2.0, 1.0, 0.5, 0.25)
+_COLOURS = 64
+
+
+def write_interpolation(path: Path, original: Original, *, noise_seed: int, classes: int) -> None:
+    """Write a GIF in which each class, or each of ten walks, is a tile.
+
+    All classes walk through the same noise, so that what changes together is style, and what
+    differs is the class.
+
+    Args:
+        path: The file.
+        original: What draws.
+        noise_seed: Origin of the points that the walk passes.
+        classes: Number of classes, of which the first twenty are shown; 0 where there are none.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    tiles = min(classes, _MOST_TILES) or _UNCONDITIONAL_TILES
+    walks = 1 if classes else tiles
+    points = latent_noise(noise_seed, _POINTS * walks, original.latent_dim)
+    route = walk(points.reshape(_POINTS, walks, -1), _STEPS)
+    noise = np.broadcast_to(route, (len(route), tiles, original.latent_dim))
+    labels = np.tile(np.arange(tiles, dtype=np.int32), len(route))
+    pixels = original.pixels(noise.reshape(len(labels), -1), labels)
+    frames = [_arrange(images) for images in pixels.reshape(len(route), tiles, *pixels.shape[1:])]
+    for scale in _SCALES:
+        animation = _encode(frames, scale)
+        if len(animation) <= MOST_BYTES:
+            break
+    path.write_bytes(animation)
+
+
+def walk(points: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
+    """Return a closed way through points on great arcs.
+
+    Normal noise of many dimensions lies near a sphere; a straight way between two points passes
+    through its inside, where a generator was never trained.
+
+    Args:
+        points: (n, ..., latent_dim): where each of the walks passes.
+        steps: Positions from a point to the next.
+
+    Returns:
+        (n * steps, ..., latent_dim); every `steps`-th position is a point, and behind the last
+        position the first would follow.
+
+    References:
+        White 2016, arXiv 1609.04468, section 2.1; length is interpolated along, too.
+    """
+    positions = np.arange(steps, dtype=np.float32).reshape(-1, *[1] * (points.ndim - 1))
+    shares: NDArray[np.float32] = positions / np.float32(steps)
+    arcs = [
+        _arc(start, end, shares)
+        for start, end in zip(points, np.roll(points, -1, axis=0), strict=True)
+    ]
+    return np.concatenate(arcs)
+
+
+def _arc(
+    start: NDArray[np.float32], end: NDArray[np.float32], shares: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    lengths = [np.linalg.norm(point, axis=-1, keepdims=True) for point in (start, end)]
+    cosine = (start * end).sum(axis=-1, keepdims=True) / (lengths[0] * lengths[1])
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+    sine = np.maximum(np.sin(angle), 1e-6)
+    way: NDArray[np.float32] = (
+        np.sin((1 - shares) * angle) * start + np.sin(shares * angle) * end
+    ) / sine
+    return way
+
+
+def _arrange(images: NDArray[np.uint8]) -> Image.Image:
+    """Return images (n, height, width, channels) as rows of five."""
+    count, height, width, channels = images.shape
+    rows = -(-count // _COLUMNS)
+    columns = min(count, _COLUMNS)
+    canvas = np.full((rows * columns, height, width, channels), 255, np.uint8)
+    canvas[:count] = images
+    cells = canvas.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
+    picture = cells.reshape(rows * height, columns * width, channels)
+    return Image.fromarray(picture if channels == 3 else picture[:, :, 0]).convert("RGB")
+
+
+def _encode(frames: list[Image.Image], scale: float) -> bytes:
+    """Return frames as a GIF with one palette for all of them."""
+    size = (round(frames[0].width * scale), round(frames[0].height * scale))
+    way = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.BOX
+    # The colours of four frames, well apart, stand for those of all.
+    some = np.concatenate([np.asarray(frame) for frame in frames[:: len(frames) // 4]])
+    palette = Image.fromarray(some).quantize(_COLOURS)
+    sized = [
+        frame.resize(size, way).quantize(palette=palette, dither=Image.Dither.NONE)
+        for frame in frames
+    ]
+    buffer = io.BytesIO()
+    sized[0].save(
+        buffer,
+        format="GIF",
+        save_all=True,
+        append_images=sized[1:],
+        duration=_FRAME_MILLISECONDS,
+        loop=0,
+    )
+    return buffer.getvalue()
