@@ -71,6 +71,7 @@ def export(
             "why": bundle.why,
             **bundle.entry.to_dict(),
             "formats": [proof.to_dict() for proof in bundle.proofs],
+            "note": bundle.note,
         }
         print(json.dumps(result, indent=2))
     else:

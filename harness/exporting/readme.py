@@ -28,7 +28,7 @@ discriminator was shown {entry.outcome.kimg:g} thousand images. Why this one: \
 ```
 
 draws images with whichever runtime is installed; `--help` tells the rest.
-{_keras(contents)}{_labels(contents)}
+{_keras(contents)}{_labels(contents)}{_explorer(contents)}
 ## Scores
 
 {score_table(contents)}
@@ -77,6 +77,16 @@ def _code(contents: Contents) -> str:
             f"pixels = np.round({scale}).astype(np.uint8)  # {count} images, 0 to 255",
         )
     )
+
+
+def _explorer(contents: Contents) -> str:
+    if not any(proof.format == "onnx" for proof in contents.proofs):
+        return ""
+    return """
+`explorer.html`, if it is here, draws in the browser: classes, main directions of latent space, a \
+walk between two points. Browsers want it served: `python -m harness.explore .`, or without this \
+package `python -m http.server --bind 127.0.0.1`.
+"""
 
 
 def _labels(contents: Contents) -> str:
