@@ -20,6 +20,7 @@ _COLUMNS = 5
 _MOST_TILES = 20
 _UNCONDITIONAL_TILES = 10
 _SCALES = (3.0, 2.0, 1.0, 0.5, 0.25)
+_MOST_PIXELS = 120_000  # of a frame: more would not fit anyway, and takes long to try
 _COLOURS = 64
 
 
@@ -46,7 +47,8 @@ def write_interpolation(path: Path, original: Original, *, noise_seed: int, clas
     labels = np.tile(np.arange(tiles, dtype=np.int32), len(route))
     pixels = original.pixels(noise.reshape(len(labels), -1), labels)
     frames = [_arrange(images) for images in pixels.reshape(len(route), tiles, *pixels.shape[1:])]
-    for scale in _SCALES:
+    area = frames[0].width * frames[0].height
+    for scale in [each for each in _SCALES if area * each**2 <= _MOST_PIXELS] or _SCALES[-1:]:
         animation = _encode(frames, scale)
         if len(animation) <= MOST_BYTES:
             break

@@ -6,40 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.confirmation.winner import Choice
 from harness.data.images import ImageDataset
-from harness.exporting.contents import Contents
 from harness.exporting.readme import bundle_readme
-from harness.exporting.verification import Proof
 from harness.gan.config import GANConfig
 from harness.gan.generators import build_generator
 from harness.gan.sampling import Sampler
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol, Score
-from harness.search.folders import StudyRecord
-from harness.search.leaderboard import Entry
-from harness.training.folder import TrainingFolder
-
-PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/test", "cd" * 32)
-RECORD = StudyRecord(
-    id="id", name="s", seed=0, dataset="fashion_mnist", protocol={}, created="2026-11-22"
-)
+from tests.exporting.facts import PROTOCOL, contents_of
 
 
 def readme(config: GANConfig, dataset: ImageDataset) -> str:
-    entry = Entry("0007", TrainingFolder(Path("0007")), config, Outcome(Reason.OUTRANKED))
-    score = Score(12.5, 4.0, 0, PROTOCOL)
-    proof = Proof("keras", "generator.keras", 1_234_567, "keras 3.15.1", 2.5e-7, 1, score)
-    contents = Contents(
-        RECORD,
-        Choice(entry, "It was asked for."),
-        dataset,
-        output=config.generator.output,
-        latent_dim=config.generator.latent_dim,
-        test=score,
-        proofs=(proof,),
-    )
-    return bundle_readme(contents)
+    return bundle_readme(contents_of(config, dataset))
 
 
 @pytest.mark.parametrize("conditional", [True, False])

@@ -1,0 +1,44 @@
+"""What is known of an exported generator, made up."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from harness.confirmation.winner import Choice
+from harness.data.images import ImageDataset
+from harness.exporting.contents import Contents
+from harness.exporting.verification import Proof
+from harness.gan.config import GANConfig
+from harness.metrics.measurement import Measurement, Quantity
+from harness.outcome import Outcome, Reason
+from harness.score import Protocol, Score
+from harness.search.folders import StudyRecord
+from harness.search.leaderboard import Entry
+from harness.training.folder import TrainingFolder
+
+PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/test", "cd" * 32)
+RECORD = StudyRecord(
+    id="id", name="s", seed=0, dataset="fashion_mnist", protocol={}, created="2026-11-22"
+)
+TEST = Score(12.5, 4.0, 0, PROTOCOL)
+PROOF = Proof("keras", "generator.keras", 1_234_567, "keras 3.15.1", 2.5e-7, 1, TEST)
+
+
+def contents_of(config: GANConfig, dataset: ImageDataset, **changes: Any) -> Contents:
+    """Return the facts about a generator of a configuration, without measurements."""
+    entry = Entry("0007", TrainingFolder(Path("0007")), config, Outcome(Reason.OUTRANKED))
+    contents = Contents(
+        RECORD,
+        Choice(entry, "It was asked for."),
+        dataset,
+        output=config.generator.output,
+        latent_dim=config.generator.latent_dim,
+        test=TEST,
+        proofs=(PROOF,),
+    )
+    return dataclasses.replace(contents, **changes)
+
+
+def measured(metric: str, value: float, low: float, high: float, note: str = "") -> Measurement:
+    protocol = dataclasses.replace(PROTOCOL, metric=metric)
+    return Measurement(Quantity(value, (low, high), note=note), protocol)
