@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TRIALS ?= 50
 
-.PHONY: setup data sweep test lint check parity postgres chromium lock clean
+.PHONY: setup data sweep test lint check parity postgres chromium explorer lock clean
 
 setup: .venv/installed
 
@@ -47,6 +47,12 @@ postgres:
 chromium:
 	command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
 	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+
+# What runs generators in a browser, from npm into the user's cache; without it those tests skip.
+explorer: setup
+	command -v npm >/dev/null || \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends npm; }
+	$(BIN)/python -m harness.exporting.explorer_runtime
 
 # Resolves the lock file anew for every supported Python and platform.
 lock: setup
