@@ -1,5 +1,6 @@
 """Export a winner in every format, prove the files, and use them as a stranger does."""
 
+import dataclasses
 import io
 import json
 import os
@@ -15,7 +16,7 @@ import pytest
 from PIL import Image
 
 from harness.data.images import ImageDataset
-from harness.errors import ConfigError, StudyError
+from harness.errors import ConfigError, StorageError, StudyError
 from harness.export import app
 from harness.exporting.bundle import Bundle, export_bundle
 from harness.exporting.formats import FORMATS
@@ -258,6 +259,31 @@ def test_the_command_exports_and_publishes(
     assert metadata["test"]["fingerprint"] == record["formats"][0]["test"]["fingerprint"]
     held = {entry["path"] for entry in artifact["manifest"]["contents"]}
     assert held == {path.name for path in out.iterdir()}
+
+
+def test_a_trial_that_was_asked_for_is_published_without_being_called_best(
+    swept: SweptStudy, bundle: Bundle, tmp_path: Path
+):
+    study = Path(shutil.copytree(swept.folder, tmp_path / "endings"))
+    asked_for = dataclasses.replace(bundle, is_winner=False)
+    said = publish_to_wandb(asked_for, study, TrackerOptions(wandb_mode="offline"))
+    assert said.startswith("Published as W&B artifact endings:0000. W&B is offline (as asked).")
+    (run,) = (run for run in read_offline_runs(study / "wandb") if run.job_type == "export")
+    records = (each for segment in run.segments for each in read_records(segment))
+    (artifact,) = (each["artifact"] for each in records if each["type"] == "artifact")
+    assert set(artifact["aliases"]) == {"0000", "latest"}  # W&B adds the last one
+    files = {each["path"] for each in artifact["manifest"]["contents"]}
+    assert "savedmodel/variables/variables.index" in files
+
+
+def test_what_wandb_does_not_take_stays_a_bundle(
+    swept: SweptStudy, bundle: Bundle, tmp_path: Path
+):
+    study = Path(shutil.copytree(swept.folder, tmp_path / "endings"))
+    shutil.rmtree(study / "wandb", ignore_errors=True)
+    (study / "wandb").write_text("in the way")
+    with pytest.raises(StorageError, match=r"W&B did not take the bundle \(FileExistsError.*comp"):
+        publish_to_wandb(bundle, study, TrackerOptions(wandb_mode="offline"))
 
 
 def test_a_bundle_is_not_published_where_wandb_is_disabled(swept: SweptStudy, bundle: Bundle):

@@ -6,10 +6,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from harness.confirmation.winner import Choice, choose
 from harness.data.datasets import load_dataset
+from harness.data.images import ImageDataset
 from harness.errors import StorageError, StudyError
 from harness.exporting.checksums import write_checksums
 from harness.exporting.contents import DESCRIPTION, Contents, describe, metrics
@@ -106,17 +108,9 @@ def export_bundle(
         with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as temporary:
             folder = Path(temporary) / "bundle"
             folder.mkdir()
-            reference = _draw(record, choice.entry, original, evaluator)
-            contents = Contents(
-                record,
-                choice,
-                dataset,
-                output=original.output,
-                latent_dim=original.latent_dim,
-                test=reference.test,
-                measured=measure_more(reference, evaluator),
-            )
-            _write_networks(folder, contents, original, formats)
+            _write_networks(folder, choice.entry, original, formats)
+            contents, reference = _measure(record, choice, dataset, original, evaluator)
+            write_json(folder / DESCRIPTION, describe(contents))
             proofs = verify(folder, formats, reference, evaluator)
             _describe(folder, dataclasses.replace(contents, proofs=proofs), original)
             lacking = (add_explorer(folder) or "") if "onnx" in formats else ""
@@ -156,26 +150,43 @@ def _load_kept(entry: Entry) -> Original:
         ) from error
 
 
-def _draw(
-    record: StudyRecord, entry: Entry, original: Original, evaluator: Evaluator
-) -> Reference:
-    return draw_reference(
+def _write_networks(
+    folder: Path, entry: Entry, original: Original, formats: Sequence[str]
+) -> None:
+    """Write the generator in each format, and what runs it."""
+    # Keras converts no network that was never called.
+    original.draw(np.zeros((1, original.latent_dim), np.float32), np.zeros(1, np.int32))
+    for name in formats:
+        target = folder / FORMATS[name].file
+        write_format(name, original.model, entry.folder.generator_file, target)
+    shutil.copyfile(Path(__file__).parent / "templates" / PROGRAM, folder / PROGRAM)
+
+
+def _measure(
+    record: StudyRecord,
+    choice: Choice,
+    dataset: ImageDataset,
+    original: Original,
+    evaluator: Evaluator,
+) -> tuple[Contents, Reference]:
+    """Return what is known of the generator, and the images that tell it."""
+    entry = choice.entry
+    reference = draw_reference(
         original,
         evaluator,
         noise_seed=derive_seed(record.seed, entry.name, "export noise"),
         kimg=entry.score.kimg if entry.score else entry.outcome.kimg,
     )
-
-
-def _write_networks(
-    folder: Path, contents: Contents, original: Original, formats: Sequence[str]
-) -> None:
-    """Write the generator in each format, and what runs it."""
-    kept = contents.choice.entry.folder.generator_file
-    for name in formats:
-        write_format(name, original.model, kept, folder / FORMATS[name].file)
-    write_json(folder / DESCRIPTION, describe(contents))
-    shutil.copyfile(Path(__file__).parent / "templates" / PROGRAM, folder / PROGRAM)
+    contents = Contents(
+        record,
+        choice,
+        dataset,
+        output=original.output,
+        latent_dim=original.latent_dim,
+        test=reference.test,
+        measured=measure_more(reference, evaluator),
+    )
+    return contents, reference
 
 
 def _describe(folder: Path, contents: Contents, original: Original) -> None:
