@@ -22,8 +22,9 @@ sweep: data
 
 # One process a core; a file's tests stay together, since they share what is slow to make. Files
 # in their order: xdist would begin with those of many tests, and end waiting for the slowest.
+# One BLAS thread each: two processes with two would wait for each other a hundred times as long.
 test: data
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup
 	$(BIN)/ruff format --check .
