@@ -37,3 +37,9 @@ def format_seconds(seconds: float) -> str:
         return f"{seconds / 60:.0f} min"
     hours, rest = divmod(round(seconds / 60), 60)
     return f"{hours} h {rest:02d} min"
+
+
+def format_kimg(kimg: float) -> str:
+    """Return e.g. `5`, `12.5` or `0.064`, without what the last batch was more than asked for."""
+    text = f"{kimg:.1f}" if kimg >= 1 else f"{kimg:.3g}"
+    return text.removesuffix(".0")

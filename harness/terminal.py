@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from harness.durations import format_seconds
+from harness.durations import format_kimg, format_seconds
 from harness.events import Event, Finished, Progressed, RungScored, Started
 from harness.gan.config import GANConfig
 from harness.outcome import Outcome, State
@@ -93,8 +93,8 @@ class SweepDisplay:
         value = f"{score.value:8.3f}" if score else "       -"
         final = "final" if outcome.final else "best "
         return (
-            f"trial {row.name} {row.family:8} {outcome.kimg:6.4g} kimg  {outcome.state.value} "
-            f"({outcome.reason.value})  {final} {value}  "
+            f"trial {row.name} {row.family:8} {format_kimg(outcome.kimg):>6} kimg  "
+            f"{outcome.state.value} ({outcome.reason.value})  {final} {value}  "
             f"[{self._ended}/{self._trials} ended{self._time_left()}]"
         )
 
@@ -168,7 +168,7 @@ def leaderboard_table(ranked: list[Entry], *, rows: int = _ROWS) -> Table:
             str(place),
             entry.name,
             entry.config.family,
-            f"{outcome.kimg:.4g}",
+            format_kimg(outcome.kimg),
             outcome.final.text if outcome.final else "-",
             f"{outcome.best.value:.3f}" if outcome.best else "-",
             outcome.reason.value,

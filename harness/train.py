@@ -195,7 +195,7 @@ def _run(
     data_dir: Path | None,
     weights: Path | None,
 ) -> None:
-    from harness.durations import format_seconds
+    from harness.durations import format_kimg, format_seconds
     from harness.terminal import TrainingDisplay
     from harness.tracking.wandb_mode import wandb_mode
 
@@ -233,7 +233,7 @@ def _run(
         raise typer.Exit(128 + outcome)
     console.print(
         f"{outcome.state.value} ({outcome.reason.value}): {outcome.detail}; "
-        f"{outcome.kimg:g} kimg in {format_seconds(outcome.duration_seconds)}\n"
+        f"{format_kimg(outcome.kimg)} kimg in {format_seconds(outcome.duration_seconds)}\n"
         f"Everything lies in {training.folder.path}",
         highlight=False,
         markup=False,

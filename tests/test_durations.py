@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.durations import parse_duration
+from harness.durations import format_kimg, parse_duration
 from harness.errors import ConfigError
 
 
@@ -22,3 +22,11 @@ def test_an_option_that_is_not_given_is_none():
 def test_anything_else_is_refused(text: str):
     with pytest.raises(ConfigError, match=r"--x: expected a duration such as 90s, 20m"):
         parse_duration(text, "--x")
+
+
+@pytest.mark.parametrize(
+    ("kimg", "text"),
+    [(5.008, "5"), (125.008, "125"), (8.2, "8.2"), (0.064, "0.064"), (4096.0, "4096")],
+)
+def test_kimg_leave_out_what_the_last_batch_was_too_much(kimg: float, text: str):
+    assert format_kimg(kimg) == text

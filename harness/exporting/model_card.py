@@ -5,6 +5,7 @@ import platform
 
 import harness
 from harness.data.request import DatasetRequest
+from harness.durations import format_kimg
 from harness.exporting.contents import Contents, proof_table, score_table
 from harness.metrics.measurement import Measurement
 from harness.provenance import code_commit, lock_sha256
@@ -75,7 +76,8 @@ def _what_it_is(contents: Contents) -> str:
         f"A generative adversarial network's generator of the family `{entry.config.family}`: "
         f"from {inputs} to an image of {height} x {width} x {channels}. It is the moving average "
         f"of the weights at the best rung of its training, in which the discriminator was shown "
-        f"{entry.outcome.kimg:g} thousand images.\n\nWhy this one: {contents.choice.why}"
+        f"{format_kimg(entry.outcome.kimg)} thousand images.\n\n"
+        f"Why this one: {contents.choice.why}"
     )
 
 

@@ -1,5 +1,6 @@
 """Write the README of an exported bundle; its five lines of code are run by a test."""
 
+from harness.durations import format_kimg
 from harness.exporting.contents import Contents, proof_table, score_table
 
 
@@ -14,7 +15,7 @@ def bundle_readme(contents: Contents) -> str:
     return f"""# {contents.title}
 
 A generator of the family `{entry.config.family}` for {height} x {width} x {channels} images; its \
-discriminator was shown {entry.outcome.kimg:g} thousand images. Why this one: \
+discriminator was shown {format_kimg(entry.outcome.kimg)} thousand images. Why this one: \
 {contents.choice.why}
 
 ![samples](samples.png)

@@ -1,7 +1,7 @@
 """Write a report as plain text for the terminal."""
 
 from harness.confirmation.text import confirmation_lines
-from harness.durations import format_seconds
+from harness.durations import format_kimg, format_seconds
 from harness.reporting.report_data import ReportData
 from harness.reporting.trials import TrialData
 
@@ -56,7 +56,7 @@ def _row(trial: TrialData) -> str:
     best = f"{trial.best_value:.3f}" if trial.best_value is not None else "-"
     final = trial.final.text if trial.final else "-"
     return (
-        f"{trial.rank or '-':>4}  {trial.name:<24} {trial.family:<9} {trial.kimg:>6.4g} "
+        f"{trial.rank or '-':>4}  {trial.name:<24} {trial.family:<9} {format_kimg(trial.kimg):>6} "
         f"{final:>15} {best:>9}  {trial.reason}"
     )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.datasets import load_dataset
-from harness.durations import format_seconds
+from harness.durations import format_kimg, format_seconds
 from harness.events import Answer
 from harness.files import write_json, write_text
 from harness.gan.presets import load_preset
@@ -97,8 +97,8 @@ def leaderboard_rows(ranked):
         final = outcome.final.text if outcome.final else "-"
         best = f"{outcome.best.value:.3f}" if outcome.best else "-"
         rows.append(
-            f"| {place} | {entry.name} | {entry.config.family} | {outcome.kimg:g} | {final} | "
-            f"{best} | {outcome.reason.value} | {outcome.duration_seconds:.0f} |"
+            f"| {place} | {entry.name} | {entry.config.family} | {format_kimg(outcome.kimg)} | "
+            f"{final} | {best} | {outcome.reason.value} | {outcome.duration_seconds:.0f} |"
         )
     return "\n".join(rows)
 
