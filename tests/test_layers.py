@@ -21,6 +21,7 @@ COMMANDS = frozenset(
         "studies",
         "report",
         "confirm",
+        "dashboard",
         "explore",
     }
 )

@@ -47,7 +47,7 @@ class TrialIdentity:
         config: The trial's configuration, nested by ingredient, ready for JSON.
         wandb_root: Folder in which W&B's folder `wandb` lies: the study's.
         tags: Labels to filter by: family, sampler, baseline.
-        job_type: `trial`, `baseline` or `train`.
+        job_type: `trial`, `baseline`, `train`, `confirm`, `export` or `study`.
     """
 
     study: str

@@ -1,8 +1,10 @@
 """Read the logs that W&B keeps on disk, with W&B's own reader."""
 
 import dataclasses
+import functools
 import json
 import math
+import os
 import re
 import subprocess
 import time
@@ -57,6 +59,44 @@ def find_segments(wandb_dir: Path, run_id: str) -> list[Path]:
     # `offline-run-20261122_101500-<id>/run-<id>.wandb`, without the prefix when online; two
     # within a second end in `-1`, `-2`, hence the second star.
     return sorted(wandb_dir.glob(f"*run-*-{run_id}*/run-{run_id}.wandb"), key=_start)
+
+
+def latest_segments(wandb_dir: Path) -> dict[str, Path]:
+    """Return the newest `.wandb` file of every run by its id, from one look at the disk.
+
+    Args:
+        wandb_dir: W&B's folder, named `wandb`.
+    """
+    files = sorted(wandb_dir.glob("*run-*/run-*.wandb"), key=_start)
+    return {file.stem.removeprefix("run-"): file for file in files}
+
+
+def run_address(segment: Path) -> str | None:
+    """Return where a browser finds a run; None for one that is on this disk alone.
+
+    Where its log does not name the account, only W&B's server knows the address: None as well.
+
+    Args:
+        segment: The newest file of the run.
+
+    Raises:
+        StorageError: If W&B's reader refuses it.
+    """
+    if segment.parent.name.startswith("offline-"):
+        return None
+    entity, project = _whose(segment)
+    server = os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai").replace("//api.", "//", 1)
+    run = segment.stem.removeprefix("run-")
+    return f"{server.rstrip('/')}/{entity}/{project}/runs/{run}" if entity and project else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _whose(segment: Path) -> tuple[str, str]:
+    """Return the account and the project that a log's header names; empty where it names none."""
+    for record in read_records(segment):
+        if record["type"] == "run":
+            return record["run"].get("entity", ""), record["run"].get("project", "")
+    return "", ""
 
 
 def what_was_logged(wandb_dir: Path, run_id: str) -> Logged:

@@ -1,0 +1,56 @@
+"""Open Optuna's dashboard on a study: `python -m harness.dashboard --study default`."""
+
+import importlib.util
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from harness import command_options as option
+from harness.cli import clear_errors, new_app
+from harness.errors import MissingExtraError
+
+app = new_app()
+
+
+@app.command(epilog="Exit codes: 0 ended by Ctrl-C; 2 refused, with one message.")
+def dashboard(
+    study: option.Study,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where to listen; 0 for any free port.")
+    ] = 8080,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Only say where the page is.")
+    ] = False,
+    studies_dir: option.StudiesDir = option.STUDIES_DIR,
+    storage: option.StoragePassword = None,
+    debug: option.Debug = False,
+) -> None:
+    """Show a study in Optuna's dashboard, with each trial's sample grids and notes.
+
+    Only this machine can reach the page. It follows a running sweep, and nothing done in it
+    changes the study.
+    """
+    with clear_errors(debug):
+        from harness.search.folders import find_study
+
+        folder = find_study(studies_dir, study)
+        if importlib.util.find_spec("optuna_dashboard") is None:
+            raise MissingExtraError(
+                "optuna-dashboard is not installed. Install it: "
+                "`pip install 'gan-sweep-harness[dashboard]'`."
+            )
+        from harness.search.dashboard_server import serving
+
+        with serving(folder, port=port, storage=storage) as (address, server):
+            print(f"Study {study} is shown at {address}\nCtrl-C ends this.", flush=True)
+            if not no_browser:
+                webbrowser.open(address)
+            try:
+                server.serve_forever()
+            except KeyboardInterrupt:
+                print("Ended.")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,121 @@
+"""Serve Optuna's dashboard on a study: on this machine alone, and only to look at."""
+
+import contextlib
+import socketserver
+import threading
+import time
+import wsgiref.simple_server
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+import optuna_dashboard
+
+from harness.errors import ConfigError, StorageError
+from harness.search.dashboard_view import make_view
+from harness.search.folders import StudyRecord, read_study
+from harness.search.reading import opened
+from harness.search.storage_url import find_storage
+
+HOST = "127.0.0.1"
+_FRESH_SECONDS = 5.0
+_LOOKING = ("GET", "HEAD")
+
+ReadTrials = Callable[[], list[optuna.trial.FrozenTrial]]
+WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class LiveDashboard:
+    """Answer requests from a copy of the study that is at most a few seconds old.
+
+    The page has buttons that would change or remove the study. They are refused: the copy is all
+    that it ever sees, and that is made anew.
+
+    Args:
+        folder: The study's folder.
+        record: What the study says of itself.
+        read: Returns the study's trials as they are now; may raise StorageError.
+    """
+
+    def __init__(self, folder: Path, record: StudyRecord, read: ReadTrials) -> None:
+        self._folder = folder
+        self._record = record
+        self._read = read
+        self._turn = threading.Lock()
+        self._app = self._make()
+        self._made = time.monotonic()
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Answer a request, as WSGI wants it."""
+        if environ["REQUEST_METHOD"] not in _LOOKING:
+            start_response("405 Method Not Allowed", [("Content-Type", "application/json")])
+            return [b'{"reason": "This page is only for looking at the study."}']
+        with self._turn:
+            if time.monotonic() - self._made > _FRESH_SECONDS:
+                # A database that is busy for a moment leaves the page as it was.
+                with contextlib.suppress(StorageError):
+                    self._app = self._make()
+                self._made = time.monotonic()
+            app = self._app
+        return app(environ, start_response)
+
+    def _make(self) -> WSGIApp:
+        copy, grids = make_view(self._folder, self._record, self._read())
+        app: WSGIApp = optuna_dashboard.wsgi(copy._storage, artifact_store=grids)
+        return app
+
+
+@contextlib.contextmanager
+def serving(folder: Path, *, port: int, storage: str | None = None) -> Iterator[tuple[str, Any]]:
+    """Give the address of a study's dashboard and its server, ready to serve.
+
+    Args:
+        folder: The study; a sweep may be running on it.
+        port: Where to listen; 0 for any port that is free.
+        storage: URL that may bring the database's password.
+
+    Raises:
+        StudyError: If the folder holds no study.
+        StorageError: If its database cannot be used, or has no trials yet.
+        ConfigError: If the port is taken.
+    """
+    record = read_study(folder)
+    database = find_storage(folder, storage)
+    with opened(database, record) as study:
+        if study is None:
+            raise StorageError(
+                f"{folder}: the study has no database yet, so there is nothing to show. Begin it "
+                f"with python -m harness.sweep, then give the same command again."
+            )
+
+        def read() -> list[optuna.trial.FrozenTrial]:
+            with database.faults():
+                return study.get_trials(deepcopy=False)
+
+        app = LiveDashboard(folder, record, read)
+        with _listen(app, port) as server:
+            yield f"http://{HOST}:{server.server_port}/dashboard/studies/0", server
+
+
+def _listen(app: LiveDashboard, port: int) -> Any:
+    try:
+        return wsgiref.simple_server.make_server(
+            HOST, port, app, server_class=_Server, handler_class=_Handler
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"--port: cannot listen on {HOST}:{port}: {error.strerror or error}. Choose another "
+            f"--port; 0 takes any that is free."
+        ) from error
+
+
+class _Server(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
+    daemon_threads = True
+
+
+class _Handler(wsgiref.simple_server.WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Leave requests out of the terminal."""
