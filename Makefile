@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TRIALS ?= 50
+STUDY ?= default
 
-.PHONY: setup data sweep test lint check parity postgres chromium explorer lock clean
+.PHONY: setup data sweep dashboard test lint check parity postgres chromium explorer lock clean
 
 setup: .venv/installed
 
@@ -22,6 +23,10 @@ sweep: data
 
 # One process a core; a file's tests stay together, since they share what is slow to make. Files
 # in their order: xdist would begin with those of many tests, and end waiting for the slowest.
+# Optuna's own page on a study; Ctrl-C ends it.
+dashboard: setup
+	$(BIN)/python -m harness.dashboard --study $(STUDY) $(ARGS)
+
 # One BLAS thread each: two processes with two would wait for each other a hundred times as long.
 test: data
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
