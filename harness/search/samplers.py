@@ -18,7 +18,7 @@ from optuna.samplers import (
     TPESampler,
 )
 from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from harness.errors import MissingExtraError
 from harness.search.settings import (
@@ -65,8 +65,9 @@ def sampler_for(space: "SearchSpace", *, study_seed: int, trial_seed: int) -> Ba
 
 def _tpe(space: "SearchSpace", seeds: Seeds) -> BaseSampler:
     settings = cast(TPESettings, space.sampler)
+    start = _sobol(space, seeds, scramble=True)
     with _expected("Argument ``group`` is an experimental feature"):
-        return TPESampler(**_options(settings), seed=seeds.trial)
+        return _EvenStartTPESampler(start, **_options(settings), seed=seeds.trial)
 
 
 def _random(space: "SearchSpace", seeds: Seeds) -> BaseSampler:
@@ -74,11 +75,14 @@ def _random(space: "SearchSpace", seeds: Seeds) -> BaseSampler:
 
 
 def _qmc(space: "SearchSpace", seeds: Seeds) -> BaseSampler:
-    settings = cast(QMCSettings, space.sampler)
+    return _sobol(space, seeds, **_options(cast(QMCSettings, space.sampler)))
+
+
+def _sobol(space: "SearchSpace", seeds: Seeds, **options: Any) -> "_WholeSpaceQMCSampler":
     with _expected("QMCSampler is experimental"):
         return _WholeSpaceQMCSampler(
             space.distributions(),
-            **_options(settings),
+            **options,
             seed=seeds.study,  # every trial takes the next point of the same sequence
             independent_sampler=RandomSampler(seed=seeds.trial),
         )
@@ -134,6 +138,35 @@ class _WholeSpaceQMCSampler(QMCSampler):
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         return {name: each for name, each in self._space.items() if not each.single()}
+
+
+class _EvenStartTPESampler(TPESampler):
+    """Spread the trials before the first estimate over the whole space, choices included.
+
+    Drawn independently, ten trials of three families often hold one family a single time, and
+    what that trial happened to do then decides about the family.
+    """
+
+    def __init__(self, start: BaseSampler, *, n_startup_trials: int, **options: Any) -> None:
+        super().__init__(n_startup_trials=n_startup_trials, **options)
+        self._start = start
+        self._start_trials = n_startup_trials
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        chosen = self._start if self._begins(study) else super()
+        return chosen.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        chosen = self._start if self._begins(study) else super()
+        return chosen.sample_relative(study, trial, search_space)
+
+    def _begins(self, study: Study) -> bool:
+        ended = (TrialState.COMPLETE, TrialState.PRUNED)
+        return len(study.get_trials(deepcopy=False, states=ended)) < self._start_trials
 
 
 class _KnownSpaceCmaEsSampler(CmaEsSampler):

@@ -74,7 +74,7 @@ class TPESettings(Settings):
     """Learn from good and bad trials by tree-structured Parzen estimators.
 
     Args:
-        n_startup_trials: Trials drawn at random before the estimators take over.
+        n_startup_trials: Trials of a quasi-random sequence before the estimators take over.
         n_ei_candidates: Candidates compared for each proposal.
         multivariate: Model parameters jointly.
         group: Model the parameters of each family jointly, apart from the others'.

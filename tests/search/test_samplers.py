@@ -88,9 +88,8 @@ def test_proposals_are_a_function_of_seed_and_past(name):
     assert fill(optuna.create_study(), searched, 16) == fill(optuna.create_study(), searched, 16)
 
 
-@pytest.mark.parametrize("name", ["tpe", "random"])
-def test_trial_seed_decides_what_is_drawn(name):
-    searched = space(name)
+@pytest.mark.parametrize("searched", [space("tpe", n_startup_trials=0), space("random")])
+def test_trial_seed_decides_what_is_drawn(searched):
     drawn = [ask(optuna.create_study(), searched, seed)[1] for seed in (1, 1, 2)]
 
     assert drawn[0] == drawn[1] != drawn[2]
@@ -142,6 +141,16 @@ def test_tpe_avoids_the_region_of_violations(tmp_path):
     assert share_in_bad_region(Reason.DIVERGED, storage) < 0.2
     # The same trials without the constraint, ended as merely outranked, would attract it.
     assert share_in_bad_region(Reason.OUTRANKED, None) > 0.8
+
+
+def test_tpe_begins_with_every_family_and_with_all_of_the_range():
+    configs = fill(optuna.create_study(), space("tpe", n_startup_trials=16), 16)
+
+    # Of 16 independent draws one family would have fewer than 6 in one study out of five.
+    families = [config.generator.name for config in configs]
+    assert min(families.count("mlp"), families.count("dcgan")) >= 6
+    logs = np.log10([config.generator.learning_rate for config in configs])
+    assert sorted(np.floor((logs + 4) / 2 * 16).astype(int)) == list(range(16))
 
 
 def test_crashes_teach_tpe_nothing():
