@@ -155,14 +155,16 @@ class _EvenStartTPESampler(TPESampler):
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        chosen = self._start if self._begins(study) else super()
-        return chosen.infer_relative_search_space(study, trial)
+        if self._begins(study):
+            return self._start.infer_relative_search_space(study, trial)
+        return super().infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        chosen = self._start if self._begins(study) else super()
-        return chosen.sample_relative(study, trial, search_space)
+        if self._begins(study):
+            return self._start.sample_relative(study, trial, search_space)
+        return super().sample_relative(study, trial, search_space)
 
     def _begins(self, study: Study) -> bool:
         ended = (TrialState.COMPLETE, TrialState.PRUNED)
