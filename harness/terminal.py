@@ -156,7 +156,10 @@ def leaderboard_table(ranked: list[Entry], *, rows: int = _ROWS) -> Table:
     if scored:
         protocol = scored[0].protocol
         title = f"{protocol.name} (lower is better), protocol {protocol.fingerprint}"
-    table = Table(title=title, title_justify="left")
+    # Without lines between columns it fits into 80 characters.
+    table = Table(
+        title=title, title_justify="left", box=rich.box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     for column in ("rank", "trial", "family", "kimg", "final", "best rung", "outcome", "seconds"):
         text = column in ("trial", "family", "outcome")
         table.add_column(column, justify="left" if text else "right")

@@ -67,7 +67,7 @@ def test_a_piped_sweep_is_plain_lines():
         "trial 0001 dcgan 1 kimg 3,210 images/s fid_fashion_cnn@1000 30.000"
     )
     assert second.startswith(
-        "trial 0001 dcgan     2.048 kimg  complete (finished)  final   21.500"
+        "trial 0001 dcgan         2 kimg  complete (finished)  final   21.500"
     )
     # One trial took no time yet and one is left.
     assert second.endswith("[2/3 ended, about 0 s left]")
@@ -133,11 +133,11 @@ def test_the_table_names_its_metric_and_ranks_from_one():
     lines = printed(leaderboard_table(ranked)).splitlines()
     title = f"fid_fashion_cnn@1000 (lower is better), protocol {PROTOCOL.fingerprint}"
     assert lines[0].rstrip() == title
-    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines[4:7]]
+    rows = [line.split() for line in lines[4:7]]
     assert rows == [
-        ["1", "0002", "dcgan", "2.048", "10.000", "10.000", "finished", "62"],
-        ["2", "0000", "dcgan", "2.048", "-", "20.000", "outranked", "62"],
-        ["3", "0001", "dcgan", "2.048", "-", "-", "crashed", "62"],
+        ["1", "0002", "dcgan", "2", "10.000", "10.000", "finished", "62"],
+        ["2", "0000", "dcgan", "2", "-", "20.000", "outranked", "62"],
+        ["3", "0001", "dcgan", "2", "-", "-", "crashed", "62"],
     ]
 
 
@@ -148,7 +148,7 @@ def test_the_table_shows_the_first_rows_and_every_baseline():
     assert "0001" in text
     assert "0002" not in text
     assert "baseline-mlp_cgan" in text
-    assert "6 │" in text  # its rank among all, not among the rows shown
+    assert "6  baseline" in text  # its rank among all, not among the rows shown
 
 
 def test_an_empty_study_has_an_empty_table():
