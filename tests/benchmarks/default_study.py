@@ -40,6 +40,8 @@ from tests.extractors.residual import load_second_extractor
 ROOT = Path(__file__).parents[2]
 SLOW_PRESETS = {"tf_dcgan": 20, "fashiongan": 1}
 """Presets too slow to be given as much as the winner, and the kimg that they get."""
+SLOW_NOTE = """`tf_dcgan` and `fashiongan` are too slow on this machine to be given as much: their rows show
+what a few minutes buy, not what they can reach."""
 
 
 def train_yardstick(preset, kimg, folder, runner):
@@ -119,6 +121,7 @@ def describe(results, ranked, metric):
         f"reference_dcgan / winner = {scores['reference_dcgan'][key] / scores['winner'][key]:.2f}"
         for key in names
     )
+    slow = SLOW_NOTE if set(SLOW_PRESETS) & set(scores) else ""
     return f"""# The default study
 
 `python -m harness.sweep --trials 50`, then `python -m tests.benchmarks.default_study` for the
@@ -133,8 +136,7 @@ Ten images of each class by the winner, trial {results["winner"]}, on the study'
 
 Scored with fresh noise against the validation split (10,000 images each), under the embedded
 extractor and under the second one, which has another architecture and seed. Lower is better.
-`tf_dcgan` and `fashiongan` are too slow on this machine to be given as much: their rows show what
-a few minutes buy, not what they can reach.
+{slow}
 
 | generator | kimg | {header} |
 |---|---|{"---|" * len(names)}
@@ -193,7 +195,7 @@ def main():
     slow = {} if arguments.fast else SLOW_PRESETS
     fid |= {name: train_slow(name, slow[name], dataset, instruments) for name in slow}
     results = {
-        "commit": commit(),
+        "commit": (record.commit or commit())[:12],
         "machine": machine(),
         "seed": record.seed,
         "outcomes": count_outcomes(ranked),
