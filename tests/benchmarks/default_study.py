@@ -41,8 +41,8 @@ ROOT = Path(__file__).parents[2]
 SLOW_PRESETS = {"tf_dcgan": 20, "fashiongan": 1}
 """Presets too slow to be given as much as the winner, and the kimg that they get."""
 SLOW_NOTE = (
-    "`tf_dcgan` and `fashiongan` are too slow on this machine to be given as much: their rows show "
-    "what a few minutes buy, not what they can reach."
+    "`tf_dcgan` and `fashiongan` are too slow on this machine to be given as much: their rows "
+    "show what a few minutes buy, not what they can reach."
 )
 
 
