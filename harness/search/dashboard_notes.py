@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from harness.durations import format_seconds
+from harness.durations import format_kimg, format_seconds
 from harness.outcome import Outcome, State
 from harness.score import Protocol
 from harness.search.folders import StudyRecord
@@ -63,9 +63,10 @@ def trial_note(
         if outcome.final is not None:
             lines.append(f"- final {metric}: **{outcome.final.text}**")
         if outcome.best is not None:
-            lines.append(f"- best rung: {outcome.best.text} at {outcome.best.kimg:g} kimg")
+            kimg = format_kimg(outcome.best.kimg)
+            lines.append(f"- best rung: {outcome.best.text} at {kimg} kimg")
         took = format_seconds(outcome.duration_seconds)
-        lines.append(f"- trained to {outcome.kimg:g} kimg in {took}")
+        lines.append(f"- trained to {format_kimg(outcome.kimg)} kimg in {took}")
         if outcome.detail and outcome.state is not State.COMPLETE:
             lines.append(f"- why it ended: `{outcome.detail.replace('`', ' ')}`")
         if outcome.superseded_by is not None:
