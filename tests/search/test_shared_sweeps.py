@@ -187,3 +187,20 @@ def test_a_suspended_sweep_drops_what_others_took(
             out, err = process.communicate(timeout=TIMEOUT_SECONDS)
             assert (process.returncode, err) == (0, ""), out + err
     check_whole(study, server_url, trials=4)
+
+
+@pytest.mark.slow
+def test_a_study_on_a_server_is_confirmed_reported_and_exported(
+    commands: Commands, tmp_path: Path, server_url: str
+):
+    options = write_space(tmp_path, [1, 2])
+    for command, *arguments in (
+        ("sweep", *options, "--trials", 1, "--storage", server_url),
+        ("confirm", "--study", "shared", "--top", 1, "--seeds", 1, "--storage", server_url),
+        ("report", "--study", "shared", "--text"),
+        ("export", "--study", "shared"),
+    ):
+        done = commands.run(command, *arguments, cwd=tmp_path)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    assert "0000-s0" in done.stdout, "the confirmed training is exported"
+    check_no_password(tmp_path, done.stdout, done.stderr)
