@@ -82,7 +82,7 @@ def _prove(
     form = FORMATS[name]
     drawn = given.with_name("drawn.npz")
     runtime = _draw(bundle, form.runtime, given, drawn)
-    with np.load(drawn) as arrays:
+    with np.load(drawn, allow_pickle=False) as arrays:
         images, pixels = arrays["images"], arrays["pixels"]
     drawn.unlink()
     if images.shape != reference.images.shape:

@@ -173,7 +173,8 @@ def cut_history(sweep: Sweep, rng: random.Random) -> str:
 
 def remove_wandb_run(sweep: Sweep, rng: random.Random) -> str:
     """Remove all that W&B holds of one training."""
-    ids = sorted({path.stem for path in sweep.folder.glob("wandb/*run-*/run-*.wandb")})
+    found = {path.stem for path in sweep.folder.glob("wandb/*run-*/run-*.wandb")}
+    ids = sorted(name for name in found if not name.endswith("-study"))
     if not ids:
         raise NotNow
     chosen = rng.choice(ids)

@@ -24,9 +24,9 @@ COSTS = (
 )
 
 
-def test_successive_halving_lets_a_quarter_go_on_and_the_first_three_freely():
-    # 3 + (50 - 3) / 4 = 14.75 and 3 + (14.75 - 3) / 4 = 5.9375.
-    assert trials_at_rungs(DEFAULT, 50) == [50, 14.75, 5.9375]
+def test_successive_halving_lets_a_fifth_go_on_and_the_first_three_freely():
+    # 3 + (50 - 3) / 5 = 12.4 and 3 + (12.4 - 3) / 5 = 4.88.
+    assert trials_at_rungs(DEFAULT, 50) == pytest.approx([50, 12.4, 4.88])
 
 
 def test_few_trials_all_go_on():
@@ -40,10 +40,10 @@ def test_without_a_rule_all_are_expected_to_reach_the_end():
 
 def test_a_prediction_is_the_sum_of_starts_and_kimg():
     found = predict(COSTS, DEFAULT, trials=2, workers=2, worker_megabytes=1000)
-    # Two trials to 128 kimg by two workers: mlp 10 + 12.8 s, dcgan 20 + 128 s.
-    assert found.fewest_seconds == pytest.approx(22.8)
-    assert found.most_seconds == pytest.approx(148)
-    assert found.seconds == pytest.approx((22.8 + 148) / 2)
+    # Two trials to 125 kimg by two workers: mlp 10 + 12.5 s, dcgan 20 + 125 s.
+    assert found.fewest_seconds == pytest.approx(22.5)
+    assert found.most_seconds == pytest.approx(145)
+    assert found.seconds == pytest.approx((22.5 + 145) / 2)
     assert found.megabytes == BRAIN_MEGABYTES + 2000
     # 2 x 2 MB of results, and 2 + 4 checkpoints of 3 MB.
     assert found.disk_bytes == pytest.approx(2 * 2e6 + 6 * 3e6)

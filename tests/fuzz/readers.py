@@ -125,7 +125,7 @@ def _presets() -> tuple[bytes, ...]:
 
 def _enqueued() -> tuple[bytes, ...]:
     entries = [
-        {"generator.name": "mlp", "generator.width": 64, "batch_size": 32},
+        {"generator.name": "mlp", "generator.width": 64, "generator.latent_dim": 64},
         {"generator": {"name": "dcgan"}, "loss": {"name": "hinge"}},
     ]
     return (yaml.safe_dump(entries).encode(),)

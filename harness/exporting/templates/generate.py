@@ -145,7 +145,7 @@ def choose_inputs(
     """Return noise (n, latent_dim) and labels (n,), None for an unconditional generator."""
     names = about["class_names"]
     if options.like:
-        with np.load(options.like) as drawn:
+        with np.load(options.like, allow_pickle=False) as drawn:
             return drawn["noise"], drawn["labels"] if names else None
     generator = np.random.default_rng(options.seed)
     noise = generator.standard_normal((options.count, about["latent_dim"]), np.float32)
