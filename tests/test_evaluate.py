@@ -81,6 +81,7 @@ def test_a_folder_of_fewer_images_is_scored_as_what_it_is(folder, fashion_mnist,
     assert "label_accuracy_fashion_cnn@60" not in names  # without labels nobody was asked
 
 
+@pytest.mark.slow
 def test_the_classification_accuracy_score_is_asked_for(folder, arrays, run):
     options = ["--num-images", 500, "--cas", "--out", "cas.json"]
     result = run(arrays.name, *options)

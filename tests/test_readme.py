@@ -46,6 +46,7 @@ def test_the_function_of_ones_own_keeps_the_contract(tmp_path):
     assert name.startswith("my_file.py:build@")
 
 
+@pytest.mark.slow
 def test_the_study_in_ten_lines_runs(tmp_path, commands):
     script = tmp_path / "study.py"
     script.write_text(block("python", "run_study"))

@@ -226,6 +226,7 @@ def copy_of_the_data(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_truncated_and_a_tampered_data_file_are_refused(commands: Commands, tmp_path: Path):
     name = "train-images-idx3-ubyte.gz"
     folder = copy_of_the_data(tmp_path / "data")

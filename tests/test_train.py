@@ -198,6 +198,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [("ro", "Read-only file system"), ("size=100k", "No space left on device")],
@@ -216,6 +217,7 @@ def test_a_disk_that_takes_nothing_is_one_message(
     assert message in the_one_message(result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["read-only", "full"])
 def test_a_training_survives_a_disk_that_takes_nothing_more(
     kind: str, commands: Commands, swept: SweptStudy, tmp_path: Path

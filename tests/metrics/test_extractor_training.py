@@ -56,6 +56,7 @@ def test_a_folder_that_cannot_be_made_is_reported_before_training(tiny_dataset, 
         train(tiny_dataset, tmp_path / "file" / "extractor")
 
 
+@pytest.mark.slow
 def test_a_second_stage_goes_on_from_the_first(tiny_dataset, tmp_path):
     plan = TrainingPlan(epochs=3, batch_size=50)
     accuracies = []

@@ -151,6 +151,7 @@ def test_the_record_of_a_fork_says_everything_a_study_does(studies: Path):
     assert {key for key in old if old[key] != new[key]} <= {"id", "name", "created"}
 
 
+@pytest.mark.slow
 def test_the_sweep_command_forks_and_goes_on(commands: Commands, studies: Path):
     cwd = studies.parent
     (cwd / "endings.yaml").write_text(yaml.safe_dump(SPACE, sort_keys=False))

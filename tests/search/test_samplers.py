@@ -234,6 +234,7 @@ def optuna_as_it_is(searched, seed):
     return stock
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_cmaes_rebuilt_from_trials_proposes_what_optunas_stored_one_does(tmp_path):
     searched = space("cmaes")

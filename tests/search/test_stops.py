@@ -76,6 +76,7 @@ class Hands(Silence):
             ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("most", "processes"), [(1.0, 2), (1e6, 1)])
 def test_a_worker_that_grew_beyond_its_share_of_memory_is_replaced(
     tmp_path: Path, most: float, processes: int
@@ -106,6 +107,7 @@ def test_a_study_whose_trials_fail_stops_and_says_what_they_share(
     assert len(read_entries(tmp_path / "studies" / "failing")) == 8
 
 
+@pytest.mark.slow
 def test_a_trial_out_of_memory_is_tried_once_more_and_counts_once(tmp_path: Path):
     # A layer of 2**20 by 2**20 weights takes four TiB, whatever the batch.
     large = space("s", [1], **{"generator.width": 2**20, "generator.depth": 2})
@@ -130,6 +132,7 @@ class Stunner(Silence):
             os.kill(worker.pid, signal.SIGSTOP)
 
 
+@pytest.mark.slow
 def test_a_hung_worker_is_killed_after_a_grace_and_replaced(tmp_path: Path):
     limits = {"trial_timeout_seconds": 2.0, "grace_seconds": 5.0}
     result = run_study(
