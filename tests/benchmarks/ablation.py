@@ -21,6 +21,10 @@ from harness.files import write_text
 from harness.gan.config import GANConfig
 
 ROWS_FILE = Path(__file__).with_suffix(".yaml")
+SPEED_NOTE = (
+    "Speeds are images a second of one thread, measured in turns with the row each is compared "
+    "with (`python -m tests.benchmarks.ablation_speed`)."
+)
 _runner = None
 
 
@@ -160,8 +164,7 @@ def write_report(out, rows, results, options):
         f"`tests/benchmarks/ablation.yaml`), {options.kimg:g} kimg, each ingredient changed "
         "alone. Final FID by `fashion_cnn` on 10,000 images against the validation split: mean ± "
         "standard deviation over seeds. `against` is the change of the mean, relative to the row "
-        "it names. Speeds are images a second of one thread, measured in turns with the row each "
-        "is compared with (`python -m tests.benchmarks.ablation_speed`).",
+        "it names. " + (SPEED_NOTE if speeds else "Speeds have not been measured yet."),
         "",
     ]
     lines = table(rows, summarise(rows, results), speeds)
