@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from harness import command_options as option
-from harness.cli import EXIT_CODES, clear_errors, new_app
+from harness.cli import clear_errors, new_app
 
 app = new_app()
 
 
-@app.command(epilog=EXIT_CODES)
+@app.command(epilog="Exit codes: 0 ended by Ctrl-C; 2 refused, with one message.")
 def explore(
     bundle: Annotated[Path, typer.Argument(help="Folder that `harness.export` wrote.")],
     port: Annotated[
@@ -37,7 +37,7 @@ def explore(
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            raise typer.Exit(130) from None
+            print("Ended.")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def bundle(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, -15)])
 def test_the_printed_address_shows_the_page_until_ctrl_c(
     commands: Commands, bundle: Path, number: int, code: int
 ):
