@@ -15,12 +15,13 @@ from harness.outcome import Outcome
 from harness.score import Protocol, require_same_protocol
 from harness.search.assignments import Assignment
 from harness.search.endings import Listener
+from harness.search.engines.messages import Ready, WorkerSetup
+from harness.search.engines.opening import open_engine
 from harness.search.folders import find_study, read_study
 from harness.search.foreman import Foreman
 from harness.search.lock import study_held
 from harness.search.space import SearchSpace
 from harness.search.stopping import Stop
-from harness.search.workers import Ready, WorkerSetup
 from harness.seeds import derive_seed
 from harness.tracking.catch_up import catch_up
 from harness.tracking.tracker import Tracker, TrialIdentity, check_tracker, open_tracker
@@ -58,10 +59,10 @@ class Confirmer:
         self.plan = Plan(folder, record, candidates, planned, options.top, options.seeds)
         self.options = options
         self._space = SearchSpace.load(str(folder / "search_space.yaml"))
+        workers = min(options.workers, len(planned))
         self._foreman = Foreman(
-            self._setup(),
-            workers=min(options.workers, len(planned)),
-            gpus=options.gpus,
+            open_engine(self._setup(), workers=workers, gpus=options.gpus),
+            workers=workers,
             max_worker_megabytes=options.max_worker_megabytes,
         )
         self.result: Confirmation | None = None

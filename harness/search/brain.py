@@ -14,6 +14,8 @@ from harness.search import objective
 from harness.search.assignments import Assignment, Assignments
 from harness.search.crew import Post
 from harness.search.endings import Endings, Listener
+from harness.search.engines.messages import WorkerSetup
+from harness.search.engines.opening import open_engine
 from harness.search.examples import user_functions
 from harness.search.folders import check_study_name
 from harness.search.foreman import Foreman
@@ -22,7 +24,6 @@ from harness.search.space import SearchSpace, load_enqueued
 from harness.search.stopping import Stop
 from harness.search.storage_url import find_storage
 from harness.search.study import Study
-from harness.search.workers import WorkerSetup
 from harness.tracking.tracker import check_tracker
 
 
@@ -56,9 +57,8 @@ class Brain:
         self._storage.check()
         self._enqueued = load_enqueued(options.enqueue, space) if options.enqueue else []
         self._foreman = Foreman(
-            setup,
+            open_engine(setup, workers=options.workers, gpus=options.gpus),
             workers=options.workers,
-            gpus=options.gpus,
             max_worker_megabytes=options.max_worker_megabytes,
         )
         self._stop: Stop | None = None

@@ -5,8 +5,7 @@ import time
 
 from harness.errors import HarnessError
 from harness.search.assignments import Assignment
-from harness.search.devices import lease
-from harness.search.workers import Worker, WorkerSetup, wait
+from harness.search.engines.engine import Engine, Worker
 
 _MOST_FALSE_STARTS = 3
 """So many workers in a row that end before they are ready are no accident."""
@@ -52,32 +51,31 @@ class Crew:
     """Start workers, listen to all of them, and put new ones in the place of lost ones.
 
     Args:
-        setup: What each loads.
+        engine: Where they run.
         count: How many.
-        gpus: What they lease in turn; none to train on cores.
     """
 
-    def __init__(self, setup: WorkerSetup, count: int, gpus: tuple[str, ...] = ()) -> None:
-        self._setup = setup
+    def __init__(self, engine: Engine, count: int) -> None:
+        self._engine = engine
         self._count = count
-        self._gpus = gpus
         self._false_starts = 0
         self._last_wait = time.monotonic()
         self.posts: list[Post] = []
 
     def start(self) -> None:
         """Start all workers."""
-        self.posts = [Post(slot, self._recruit(slot)) for slot in range(self._count)]
+        self.posts = [Post(slot, self._engine.recruit(slot)) for slot in range(self._count)]
 
     def close(self) -> None:
         """End all workers at once."""
         for post in self.posts:
             post.worker.stop(at_once=True)
         self.posts = []
+        self._engine.close()
 
     def wait(self) -> list[Post]:
         """Return the posts that have something to say, waiting a moment for the first."""
-        speaking = wait([post.worker for post in self.posts], _WAIT_SECONDS)
+        speaking = self._engine.wait([post.worker for post in self.posts], _WAIT_SECONDS)
         now = time.monotonic()
         # A process that was itself suspended must not hold the time against its workers.
         passed = min(now - self._last_wait, 2 * _WAIT_SECONDS)
@@ -93,7 +91,7 @@ class Crew:
 
     def replace(self, post: Post) -> None:
         """Put a fresh worker in the place of one that is gone."""
-        post.worker = self._recruit(post.slot)
+        post.worker = self._engine.recruit(post.slot)
         post.ready, post.assignment, post.is_spent = False, None, False
 
     def note_death(self, post: Post, exit_code: int | None) -> None:
@@ -106,16 +104,8 @@ class Crew:
             return
         self._false_starts += 1
         if self._false_starts >= _MOST_FALSE_STARTS:
-            raise never_ready(exit_code)
+            raise self.never_ready(exit_code)
 
-    def _recruit(self, slot: int) -> Worker:
-        return Worker(self._setup, lease(slot, workers=self._count, gpus=self._gpus))
-
-
-def never_ready(exit_code: int | None) -> HarnessError:
-    """Return the message about workers that end before they are ready."""
-    return HarnessError(
-        f"A worker process ended with exit code {exit_code} before it was ready. Run "
-        f"`python -c 'import tensorflow'` to see whether TensorFlow works, and look at the free "
-        f"memory."
-    )
+    def never_ready(self, exit_code: int | None) -> HarnessError:
+        """Return the message about workers that end before they are ready."""
+        return HarnessError(self._engine.never_ready(exit_code))

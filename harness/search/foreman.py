@@ -13,10 +13,11 @@ from collections.abc import Iterator, Sequence
 from harness.events import Answer, Event
 from harness.outcome import Outcome, Reason
 from harness.search.assignments import Assignment
-from harness.search.crew import Crew, Post, never_ready
+from harness.search.crew import Crew, Post
+from harness.search.engines.engine import Engine
+from harness.search.engines.messages import Broke, Died, Left, Message, Ready, Refused, Said
 from harness.search.signals import Signals
 from harness.search.stopping import Stop
-from harness.search.workers import Broke, Died, Left, Message, Ready, Refused, Said, WorkerSetup
 
 _MOST_DEATHS = 3
 """A training whose worker died this often is the cause of it, and ends as crashed."""
@@ -46,21 +47,13 @@ class Foreman:
     """Start workers and keep them busy.
 
     Args:
-        setup: What each worker loads.
+        engine: Where they run.
         workers: How many.
-        gpus: What they lease in turn; none to train on cores.
         max_worker_megabytes: A worker that grew beyond is replaced after its training.
     """
 
-    def __init__(
-        self,
-        setup: WorkerSetup,
-        *,
-        workers: int,
-        gpus: tuple[str, ...] = (),
-        max_worker_megabytes: float,
-    ) -> None:
-        self._crew = Crew(setup, workers, gpus)
+    def __init__(self, engine: Engine, *, workers: int, max_worker_megabytes: float) -> None:
+        self._crew = Crew(engine, workers)
         self._signals = Signals()
         self._max_worker_megabytes = max_worker_megabytes
         self.unfinished = False
@@ -106,7 +99,7 @@ class Foreman:
                 if isinstance(message, Refused):
                     raise message.error
                 if isinstance(message, Died) and not self._signals.stop:
-                    raise never_ready(message.exit_code)
+                    raise self._crew.never_ready(message.exit_code)
                 if isinstance(message, Ready):
                     self._crew.welcome(post)
                     for note in message.notes:

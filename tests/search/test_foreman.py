@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from harness.errors import DataError
+from harness.search.engines.local_engine import LocalEngine
+from harness.search.engines.messages import WorkerSetup
 from harness.search.foreman import Foreman
-from harness.search.workers import WorkerSetup
 
 
 def foreman(data_dir: Path) -> Foreman:
     setup = WorkerSetup("fashion_mnist", data_dir, "fashion_cnn", "fid", 1000, threads=1)
-    return Foreman(setup, workers=1, max_worker_megabytes=2500.0)
+    return Foreman(LocalEngine(setup, workers=1), workers=1, max_worker_megabytes=2500.0)
 
 
 def test_what_no_worker_can_load_is_told_and_leaves_no_worker(tmp_path: Path):

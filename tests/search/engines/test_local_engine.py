@@ -1,6 +1,5 @@
-"""Start workers, and turn what goes wrong in them into messages."""
+"""Start worker processes, lose some, and let others go on."""
 
-import mmap
 import os
 import signal
 import time
@@ -8,62 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import DataError, ScoreError
+from harness.errors import DataError
 from harness.events import Answer, Progressed
 from harness.gan.presets import load_preset
-from harness.outcome import Reason
-from harness.search.workers import (
-    Died,
-    Left,
-    Ready,
-    Refused,
-    Said,
-    Worker,
-    WorkerSetup,
-    _broke,
-    _memory_megabytes,
-    wait,
-)
+from harness.search.engines.local_engine import LocalEngine, LocalWorker
+from harness.search.engines.messages import Died, Left, Ready, Refused, Said, WorkerSetup
 from harness.training.checkpoint import load_checkpoint
 from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
 
 
-def caught(error: Exception) -> Exception:
-    try:
-        raise error
-    except Exception as raised:
-        return raised
-
-
-def test_a_broken_training_says_what_and_where():
-    broke = _broke(caught(ScoreError("features are not finite\nmore")))
-    assert broke.reason is Reason.CRASHED
-    assert broke.detail.startswith("ScoreError at test_workers.py:")
-    assert broke.detail.endswith(": features are not finite")
-
-
-def test_too_little_memory_is_told_apart():
-    class ResourceExhaustedError(Exception):
-        """Bear the name of TensorFlow's error, which is known by it alone."""
-
-    assert _broke(caught(MemoryError())).reason is Reason.OUT_OF_MEMORY
-    assert _broke(caught(ResourceExhaustedError("OOM"))).reason is Reason.OUT_OF_MEMORY
-
-
-def test_memory_is_measured_in_mebibytes():
-    size = 64 * 2**20
-    with mmap.mmap(-1, size) as held:  # an allocator may keep what is freed
-        held.write(b"x" * size)
-        before = _memory_megabytes()
-    assert 40 < before - _memory_megabytes() < 90
+def worker_setup(data_dir: Path) -> WorkerSetup:
+    return WorkerSetup("fashion_mnist", data_dir, "fashion_cnn", "fid", 1000, threads=1)
 
 
 def test_a_worker_that_cannot_load_refuses_and_ends_and_ignores_ctrl_c(tmp_path):
-    setup = WorkerSetup("fashion_mnist", tmp_path, "fashion_cnn", "fid", 1000, threads=1)
-    worker = Worker(setup)
+    worker = LocalWorker(worker_setup(tmp_path))
     os.kill(worker._process.pid, signal.SIGINT)  # even before its first own line
-    assert wait([worker], 60) == [worker]
+    assert LocalEngine(worker_setup(tmp_path), workers=1).wait([worker], 60) == [worker]
     message = worker.receive()
     assert isinstance(message, Refused)
     assert isinstance(message.error, DataError)
@@ -73,18 +34,17 @@ def test_a_worker_that_cannot_load_refuses_and_ends_and_ignores_ctrl_c(tmp_path)
 
 
 def test_a_killed_worker_is_told_as_died(tmp_path):
-    worker = Worker(WorkerSetup("fashion_mnist", tmp_path, "fashion_cnn", "fid", 1000, threads=1))
+    worker = LocalWorker(worker_setup(tmp_path))
     worker._process.kill()
-    assert wait([worker], 60) == [worker]
+    assert LocalEngine(worker_setup(tmp_path), workers=1).wait([worker], 60) == [worker]
     assert worker.receive() == Died(-signal.SIGKILL)
     worker.stop()
 
 
 def test_a_worker_gets_variables_that_this_process_does_not_keep(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    setup = WorkerSetup("fashion_mnist", tmp_path, "fashion_cnn", "fid", 1000, threads=1)
     leased = {"CUDA_VISIBLE_DEVICES": "1", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
-    worker = Worker(setup, leased)
+    worker = LocalWorker(worker_setup(tmp_path), leased)
     # Empty for the moment in which the process changes its program.
     while not (inherited := Path(f"/proc/{worker._process.pid}/environ").read_bytes()):
         time.sleep(0.01)
@@ -95,7 +55,7 @@ def test_a_worker_gets_variables_that_this_process_does_not_keep(tmp_path, monke
     worker.stop(at_once=True)
 
 
-def hear_until(worker: Worker, kind: type, number: int) -> list[object]:
+def hear_until(worker: LocalWorker, kind: type, number: int) -> list[object]:
     """Answer a worker until it has said so many of a kind, or left; return what it said."""
     said: list[object] = []
     while not isinstance(message := worker.receive(), Left):
@@ -126,7 +86,7 @@ def test_killed_and_replayed_by_another_process_the_weights_are_the_same_bits(tm
         )
         for name in ("whole", "cut")
     )
-    first, second = Worker(setup), Worker(setup)
+    first, second = LocalWorker(setup), LocalWorker(setup)
     first.train(cut)
     hear_until(first, Progressed, 2)
     first._process.kill()

@@ -1,0 +1,101 @@
+"""Be a worker, whatever carries its messages: load, then train one job after another."""
+
+import os
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError, StorageError
+from harness.events import Answer, Event
+from harness.outcome import Reason
+from harness.quiet import quiet_imports
+from harness.search.engines.messages import (
+    Broke,
+    Left,
+    Message,
+    Ready,
+    Refused,
+    Said,
+    WorkerSetup,
+)
+from harness.training.job import TrainingJob
+
+BRAIN_IS_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
+"""What sending and receiving raise where nobody is left to talk to."""
+
+
+def serve(
+    setup: WorkerSetup, *, send: Callable[[Message], None], receive: Callable[[], Any]
+) -> None:
+    """Train jobs until the brain is gone.
+
+    Args:
+        setup: What to load.
+        send: Carries a message to the brain.
+        receive: Waits for what the brain sends: a job, or the answer to the last event.
+    """
+    try:
+        _serve_jobs(setup, send, receive)
+    except HarnessError as error:
+        send(Refused(error))
+    except BRAIN_IS_GONE:
+        pass  # and so is the reason to be here
+
+
+def _serve_jobs(
+    setup: WorkerSetup, send: Callable[[Message], None], receive: Callable[[], Any]
+) -> None:
+    with quiet_imports():
+        from harness.training.runner import Runner
+
+    with warnings.catch_warnings(record=True) as caught:
+        runner = Runner(
+            dataset=setup.dataset,
+            data_dir=setup.data_dir,
+            extractor=setup.extractor,
+            weights=setup.weights,
+            metric=setup.metric,
+            num_images=setup.num_images,
+            threads=setup.threads,
+            deterministic=setup.deterministic,
+            functions=setup.functions,
+            exam=setup.exam,
+        )
+    notes = tuple(str(each.message) for each in caught if each.category is UserWarning)
+    send(Ready(runner.protocol, notes, runner.test_protocol))
+
+    def emit(event: Event) -> Answer:
+        send(Said(event))
+        answer: Answer = receive()
+        return answer
+
+    while True:
+        job: TrainingJob = receive()
+        try:
+            runner.run(job, emit)
+        except (*BRAIN_IS_GONE, StorageError):
+            raise
+        except Exception as error:  # whatever a session raises is that trial's outcome
+            send(_broke(error))
+        send(Left(_memory_megabytes()))
+
+
+def _broke(error: Exception) -> Broke:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}:{last.lineno}"
+    first_line = (str(error).strip().splitlines() or [""])[0][:300]
+    # TensorFlow's class cannot be named without importing TensorFlow, a MemoryError can.
+    starved = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
+    reason = Reason.OUT_OF_MEMORY if starved else Reason.CRASHED
+    return Broke(reason, f"{type(error).__name__} at {where}: {first_line}")
+
+
+def _memory_megabytes() -> float:
+    """Return the resident memory of this process; 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -1,0 +1,37 @@
+"""Turn what goes wrong in a worker into messages."""
+
+import mmap
+
+from harness.errors import ScoreError
+from harness.outcome import Reason
+from harness.search.engines.serving import _broke, _memory_megabytes
+
+
+def caught(error: Exception) -> Exception:
+    try:
+        raise error
+    except Exception as raised:
+        return raised
+
+
+def test_a_broken_training_says_what_and_where():
+    broke = _broke(caught(ScoreError("features are not finite\nmore")))
+    assert broke.reason is Reason.CRASHED
+    assert broke.detail.startswith("ScoreError at test_serving.py:")
+    assert broke.detail.endswith(": features are not finite")
+
+
+def test_too_little_memory_is_told_apart():
+    class ResourceExhaustedError(Exception):
+        """Bear the name of TensorFlow's error, which is known by it alone."""
+
+    assert _broke(caught(MemoryError())).reason is Reason.OUT_OF_MEMORY
+    assert _broke(caught(ResourceExhaustedError("OOM"))).reason is Reason.OUT_OF_MEMORY
+
+
+def test_memory_is_measured_in_mebibytes():
+    size = 64 * 2**20
+    with mmap.mmap(-1, size) as held:  # an allocator may keep what is freed
+        held.write(b"x" * size)
+        before = _memory_megabytes()
+    assert 40 < before - _memory_megabytes() < 90
