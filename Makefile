@@ -21,12 +21,12 @@ data: setup
 sweep: data
 	$(BIN)/python -m harness.sweep --trials $(TRIALS) $(ARGS)
 
-# One process a core; a file's tests stay together, since they share what is slow to make. Files
-# in their order: xdist would begin with those of many tests, and end waiting for the slowest.
 # Optuna's own page on a study; Ctrl-C ends it.
 dashboard: setup
 	$(BIN)/python -m harness.dashboard --study $(STUDY) $(ARGS)
 
+# One process a core; a file's tests stay together, since they share what is slow to make. Files
+# in their order: xdist would begin with those of many tests, and end waiting for the slowest.
 # One BLAS thread each: two processes with two would wait for each other a hundred times as long.
 test: data
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
