@@ -14,6 +14,7 @@ from harness.search import objective
 from harness.search.assignments import Assignment, Assignments
 from harness.search.crew import Post
 from harness.search.endings import Endings, Listener
+from harness.search.engines.engine import Engine
 from harness.search.engines.messages import WorkerSetup
 from harness.search.engines.opening import open_engine
 from harness.search.examples import user_functions
@@ -33,9 +34,12 @@ class Brain:
     Args:
         space: What is searched.
         options: How to run.
+        engine: Where workers run; None for the one that the options ask for.
     """
 
-    def __init__(self, space: SearchSpace, options: SweepOptions) -> None:
+    def __init__(
+        self, space: SearchSpace, options: SweepOptions, *, engine: Engine | None = None
+    ) -> None:
         check_study_name(options.name)
         check_tracker(options.tracker)
         self._space = space
@@ -57,7 +61,7 @@ class Brain:
         self._storage.check()
         self._enqueued = load_enqueued(options.enqueue, space) if options.enqueue else []
         self._foreman = Foreman(
-            open_engine(setup, workers=options.workers, gpus=options.gpus),
+            engine or open_engine(setup, workers=options.workers, gpus=options.gpus),
             workers=options.workers,
             max_worker_megabytes=options.max_worker_megabytes,
         )
