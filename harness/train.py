@@ -208,6 +208,7 @@ def _run(
     if training.tracker == "wandb":
         hint = wandb_mode(training.folder.path, training.tracker_options.wandb_mode).hint
         console.print(hint, highlight=False, markup=False)
+    _warn_of_spent_rates(training, console)
     runner = Runner(
         dataset=training.dataset,
         data_dir=data_dir,
@@ -235,6 +236,20 @@ def _run(
         f"{outcome.state.value} ({outcome.reason.value}): {outcome.detail}; "
         f"{format_kimg(outcome.kimg)} kimg in {format_seconds(outcome.duration_seconds)}\n"
         f"Everything lies in {training.folder.path}",
+        highlight=False,
+        markup=False,
+    )
+
+
+def _warn_of_spent_rates(training: "Training", console: Console) -> None:
+    """Say that learning rates end their decay before the training ends."""
+    schedule = training.config.schedule
+    if schedule.name == "constant" or training.kimg <= schedule.decay_kimg:
+        return
+    left = f"at {100 * schedule.final_share:g} %" if schedule.final_share else "at 0"
+    console.print(
+        f"Learning rates stay {left} beyond schedule.decay_kimg, {schedule.decay_kimg:g} of "
+        f"{training.kimg:g} kimg.",
         highlight=False,
         markup=False,
     )

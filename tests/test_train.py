@@ -310,6 +310,20 @@ def test_a_training_goes_on_to_a_greater_total_as_if_it_had_never_ended(
     assert longer.loss_plot_file.read_bytes() != before["losses.png"]
 
 
+def test_learning_rates_that_end_before_the_training_are_told(
+    here: Path, capsys: pytest.CaptureFixture[str]
+):
+    schedule = {"name": "linear", "decay_kimg": 0.5, "final_share": 0.1}
+    (here / "gan.yaml").write_text(yaml.safe_dump(SHOWN | {"schedule": schedule}))
+    options = ("--config", "gan.yaml", "--num-images", 1000, "--tracker", "none")
+    code, out, err = run(capsys, *options, "--kimg", 1, "--out", "beyond")
+    assert code == 0, err
+    assert "Learning rates stay at 10 % beyond schedule.decay_kimg, 0.5 of 1 kimg." in out
+    code, out, err = run(capsys, *options, "--kimg", 0.5, "--out", "within")
+    assert code == 0, err
+    assert "Learning rates" not in out
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
