@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from harness.gan.sampling import Sampler
     from harness.gan.trainer import Trainer
     from harness.metrics.evaluator import Evaluator
+    from harness.notebook import StudyResult, run_study
     from harness.search.options import SweepOptions
-    from harness.search.run import StudyResult, run_study
     from harness.search.space import SearchSpace
 
 __version__ = "0.1.0"
@@ -39,13 +39,13 @@ _HOMES = {
     "HarnessError": "harness.errors",
     "Sampler": "harness.gan.sampling",
     "SearchSpace": "harness.search.space",
-    "StudyResult": "harness.search.run",
+    "StudyResult": "harness.notebook",
     "SweepOptions": "harness.search.options",
     "Trainer": "harness.gan.trainer",
     "export_bundle": "harness.exporting.bundle",
     "load_dataset": "harness.data.datasets",
     "load_preset": "harness.gan.presets",
-    "run_study": "harness.search.run",
+    "run_study": "harness.notebook",
 }
 
 

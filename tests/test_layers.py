@@ -69,6 +69,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "reporting": TRAINING | {"search", "confirmation", "version"},
     "confirmation": TRAINING | {"search", "version"},
     "diagnosis": TRAINING | {"search", "version"},
+    "notebook": TRAINING | {"search", "reporting"},
     "cli": frozenset({"errors"}),
     "command_options": frozenset(),
     "terminal": frozenset({"durations", "events", "outcome", "score", "gan", "metrics", "search"}),

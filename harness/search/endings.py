@@ -32,6 +32,16 @@ class Listener(typing.Protocol):
         """Learn of an event of the training of that name."""
 
 
+class Silence:
+    """Listen to a sweep and say nothing."""
+
+    def opened(self, ended: int) -> None:
+        """Ignore how many trials have ended."""
+
+    def hear(self, name: str, config: GANConfig, event: Event) -> None:
+        """Ignore the event."""
+
+
 class Endings:
     """Tell everyone of a study's endings: those before, one's own, and those of other sweeps.
 

@@ -14,8 +14,8 @@ from harness.events import Event, Progressed, Started
 from harness.gan.config import GANConfig
 from harness.outcome import Reason, State
 from harness.search.brain import Brain
+from harness.search.endings import Silence
 from harness.search.leaderboard import read_entries
-from harness.search.run import Silence
 from harness.search.space import SearchSpace
 from tests.commands import Commands
 from tests.endings import ENDINGS, GOOD, SPACE

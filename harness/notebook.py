@@ -4,10 +4,9 @@ import dataclasses
 from pathlib import Path
 
 from harness.errors import StudyError
-from harness.events import Event
-from harness.gan.config import GANConfig
+from harness.reporting.study_run import StudyRun
 from harness.search.brain import Brain
-from harness.search.endings import Listener
+from harness.search.endings import Listener, Silence
 from harness.search.leaderboard import Entry, rank, read_entries, winner
 from harness.search.options import SweepOptions
 from harness.search.space import SearchSpace
@@ -32,16 +31,6 @@ class StudyResult:
         return winner(self.ranked)
 
 
-class Silence:
-    """Listen to a sweep and say nothing."""
-
-    def opened(self, ended: int) -> None:
-        """Ignore how many trials have ended."""
-
-    def hear(self, name: str, config: GANConfig, event: Event) -> None:
-        """Ignore the event."""
-
-
 def run_study(
     space: SearchSpace,
     *,
@@ -50,6 +39,8 @@ def run_study(
     listener: Listener | None = None,
 ) -> StudyResult:
     """Run or resume a study and return its ranking; the notebook form of `harness.sweep`.
+
+    W&B hears of it as from there, its run of type `study` included.
 
     Workers are spawned processes: in a script, call it under `if __name__ == "__main__":`.
 
@@ -65,7 +56,15 @@ def run_study(
     """
     chosen = options or SweepOptions(name=space.name)
     brain = Brain(space, dataclasses.replace(chosen, trials=trials))
-    stop = brain.run(listener or Silence())
+    study_run = StudyRun(
+        brain.folder,
+        listener or Silence(),
+        tracker=brain.options.tracker,
+        options=brain.options.tracker_options,
+        storage=brain.options.storage,
+    )
+    stop = brain.run(study_run)
+    study_run.publish()
     if stop is not None and stop.exit_code == TOO_MANY_FAILED:
         raise StudyError(f"{brain.folder}: {stop.message}")
     return StudyResult(brain.folder, rank(read_entries(brain.folder)))

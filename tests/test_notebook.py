@@ -10,7 +10,9 @@ from harness.gan.config import GANConfig
 from harness.gan.presets import load_preset
 from harness.search import assignments
 from harness.search.leaderboard import read_entries
+from harness.tracking.tracker import TrackerOptions
 from tests.endings import GOOD, SPACE
+from tests.tracking.offline_log import read_offline_runs
 
 
 class Ears:
@@ -36,7 +38,11 @@ def test_a_study_runs_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         SPACE | {"name": "api", "parameters": SPACE["parameters"] | fixed}, source="here"
     )
     options = SweepOptions(
-        name="api", studies_dir=tmp_path, baseline_seconds=1, tracker="none", threads=2
+        name="api",
+        studies_dir=tmp_path,
+        baseline_seconds=1,
+        tracker_options=TrackerOptions(wandb_mode="offline"),
+        threads=2,
     )
     ears = Ears()
     result = run_study(space, trials=1, options=options, listener=ears)
@@ -45,6 +51,8 @@ def test_a_study_runs_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert {entry.name for entry in result.ranked} == {
         "0000", "baseline-mlp_cgan", "baseline-reference_dcgan",
     }  # fmt: skip
+    kinds = sorted(run.job_type for run in read_offline_runs(result.folder / "wandb"))
+    assert kinds == ["baseline", "baseline", "study", "trial"]
     assert ears.ended_before == [0]
     assert [name for name, event in ears.heard if isinstance(event, Started)] == [
         "0000", "baseline-mlp_cgan", "baseline-reference_dcgan",
