@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 from harness.events import Progressed, RungScored
 
 SCALE = 3
-PANEL = (560, 380)
+PANEL = (560, 404)
 INK, SOFT, GRID = (34, 40, 49), (104, 112, 124), (228, 231, 236)
 COLOURS = {"mlp": (208, 84, 18), "upsample": (90, 140, 40), "dcgan": (0, 92, 175)}
 WINNER = (200, 0, 80)
@@ -18,7 +18,7 @@ class Panel:
 
     def __init__(self, draw, left, x_limits, y_limits, *, log_y):
         self.draw, self.left, self.log_y = draw, left + 66, log_y
-        self.right, self.top, self.bottom = left + PANEL[0] - 20, 56, PANEL[1] - 60
+        self.right, self.top, self.bottom = left + PANEL[0] - 20, 80, PANEL[1] - 60
         self.x = [math.log10(value) for value in x_limits]
         self.y = [self._y(value) for value in y_limits]
 
@@ -46,6 +46,13 @@ class Panel:
         self.line([(self.left, self.bottom), (self.right, self.bottom)], SOFT, 1.2)
         middle = (self.left + self.right) / 2
         self.text((middle, self.bottom + 38), "kimg (logarithmic)", 14, INK, "mm")
+
+    def legend(self, entries):
+        """Name the colours in one row between title and plot, where no curve runs."""
+        for index, (label, colour) in enumerate(entries):
+            x, y = self.left + 118 * index, 56
+            self.line([(x, y), (x + 22, y)], colour, 2.5)
+            self.text((x + 30, y), label, 14, INK, "lm")
 
     def curve(self, points, colour, width):
         places = [self.place(x, y) for x, y in points]
@@ -119,10 +126,7 @@ def _draw_fids(draw, scored, families, winner):
         for event in rungs:
             panel.whisker(event.kimg, event.score.interval, colour)
     panel.curve(curves[winner], WINNER, 2.6)
-    for index, (label, colour) in enumerate([*COLOURS.items(), ("winner", WINNER)]):
-        x, y = panel.right - 90, panel.top + 12 + 20 * index
-        panel.line([(x, y), (x + 22, y)], colour, 2.5)
-        panel.text((x + 30, y), label, 14, INK, "lm")
+    panel.legend([*COLOURS.items(), ("winner", WINNER)])
 
 
 def _draw_losses(draw, progress):
@@ -135,9 +139,7 @@ def _draw_losses(draw, progress):
     panel.frame("Mean losses of the winner", kimgs, ticks)
     lines = (("generator", "generator_loss", COLOURS["dcgan"]),)
     lines += (("discriminator", "discriminator_loss", COLOURS["mlp"]),)
-    for index, (label, field, colour) in enumerate(lines):
+    for _, field, colour in lines:
         points = [(e.kimg, getattr(e, field)) for e in progress if e.kimg >= limits[0]]
         panel.curve(points, colour, 1.8)
-        x, y = panel.right - 120, panel.bottom - 50 + 20 * index
-        panel.line([(x, y), (x + 22, y)], colour, 2.5)
-        panel.text((x + 30, y), label, 14, INK, "lm")
+    panel.legend([(label, colour) for label, _, colour in lines])
