@@ -1,0 +1,172 @@
+"""Drive the brain with a thousand workers that only pretend to train.
+
+    python -m tests.benchmarks.scale --workers 10 100 1000 --trials 10000 --storage sqlite postgres
+
+Everything but the training is real: asking, reporting, pruning, telling and files. A worker's
+wait is timed from the moment it has spoken to the moment it is answered, while nobody else waits;
+the time that the pretending itself takes is kept out. Each case writes what it has measured so
+far into --out after every few trials, so an interrupted one shows how far it came.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from harness.files import write_json
+from harness.search.brain import Brain
+from harness.search.endings import Silence
+from harness.search.options import SweepOptions
+from harness.search.space import SearchSpace
+from tests.benchmarks.scale_engine import StandInEngine
+from tests.postgres import running_server
+
+KINDS = ("ask", "report", "tell", "progress")
+BINS = 40
+SAVE_SECONDS = 10.0
+
+
+class Record:
+    """Sum up waits by how many trials had begun.
+
+    Args:
+        clock: Times the waits.
+        trials: How many the study shall have.
+        save: Called with the sums so far.
+    """
+
+    def __init__(self, clock, trials, save):
+        self._clock = clock
+        self._save = save
+        self._size = max(1, trials // BINS)
+        self.bins = []
+        clock.heard = self._hear
+        self._begin()
+
+    def _begin(self):
+        self._began, self._pretended = time.perf_counter(), self._clock.pretended
+        self._saved = self._began
+
+    def _hear(self):
+        begun, now = self._clock.begun, time.perf_counter()
+        if begun >= self._size * (len(self.bins) + 1):
+            self.close()
+        elif now - self._saved > SAVE_SECONDS:  # a slow case shows how far it has come
+            self._saved = now
+            self._save([*self.bins, self._sum()])
+
+    def close(self):
+        """End the present bin."""
+        self.bins.append(self._sum())
+        print(json.dumps(self.bins[-1]), flush=True)
+        self._save(self.bins)
+        self._clock.waits.clear()
+        self._begin()
+
+    def _sum(self):
+        seconds = time.perf_counter() - self._began - (self._clock.pretended - self._pretended)
+        waits = self._clock.waits
+        return {
+            "begun": self._clock.begun,
+            "asked": sum(kind == "ask" for kind, _ in waits),
+            "told": sum(kind == "tell" for kind, _ in waits),
+            "brain_seconds": round(seconds, 3),
+            "memory_megabytes": round(resident_megabytes()),
+            **{kind: summarise(waits, kind) for kind in KINDS},
+        }
+
+
+def summarise(waits, kind):
+    """Return the median and 95th percentile of one kind of wait, in milliseconds."""
+    found = sorted(1000 * seconds for each, seconds in waits if each == kind)
+    if not found:
+        return None
+    late = found[min(len(found) - 1, int(0.95 * len(found)))]
+    return {"median_ms": round(statistics.median(found), 2), "p95_ms": round(late, 2)}
+
+
+def resident_megabytes():
+    """Return this process's memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def drive(options, space, save):
+    """Run a study with workers that pretend; return its bins."""
+    engine = StandInEngine()
+    brain = Brain(SearchSpace.load(space), options, engine=engine)
+    record = Record(engine.clock, options.trials, save)
+    brain.run(Silence())
+    record.close()
+    return record.bins
+
+
+@contextlib.contextmanager
+def database(name):
+    """Give the URL of a database of that kind; None for a file in the study's folder."""
+    if name == "sqlite":
+        yield None
+    else:
+        with running_server() as url:
+            yield url
+
+
+def measure(case, options):
+    """Run one case in a process of its own folder, and keep what it measured."""
+    storage, workers = case
+    path = options.out / f"{options.label}-{storage}-{workers}.json"
+
+    def save(bins):
+        write_json(
+            path,
+            {
+                "label": options.label,
+                "storage": storage,
+                "workers": workers,
+                "trials": options.trials,
+                "space": options.space,
+                "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
+                "load": round(os.getloadavg()[0], 1),
+                "bins": bins,
+            },
+        )
+
+    print(f"{storage}, {workers} workers", flush=True)
+    with tempfile.TemporaryDirectory(prefix="scale-") as folder, database(storage) as url:
+        sweep = SweepOptions(
+            name=f"scale-{workers}",
+            studies_dir=Path(folder),
+            trials=options.trials,
+            workers=workers,
+            seed=0,
+            tracker="jsonl",
+            storage=url,
+            time_budget_seconds=60 * options.minutes if options.minutes else None,
+        )
+        drive(sweep, options.space, save)
+
+
+def main():
+    """Run the cases and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workers", type=int, nargs="+", default=[10, 100, 1000])
+    parser.add_argument("--trials", type=int, default=10_000)
+    parser.add_argument("--storage", nargs="+", default=["sqlite"])
+    parser.add_argument("--space", default="default")
+    parser.add_argument("--minutes", type=float, help="End each case after so long.")
+    parser.add_argument("--label", default="now")
+    parser.add_argument("--out", type=Path, default=Path("reports/scale"))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    for storage in options.storage:
+        for workers in options.workers:
+            measure((storage, workers), options)
+
+
+if __name__ == "__main__":
+    main()
