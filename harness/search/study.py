@@ -26,6 +26,7 @@ from harness.search.share import Share
 from harness.search.space import SearchSpace
 from harness.search.storage import OVERRIDES, SUPERSEDED_BY, Storage, optuna_name
 from harness.search.storage_url import find_storage
+from harness.search.trial_cache import TrialCache
 from harness.seeds import derive_seed
 from harness.training.folder import TrainingFolder
 from harness.training.user_files import write_copies
@@ -240,7 +241,7 @@ class Study:
         self._engine = storage.engine
         return optuna.create_study(
             study_name=optuna_name(self.record),
-            storage=storage,
+            storage=TrialCache(storage, alone=self.storage.file is not None),
             direction="minimize",
             pruner=pruner_for(self.space.pruner, self.space.budget.rungs_kimg),
             load_if_exists=True,
