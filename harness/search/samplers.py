@@ -18,9 +18,10 @@ from optuna.samplers import (
     TPESampler,
 )
 from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from harness.errors import MissingExtraError
+from harness.search.sampled_study import ENDED, showing, thin_out
 from harness.search.settings import (
     CMAESSettings,
     GPSettings,
@@ -145,30 +146,57 @@ class _EvenStartTPESampler(TPESampler):
 
     Drawn independently, ten trials of three families often hold one family a single time, and
     what that trial happened to do then decides about the family.
+
+    A trial is proposed from one look at the study, where Optuna takes one for each group of
+    parameters, and from a part of thousands of ended ones, see `thin_out`.
     """
 
     def __init__(self, start: BaseSampler, *, n_startup_trials: int, **options: Any) -> None:
         super().__init__(n_startup_trials=n_startup_trials, **options)
         self._start = start
         self._start_trials = n_startup_trials
+        self._looked: tuple[int, Study] | None = None
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         if self._begins(study):
             return self._start.infer_relative_search_space(study, trial)
-        return super().infer_relative_search_space(study, trial)
+        if not self._group:
+            return super().infer_relative_search_space(study, trial)
+        # Groups follow from which parameters stand together. Trials with the same ones tell the
+        # same, and there are few such kinds.
+        kinds: dict[frozenset[str], FrozenTrial] = {}
+        for each in study.get_trials(deepcopy=False, states=ENDED):
+            kinds.setdefault(frozenset(each.distributions), each)
+        return super().infer_relative_search_space(showing(study, list(kinds.values())), trial)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         if self._begins(study):
             return self._start.sample_relative(study, trial, search_space)
-        return super().sample_relative(study, trial, search_space)
+        return super().sample_relative(self._look(study, trial), trial, search_space)
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        shown = self._look(study, trial)
+        return super().sample_independent(shown, trial, param_name, param_distribution)
+
+    def _look(self, study: Study, trial: FrozenTrial) -> Study:
+        """Return the study as it is when a trial's first parameter is proposed."""
+        if self._looked is None or self._looked[0] != trial.number:
+            trials = thin_out(study, study.get_trials(deepcopy=False))
+            self._looked = trial.number, showing(study, trials)
+        return self._looked[1]
 
     def _begins(self, study: Study) -> bool:
-        ended = (TrialState.COMPLETE, TrialState.PRUNED)
-        return len(study.get_trials(deepcopy=False, states=ended)) < self._start_trials
+        return len(study.get_trials(deepcopy=False, states=ENDED)) < self._start_trials
 
 
 class _KnownSpaceCmaEsSampler(CmaEsSampler):
