@@ -75,7 +75,7 @@ class Crew:
 
     def wait(self) -> list[Post]:
         """Return the posts that have something to say, waiting a moment for the first."""
-        speaking = self._engine.wait([post.worker for post in self.posts], _WAIT_SECONDS)
+        speaking = set(self._engine.wait([post.worker for post in self.posts], _WAIT_SECONDS))
         now = time.monotonic()
         # A process that was itself suspended must not hold the time against its workers.
         passed = min(now - self._last_wait, 2 * _WAIT_SECONDS)

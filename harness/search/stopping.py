@@ -42,6 +42,7 @@ class StopRules:
         self._began = time.monotonic()
         self._best: tuple[float, str] | None = None
         self._ended: dict[str, Ended] = {}
+        self._failed: set[str] = set()
         for entry in entries:
             if not entry.is_baseline:
                 self.note(entry.name, entry.config, entry.outcome)
@@ -49,9 +50,12 @@ class StopRules:
     def note(self, name: str, config: GANConfig, outcome: Outcome) -> None:
         """Take in how a trial ended; one that another supersedes counts for nothing."""
         # What only the trial's folder knew is noted when it is read, and when it is told.
-        self._ended[name] = Ended(config, outcome)
+        ended = self._ended[name] = Ended(config, outcome)
+        self._failed.discard(name)
         if outcome.superseded_by is not None:
             del self._ended[name]
+        elif ended.failed:
+            self._failed.add(name)
         if outcome.state is State.COMPLETE and outcome.final is not None:
             found = (outcome.final.value, name)
             self._best = min(self._best, found) if self._best else found
@@ -61,11 +65,10 @@ class StopRules:
         return self._failures() or self._target() or self._time()
 
     def _failures(self) -> Stop | None:
-        ended = list(self._ended.values())
-        failed = sum(each.failed for each in ended)
-        share = self._options.max_failed_share
-        if len(ended) < LEAST_TRIALS_TO_JUDGE or failed <= share * len(ended):
+        share, count = self._options.max_failed_share, len(self._ended)
+        if count < LEAST_TRIALS_TO_JUDGE or len(self._failed) <= share * count:
             return None
+        ended = list(self._ended.values())
         return Stop(
             f"Stopped, because more than {share:.0%} of the trials failed. "
             f"{explain_failures(ended)}\n"
