@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-STUDIES_DIR = Path("studies")
+STUDIES_DIR = "studies"
 """Where studies lie unless told otherwise."""
 
 DATASET_HELP = (
@@ -46,7 +46,12 @@ DataDir = Annotated[
 ]
 
 Study = Annotated[str, typer.Option(help="Name of the study.")]
-StudiesDir = Annotated[Path, typer.Option(help="Folder of all studies.")]
+StudiesDir = Annotated[
+    str,
+    typer.Option(
+        metavar="PATH|URL", help="Folder of all studies, or a URL such as s3://bucket/folder."
+    ),
+]
 StoragePassword = Annotated[
     str | None,
     typer.Option("--storage", help="URL of the study's database, only to bring its password."),

@@ -11,6 +11,7 @@ from harness import command_options as option
 from harness.cli import EXIT_CODES, clear_errors, new_app
 from harness.durations import format_seconds
 from harness.events import Event, Finished, RungScored, Started
+from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
     from harness.confirmation.confirmer import Confirmer
@@ -51,7 +52,7 @@ def confirm(
     The same command again goes on where it stopped; a larger --top or --seeds adds to it. A
     candidate that is clearly out gets no more seeds.
     """
-    with clear_errors(debug):
+    with clear_errors(debug), studies_at(studies_dir, study, mode="write") as place:
         from harness.confirmation.confirmer import Confirmer
         from harness.confirmation.options import ConfirmOptions
         from harness.search.devices import available_cores, divide, find_gpus
@@ -61,7 +62,7 @@ def confirm(
         fleet = divide(workers, cores=available_cores(), gpus=gpus)
         options = ConfirmOptions(
             name=study,
-            studies_dir=studies_dir,
+            studies_dir=place,
             top=top,
             seeds=seeds,
             extractor=extractor,

@@ -9,6 +9,7 @@ import typer
 from harness import command_options as option
 from harness.cli import clear_errors, new_app
 from harness.errors import MissingExtraError
+from harness.search.object_store.opening import studies_at
 
 app = new_app()
 
@@ -31,10 +32,10 @@ def dashboard(
     Only this machine can reach the page. It follows a running sweep, and nothing done in it
     changes the study.
     """
-    with clear_errors(debug):
+    with clear_errors(debug), studies_at(studies_dir, study, mode="look") as place:
         from harness.search.folders import find_study
 
-        folder = find_study(studies_dir, study)
+        folder = find_study(place, study)
         if importlib.util.find_spec("optuna_dashboard") is None:
             raise MissingExtraError(
                 "optuna-dashboard is not installed. Install it: "

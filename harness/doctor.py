@@ -12,6 +12,7 @@ from harness import command_options as option
 from harness.cli import clear_errors, new_app
 from harness.errors import ConfigError
 from harness.quiet import quiet_imports
+from harness.search.object_store.opening import Mode, studies_at
 
 if TYPE_CHECKING:
     from harness.diagnosis.finding import Finding
@@ -46,17 +47,17 @@ def doctor(
     With --study, list where the folder, Optuna's database and W&B's logs of a study disagree;
     --repair mends them in this order of truth: outcome.json, then Optuna, then W&B.
     """
-    with clear_errors(debug):
+    names = [] if study is None else [study]
+    mode: Mode = "write" if repair and names else "read"
+    with clear_errors(debug), studies_at(studies_dir, *names, mode=mode) as place:
         if study is None:
             if repair:
                 raise ConfigError("--repair: expected --study NAME beside it; received none.")
-            findings = _examine_machine(studies_dir, data_dir, calibration=calibration)
+            findings = _examine_machine(place, data_dir, calibration=calibration)
         else:
             from harness.diagnosis.consistency import examine_study
 
-            findings = examine_study(
-                studies_dir, study, tracker=tracker, storage=storage, repair=repair
-            )
+            findings = examine_study(place, study, tracker=tracker, storage=storage, repair=repair)
     _print(findings, as_json=as_json)
     if any(finding.level == "fail" for finding in findings):
         raise typer.Exit(1)

@@ -9,6 +9,7 @@ import typer
 from harness import command_options as option
 from harness.cli import EXIT_CODES, clear_errors, new_app
 from harness.quiet import quiet_imports
+from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
     from harness.exporting.bundle import Bundle
@@ -46,7 +47,7 @@ def export(
     Each file is loaded by its own runtime in a fresh process and has to draw the same images; its
     score is measured again from what it drew. If one does not, nothing is exported.
     """
-    with clear_errors(debug):
+    with clear_errors(debug), studies_at(studies_dir, study, mode="add") as place:
         from harness.exporting.formats import parse_formats
         from harness.exporting.publish import DESTINATIONS, check_destination
         from harness.search.folders import find_study
@@ -57,7 +58,7 @@ def export(
         tracker = TrackerOptions(
             project=wandb_project, entity=wandb_entity, wandb_mode=check_wandb_mode(wandb_mode)
         )
-        folder = find_study(studies_dir, study)
+        folder = find_study(place, study)
         with quiet_imports():
             from harness.exporting.bundle import export_bundle
 

@@ -12,6 +12,7 @@ from harness import command_options as option
 from harness.cli import clear_errors, new_app
 from harness.errors import ConfigError, HarnessError
 from harness.quiet import quiet_imports
+from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
     from harness.reporting.report_data import ReportData
@@ -41,14 +42,14 @@ def report(
     It shows the winner, the leaderboard, every curve with its images, which parameters mattered,
     the baselines, what it cost and how to repeat it. A study may be running meanwhile.
     """
-    with clear_errors(debug):
+    with clear_errors(debug), studies_at(studies_dir, study, mode="look") as place:
         from harness.search.folders import check_study_name, find_study
 
         if sum((watch, as_text, as_json)) > 1:
             raise ConfigError(
                 "--watch, --text, --json: expected one of them at most; received several."
             )
-        folder = find_study(studies_dir, study)
+        folder = find_study(place, study)
         target = out or Path("reports") / check_study_name(study)
         if watch:
             _watch(folder, target, data_dir)

@@ -1,5 +1,6 @@
 """Run or resume a study: `python -m harness.sweep --trials 50`."""
 
+import contextlib
 import json
 import os
 import sys
@@ -14,6 +15,7 @@ from harness import command_options as option
 from harness.cli import EXIT_CODES, clear_errors, new_app
 from harness.durations import format_seconds, parse_duration
 from harness.quiet import quiet_imports
+from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
     from harness.search.brain import Brain
@@ -125,7 +127,7 @@ def sweep(
     Trials train in worker processes, are scored at the rungs of the search space, and are pruned
     when outranked. Everything lies in one folder, studies/NAME.
     """
-    with clear_errors(debug):
+    with clear_errors(debug), contextlib.ExitStack() as places:
         from harness.data.request import with_options
         from harness.search.brain import Brain
         from harness.search.devices import available_cores, divide, find_gpus
@@ -148,9 +150,18 @@ def sweep(
             space = space.seen_through(extractor)
         gpus = find_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"))
         fleet = divide(workers, cores=available_cores(), gpus=gpus)
+        name = fork or study or space.name
+        place = places.enter_context(
+            studies_at(
+                studies_dir,
+                name,
+                mode="look" if dry_run else "write",
+                lease_seconds=lease_seconds,
+            )
+        )
         options = SweepOptions(
-            name=fork or study or space.name,
-            studies_dir=studies_dir,
+            name=name,
+            studies_dir=place,
             trials=trials,
             workers=min(fleet.workers, trials),
             threads=fleet.threads,
@@ -183,8 +194,10 @@ def sweep(
             _preview(space, options)
             return
         if fork is not None:
-            _fork(studies_dir, study or space.name, fork, space, storage)
-        _run(brain, last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
+            source = study or space.name
+            places.enter_context(studies_at(studies_dir, source))
+            _fork(place, source, fork, space, storage)
+        _run(brain, studies_dir, last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
 
 
 def _fork(
@@ -205,7 +218,7 @@ def _preview(space: "SearchSpace", options: "SweepOptions") -> None:
         print(line, flush=True)
 
 
-def _run(brain: "Brain", *, last_rung: float, as_json: bool) -> None:
+def _run(brain: "Brain", studies_dir: str, *, last_rung: float, as_json: bool) -> None:
     from harness.reporting.study_run import StudyRun
     from harness.search.leaderboard import rank, read_entries
     from harness.search.retention import disk_use
@@ -232,6 +245,7 @@ def _run(brain: "Brain", *, last_rung: float, as_json: bool) -> None:
         _print_json(brain.folder, ranked, complete=stop is None)
     else:
         _print_result(console, brain.folder, ranked, seconds=time.monotonic() - began)
+        _print_next(console, brain.folder, studies_dir, ranked)
     if brain.folder.exists():
         console.print(f"Disk: {disk_use(brain.folder) / 2**20:.1f} MiB in {brain.folder}")
     if stop is not None:
@@ -263,7 +277,15 @@ def _print_result(
         return
     console.print(f"\nBest: trial {best.name}, {best.folder.path}", highlight=False)
     console.print(format_config(best.config), highlight=False)
-    place = "" if folder.parent == Path("studies") else f" --studies-dir {folder.parent}"
+
+
+def _print_next(console: Console, folder: Path, studies_dir: str, ranked: "list[Entry]") -> None:
+    from harness.search.leaderboard import winner
+
+    if winner(ranked) is None:
+        return
+    is_default = Path(studies_dir) == Path(option.STUDIES_DIR)
+    place = "" if is_default else f" --studies-dir {studies_dir}"
     console.print(
         f"\nNext:\n"
         f"  python -m harness.export --study {folder.name}{place}\n"

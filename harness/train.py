@@ -11,6 +11,7 @@ from harness import command_options as option
 from harness.cli import EXIT_CODES, clear_errors, new_app
 from harness.errors import ConfigError
 from harness.quiet import quiet_imports
+from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
     from harness.gan.config import GANConfig
@@ -93,7 +94,8 @@ def train(
     history, grids, scores, both networks; and a picture of the losses. What goes on from a trial
     is scored as its study was, and from a training as that was.
     """
-    with clear_errors(debug):
+    names = [] if from_study is None else [from_study.partition(":")[0]]
+    with clear_errors(debug), studies_at(studies_dir, *names) as place:
         from harness.data.datasets import load_dataset
         from harness.data.request import with_options
         from harness.gan.user_functions import named_functions
@@ -110,7 +112,7 @@ def train(
             config=config,
             from_study=from_study,
             continue_from=continue_from,
-            studies_dir=studies_dir,
+            studies_dir=place,
         )
         gan, measure = start.config, start.measure | measure
         measure["dataset"] = with_options(
