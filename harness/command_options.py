@@ -77,6 +77,33 @@ Histograms = Annotated[
 Workers = Annotated[
     str, typer.Option(help="Trainings at once: a number, or auto for one a GPU or core.")
 ]
+Engine = Annotated[
+    str, typer.Option(help="Where workers run: local, on this machine, or ray, on a cluster.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="The Ray cluster: HOST:PORT, ray://HOST:PORT from outside of it, or auto for the "
+        "one this machine belongs to.",
+        show_default="auto",
+    ),
+]
+CpusPerWorker = Annotated[
+    float | None,
+    typer.Option(help="Cores Ray sets aside for each worker, e.g. 2 or 0.5.", show_default="1"),
+]
+GpusPerWorker = Annotated[
+    float | None,
+    typer.Option(help="GPUs Ray sets aside for each worker, e.g. 1 or 0.25.", show_default="0"),
+]
+Files = Annotated[
+    str | None,
+    typer.Option(
+        help="How files of workers on Ray reach the study: shared, in a folder that all nodes "
+        "see; travel, through the brain; or auto, whichever works.",
+        show_default="auto",
+    ),
+]
 CheckpointSeconds = Annotated[
     float, typer.Option(min=0, help="Save a training at least so often, beside every rung.")
 ]

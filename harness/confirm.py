@@ -1,7 +1,6 @@
 """Confirm a study's winner: `python -m harness.confirm --study default --top 5 --seeds 3`."""
 
 import json
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,6 +26,11 @@ def confirm(
     top: Annotated[int, typer.Option(help="How many of its leaders to retrain.")] = 5,
     seeds: Annotated[int, typer.Option(help="New seeds of each, at most.")] = 3,
     workers: option.Workers = "auto",
+    engine: option.Engine = "local",
+    address: option.Address = None,
+    cpus_per_worker: option.CpusPerWorker = None,
+    gpus_per_worker: option.GpusPerWorker = None,
+    files: option.Files = None,
     extractor: Annotated[
         str | None,
         typer.Option(
@@ -55,11 +59,18 @@ def confirm(
     with clear_errors(debug), studies_at(studies_dir, study, mode="write") as place:
         from harness.confirmation.confirmer import Confirmer
         from harness.confirmation.options import ConfirmOptions
-        from harness.search.devices import available_cores, divide, find_gpus
+        from harness.search.engines.cluster import read_cluster
+        from harness.search.engines.opening import find_fleet
         from harness.tracking.tracker import TrackerOptions, check_wandb_mode
 
-        gpus = find_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"))
-        fleet = divide(workers, cores=available_cores(), gpus=gpus)
+        cluster = read_cluster(
+            engine,
+            address=address,
+            cpus_per_worker=cpus_per_worker,
+            gpus_per_worker=gpus_per_worker,
+            files=files,
+        )
+        fleet = find_fleet(workers, cluster)
         options = ConfirmOptions(
             name=study,
             studies_dir=place,
@@ -80,6 +91,7 @@ def confirm(
             ),
             checkpoint_seconds=checkpoint_seconds,
             storage=storage,
+            cluster=cluster,
         )
         _run(Confirmer(options), as_json=as_json)
 

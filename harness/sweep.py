@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -37,6 +36,11 @@ def sweep(
     ] = None,
     studies_dir: option.StudiesDir = option.STUDIES_DIR,
     workers: option.Workers = "auto",
+    engine: option.Engine = "local",
+    address: option.Address = None,
+    cpus_per_worker: option.CpusPerWorker = None,
+    gpus_per_worker: option.GpusPerWorker = None,
+    files: option.Files = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Origin of all randomness; 0 in a new study.")
     ] = None,
@@ -130,7 +134,8 @@ def sweep(
     with clear_errors(debug), contextlib.ExitStack() as places:
         from harness.data.request import with_options
         from harness.search.brain import Brain
-        from harness.search.devices import available_cores, divide, find_gpus
+        from harness.search.engines.cluster import read_cluster
+        from harness.search.engines.opening import find_fleet
         from harness.search.options import SweepOptions
         from harness.search.retention import check_keep
         from harness.search.space import SearchSpace
@@ -148,8 +153,14 @@ def sweep(
         space = space.on_dataset(wanted)
         if extractor is not None:
             space = space.seen_through(extractor)
-        gpus = find_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"))
-        fleet = divide(workers, cores=available_cores(), gpus=gpus)
+        cluster = read_cluster(
+            engine,
+            address=address,
+            cpus_per_worker=cpus_per_worker,
+            gpus_per_worker=gpus_per_worker,
+            files=files,
+        )
+        fleet = find_fleet(workers, cluster)
         name = fork or study or space.name
         place = places.enter_context(
             studies_at(
@@ -188,6 +199,7 @@ def sweep(
             target_fid=target_fid,
             storage=storage,
             lease_seconds=lease_seconds,
+            cluster=cluster,
         )
         brain = Brain(space, options)  # refuses bad options before anything is written
         if dry_run:

@@ -75,7 +75,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "terminal": frozenset({"durations", "events", "outcome", "score", "gan", "metrics", "search"}),
 }
 # Libraries that belong to one room.
-OWNERS = {"optuna": "search", "wandb": "tracking", "fsspec": "search"}
+OWNERS = {"optuna": "search", "wandb": "tracking", "fsspec": "search", "ray": "search"}
 
 
 def modules() -> list[Path]:

@@ -61,7 +61,9 @@ class Confirmer:
         self._space = SearchSpace.load(str(folder / "search_space.yaml"))
         workers = min(options.workers, len(planned))
         self._foreman = Foreman(
-            open_engine(self._setup(), workers=workers, gpus=options.gpus),
+            open_engine(
+                self._setup(), workers=workers, gpus=options.gpus, cluster=options.cluster
+            ),
             workers=workers,
             max_worker_megabytes=options.max_worker_megabytes,
         )

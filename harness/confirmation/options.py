@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from harness.search.engines.cluster import Cluster
 from harness.tracking.tracker import TrackerOptions
 
 
@@ -27,6 +28,7 @@ class ConfirmOptions:
         checkpoint_seconds: A training is saved at least so often.
         storage: URL of the study's database, perhaps with a password; only asked whether a sweep
             is running the study.
+        cluster: Where workers run; None for this machine.
     """
 
     name: str
@@ -44,3 +46,4 @@ class ConfirmOptions:
     max_worker_megabytes: float = 2500.0
     checkpoint_seconds: float = 60.0
     storage: str | None = dataclasses.field(default=None, repr=False)
+    cluster: Cluster | None = None

@@ -61,7 +61,10 @@ class Brain:
         self._storage.check()
         self._enqueued = load_enqueued(options.enqueue, space) if options.enqueue else []
         self._foreman = Foreman(
-            engine or open_engine(setup, workers=options.workers, gpus=options.gpus),
+            engine
+            or open_engine(
+                setup, workers=options.workers, gpus=options.gpus, cluster=options.cluster
+            ),
             workers=options.workers,
             max_worker_megabytes=options.max_worker_megabytes,
         )

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from harness.search.engines.cluster import Cluster
 from harness.search.leases import LEASE_SECONDS
 from harness.search.retention import Keep
 from harness.tracking.tracker import TrackerOptions
@@ -38,6 +39,7 @@ class SweepOptions:
         storage: URL of the study's database, perhaps with a password; see `find_storage`.
         lease_seconds: Where sweeps share the study on a server, one that is silent for so long
             loses its trials to the others.
+        cluster: Where workers run; None for this machine.
     """
 
     name: str
@@ -63,3 +65,4 @@ class SweepOptions:
     target_fid: float | None = None
     storage: str | None = dataclasses.field(default=None, repr=False)
     lease_seconds: float = LEASE_SECONDS
+    cluster: Cluster | None = None

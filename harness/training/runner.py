@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from harness.data.datasets import load_dataset
-from harness.data.images import check_sides
+from harness.data.images import ImageDataset, check_sides
 from harness.events import Answer, Event, Finished
 from harness.gan.user_contract import adopt
 from harness.gan.user_functions import NO_FUNCTIONS, UserFunctions
@@ -27,7 +27,7 @@ class Runner:
     """Own what trainings of one process share: threads, data set and evaluator.
 
     Args:
-        dataset: Text of a `DatasetRequest`, e.g. a key of `DATASETS`.
+        dataset: Text of a `DatasetRequest`, e.g. a key of `DATASETS`; or a loaded data set.
         data_dir: Where to look for it first; None for the usual places.
         extractor: What the metrics see through.
         weights: Its weights, where it does not bring its own.
@@ -45,7 +45,7 @@ class Runner:
     def __init__(
         self,
         *,
-        dataset: str = "fashion_mnist",
+        dataset: str | ImageDataset = "fashion_mnist",
         data_dir: Path | None = None,
         extractor: str = "fashion_cnn",
         weights: Path | None = None,
@@ -61,7 +61,9 @@ class Runner:
         if threads:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
-        self.dataset = check_sides(load_dataset(dataset, data_dir))
+        if not isinstance(dataset, ImageDataset):
+            dataset = load_dataset(dataset, data_dir)
+        self.dataset = check_sides(dataset)
         adopt(functions, self.dataset.image_shape, self.dataset.num_classes)
         seer = load_extractor(extractor, image_shape=self.dataset.image_shape, weights=weights)
         self._evaluator = Evaluator(

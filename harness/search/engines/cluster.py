@@ -1,6 +1,14 @@
 """Say where a Ray cluster is and what each worker takes of it; imports no Ray."""
 
 import dataclasses
+from typing import Literal, cast, get_args
+
+from harness.errors import ConfigError, near_miss
+
+ENGINES = ("local", "ray")
+"""Where workers can run: in processes of this machine, or on a Ray cluster."""
+
+Files = Literal["auto", "shared", "travel"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -9,11 +17,82 @@ class Cluster:
 
     Args:
         address: `auto` for the cluster this machine belongs to, or one of its own where it belongs
-            to none; `ray://HOST:PORT` for one seen from outside.
+            to none; `HOST:PORT` for one whose network this machine is part of; `ray://HOST:PORT`
+            for one seen from outside.
         cpus_per_worker: Cores that Ray sets aside for each; fractions share one.
         gpus_per_worker: GPUs that Ray sets aside for each; fractions share one.
+        files: How a training's files reach the study: `shared` if all nodes see its folder,
+            `travel` if the brain is to write what workers send; `auto` to find out for each.
     """
 
     address: str = "auto"
     cpus_per_worker: float = 1.0
     gpus_per_worker: float = 0.0
+    files: Files = "auto"
+
+    @property
+    def threads(self) -> int:
+        """Return the TensorFlow threads of each worker."""
+        return max(1, int(self.cpus_per_worker))
+
+    @property
+    def demand(self) -> str:
+        """Return what each worker takes, for people."""
+        gpus = f" and {self.gpus_per_worker:g} GPUs" if self.gpus_per_worker else ""
+        return f"{self.cpus_per_worker:g} CPUs{gpus}"
+
+
+def read_cluster(
+    engine: str,
+    *,
+    address: str | None = None,
+    cpus_per_worker: float | None = None,
+    gpus_per_worker: float | None = None,
+    files: str | None = None,
+) -> Cluster | None:
+    """Return the cluster that a command's options ask for; None for this machine.
+
+    Args:
+        engine: One of ENGINES.
+        address: Given for Ray alone, as are all that follow; None for what `Cluster` says.
+        cpus_per_worker: From above 0.
+        gpus_per_worker: From 0.
+        files: One of `Files`.
+
+    Raises:
+        ConfigError: If one of them makes no sense, or belongs to the other engine.
+    """
+    if engine not in ENGINES:
+        raise ConfigError(
+            f"--engine: expected {' or '.join(ENGINES)}; received {engine!r}."
+            f"{near_miss(engine, ENGINES)}"
+        )
+    given = {
+        "address": address,
+        "cpus_per_worker": cpus_per_worker,
+        "gpus_per_worker": gpus_per_worker,
+        "files": files,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    if engine == "local":
+        if given:
+            names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+            raise ConfigError(f"{names}: only for a cluster. Add --engine ray, or leave it out.")
+        return None
+    for name in ("cpus_per_worker", "gpus_per_worker"):
+        if name in given:
+            _check_share(name, float(cast(float, given[name])))
+    if files is not None and files not in get_args(Files):
+        raise ConfigError(f"--files: expected {', '.join(get_args(Files))}; received {files!r}.")
+    return Cluster(**given)  # type: ignore[arg-type]  # checked one by one above
+
+
+def _check_share(name: str, value: float) -> None:
+    """Refuse what Ray cannot set aside: it divides one core or GPU, but not several."""
+    least = 0.0 if name == "gpus_per_worker" else 0.0001
+    if least <= value <= 1 or (value > 1 and value.is_integer()):
+        return
+    raise ConfigError(
+        f"--{name.replace('_', '-')}: expected a share of one up to 1, or a whole number above; "
+        f"received {value:g}."
+    )

@@ -82,7 +82,7 @@ class LocalWorker:
         self._process: BaseProcess = context.Process(
             target=_serve, args=(theirs, setup), name="harness-worker", daemon=True
         )
-        with _signals_held_back(), _environment(environment or {}):
+        with signals_held_back(), _environment(environment or {}):
             self._process.start()
         theirs.close()
 
@@ -124,7 +124,7 @@ class LocalWorker:
 
 
 @contextlib.contextmanager
-def _signals_held_back() -> Iterator[None]:
+def signals_held_back() -> Iterator[None]:
     """Start a process that Ctrl-C and SIGTERM never reach, not even before its first own line.
 
     Both may go to the whole process group. A process inherits which signals are held back; its

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from harness.data.images import ImageDataset
 from harness.errors import HarnessError
 from harness.events import Event
 from harness.gan.user_functions import NO_FUNCTIONS, UserFunctions
@@ -16,7 +17,7 @@ class WorkerSetup:
     """Say what every worker loads before its first job.
 
     Args:
-        dataset: Key of `DATASETS`, or a scheme and a path.
+        dataset: Key of `DATASETS`, or a scheme and a path; or the images themselves.
         data_dir: Where to look for it first; None for the usual places.
         extractor: What the metrics see through.
         metric: What a score is: key of `OBJECTIVES`.
@@ -28,7 +29,7 @@ class WorkerSetup:
         exam: How kept generators are scored on the test split; None for not at all.
     """
 
-    dataset: str
+    dataset: str | ImageDataset
     data_dir: Path | None
     extractor: str
     metric: str

@@ -1,5 +1,10 @@
-"""Open the engine that a study's options ask for."""
+"""Open the engine that a study's options ask for, and say how many workers it has room for."""
 
+import importlib.util
+import os
+
+from harness.errors import MissingExtraError
+from harness.search.devices import Fleet, available_cores, divide, find_gpus
 from harness.search.engines.cluster import Cluster
 from harness.search.engines.engine import Engine
 from harness.search.engines.local_engine import LocalEngine
@@ -9,14 +14,52 @@ from harness.search.engines.messages import WorkerSetup
 def open_engine(
     setup: WorkerSetup, *, workers: int, gpus: tuple[str, ...] = (), cluster: Cluster | None = None
 ) -> Engine:
-    """Return an engine that has started nothing yet.
+    """Return an engine that has started no worker yet.
 
     Args:
         setup: What each worker loads.
         workers: How many there will be.
         gpus: What workers of this machine lease in turn; none to train on cores.
         cluster: Where they run instead of on this machine; None for here.
+
+    Raises:
+        MissingExtraError: If a cluster is asked for and Ray is not installed.
+        ConfigError: If there is no cluster at its address.
     """
     if cluster is None:
         return LocalEngine(setup, workers=workers, gpus=gpus)
-    raise NotImplementedError
+    _require_ray()
+    from harness.search.engines.ray_engine import RayEngine
+
+    return RayEngine(setup, workers=workers, cluster=cluster)
+
+
+def find_fleet(workers: str, cluster: Cluster | None) -> Fleet:
+    """Return how many workers to start, and what each gets.
+
+    Args:
+        workers: A number, or `auto` for as many as there is room for now.
+        cluster: Where they run; None for this machine.
+
+    Raises:
+        ConfigError: If `workers` is neither, or there is no cluster at its address.
+        MissingExtraError: If a cluster is asked for and Ray is not installed.
+    """
+    if cluster is None:
+        gpus = find_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"))
+        return divide(workers, cores=available_cores(), gpus=gpus)
+    divide(workers, cores=1)  # refuses what is neither, before a cluster is looked for
+    _require_ray()
+    from harness.search.engines.ray_connection import connect, room_for
+
+    connect(cluster)
+    count = room_for(cluster) if workers == "auto" else int(workers)
+    return Fleet(count, cluster.threads)
+
+
+def _require_ray() -> None:
+    if importlib.util.find_spec("ray") is None:
+        raise MissingExtraError(
+            "--engine ray: Ray is not installed. Install it, here and on every node: "
+            "`pip install 'gan-sweep-harness[ray]'`."
+        )

@@ -1,6 +1,5 @@
 """Be a worker, whatever carries its messages: load, then train one job after another."""
 
-import os
 import traceback
 import warnings
 from collections.abc import Callable
@@ -93,9 +92,15 @@ def _broke(error: Exception) -> Broke:
 
 
 def _memory_megabytes() -> float:
-    """Return the resident memory of this process; 0 where the system does not tell."""
+    """Return the resident memory of this process alone; 0 where the system does not tell.
+
+    What it maps of memory that others have as well, such as Ray's one copy of the images, no new
+    worker would be without.
+    """
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except (OSError, IndexError, ValueError):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        sizes = dict(line.split(":", 1) for line in lines)
+        kilobytes = [int(sizes[name].split()[0]) for name in ("VmRSS", "RssShmem")]
+    except (OSError, KeyError, IndexError, ValueError):
         return 0.0
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return (kilobytes[0] - kilobytes[1]) / 1024

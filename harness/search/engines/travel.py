@@ -1,0 +1,272 @@
+"""Carry files between the brain's folders and nodes that do not see them.
+
+A worker there trains in a scratch folder. What its session needs to go on travels with the job;
+what the session then writes travels back with its messages, and the brain writes it into the
+study before it hears the message. All of it is bounded: a file in size, checkpoints in how often
+they travel.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from harness.data.images import ImageDataset
+from harness.errors import StorageError
+from harness.files import replacing, storage_error
+from harness.search.engines.messages import Message, WorkerSetup
+from harness.training.folder import TrainingFolder
+from harness.training.job import TrainingJob
+
+LARGEST_FILE_BYTES = 2**30
+"""No file travels that is larger; use a folder that all nodes see for networks of that size."""
+
+BYTES_PER_SECOND = 50e6
+"""So much all workers of a sweep send between their rungs, on the average."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Parcel:
+    """Hold files of one training's folder.
+
+    Args:
+        files: What each holds, by its path in the folder.
+        removed: Paths of files that are no more.
+    """
+
+    files: Mapping[str, bytes] = dataclasses.field(repr=False)
+    removed: tuple[str, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """Return how many bytes its files hold."""
+        return sum(len(content) for content in self.files.values())
+
+
+@dataclasses.dataclass(frozen=True)
+class Errand:
+    """Send a worker its job.
+
+    Args:
+        job: What to train; its folder's path is absolute.
+        mark: A file that the brain has just written there: a worker that sees it sees the folder.
+            None for one that is not to look.
+        parcel: What the folder holds, for a worker that does not see it; None if it must.
+    """
+
+    job: TrainingJob
+    mark: Path | None
+    parcel: Parcel | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Letter:
+    """Send the brain a message.
+
+    Args:
+        message: What the worker says.
+        parcel: What has changed in its scratch folder; None where it writes into the study.
+    """
+
+    message: Message
+    parcel: Parcel | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Luggage:
+    """Hold what every worker needs and nodes may not have; Ray keeps one copy a node.
+
+    Args:
+        dataset: The images, read once by the brain's process.
+        weights: Files of extractors' weights by the path they have on the brain's machine, each
+            by its name in a folder of their own.
+    """
+
+    dataset: ImageDataset
+    weights: Mapping[str, Mapping[str, bytes]] = dataclasses.field(repr=False)
+
+
+def pack(folder: TrainingFolder, *, largest_bytes: int = LARGEST_FILE_BYTES) -> Parcel:
+    """Return what a session needs of a folder to go on.
+
+    Raises:
+        StorageError: If a file cannot be read or is too large.
+    """
+    needed = (
+        folder.checkpoint_file,
+        folder.previous_checkpoint_file,
+        folder.generator_file,
+        folder.discriminator_file,
+        folder.outcome_file,
+    )
+    there = [path for path in needed if path.exists()]
+    return Parcel({path.name: _read(path, largest_bytes) for path in there})
+
+
+def unpack(parcel: Parcel, folder: TrainingFolder) -> None:
+    """Write files into a folder, each whole or not at all, the checkpoint last.
+
+    The checkpoint before becomes the previous one, as if the session had saved it there.
+
+    Raises:
+        StorageError: If a file cannot be written, or would lie elsewhere.
+    """
+    for name in parcel.removed:
+        _inside(folder, name).unlink(missing_ok=True)
+    last = folder.checkpoint_file.name
+    for name in sorted(parcel.files, key=lambda name: (name == last, name)):
+        path = _inside(folder, name)
+        with replacing(path) as temporary:
+            temporary.write_bytes(parcel.files[name])
+            if name == last and path.exists() and last not in parcel.removed:
+                path.replace(folder.previous_checkpoint_file)
+
+
+def pack_luggage(setup: WorkerSetup, dataset: ImageDataset) -> Luggage:
+    """Return the images, and the files that the setup names.
+
+    Raises:
+        StorageError: If a file cannot be read or is too large.
+    """
+    for split in (dataset.train, dataset.validation, dataset.test):
+        _ = split.sha256  # travels along, so that no worker computes it again
+    weights = {}
+    for path in _named_paths(setup):
+        files = (
+            sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else [path]
+        )
+        weights[str(path)] = {file.name: _read(file, LARGEST_FILE_BYTES) for file in files}
+    return Luggage(dataset, weights)
+
+
+def unpack_luggage(luggage: Luggage, setup: WorkerSetup, folder: Path) -> WorkerSetup:
+    """Return the setup with the images in it, and with paths of this node.
+
+    Raises:
+        StorageError: If a file cannot be written.
+    """
+    paths: dict[str, Path] = {}
+    for number, (path, files) in enumerate(luggage.weights.items()):
+        own = folder / f"weights-{number}"
+        for name, content in files.items():
+            with replacing(own / name) as temporary:
+                temporary.write_bytes(content)
+        paths[path] = own / Path(path).name if Path(path).name in files else own
+
+    def here(path: Path | None) -> Path | None:
+        return paths.get(str(path), path)
+
+    exam = setup.exam
+    if exam is not None:
+        extractor = None if exam.extractor is None else str(here(Path(exam.extractor)))
+        exam = dataclasses.replace(exam, extractor=extractor, weights=here(exam.weights))
+    return dataclasses.replace(
+        setup,
+        dataset=luggage.dataset,
+        extractor=str(here(Path(setup.extractor))),
+        weights=here(setup.weights),
+        exam=exam,
+    )
+
+
+def _named_paths(setup: WorkerSetup) -> Iterator[Path]:
+    named = [(setup.extractor, setup.weights)]
+    if setup.exam is not None:
+        named.append((setup.exam.extractor or setup.extractor, setup.exam.weights))
+    for extractor, weights in named:
+        if weights is not None:
+            yield weights
+        if Path(extractor).is_dir():
+            yield Path(extractor)
+
+
+class Watch:
+    """Tell what has changed in a folder since it was last asked.
+
+    Args:
+        folder: What is in it now counts as known.
+        largest_bytes: No file may be larger.
+    """
+
+    def __init__(self, folder: TrainingFolder, *, largest_bytes: int = LARGEST_FILE_BYTES) -> None:
+        self._folder = folder
+        self._largest_bytes = largest_bytes
+        self._known = self._look()
+
+    def changed_bytes(self) -> int:
+        """Return how many bytes the next parcel will hold."""
+        now = self._look()
+        return sum(now[path][0] for path in now if now[path] != self._known.get(path))
+
+    def changes(self) -> Parcel:
+        """Return what is new, and take note of it.
+
+        Raises:
+            StorageError: If a file cannot be read or is too large.
+        """
+        now = self._look()
+        new = [path for path in now if now[path] != self._known.get(path)]
+        removed = tuple(self._name(path) for path in self._known if path not in now)
+        parcel = Parcel(
+            {self._name(path): _read(path, self._largest_bytes) for path in new}, removed
+        )
+        self._known = now
+        return parcel
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._folder.path).as_posix()
+
+    def _look(self) -> dict[Path, tuple[int, int, int]]:
+        # The brain keeps the previous checkpoint by itself; dots begin unfinished files.
+        found = {}
+        for path in self._folder.path.rglob("*"):
+            hidden = path.name.startswith(".") or path == self._folder.previous_checkpoint_file
+            if not hidden and path.is_file():
+                status = path.stat()
+                found[path] = (status.st_size, status.st_mtime_ns, status.st_ino)
+        return found
+
+
+class Allowance:
+    """Say when a worker may send again what could also wait.
+
+    Args:
+        bytes_per_second: What it may send on the average.
+        clock: Seconds that pass.
+    """
+
+    def __init__(
+        self, bytes_per_second: float, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._bytes_per_second = bytes_per_second
+        self._clock = clock
+        self._free_at = clock()
+
+    def permits(self) -> bool:
+        """Return whether what was sent has been waited for."""
+        return self._clock() >= self._free_at
+
+    def note(self, sent_bytes: int) -> None:
+        """Take note of what was sent."""
+        begin = max(self._free_at, self._clock())
+        self._free_at = begin + sent_bytes / self._bytes_per_second
+
+
+def _read(path: Path, largest_bytes: int) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > largest_bytes:
+            raise StorageError(
+                f"{path}: has {size} bytes; at most {largest_bytes} travel between the nodes of a "
+                f"cluster. Keep the study in a folder that all nodes see, with --studies-dir."
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def _inside(folder: TrainingFolder, name: str) -> Path:
+    parts = PurePosixPath(name).parts
+    if not parts or ".." in parts or PurePosixPath(name).is_absolute():
+        raise StorageError(f"{folder.path}: a worker sent a file named {name!r}, outside of it.")
+    return folder.path.joinpath(*parts)
