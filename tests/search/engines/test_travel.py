@@ -1,0 +1,185 @@
+"""Send files between a study's folder and a scratch folder, within their bounds."""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.data.images import ImageDataset, Split
+from harness.errors import ConfigError, StorageError
+from harness.events import Progressed, RungScored
+from harness.gan.presets import load_preset
+from harness.score import Protocol, Score
+from harness.search.engines.messages import Left, Ready, Refused, Said, WorkerSetup
+from harness.search.engines.ray_hand import Desk
+from harness.search.engines.travel import (
+    Allowance,
+    Errand,
+    Parcel,
+    Watch,
+    pack,
+    pack_luggage,
+    unpack,
+    unpack_luggage,
+)
+from harness.training.exam import Exam
+from harness.training.folder import TrainingFolder
+from harness.training.job import TrainingJob
+
+PROGRESSED = Said(Progressed(1.0, 0.1, 0.2, 0.5, 0.5, 100.0, 1.0))
+SCORE = Score(3.0, 1.0, 0, Protocol("fid", "x", "0" * 64, 10, "r", "0" * 64))
+RUNG_SCORED = Said(RungScored(1.0, 0, SCORE, SCORE, "grid.png", 1.0, None))
+
+
+def folder(path: Path, **files: bytes) -> TrainingFolder:
+    path.mkdir(parents=True)
+    for name, content in files.items():
+        (path / name.replace("__", ".")).write_bytes(content)
+    return TrainingFolder(path)
+
+
+def contents(folder: TrainingFolder) -> dict[str, bytes]:
+    paths = (path for path in folder.path.rglob("*") if path.is_file())
+    return {path.relative_to(folder.path).as_posix(): path.read_bytes() for path in paths}
+
+
+def job(folder: TrainingFolder) -> TrainingJob:
+    return TrainingJob(load_preset("mlp_cgan"), folder, (1.0,), 0, "0000")
+
+
+def test_what_a_session_goes_on_from_arrives_and_nothing_else(tmp_path: Path):
+    needed = {"checkpoint.npz": b"2", "checkpoint.previous.npz": b"1", "generator.keras": b"g"}
+    study = folder(tmp_path / "a", **{name.replace(".", "__"): c for name, c in needed.items()})
+    (study.path / "grids").mkdir()
+    (study.path / "grids" / "one.png").write_bytes(b"picture")
+    scratch = folder(tmp_path / "b")
+    unpack(pack(study), scratch)
+    assert contents(scratch) == needed
+
+
+def test_what_changed_travels_back_and_a_new_checkpoint_keeps_the_one_before(tmp_path: Path):
+    study = folder(tmp_path / "a", checkpoint__npz=b"1", generator__keras=b"g")
+    scratch = folder(tmp_path / "b", checkpoint__npz=b"1", generator__keras=b"g")
+    watch = Watch(scratch)
+    assert watch.changes() == Parcel({})
+    (scratch.path / "checkpoint.npz").replace(scratch.previous_checkpoint_file)
+    (scratch.path / "checkpoint.npz").write_bytes(b"22")
+    (scratch.path / "grids").mkdir()
+    (scratch.path / "grids" / "one.png").write_bytes(b"picture")
+    (scratch.path / ".x.tmp.npz").write_bytes(b"unfinished")
+    (scratch.path / "generator.keras").unlink()
+    parcel = watch.changes()
+    assert parcel.bytes == 2 + 7
+    assert watch.changes() == Parcel({})
+    unpack(parcel, study)
+    assert contents(study) == {
+        "checkpoint.npz": b"22",
+        "checkpoint.previous.npz": b"1",
+        "grids/one.png": b"picture",
+    }
+
+
+def test_no_file_travels_that_is_too_large_or_lies_elsewhere(tmp_path: Path):
+    scratch = folder(tmp_path / "a")
+    watch = Watch(scratch, largest_bytes=10)
+    scratch.checkpoint_file.write_bytes(b"x" * 10)
+    assert watch.changes().bytes == 10
+    scratch.checkpoint_file.write_bytes(b"x" * 11)
+    with pytest.raises(StorageError, match=r"has 11 bytes; at most 10 travel .* --studies-dir"):
+        watch.changes()
+    with pytest.raises(StorageError, match="at most 10 travel"):
+        pack(scratch, largest_bytes=10)
+    for name in ("../x", "/x", "a/../../x", ""):
+        with pytest.raises(StorageError, match="outside of it"):
+            unpack(Parcel({name: b""}), scratch)
+
+
+def test_an_allowance_waits_for_what_was_sent():
+    now = [0.0]
+    allowance = Allowance(100.0, clock=lambda: now[0])
+    assert allowance.permits()
+    allowance.note(250)  # 250 bytes at 100 a second: 2.5 seconds
+    now[0] = 2.4
+    assert not allowance.permits()
+    now[0] = 2.5
+    assert allowance.permits()
+    allowance.note(100)
+    allowance.note(100)  # what may not wait adds up
+    now[0] = 4.4
+    assert not allowance.permits()
+
+
+def test_a_desk_keeps_to_the_rate_between_rungs_and_not_at_them(tmp_path: Path):
+    desk = Desk(bytes_per_second=200_000)
+    study = folder(tmp_path / "a")
+    scratch = desk.take(Errand(job(study), None, Parcel({}))).folder
+    began, sent, rewritten = time.monotonic(), 0, 0
+    while (passed := time.monotonic() - began) < 0.5:
+        scratch.checkpoint_file.write_bytes(os.urandom(10_000))
+        rewritten += 10_000
+        letter = desk.letter(PROGRESSED)
+        sent += letter.parcel.bytes if letter.parcel else 0
+        time.sleep(0.002)
+    # One is sent before anything had to be waited for.
+    assert 0 < sent <= 200_000 * passed + 10_000
+    assert rewritten > sent
+    for must in (RUNG_SCORED, PROGRESSED, Left(1.0)):  # the rung's checkpoint follows its score
+        scratch.checkpoint_file.write_bytes(os.urandom(10_000))
+        letter = desk.letter(must)
+        assert letter.parcel is not None
+        assert letter.parcel.bytes == 10_000, must
+    assert not scratch.path.exists()
+    desk.close()
+    assert not desk.folder.exists()
+
+
+def test_a_desk_writes_where_it_sees_the_study_and_says_if_it_must_but_does_not(tmp_path: Path):
+    desk = Desk(bytes_per_second=1.0)
+    errand = Errand(job(folder(tmp_path / "a", mark=b"")), tmp_path / "a" / "mark", None)
+    assert desk.take(errand) == errand.job
+    assert desk.letter(PROGRESSED).parcel is None
+    (tmp_path / "a" / "mark").unlink()
+    with pytest.raises(ConfigError, match=r"--files shared: a node .* does not see .*/a\. Choose"):
+        desk.take(errand)
+    assert desk.letter(Refused(ConfigError("x"))).parcel is None
+    assert desk.letter(Ready(SCORE.protocol)).parcel is None
+    desk.close()
+
+
+def test_what_killed_workers_left_is_removed_by_the_next(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    lives, killed = Desk(1.0), Desk(1.0)
+    killed._lock.close()  # as the system does
+    for desk in (lives, killed):
+        os.utime(desk.folder, (0, 0))
+    fresh = Desk(1.0)
+    assert set(tmp_path.iterdir()) == {lives.folder, fresh.folder}
+    for desk in (lives, fresh):
+        desk.close()
+
+
+def test_weights_travel_with_the_images(tmp_path: Path):
+    split = Split("x/train", np.zeros((2, 4, 4, 1), np.uint8))
+    images = ImageDataset("x", split, split, split)
+    own = folder(tmp_path / "own", extractor__json=b"{}", weights__npz=b"w").path
+    file = tmp_path / "inception.safetensors"
+    file.write_bytes(b"inception")
+    setup = WorkerSetup(
+        "x", tmp_path, str(own), "fid", 10, threads=1, exam=Exam("inception", file)
+    )
+    there = unpack_luggage(pack_luggage(setup, images), setup, tmp_path / "node")
+    assert there.dataset is images
+    assert Path(there.extractor).is_relative_to(tmp_path / "node")
+    assert contents(TrainingFolder(Path(there.extractor))) == {
+        "extractor.json": b"{}",
+        "weights.npz": b"w",
+    }
+    assert there.exam is not None
+    assert there.exam.extractor == "inception"
+    assert there.exam.weights is not None
+    assert there.exam.weights.is_relative_to(tmp_path / "node")
+    assert there.exam.weights.read_bytes() == b"inception"
+    assert there.exam.weights.suffix == ".safetensors"
