@@ -1,9 +1,11 @@
-"""Keep a study's trials in memory, and read from its database only what may have changed.
+"""Keep a study's trials in memory, and read from its database only what others may have changed.
 
 Optuna reads every trial that has not ended at each look. A thousand of them hold 25,000
 parameters, and one proposal takes a dozen looks.
 """
 
+import copy
+import json
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -16,13 +18,13 @@ from optuna.storages._rdb.models import TrialModel
 from optuna.trial import FrozenTrial, TrialState
 
 _SHARE_OF_TIME = 0.05
-"""At most so much time goes into reading again what other sweeps may have written."""
+"""At most so much time goes into reading again what other sweeps may have reported."""
 
 _OPEN = (TrialState.RUNNING, TrialState.WAITING)
 
 
 class TrialCache(_CachedStorage):
-    """Hold the trials of one study; read one again once it was written to, here or elsewhere.
+    """Hold the trials of one study as its database does; whatever is written goes to both.
 
     Args:
         backend: The database.
@@ -34,15 +36,15 @@ class TrialCache(_CachedStorage):
     def __init__(self, backend: RDBStorage, *, alone: bool) -> None:
         super().__init__(backend)
         self._alone = alone
-        self._changed: set[int] = set()
+        self._stale: set[int] = set()
         self._newest = -1
         self._open: dict[int, TrialState] = {}
         self._rest_until = 0.0
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        """Create a trial, and take note of it."""
+        """Create a trial here and there."""
         trial_id = super().create_new_trial(study_id, template_trial)
-        self._changed.add(trial_id)
+        self._stale.add(trial_id)
         return trial_id
 
     def set_trial_param(
@@ -52,42 +54,64 @@ class TrialCache(_CachedStorage):
         param_value_internal: float,
         distribution: BaseDistribution,
     ) -> None:
-        """Store a parameter, and take note of it."""
-        self._changed.add(trial_id)
+        """Store a parameter here and there."""
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
+        value = distribution.to_external_repr(param_value_internal)
+        self._put(trial_id, "params", param_name, value)
+        self._put(trial_id, "distributions", param_name, distribution)
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        """Store a state, and take note of it."""
-        self._changed.add(trial_id)
+        """Store a state; the database adds the time of its own, so it is read from there."""
+        self._stale.add(trial_id)
         return super().set_trial_state_values(trial_id, state, values)
 
     def set_trial_intermediate_value(
         self, trial_id: int, step: int, intermediate_value: float
     ) -> None:
-        """Store a report, and take note of it."""
-        self._changed.add(trial_id)
+        """Store a report here and there."""
         super().set_trial_intermediate_value(trial_id, step, intermediate_value)
+        self._put(trial_id, "intermediate_values", step, intermediate_value)
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Store an attribute, and take note of it."""
-        self._changed.add(trial_id)
+        """Store an attribute here and there."""
         super().set_trial_user_attr(trial_id, key, value)
+        self._put(trial_id, "user_attrs", key, json.loads(json.dumps(value)))
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Store an attribute, and take note of it."""
-        self._changed.add(trial_id)
+        """Store an attribute here and there."""
         super().set_trial_system_attr(trial_id, key, value)
+        self._put(trial_id, "system_attrs", key, json.loads(json.dumps(value)))
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        """Return a trial; where others may write to it, as the database has it now."""
+        if self._alone and trial_id not in self._stale:
+            with self._lock:
+                place = self._trial_id_to_study_id_and_number.get(trial_id)
+                if place is not None:
+                    return self._studies[place[0]].trials[place[1]]
+        return super().get_trial(trial_id)
+
+    def _put(self, trial_id: int, field: str, key: str | int, value: Any) -> None:
+        """Note in memory what the database has taken; who holds the trial keeps it as it was."""
+        with self._lock:
+            place = self._trial_id_to_study_id_and_number.get(trial_id)
+            if place is None:
+                return
+            trials = self._studies[place[0]].trials
+            trial = copy.copy(trials[place[1]])
+            setattr(trial, field, getattr(trial, field) | {key: value})
+            trials[place[1]] = trial
 
     def _read_trials_from_remote_storage(self, study_id: int) -> None:
         with self._lock:
             self._studies.setdefault(study_id, _StudyInfo())
-            if self._alone and self._newest >= 0 and not self._changed:
+            if self._alone and self._newest >= 0 and not self._stale:
                 return
             began = time.monotonic()
             reads_all = not self._alone and began >= self._rest_until
-            stale = self._changed
+            stale = self._stale
             if not self._alone:
                 stale = stale | self._changed_elsewhere(study_id)
             if reads_all:
@@ -98,7 +122,7 @@ class TrialCache(_CachedStorage):
                 included_trial_ids=stale,
                 trial_id_greater_than=self._newest,
             )
-            self._changed = set()
+            self._stale = set()
             self._add_trials_to_cache(study_id, trials)
             for trial in trials:
                 self._newest = max(self._newest, trial._trial_id)
@@ -110,10 +134,10 @@ class TrialCache(_CachedStorage):
                 self._rest_until = now + (now - began) / _SHARE_OF_TIME
 
     def _changed_elsewhere(self, study_id: int) -> set[int]:
-        """Return the trials that another sweep began, ended or may have reported on."""
+        """Return the trials that another sweep began or ended."""
         query = sqlalchemy.select(TrialModel.trial_id, TrialModel.state).where(
             TrialModel.study_id == study_id, TrialModel.state.in_(_OPEN)
         )
         with self._backend.engine.connect() as connection:
             now = {row.trial_id: row.state for row in connection.execute(query)}
-        return {each for each, _ in self._open.items() ^ now.items()}
+        return {trial_id for trial_id, _ in self._open.items() ^ now.items()}
