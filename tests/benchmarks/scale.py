@@ -23,7 +23,7 @@ from harness.search.brain import Brain
 from harness.search.endings import Silence
 from harness.search.options import SweepOptions
 from harness.search.space import SearchSpace
-from tests.benchmarks.scale_engine import StandInEngine
+from tests.benchmarks.scale_engine import StandInEngine, minus, now
 from tests.postgres import running_server
 
 KINDS = ("ask", "report", "tell", "progress")
@@ -49,15 +49,14 @@ class Record:
         self._begin()
 
     def _begin(self):
-        self._began, self._pretended = time.perf_counter(), self._clock.pretended
-        self._saved = self._began
+        self._began, self._pretended = now(), self._clock.pretended
+        self._saved = time.monotonic()
 
     def _hear(self):
-        begun, now = self._clock.begun, time.perf_counter()
-        if begun >= self._size * (len(self.bins) + 1):
+        if self._clock.begun >= self._size * (len(self.bins) + 1):
             self.close()
-        elif now - self._saved > SAVE_SECONDS:  # a slow case shows how far it has come
-            self._saved = now
+        elif time.monotonic() - self._saved > SAVE_SECONDS:  # a slow case shows how far it is
+            self._saved = time.monotonic()
             self._save([*self.bins, self._sum()])
 
     def close(self):
@@ -69,25 +68,32 @@ class Record:
         self._begin()
 
     def _sum(self):
-        seconds = time.perf_counter() - self._began - (self._clock.pretended - self._pretended)
+        pretended = minus(self._clock.pretended, self._pretended)
+        seconds, cpu_seconds = minus(minus(now(), self._began), pretended)
         waits = self._clock.waits
         return {
             "begun": self._clock.begun,
-            "asked": sum(kind == "ask" for kind, _ in waits),
-            "told": sum(kind == "tell" for kind, _ in waits),
+            "asked": sum(kind == "ask" for kind, _, _ in waits),
+            "told": sum(kind == "tell" for kind, _, _ in waits),
             "brain_seconds": round(seconds, 3),
+            "cpu_seconds": round(cpu_seconds, 3),
             "memory_megabytes": round(resident_megabytes()),
             **{kind: summarise(waits, kind) for kind in KINDS},
         }
 
 
 def summarise(waits, kind):
-    """Return the median and 95th percentile of one kind of wait, in milliseconds."""
-    found = sorted(1000 * seconds for each, seconds in waits if each == kind)
+    """Return median and 95th percentile of one kind of wait, and its processor time, in ms."""
+    found = sorted(1000 * seconds for each, seconds, _ in waits if each == kind)
     if not found:
         return None
     late = found[min(len(found) - 1, int(0.95 * len(found)))]
-    return {"median_ms": round(statistics.median(found), 2), "p95_ms": round(late, 2)}
+    cpu = statistics.median(1000 * seconds for each, _, seconds in waits if each == kind)
+    return {
+        "median_ms": round(statistics.median(found), 2),
+        "p95_ms": round(late, 2),
+        "cpu_median_ms": round(cpu, 2),
+    }
 
 
 def resident_megabytes():

@@ -4,6 +4,7 @@ Everything else is real: the brain asks, is told, prunes and writes as in any sw
 the sessions is simulated; workers speak in its order, one after the other.
 """
 
+import contextlib
 import dataclasses
 import heapq
 import math
@@ -126,46 +127,57 @@ KINDS = {Started: "start", Progressed: "progress", RungScored: "report", Finishe
 
 
 class Clock:
-    """Time what the brain does between two calls into the engine, apart from the pretending."""
+    """Time what the brain does between two calls into the engine, apart from the pretending.
+
+    Attributes:
+        waits: What was waited for, and the seconds by the clock and of the processor.
+        begun: How many trials have begun.
+        pretended: Seconds by the clock and of the processor that the sessions themselves took.
+        heard: Called after each wait.
+    """
 
     def __init__(self):
-        self.begun = 0
         self.waits = []
-        self.pretended = 0.0
+        self.begun = 0
+        self.pretended = (0.0, 0.0)
         self.heard = None
-        self._began = time.perf_counter()
+        self.begin()
 
     def begin(self):
         """Begin to time an answer: a worker has just said something."""
-        self._began = time.perf_counter()
+        self._began = now()
 
     def note(self, kind):
         """Note how long a worker waited since it, or another, last spoke."""
-        now = time.perf_counter()
         self.begun += kind == "ask"
-        self.waits.append((kind, now - self._began))
+        self.waits.append((kind, *minus(now(), self._began)))
         if self.heard is not None:
             self.heard()
-        self._began = time.perf_counter()
+        self.begin()
 
+    @contextlib.contextmanager
     def pretending(self):
         """Keep the time of a block out of the brain's."""
-        return _Pretending(self)
+        entered = now()
+        yield
+        spent = minus(now(), entered)
+        self.pretended = plus(self.pretended, spent)
+        self._began = plus(self._began, spent)
 
 
-class _Pretending:
-    """Keep the time of a block out of the brain's."""
+def now():
+    """Return the time by the clock, and of the processor that this process has had."""
+    return time.perf_counter(), time.process_time()
 
-    def __init__(self, clock):
-        self._clock = clock
 
-    def __enter__(self):
-        self._entered = time.perf_counter()
+def minus(late, early):
+    """Return what has passed between two times."""
+    return late[0] - early[0], late[1] - early[1]
 
-    def __exit__(self, *_):
-        seconds = time.perf_counter() - self._entered
-        self._clock.pretended += seconds
-        self._clock._began += seconds
+
+def plus(time, passed):
+    """Return a time so much later."""
+    return time[0] + passed[0], time[1] + passed[1]
 
 
 def pretend(job, luck):
