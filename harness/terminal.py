@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from harness.metrics.measurement import Measurement
 
 _ROWS = 10
+_LINES_AROUND = 4
+"""Lines of the live display beside those of the trainings."""
+
 _DIRECTIONS = {"lower": "↓", "higher": "↑"}
 
 
@@ -43,7 +46,10 @@ class SweepDisplay:
         self._began = time.monotonic()
         self._running: dict[str, _Row] = {}
         self._best: tuple[float, str] | None = None
-        self._live = Live(console=console, refresh_per_second=4, transient=True)
+        # Drawn four times a second, whoever speaks how often.
+        self._live = Live(
+            get_renderable=self._render, console=console, refresh_per_second=4, transient=True
+        )
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -74,8 +80,6 @@ class SweepDisplay:
             del self._running[name]
             self._ended += name.isdigit() and event.outcome.superseded_by is None
             self._console.print(self._end_line(row, event.outcome), highlight=False, markup=False)
-        if self._console.is_terminal:
-            self._live.update(self._render())
 
     def _note_best(self, value: float, name: str) -> None:
         if self._best is None or value < self._best[0]:
@@ -110,12 +114,15 @@ class SweepDisplay:
         table = Table(box=None, padding=(0, 2))
         for column in ("trial", "family", "kimg", "", "images/s", "last FID", "best FID"):
             table.add_column(column, justify="left" if column in ("family", "") else "right")
-        for row in self._running.values():
+        running = list(self._running.values())  # it is drawn from another thread
+        shown = running[: max(1, self._console.height - _LINES_AROUND)]
+        for row in shown:
             table.add_row(*row.cells(self._kimg))
         best = f"  best so far {self._best[0]:.3f} (trial {self._best[1]})" if self._best else ""
         head = Text(f"trial {min(self._ended + 1, self._trials)} of {self._trials}{best}")
         head.append(self._time_left())
-        return Group(head, table)
+        rest = len(running) - len(shown)
+        return Group(head, table, Text(f"  and {rest} more")) if rest else Group(head, table)
 
 
 class _Row:
