@@ -1,10 +1,10 @@
 """Mirror studies of an object store for as long as a command needs them."""
 
-import _thread
 import contextlib
 import hashlib
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -216,7 +216,7 @@ class _Background:
             known = error if isinstance(error, HarnessError) else None
             self.error = known or StorageError(f"The upload failed: {error!r}.")
             # As Ctrl-C does: a sweep saves its checkpoints and ends in good order.
-            _thread.interrupt_main()
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 def _is_study(store: ObjectStore, name: str) -> bool:

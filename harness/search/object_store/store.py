@@ -63,7 +63,7 @@ class ObjectStore:
         self.url = url
         self._patience_seconds = patience_seconds
         self._has_answered = False
-        self._files = _open(url)
+        self._files = _open(url, timeout_seconds=min(max(patience_seconds / 3, 2.0), 20.0))
         self._root = str(self._files._strip_protocol(url)).rstrip("/")
 
     def folders(self) -> list[str]:
@@ -212,7 +212,7 @@ class ObjectStore:
         return StorageError(f"{self.url}: could not {what}: {cause}. {remedy}")
 
 
-def _open(url: str) -> Any:
+def _open(url: str, *, timeout_seconds: float) -> Any:
     parts = urllib.parse.urlsplit(url)
     if parts.password or "@" in parts.netloc or parts.query:
         # What was received may be a password, so it is not shown.
@@ -222,12 +222,17 @@ def _open(url: str) -> Any:
         )
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
     if parts.scheme in ("s3", "s3a"):
-        retries = {"max_attempts": 1}
-        options["config_kwargs"] = {"connect_timeout": 5, "read_timeout": 30, "retries": retries}
+        options["config_kwargs"] = {
+            "connect_timeout": min(timeout_seconds, 5.0),
+            "read_timeout": timeout_seconds,
+            "retries": {"max_attempts": 1},
+        }
     elif parts.scheme in ("file", "local"):
         options["auto_mkdir"] = True
     try:
-        return fsspec.filesystem(parts.scheme, **options)
+        files = fsspec.filesystem(parts.scheme, **options)
+        files.retries = 1  # s3fs tries again by itself, for longer than a lease lasts
+        return files
     except ImportError as error:
         package = _EXTRAS.get(parts.scheme)
         with_extra = "`pip install 'gan-sweep-harness[s3]'`"

@@ -26,7 +26,7 @@ GROWING_SECONDS = 30.0
 """Logs that grow are uploaded so often, and with each checkpoint and end beside them."""
 
 _LAST = ("outcome.json", "result.json")
-_STUDY, _FILES, _NETWORKS, _CHECKPOINT, _OUTCOME = range(1, 6)
+_FIRST, _STUDY, _FILES, _NETWORKS, _CHECKPOINT, _OUTCOME = range(6)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +95,8 @@ class Upload:
         found = scan(self._mirror.folder)
         changed = self._choose(found, known, begun, final=final)
         files = self._freeze(place, changed)
-        self._put(file for file in files if _rank(file.path) <= _STUDY)
+        for rank in (_FIRST, _STUDY):
+            self._put(file for file in files if _rank(file.path) == rank)
         if copy is not None and any(_begins_trial(path) and path not in known for path in changed):
             copy = self._put_begun(place, copy)
         for rank in (_FILES, _NETWORKS, _CHECKPOINT, _OUTCOME):
@@ -208,7 +209,7 @@ def _rank(path: str) -> int:
     """Return when a file's turn is; each rank relies on the ones before it."""
     name = PurePosixPath(path).name
     if path.startswith(FOUNDATION):
-        return 0
+        return _FIRST
     if path == RECORD:
         return _STUDY
     if name in _LAST:
