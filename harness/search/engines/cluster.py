@@ -38,8 +38,10 @@ class Cluster:
     @property
     def demand(self) -> str:
         """Return what each worker takes, for people."""
-        gpus = f" and {self.gpus_per_worker:g} GPUs" if self.gpus_per_worker else ""
-        return f"{self.cpus_per_worker:g} CPUs{gpus}"
+        parts = [f"{self.cpus_per_worker:g} CPU{'s' if self.cpus_per_worker > 1 else ''}"]
+        if self.gpus_per_worker:
+            parts.append(f"{self.gpus_per_worker:g} GPU{'s' if self.gpus_per_worker > 1 else ''}")
+        return " and ".join(parts)
 
 
 def read_cluster(

@@ -91,7 +91,8 @@ def missing_node(cluster: Cluster) -> str:
 def offer() -> str:
     """Return what the cluster has and what of it is free, for people."""
     total, free = _total(), _free()
-    parts = [f"{free.get(kind, 0):g} of {total.get(kind, 0):g} {kind}s" for kind in ("CPU", "GPU")]
+    kinds = [kind for kind in ("CPU", "GPU") if total.get(kind) or kind == "CPU"]
+    parts = [f"{free.get(kind, 0):g} of {total.get(kind, 0):g} {kind}s" for kind in kinds]
     return f"{len(_nodes())} nodes, {' and '.join(parts)} free"
 
 

@@ -23,16 +23,18 @@ from harness.search.engines.messages import Died, Message, WorkerSetup
 from harness.search.engines.ray_connection import connect, disconnect, missing_node, offer
 from harness.search.engines.ray_hand import Hand
 from harness.search.engines.travel import Errand, Letter, pack, pack_luggage, unpack
+from harness.search.object_store.depot import Depot, find_depot
 from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
 
 import ray  # isort: skip - after `ray_connection`, which says first what Ray may tell its makers
 from ray.exceptions import RayError  # isort: skip
 
-_SILENT_SECONDS = 60.0
-"""How long no worker may be ready before the user is told what is waited for."""
+_PATIENCE = 30.0
+"""Seconds after which the user is told if no worker has found a place yet."""
 
 _TIDY_SECONDS = 1.0
+_ASK_SECONDS = 10.0
 
 
 class RayEngine:
@@ -62,8 +64,7 @@ class RayEngine:
         )
         self._luggage: Any = None
         self._fates: list[str] = []
-        self._silent_since: float | None = None
-        self._has_complained = False
+        self._waiting_since: float | None = None
 
     def recruit(self, slot: int) -> Worker:
         """Start the worker of a place, on whichever node there is room for it, now or later."""
@@ -76,7 +77,7 @@ class RayEngine:
             # One copy a node, which its workers map instead of reading files.
             self._luggage = ray.put(pack_luggage(setup, dataset))
             self._setup = dataclasses.replace(setup, data_dir=None)
-            self._silent_since = time.monotonic()
+            self._waiting_since = time.monotonic()
             hint = missing_node(self._cluster)
             if hint:
                 warnings.warn(hint, stacklevel=2)
@@ -95,7 +96,7 @@ class RayEngine:
                 f"The connection to the cluster was lost ({error}). Give the same command again "
                 f"when it is back: trainings go on from their last checkpoints."
             ) from error
-        self._complain_of_silence(heard=bool(found))
+        self._complain_of_waiting(list(listening.values()))
         return [listening[ref] for ref in found]
 
     def never_ready(self, exit_code: int | None) -> str:
@@ -113,19 +114,18 @@ class RayEngine:
         self._luggage = None
         disconnect()
 
-    def _complain_of_silence(self, *, heard: bool) -> None:
-        """Say once that no worker has become ready, what each takes and what there is."""
-        if heard:
-            self._silent_since = None
-        since = self._silent_since
-        if since is None or time.monotonic() - since < _SILENT_SECONDS:
+    def _complain_of_waiting(self, workers: "Sequence[RayWorker]") -> None:
+        """Say once that no worker has found a place, what each takes and what there is."""
+        if self._waiting_since is None or time.monotonic() - self._waiting_since < _PATIENCE:
             return
-        self._silent_since = None
-        warnings.warn(
-            f"No worker is ready yet. Each takes {self._cluster.demand}; the cluster has "
-            f"{offer()}. Training begins as soon as one is ready.",
-            stacklevel=2,
-        )
+        self._waiting_since = None
+        placed, _ = ray.wait([worker.placed for worker in workers], timeout=0)
+        if not placed:
+            warnings.warn(
+                f"No worker has found a place yet. Each takes {self._cluster.demand}; the "
+                f"cluster has {offer()}. Training begins as soon as there is room for one.",
+                stacklevel=2,
+            )
 
 
 class RayWorker:
@@ -144,18 +144,24 @@ class RayWorker:
         self._home: TrainingFolder | None = None
         self._mark: Path | None = None
         self._answers = False
+        self._depot: Depot | None = None
+        self._has_asked = False
+        self.placed: Any = hand.__ray_ready__.remote()
         self.listening: Any = hand.listen.remote()
 
     def train(self, job: TrainingJob) -> None:
         """Hand over a job, with the files to go on from for a worker that does not see them."""
         self._home = TrainingFolder(job.folder.path.absolute())
         parcel = None if self._files == "shared" else pack(self._home)
+        if parcel is not None:
+            self._depot = self._find_depot(self._home)
+            parcel = parcel if self._depot is None else self._depot.refer(parcel, self._home.path)
         if self._files != "travel":
             # Named as the session's own unfinished files are, which it removes when it begins.
             self._mark = self._home.path / f".mark.tmp.{uuid.uuid4().hex}"
             self._mark.touch()
         job = dataclasses.replace(job, folder=self._home)
-        self._hand.hear.remote(Errand(job, self._mark, parcel))
+        self._hand.hear.remote(Errand(job, self._mark, parcel, self._depot))
 
     def answer(self, answer: Answer) -> None:
         """Answer the event of the last `Said`."""
@@ -175,7 +181,8 @@ class RayWorker:
             self._mark.unlink(missing_ok=True)
             self._mark = None
         if letter.parcel is not None and self._home is not None:
-            unpack(letter.parcel, self._home)
+            parcel = letter.parcel
+            unpack(parcel if self._depot is None else self._depot.collect(parcel), self._home)
         return letter.message
 
     def stop(self, *, at_once: bool = False) -> None:
@@ -185,6 +192,16 @@ class RayWorker:
             if self._answers:
                 ray.wait([self._hand.tidy.remote()], timeout=_TIDY_SECONDS)
             ray.kill(self._hand)
+
+    def _find_depot(self, home: TrainingFolder) -> Depot | None:
+        """Return the object store of a study that lies in one, if the worker's node reaches it."""
+        if not self._has_asked:
+            self._has_asked = True
+            depot = find_depot(home.path)
+            with contextlib.suppress(RayError):
+                if depot and ray.get(self._hand.reaches.remote(depot), timeout=_ASK_SECONDS):
+                    self._depot = depot
+        return self._depot
 
 
 def _first_lines(error: Exception) -> str:

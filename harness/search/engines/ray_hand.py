@@ -26,6 +26,7 @@ from harness.search.engines.travel import (
     unpack,
     unpack_luggage,
 )
+from harness.search.object_store.depot import Depot
 from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
 
@@ -58,6 +59,10 @@ class Hand:
     def hear(self, value: Errand | Answer) -> None:
         """Take in what the brain says."""
         self._heard.put(value)
+
+    def reaches(self, depot: Depot) -> bool:
+        """Return whether this node may use the object store that the study lies in."""
+        return depot.is_open()
 
     def tidy(self) -> None:
         """Remove what this worker left on its node; it is about to end."""
@@ -92,6 +97,7 @@ class Desk:
         self._allowance = Allowance(bytes_per_second)
         self._scratch: TrainingFolder | None = None
         self._watch: Watch | None = None
+        self._depot: Depot | None = None
         self._is_due = False
 
     def take(self, errand: Errand) -> TrainingJob:
@@ -111,7 +117,9 @@ class Desk:
             )
         self._scratch = TrainingFolder(self.folder / "training")
         self._scratch.path.mkdir(parents=True)
-        unpack(errand.parcel, self._scratch)
+        self._depot = errand.depot
+        parcel = errand.parcel
+        unpack(parcel if self._depot is None else self._depot.collect(parcel), self._scratch)
         self._watch = Watch(self._scratch)
         return dataclasses.replace(errand.job, folder=self._scratch)
 
@@ -132,6 +140,8 @@ class Desk:
             return Letter(message, None)
         parcel: Parcel = self._watch.changes()
         self._allowance.note(parcel.bytes)
+        if self._depot is not None:
+            parcel = self._depot.leave(parcel)
         # A rung's own checkpoint is written after the rung was told of.
         self._is_due = isinstance(event, RungScored)
         if isinstance(message, Left):
@@ -146,7 +156,7 @@ class Desk:
     def _forget(self) -> None:
         if self._scratch is not None:
             shutil.rmtree(self._scratch.path, ignore_errors=True)
-        self._scratch = self._watch = None
+        self._scratch = self._watch = self._depot = None
         self._is_due = False
 
 

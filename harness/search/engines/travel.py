@@ -10,6 +10,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from harness.data.images import ImageDataset
 from harness.errors import StorageError
@@ -17,6 +18,9 @@ from harness.files import replacing, storage_error
 from harness.search.engines.messages import Message, WorkerSetup
 from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
+
+if TYPE_CHECKING:
+    from harness.search.object_store.depot import Depot
 
 LARGEST_FILE_BYTES = 2**30
 """No file travels that is larger; use a folder that all nodes see for networks of that size."""
@@ -32,10 +36,12 @@ class Parcel:
     Args:
         files: What each holds, by its path in the folder.
         removed: Paths of files that are no more.
+        stored: Where the object store of the study has further ones; see `Depot`.
     """
 
     files: Mapping[str, bytes] = dataclasses.field(repr=False)
     removed: tuple[str, ...] = ()
+    stored: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
@@ -52,11 +58,13 @@ class Errand:
         mark: A file that the brain has just written there: a worker that sees it sees the folder.
             None for one that is not to look.
         parcel: What the folder holds, for a worker that does not see it; None if it must.
+        depot: The object store of the study, where the worker reaches it.
     """
 
     job: TrainingJob
     mark: Path | None
     parcel: Parcel | None
+    depot: "Depot | None" = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,75 +1,23 @@
 """Run studies on a real Ray cluster of two nodes on this machine."""
 
-import copy
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-# Before anything imports Ray: report nothing, and stay on 127.0.0.1.
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 
 import pytest
-import ray
-import yaml
-from ray.cluster_utils import Cluster as Machines
 
 from harness.events import Event, Progressed, Started
-from harness.gan.config import GANConfig
 from harness.search.brain import Brain
 from harness.search.engines.cluster import Cluster
 from harness.search.leaderboard import read_entries
-from harness.search.options import SweepOptions
-from harness.search.space import SearchSpace
 from harness.training.checkpoint import load_checkpoint
-from tests.endings import GOOD, SPACE
-
-NODE = {"num_cpus": 1, "object_store_memory": 150 * 2**20}
+from tests.ray_machines import Notes, options, ray, running_machines, small_space
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """Return the address of a cluster of two nodes with a core each."""
-    machines = Machines(initialize_head=True, head_node_args=NODE | {"include_dashboard": False})
-    try:
-        machines.add_node(**NODE)
+    with running_machines(head_cpus=1, others=1) as machines:
         yield machines.address
-    finally:
-        ray.shutdown()
-        machines.shutdown()
-
-
-class Notes:
-    """Listen to a sweep, and do something at its events."""
-
-    def __init__(self, act: Callable[[Event], object] = lambda event: None) -> None:
-        self.events: list[Event] = []
-        self._act = act
-
-    def opened(self, ended: int) -> None:
-        """Ignore how many trials have ended."""
-
-    def hear(self, name: str, config: GANConfig, event: Event) -> None:
-        self.events.append(event)
-        self._act(event)
-
-
-def space(tmp_path: Path, **changes: Any) -> SearchSpace:
-    file = tmp_path / "space.yaml"
-    file.write_text(yaml.safe_dump(copy.deepcopy(SPACE) | changes))
-    (tmp_path / "tries.yaml").write_text(yaml.safe_dump([GOOD]))
-    return SearchSpace.load(str(file))
-
-
-def options(tmp_path: Path, name: str, **changes: Any) -> SweepOptions:
-    return SweepOptions(
-        name=name,
-        studies_dir=tmp_path / "studies",
-        enqueue=tmp_path / "tries.yaml",
-        tracker="none",
-        **{"trials": 1, "threads": 1, **changes},
-    )
 
 
 def files_of(folder: Path) -> set[str]:
@@ -78,7 +26,7 @@ def files_of(folder: Path) -> set[str]:
 
 
 def test_both_engines_give_the_same_bits_and_leave_the_same_files(address: str, tmp_path: Path):
-    small = space(tmp_path, deterministic=True)
+    small = small_space(tmp_path, deterministic=True)
     distant = Cluster(address, files="travel")
     for name, cluster in (("here", None), ("there", distant)):
         assert Brain(small, options(tmp_path, name, cluster=cluster)).run(Notes()) is None
@@ -98,11 +46,11 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on_from_its_checkpoint(
 ):
     cluster = Cluster(address, files="travel")
     brain = Brain(
-        space(tmp_path), options(tmp_path, "killed", cluster=cluster, checkpoint_seconds=0)
+        small_space(tmp_path), options(tmp_path, "killed", cluster=cluster, checkpoint_seconds=0)
     )
     killed = []
 
-    def kill_once(event: Event) -> None:
+    def kill_once(name: str, event: Event) -> None:
         # The first rung's checkpoint, of 2 kimg, has come with what was said after it.
         if isinstance(event, Progressed) and event.kimg > 2.1 and not killed:
             killed.append(event.kimg)
@@ -112,7 +60,7 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on_from_its_checkpoint(
     notes = Notes(kill_once)
     assert brain.run(notes) is None
     assert killed
-    first, second = (event for event in notes.events if isinstance(event, Started))
+    first, second = notes.of("0000", Started)
     assert first.kimg == 0
     assert second.kimg >= 2
     (entry,) = read_entries(brain.folder)
@@ -123,12 +71,12 @@ def test_nodes_that_see_the_folder_write_there_themselves(address: str, tmp_path
     cluster = Cluster(address, files="shared", cpus_per_worker=0.5)
     seen: list[bool] = []
 
-    def look(event: Event) -> None:
+    def look(name: str, event: Event) -> None:
         if isinstance(event, Started):
             (post,) = brain._foreman.posts
             seen.append(post.worker._home.path.is_absolute())
 
-    brain = Brain(space(tmp_path), options(tmp_path, "shared", cluster=cluster))
+    brain = Brain(small_space(tmp_path), options(tmp_path, "shared", cluster=cluster))
     assert brain.run(Notes(look)) is None
     assert seen == [True]
     assert {"trials/0000/checkpoint.npz", "trials/0000/generator.keras"} <= files_of(brain.folder)

@@ -1,0 +1,178 @@
+"""Compare how many trials an hour the engines train on one machine, in alternating turns.
+
+    python -m tests.benchmarks.engines --trials 24 --turns 5
+
+Each turn is a study of its own of equally large, short trials: local processes, then Ray actors
+that see the study's folder, then Ray actors whose files travel. Short trials are the hard case,
+because what an engine costs, it costs by the message and by the trial. A turn counts from the
+first end of a trial after all workers are ready to the last end at which all are still busy, so
+that loading TensorFlow is left out, and so is starting Ray. Writes results.json and README.md into
+--out. The machine should be idle.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from harness.events import Finished
+from harness.files import read_json, write_json, write_text
+from harness.search.brain import Brain
+from harness.search.engines.cluster import Cluster
+from harness.search.options import SweepOptions
+from harness.search.space import SearchSpace
+from harness.yaml_file import parse_yaml
+from tests.ray_machines import ray, running_machines
+
+SPACE = """
+name: engines
+dataset: fashion_mnist
+parameters:
+  batch_size: {value: 64}
+  generator.name: {value: mlp}
+  generator.latent_dim: {value: 32}
+  generator.embedding_dim: {value: 8}
+  generator.width: {value: 64}
+  generator.depth: {value: 2}
+  generator.learning_rate: {low: 1.0e-3, high: 1.1e-3, log: true}
+  discriminator.name: {value: mlp}
+  discriminator.widths: {value: [64, 64]}
+  discriminator.learning_rate: {low: 1.0e-3, high: 1.1e-3, log: true}
+  ema.half_life_kimg: {value: 1}
+budget: {rungs_kimg: [4, 12]}
+sampler: {name: random}
+pruner: {name: none}
+protocol: {extractor: fashion_cnn, num_images: 2000}
+"""
+MOST_COST = 0.05
+ENGINES = {
+    "local": "processes of this machine",
+    "ray": "Ray actors that see the study's folder",
+    "ray, files travel": "Ray actors whose files the brain writes",
+}
+
+
+class Clock:
+    """Note when trials end once all workers are ready."""
+
+    def __init__(self, brain, count):
+        self._brain = brain
+        self._count = count
+        self.ends = []
+
+    def opened(self, ended):
+        pass
+
+    def hear(self, name, config, event):
+        posts = self._brain._foreman.posts
+        ready = len(posts) == self._count and all(post.ready for post in posts)
+        if isinstance(event, Finished) and ready:
+            self.ends.append(time.monotonic())
+
+    def trials_per_hour(self):
+        """Return the rate between the first end and the last at which all workers were busy."""
+        ends = self.ends[: len(self.ends) - (self._count - 1)]
+        return 3600 * (len(ends) - 1) / (ends[-1] - ends[0])
+
+
+def measure_turn(engine, folder, address, options):
+    """Return the trials per hour of one study."""
+    cluster = None
+    if engine != "local":
+        cluster = Cluster(address, files="travel" if "travel" in engine else "auto")
+    file = folder / "engines.yaml"
+    write_text(file, SPACE)
+    brain = Brain(
+        SearchSpace.load(str(file)),
+        SweepOptions(
+            name="engines",
+            studies_dir=folder,
+            trials=options.trials,
+            workers=options.workers,
+            threads=1,
+            tracker="jsonl",
+            cluster=cluster,
+        ),
+    )
+    clock = Clock(brain, options.workers)
+    brain.run(clock)
+    return clock.trials_per_hour()
+
+
+def measure(options):
+    """Return the rates of every engine, one a turn."""
+    rates = {engine: [] for engine in ENGINES}
+    with running_machines(head_cpus=options.workers, others=0) as machines:
+        for turn in range(options.turns):
+            for engine in ENGINES:
+                with tempfile.TemporaryDirectory() as folder:
+                    rate = measure_turn(engine, Path(folder), machines.address, options)
+                rates[engine].append(rate)
+                print(f"turn {turn + 1}: {engine}: {rate:.0f} trials/h", flush=True)
+    return rates
+
+
+def describe(result):
+    """Return the report's text."""
+    rates = result["trials_per_hour"]
+    base = statistics.median(rates["local"])
+    rows = [
+        f"| {engine} | {ENGINES[engine]} | {statistics.median(each):.0f} | "
+        f"{min(each):.0f} to {max(each):.0f} | {statistics.median(each) / base - 1:+.1%} |"
+        for engine, each in rates.items()
+    ]
+    kimg = parse_yaml(SPACE, source="SPACE")["budget"]["rungs_kimg"][-1]
+    return "\n".join(
+        [
+            "# Engines",
+            "",
+            f"`python -m tests.benchmarks.engines --trials {result['trials']} --turns "
+            f"{result['turns']}` on {result['cores']} cores without a GPU, Python "
+            f"{result['python']}, Ray {result['ray']}, {result['workers']} workers of one "
+            "thread each.",
+            "",
+            f"Trials per hour of studies whose trials are equally large, {kimg} kimg of a small "
+            f"MLP with two scores and a final one, once all workers are ready. The engines took "
+            f"turns; medians of {result['turns']} turns each. Trials of minutes cost an engine "
+            f"the same messages by the second and fewer by the trial.",
+            "",
+            "| engine | workers are | trials/h | range | against local |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+            f"Ray is to be at most {MOST_COST:.0%} slower.",
+            "",
+            "What happens when nodes, workers or the brain are lost stands in "
+            "[faults.md](faults.md).",
+            "",
+        ]
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=24, help="of each turn")
+    parser.add_argument("--turns", type=int, default=5, help="of each engine; 0 only writes")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("reports/cluster"))
+    options = parser.parse_args()
+    file = options.out / "results.json"
+    if options.turns:
+        result = {
+            "trials": options.trials,
+            "turns": options.turns,
+            "workers": options.workers,
+            "cores": len(os.sched_getaffinity(0)),
+            "python": platform.python_version(),
+            "ray": ray.__version__,
+            "trials_per_hour": measure(options),
+        }
+        write_json(file, result)
+    write_text(options.out / "README.md", describe(read_json(file)))
+
+
+if __name__ == "__main__":
+    main()

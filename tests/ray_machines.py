@@ -1,0 +1,82 @@
+"""Start real Ray clusters of several nodes on this machine, and run small studies there."""
+
+import contextlib
+import copy
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+# Before anything imports Ray: report nothing, and stay on 127.0.0.1.
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+
+import ray
+import yaml
+from ray.cluster_utils import Cluster as Machines
+
+from harness.events import Event
+from harness.gan.config import GANConfig
+from harness.search.options import SweepOptions
+from harness.search.space import SearchSpace
+from tests.endings import GOOD, SPACE
+
+NODE = {"num_cpus": 1, "object_store_memory": 150 * 2**20}
+
+
+@contextlib.contextmanager
+def running_machines(*, head_cpus: int, others: int) -> Iterator[Machines]:
+    """Run a head node and others with a core each."""
+    head = NODE | {"num_cpus": head_cpus, "include_dashboard": False}
+    machines = Machines(initialize_head=True, head_node_args=head)
+    try:
+        for _ in range(others):
+            machines.add_node(**NODE)
+        yield machines
+    finally:
+        ray.shutdown()
+        machines.shutdown()
+
+
+class Notes:
+    """Listen to a sweep, and do something at its events."""
+
+    def __init__(self, act: Callable[[str, Event], object] = lambda name, event: None) -> None:
+        self.events: list[tuple[str, Event]] = []
+        self._act = act
+
+    def opened(self, ended: int) -> None:
+        """Ignore how many trials have ended."""
+
+    def hear(self, name: str, config: GANConfig, event: Event) -> None:
+        """Keep the event, then act."""
+        self.events.append((name, event))
+        self._act(name, event)
+
+    def of(self, name: str, kind: type) -> list[Any]:
+        """Return what a trial said of a kind."""
+        return [event for said, event in self.events if said == name and isinstance(event, kind)]
+
+
+def write_space(folder: Path, **changes: Any) -> Path:
+    """Write a search space of tiny GANs, and one that is good to begin with."""
+    (folder / "tries.yaml").write_text(yaml.safe_dump([GOOD]))
+    file = folder / "space.yaml"
+    file.write_text(yaml.safe_dump(copy.deepcopy(SPACE) | changes))
+    return file
+
+
+def options(folder: Path, name: str, **changes: Any) -> SweepOptions:
+    """Return options of one small trial, or of what the changes say."""
+    return SweepOptions(
+        name=name,
+        studies_dir=folder / "studies",
+        enqueue=folder / "tries.yaml",
+        tracker="none",
+        **{"trials": 1, "threads": 1, **changes},
+    )
+
+
+def small_space(folder: Path, **changes: Any) -> SearchSpace:
+    """Return that search space."""
+    return SearchSpace.load(str(write_space(folder, **changes)))
