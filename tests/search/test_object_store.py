@@ -14,8 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.parse
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,24 +32,9 @@ from harness.search.object_store.upload import Upload
 from harness.training.checkpoint import load_checkpoint
 from tests.commands import TIMEOUT_SECONDS, Commands, the_one_message, wait_until
 from tests.endings import GOOD, SPACE
-from tests.object_server import BUCKET, READER_SECRET, SECRET, ObjectServer, object_server
+from tests.object_server import READER_SECRET, SECRET, ObjectServer
 
 NAME = "small"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectServer]:
-    with object_server(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
-@pytest.fixture
-def url(server: ObjectServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """Return a place of a test's own, to be reached as the environment says."""
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
-    return f"s3://{BUCKET}/{uuid.uuid4().hex}"
 
 
 def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:

@@ -6,6 +6,15 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
+STATE_FOLDER = ".state"
+"""Where a mirror keeps what it remembers of its studies, beside them."""
+
+URL_FILE = "url"
+"""Says there which store is mirrored."""
+
+MANIFEST = "manifest.db"
+"""What a study's own folder there holds."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Entry:

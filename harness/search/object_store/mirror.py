@@ -13,14 +13,11 @@ from harness.errors import StorageError, StudyError
 from harness.files import storage_error
 from harness.locks import LOCK_FILE
 from harness.search.object_store import database, lease
-from harness.search.object_store.manifest import Entry, Manifest
+from harness.search.object_store.manifest import MANIFEST, STATE_FOLDER, Entry, Manifest
 from harness.search.object_store.store import ObjectStore, Stored
 
 AT_ONCE = 8
 """How many objects travel at the same time."""
-
-STATE_FOLDER = ".state"
-"""Where a mirror keeps what it remembers of its studies, beside them."""
 
 RECORD = "study.json"
 """A study exists where this does."""
@@ -55,7 +52,7 @@ class Mirror:
             self.state.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(self.state, error) from error
-        self.manifest = Manifest(self.state / "manifest.db")
+        self.manifest = Manifest(self.state / MANIFEST)
 
     def close(self) -> None:
         """Close what it remembers by."""
@@ -76,7 +73,7 @@ class Mirror:
         there = {
             path: stored
             for path, stored in self.store.list(self.study).items()
-            if not path.startswith(f"{lease.FOLDER}/")
+            if not path.startswith(".")  # not the study's: who holds it, what is on its way
         }
         self._refuse_strangers(there)
         known = self.manifest.entries()

@@ -1,10 +1,13 @@
 """Give commands a folder to work in, whether studies lie in it or in an object store."""
 
 import contextlib
+import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
+
+from harness.errors import MissingExtraError
 
 LEASE_SECONDS = 120.0
 """How long a command that writes a study in a store may be silent before another may take it."""
@@ -48,6 +51,11 @@ def studies_at(
     if not is_url(str(place)):
         yield Path(place)
         return
+    if importlib.util.find_spec("fsspec") is None:
+        raise MissingExtraError(
+            f"{place}: fsspec, which reads such URLs, is not installed. Install it with what "
+            f"reads S3's: `pip install 'gan-sweep-harness[s3]'`."
+        )
     from harness.search.object_store.session import mirrored
 
     with mirrored(str(place), names, mode=mode, lease_seconds=lease_seconds) as folder:

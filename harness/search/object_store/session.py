@@ -20,7 +20,8 @@ from harness.metrics.statistics_cache import default_cache_dir
 from harness.search.folders import check_study_name
 from harness.search.object_store import lease
 from harness.search.object_store.lease import Lease, last_session
-from harness.search.object_store.mirror import STATE_FOLDER, Mirror
+from harness.search.object_store.manifest import STATE_FOLDER, URL_FILE
+from harness.search.object_store.mirror import Mirror
 from harness.search.object_store.opening import Mode
 from harness.search.object_store.store import PATIENCE_SECONDS, ObjectStore
 from harness.search.object_store.upload import Upload
@@ -63,8 +64,8 @@ def mirror_folder(url: str) -> Path:
     server = [os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")]
     key = hashlib.sha256("\n".join([url, *server]).encode()).hexdigest()[:16]
     root = default_cache_dir() / "object_stores" / key
-    if not (root / STATE_FOLDER / "url").exists():
-        write_text(root / STATE_FOLDER / "url", f"{url}\n")
+    if not (root / STATE_FOLDER / URL_FILE).exists():
+        write_text(root / STATE_FOLDER / URL_FILE, f"{url}\n")
     return root
 
 
@@ -101,6 +102,7 @@ def _writing(mirror: Mirror, lease_seconds: float, *, removes: bool) -> Iterator
         try:
             with _pulling(mirror):
                 mirror.pull(keeps_own=before in sessions)
+            upload.clear_staged()  # by workers of a command that was killed
             work.start()
             yield
         except HarnessError as error:
@@ -131,6 +133,7 @@ def _close(
             _remove_gone(mirror, held)
         else:
             upload.run(final=True)
+            upload.clear_staged()
         if mirror.folder.exists():
             held.release()
     except StudyError as error:

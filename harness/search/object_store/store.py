@@ -126,6 +126,19 @@ class ObjectStore:
 
         return self._try(f"write {path}", write)
 
+    def copy(self, path: str, target: str) -> Stored | None:
+        """Let the store copy an object; return what it says of the copy, None if there is none."""
+        name = f"{self._root}/{target}"
+
+        def copy() -> Stored | None:
+            try:
+                self._files.cp_file(f"{self._root}/{path}", name)
+            except FileNotFoundError:
+                return None
+            return _stored(self._files.info(name))
+
+        return self._try(f"write {target}", copy)
+
     def create(self, path: str, content: bytes) -> bool:
         """Write an object unless there is one; return whether this call made it.
 

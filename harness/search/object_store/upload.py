@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from harness.errors import StorageError
 from harness.files import storage_error
 from harness.search.object_store import database
+from harness.search.object_store.depot import CHECKPOINT, FOLDER, LARGE_BYTES, staged
 from harness.search.object_store.manifest import Entry
 from harness.search.object_store.mirror import AT_ONCE, FOUNDATION, RECORD, Found, Mirror, scan
 
@@ -86,6 +87,11 @@ class Upload:
         except OSError as error:
             raise storage_error(folder, error) from error
         self.seconds += time.monotonic() - began
+
+    def clear_staged(self) -> None:
+        """Remove what workers left; all of it has been copied to its place, or is outdated."""
+        folder = f"{self._mirror.study}/{FOLDER}"
+        self._mirror.store.remove(f"{folder}/{path}" for path in self._mirror.store.list(folder))
 
     def _run(self, place: Path, known: dict[str, Entry], *, final: bool) -> None:
         # Looked at in this order: a trial has its configuration once the database has all of the
@@ -157,10 +163,18 @@ class Upload:
     def _put_file(self, file: _File) -> int:
         content = file.content.read_bytes()
         self._require()
-        stored = self._mirror.store.write(f"{self._mirror.study}/{file.path}", content)
+        store, study = self._mirror.store, self._mirror.study
+        sent, stored = 0, None
+        if len(content) >= LARGE_BYTES:  # maybe the worker has brought it there
+            left = f"{study}/{staged(content)}"
+            stored = store.copy(left, f"{study}/{file.path}")
+            if stored is not None:
+                store.remove([left])
+        if stored is None:
+            sent, stored = len(content), store.write(f"{study}/{file.path}", content)
         self._mirror.note(file.path, file.size, file.mtime_ns, stored)
         self._told[file.path] = time.monotonic()
-        return len(content)
+        return sent
 
     def _remove(self, paths: Iterable[str]) -> None:
         for path in paths:
@@ -214,7 +228,7 @@ def _rank(path: str) -> int:
         return _STUDY
     if name in _LAST:
         return _OUTCOME
-    if name == "checkpoint.npz":
+    if name == CHECKPOINT:
         return _CHECKPOINT
     return _NETWORKS if name.endswith(".keras") else _FILES
 
