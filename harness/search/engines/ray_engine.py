@@ -30,8 +30,8 @@ from harness.training.job import TrainingJob
 import ray  # isort: skip - after `ray_connection`, which says first what Ray may tell its makers
 from ray.exceptions import RayError  # isort: skip
 
-_PATIENCE = 30.0
-"""Seconds after which the user is told if no worker has found a place yet."""
+_PATIENCE = 60.0
+"""Seconds after which the user is told if Ray has started no worker yet."""
 
 _TIDY_SECONDS = 1.0
 _ASK_SECONDS = 10.0
@@ -51,7 +51,7 @@ class RayEngine:
 
     def __init__(self, setup: WorkerSetup, *, workers: int, cluster: Cluster) -> None:
         connect(cluster)
-        self._setup = setup
+        self._setup = dataclasses.replace(setup, threads=setup.threads or cluster.threads)
         self._count = workers
         self._cluster = cluster
         self._hand: Any = ray.remote(Hand).options(
@@ -115,14 +115,14 @@ class RayEngine:
         disconnect()
 
     def _complain_of_waiting(self, workers: "Sequence[RayWorker]") -> None:
-        """Say once that no worker has found a place, what each takes and what there is."""
+        """Say once that no worker has been started, what each takes and what there is."""
         if self._waiting_since is None or time.monotonic() - self._waiting_since < _PATIENCE:
             return
         self._waiting_since = None
         placed, _ = ray.wait([worker.placed for worker in workers], timeout=0)
         if not placed:
             warnings.warn(
-                f"No worker has found a place yet. Each takes {self._cluster.demand}; the "
+                f"Ray has started no worker yet. Each takes {self._cluster.demand}; the "
                 f"cluster has {offer()}. Training begins as soon as there is room for one.",
                 stacklevel=2,
             )
@@ -174,6 +174,7 @@ class RayWorker:
         except RayError as error:
             self._answers = False
             self._fates.append(_first_lines(error))
+            self.stop(at_once=True)  # one that is only out of reach is not to come back
             return Died(None)
         self.listening = self._hand.listen.remote()
         self._answers = True

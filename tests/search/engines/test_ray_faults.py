@@ -27,7 +27,11 @@ from tests.ray_machines import (
     write_space,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # A crowded machine takes minutes to start three workers.
+    pytest.mark.filterwarnings("ignore:Ray has started no worker yet"),
+]
 
 SPACE = {
     "budget": {"rungs_kimg": [2, 30]},
