@@ -17,8 +17,11 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
         ("a: [1", "x: line"),
         ("a: !!python/object:os.system {}", "could not determine a constructor"),
         ("[" * 10_000, "nested too deeply"),
+        ("[" * 4096, "nested too deeply"),
+        ("- " * 2048 + "a", "nested too deeply"),
         ("a: " + "1" * 5000, "is not YAML"),
         (b"a: \xff\xfe", "is not YAML"),
+        ("a: \ud800", "is not YAML"),
     ],
 )
 def test_unsound_text_is_one_message(text, match):
@@ -30,6 +33,18 @@ def test_sound_text_is_read():
     assert parse_yaml("a: {b: [1, 2.5, true, null, text]}", source="x") == {
         "a": {"b": [1, 2.5, True, None, "text"]}
     }
+
+
+def test_long_text_is_read_as_short_text_is():
+    lines = [
+        f"key_{number}: [{number}, {number / 4}, yes, ~, 'a b', 2026-11-23]"
+        for number in range(200)
+    ]
+    short = {}
+    for line in lines:
+        short |= parse_yaml(line, source="x")
+    assert len("\n".join(lines)) > 4096
+    assert parse_yaml("\n".join(lines), source="x") == short
 
 
 def test_huge_file_is_refused(tmp_path):
