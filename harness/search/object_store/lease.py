@@ -147,9 +147,17 @@ class Lease:
         if time.monotonic() - self._renewed > self._me.seconds:
             self.renew()
 
-    def release(self) -> None:
-        """Give the study back; who had it last stays written there."""
-        if self._is_mine():
+    def release(self, *, forgets: bool = False) -> None:
+        """Give the study back.
+
+        Args:
+            forgets: Leave no word there of who had it last, as there is no study.
+        """
+        if not self._is_mine():
+            return
+        if forgets:
+            self._store.remove([self._path(self._number)])
+        else:
             done = dataclasses.replace(self._me, released=True)
             self._store.write(self._path(self._number), done.to_bytes())
 

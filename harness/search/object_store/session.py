@@ -96,7 +96,11 @@ def _writing(mirror: Mirror, lease_seconds: float, *, removes: bool) -> Iterator
         sessions = _own_sessions(mirror)
         # Noted first: whatever is cut off after this finds its own name in the store.
         mirror.manifest.say(_SESSIONS, json.dumps([*sessions, held.session]))
-        before = held.take()
+        try:
+            before = held.take()
+        except HarnessError:
+            mirror.manifest.say(_SESSIONS, json.dumps(sessions) if sessions else None)
+            raise
         upload = Upload(mirror, require=held.require)
         work = _Background(held, None if removes else upload)
         try:
@@ -134,8 +138,7 @@ def _close(
         else:
             upload.run(final=True)
             upload.clear_staged()
-        if mirror.folder.exists():
-            held.release()
+        held.release(forgets=not _is_study(mirror.store, mirror.study))
     except StudyError as error:
         return error
     except HarnessError as error:
