@@ -22,20 +22,29 @@ from harness.search.space import SearchSpace
 from tests.endings import GOOD, SPACE
 
 NODE = {"num_cpus": 1, "object_store_memory": 150 * 2**20}
+_ATTEMPTS = 3
 
 
 @contextlib.contextmanager
 def running_machines(*, head_cpus: int, others: int) -> Iterator[Machines]:
     """Run a head node and others with a core each."""
     head = NODE | {"num_cpus": head_cpus, "include_dashboard": False}
-    machines = Machines(initialize_head=True, head_node_args=head)
+    machines = Machines()
     try:
-        for _ in range(others):
-            machines.add_node(**NODE)
+        for node in (head, *[NODE] * others):
+            add_node(machines, **node)
         yield machines
     finally:
         ray.shutdown()
         machines.shutdown()
+
+
+def add_node(machines: Machines, **node: Any) -> Any:
+    """Add a node; on a crowded machine one needs longer than Ray waits, and the next does not."""
+    for _ in range(_ATTEMPTS - 1):
+        with contextlib.suppress(Exception):  # Ray raises no other
+            return machines.add_node(**node)
+    return machines.add_node(**node)
 
 
 class Notes:
