@@ -30,6 +30,10 @@ LOGGER = logging.getLogger(__name__)
 REFRESH_SECONDS = 600.0
 """How long the run may lag behind a sweep."""
 
+_SHARE_OF_TIME = 0.05
+"""Of a sweep's time publishing takes no more: nobody is answered meanwhile, and it reads the
+folder of every trial."""
+
 _COLUMNS = ("rank", "trial", "family", "state", "reason", "kimg", "seconds", "best_rung", "final")
 
 
@@ -59,6 +63,7 @@ class StudyRun:
         self._options = options
         self._storage = storage
         self._published = time.monotonic()
+        self._took = 0.0
 
     def opened(self, ended: int) -> None:
         """Pass on how many trials have ended."""
@@ -67,18 +72,24 @@ class StudyRun:
     def hear(self, name: str, config: GANConfig, event: Event) -> None:
         """Pass on an event; publish where one more training has ended and it is time."""
         self._listener.hear(name, config, event)
-        if isinstance(event, Finished) and time.monotonic() - self._published > REFRESH_SECONDS:
+        if isinstance(event, Finished) and self._is_time():
             self.publish()
 
     def publish(self) -> None:
         """Publish the study as it stands; a failure is one warning, as the sweep is worth more."""
         if not self._publishes:
             return
+        began = time.monotonic()
         try:
             publish(self._folder, self._options, storage=self._storage)
         except HarnessError as error:
             LOGGER.warning("The study's run in W&B was not brought up to date: %s", error)
         self._published = time.monotonic()
+        self._took = self._published - began
+
+    def _is_time(self) -> bool:
+        rest = max(REFRESH_SECONDS, self._took / _SHARE_OF_TIME)
+        return time.monotonic() - self._published > rest
 
 
 def publish(folder: Path, options: TrackerOptions, *, storage: str | None = None) -> None:
