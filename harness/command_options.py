@@ -75,7 +75,11 @@ Histograms = Annotated[
     typer.Option("--histograms", help="Describe weights and gradient norms at rungs."),
 ]
 Workers = Annotated[
-    str, typer.Option(help="Trainings at once: a number, or auto for one a GPU or core.")
+    str,
+    typer.Option(
+        help="Trainings at once: a number, or auto for one a GPU or core, or as many as a cluster "
+        "has room for."
+    ),
 ]
 Engine = Annotated[
     str, typer.Option(help="Where workers run: local, on this machine, or ray, on a cluster.")
