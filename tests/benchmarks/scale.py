@@ -4,8 +4,9 @@
 
 Everything but the training is real: asking, reporting, pruning, telling and files. A worker's
 wait is timed from the moment it has spoken to the moment it is answered, while nobody else waits;
-the time that the pretending itself takes is kept out. Each case writes what it has measured so
-far into --out after every few trials, so an interrupted one shows how far it came.
+the time that the pretending itself takes is kept out. Writes results.json, README.md and
+waits.png into --out; each case adds what it has measured so far every few seconds, so that an
+interrupted one shows how far it came, and cases not asked for keep what they had.
 """
 
 import argparse
@@ -18,12 +19,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness.files import write_json
 from harness.search.brain import Brain
 from harness.search.endings import Silence
 from harness.search.options import SweepOptions
 from harness.search.space import SearchSpace
 from tests.benchmarks.scale_engine import StandInEngine, minus, now
+from tests.benchmarks.scale_report import keep, write_report
 from tests.postgres import running_server
 
 KINDS = ("ask", "report", "tell", "progress")
@@ -122,25 +123,18 @@ def database(name):
             yield url
 
 
-def measure(case, options):
-    """Run one case in a process of its own folder, and keep what it measured."""
-    storage, workers = case
-    path = options.out / f"{options.label}-{storage}-{workers}.json"
+def measure(storage, workers, options):
+    """Run one case in a folder of its own, and keep what it measured."""
 
     def save(bins):
-        write_json(
-            path,
-            {
-                "label": options.label,
-                "storage": storage,
-                "workers": workers,
-                "trials": options.trials,
-                "space": options.space,
-                "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
-                "load": round(os.getloadavg()[0], 1),
-                "bins": bins,
-            },
-        )
+        case = {
+            "trials": options.trials,
+            "space": options.space,
+            "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
+            "load": round(os.getloadavg()[0], 1),
+            "bins": bins,
+        }
+        keep(options.out, f"{options.label} {storage} {workers}", case)
 
     print(f"{storage}, {workers} workers", flush=True)
     with tempfile.TemporaryDirectory(prefix="scale-") as folder, database(storage) as url:
@@ -165,13 +159,14 @@ def main():
     parser.add_argument("--storage", nargs="+", default=["sqlite"])
     parser.add_argument("--space", default="default")
     parser.add_argument("--minutes", type=float, help="End each case after so long.")
-    parser.add_argument("--label", default="now")
+    parser.add_argument("--label", default="now", help="Begins the names of the cases.")
     parser.add_argument("--out", type=Path, default=Path("reports/scale"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     for storage in options.storage:
         for workers in options.workers:
-            measure((storage, workers), options)
+            measure(storage, workers, options)
+    write_report(options.out)
 
 
 if __name__ == "__main__":

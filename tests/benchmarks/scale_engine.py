@@ -198,7 +198,7 @@ def pretend(job, luck):
         half = (before + kimg) / 2
         said = Progressed(half, 0.7, 1.3, 0.6, 0.4, 1000 / pace, seconds)
         yield pace * (kimg - before) / 2, said
-        score = _score(config, kimg, luck)
+        score = invented_score(config, kimg, luck)
         grid = job.folder.grid_file(kimg)
         write_bytes(grid, b"a grid")
         if best is None or score.value < best.value:
@@ -229,7 +229,7 @@ class _Ending:
         self.kimg = luck.uniform(1.0, job.rungs_kimg[-1]) if diverges else math.inf
 
 
-def _score(config, kimg, luck):
+def invented_score(config, kimg, luck):
     """Return an invented FID: best at certain learning rates, lower with more training."""
     best_g, best_d, floor = BEST[config.family]
     off_g = math.log10(config.generator.learning_rate) - best_g

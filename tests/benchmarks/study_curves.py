@@ -33,7 +33,7 @@ class Panel:
             self.bottom - min(max(up, 0), 1) * (self.bottom - self.top),
         )
 
-    def frame(self, title, x_ticks, y_ticks):
+    def frame(self, title, x_ticks, y_ticks, *, unit="kimg (logarithmic)"):
         self.text((self.left, 28), title, 17, INK, "lm")
         for tick in y_ticks:
             y = self.place(x_ticks[0], tick)[1]
@@ -45,7 +45,7 @@ class Panel:
         self.line([(self.left, self.top), (self.left, self.bottom)], SOFT, 1.2)
         self.line([(self.left, self.bottom), (self.right, self.bottom)], SOFT, 1.2)
         middle = (self.left + self.right) / 2
-        self.text((middle, self.bottom + 38), "kimg (logarithmic)", 14, INK, "mm")
+        self.text((middle, self.bottom + 38), unit, 14, INK, "mm")
 
     def legend(self, entries):
         """Name the colours in one row between title and plot, where no curve runs."""
