@@ -653,7 +653,7 @@ def test_what_a_sweep_found_is_confirmed_reported_and_exported_elsewhere(
     store = ObjectStore(url)
     assert "export/generator.keras" in store.list(NAME)
     assert "confirmation/result.json" in store.list(NAME)
-    assert store.folders() == [NAME]
+    assert store.list("forked") == {}, "nothing is left of what was removed"
 
 
 @pytest.mark.slow
