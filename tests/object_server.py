@@ -1,14 +1,9 @@
-"""Run an object store with S3's interface for tests, on this machine alone.
-
-SeaweedFS, a real one, where its package brought the program `weed`; else moto's server, a stand-in
-that knows the same requests.
-"""
+"""Run SeaweedFS, an object store with S3's interface, for tests, on this machine alone."""
 
 import contextlib
 import dataclasses
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -32,12 +27,10 @@ class ObjectServer:
     Args:
         address: Where it listens.
         process: What runs it.
-        is_real: Whether it is SeaweedFS.
     """
 
     address: str
     process: subprocess.Popen[bytes]
-    is_real: bool
 
     @property
     def environment(self) -> dict[str, str]:
@@ -68,16 +61,11 @@ class ObjectServer:
 @contextlib.contextmanager
 def object_server(folder: Path) -> Iterator[ObjectServer]:
     """Run a server with one empty bucket to the end of the block."""
-    weed = shutil.which("weed", path=str(Path(sys.executable).parent))
     port = _free_ports(1)[0]
-    command = (
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-        if weed is None
-        else _weed(weed, folder, port)
-    )
+    command = _weed(str(Path(sys.executable).with_name("weed")), folder, port)
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
-    server = ObjectServer(f"http://127.0.0.1:{port}", process, weed is not None)
+    server = ObjectServer(f"http://127.0.0.1:{port}", process)
     try:
         _make_bucket(server)
         yield server

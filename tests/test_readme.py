@@ -66,6 +66,7 @@ def test_the_study_in_ten_lines_runs(tmp_path, commands):
     assert "studies/smoke/export" in result.stdout
 
 
+@pytest.mark.slow
 def test_measuring_without_a_study_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path))
     script = block("python", "evaluator.measure")

