@@ -12,6 +12,9 @@ from harness.search.leaderboard import read_entries
 from harness.training.checkpoint import load_checkpoint
 from tests.ray_machines import Notes, options, ray, running_machines, small_space
 
+# A crowded machine takes minutes to start a worker.
+pytestmark = pytest.mark.filterwarnings("ignore:Ray has started no worker yet")
+
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
