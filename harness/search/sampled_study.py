@@ -45,12 +45,12 @@ def thin_out(study: Study, trials: list[FrozenTrial]) -> list[FrozenTrial]:
         trials: All of its trials, by number.
     """
     ended = [each for each in trials if each.state in ENDED]
-    _, others = _split_trials(study, ended, default_gamma(len(ended)))
+    best, others = _split_trials(study, ended, default_gamma(len(ended)))
     if len(others) <= MOST_OTHERS:
         return trials
-    kept = {others[place * len(others) // MOST_OTHERS].number for place in range(MOST_OTHERS)}
-    left_out = {each.number for each in others} - kept
-    return [each for each in trials if each.number not in left_out]
+    some = [others[place * len(others) // MOST_OTHERS] for place in range(MOST_OTHERS)]
+    running = [each for each in trials if each.state is TrialState.RUNNING]
+    return sorted([*best, *some, *running], key=lambda each: each.number)
 
 
 class _Window:

@@ -1,0 +1,84 @@
+"""Measure what a proposal costs TPE by how many trials have ended, without any database.
+
+    python -m tests.benchmarks.scale_proposals --trials 300 1000 3000 10000
+
+Compares what Optuna does by itself, which looks at all trials for each group of parameters, with
+one look at a part of them. Adds to results.json in --out.
+"""
+
+import argparse
+import random
+import statistics
+import time
+from pathlib import Path
+
+import optuna
+from optuna.trial import create_trial
+
+from harness.search.samplers import sampler_for
+from harness.search.space import SearchSpace
+from tests.benchmarks.scale_engine import invented_score
+from tests.benchmarks.scale_report import keep
+
+KINDS = ("all trials, a look a group", "a part, one look")
+
+
+def fill(study, space, count):
+    """Add ended trials drawn at random, with invented scores."""
+    luck = random.Random(0)
+    drawing = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=count))
+    for number in range(count):
+        trial = drawing.ask()
+        config = space.suggest(trial, seed=number)
+        value = invented_score(config, 125, luck).value
+        study.add_trial(
+            create_trial(value=value, params=trial.params, distributions=trial.distributions)
+        )
+
+
+def sampler_of(kind, space, number):
+    """Return a fresh sampler of a kind, as the search makes one for each trial."""
+    ours = sampler_for(space, study_seed=0, trial_seed=number)
+    if kind == KINDS[1]:
+        return ours
+    return optuna.samplers.TPESampler(
+        n_startup_trials=10, multivariate=True, group=True, seed=number
+    )
+
+
+def measure(kind, study, space, repeats):
+    """Return the median of some proposals, in milliseconds of processor time."""
+    spent = []
+    for number in range(repeats):
+        study.sampler = sampler_of(kind, space, number)
+        began = time.process_time()
+        trial = study.ask()
+        space.suggest(trial, seed=0)
+        spent.append(1000 * (time.process_time() - began))
+        study.tell(trial, state=optuna.trial.TrialState.FAIL)
+    return round(statistics.median(spent), 1)
+
+
+def main():
+    """Measure both ways at growing numbers of trials."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, nargs="+", default=[300, 1000, 3000, 10_000])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=Path("reports/scale"))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    space = SearchSpace.load("default")
+    study = optuna.create_study()
+    rows = []
+    for trials in sorted(options.trials):
+        fill(study, space, trials - len(study.trials))
+        rows.append({"trials": trials})
+        for kind in KINDS:
+            rows[-1][kind] = measure(kind, study, space, options.repeats)
+        print(rows[-1], flush=True)
+        keep(options.out, "proposals", rows)
+
+
+if __name__ == "__main__":
+    main()
