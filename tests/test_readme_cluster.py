@@ -1,6 +1,7 @@
 """Follow the README's section on more machines: its commands, its script and its manifest."""
 
 import re
+import secrets
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,8 @@ import pytest
 import yaml
 
 from harness.search.leaderboard import read_entries
-from tests.commands import Commands
-from tests.hosts import Hosts, running_hosts, why_none
+from tests.commands import TIMEOUT_SECONDS, Commands
+from tests.hosts import Host, Hosts, running_hosts, why_none
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -129,3 +130,31 @@ def test_the_commands_for_ray_on_a_few_nodes_run(hosts: Hosts):
     for host in hosts:
         left = [line for line in host.commands() if re.search("raylet|gcs_server|ray::", line)]
         assert left == []
+
+
+@pytest.mark.slow
+def test_a_cluster_with_a_token_takes_in_only_who_knows_it(hosts: Hosts):
+    first, other = hosts
+
+    def with_token(token: str, *command: str) -> list[str]:
+        return ["env", "RAY_AUTH_MODE=token", f"RAY_AUTH_TOKEN={token}", *command]
+
+    def sweep(host: Host, token: str, study: str) -> tuple[int, str]:
+        engine = ("--engine", "ray", "--address", "10.0.0.1:6379", "--study", study)
+        command = ("python", "-m", "harness.sweep", *engine, *SMALL)
+        process = host.start(*with_token(token, *command))
+        _, err = process.communicate(timeout=TIMEOUT_SECONDS)
+        return process.returncode, err
+
+    known, guessed = secrets.token_hex(32), secrets.token_hex(32)
+    start = ("ray", "start", "--head", "--node-ip-address=10.0.0.1", "--port=6379")
+    first.run(*with_token(known, *start, "--include-dashboard=false"))
+    code, err = sweep(other, guessed, "guessed")
+    assert code == 2
+    assert "cannot take part in the cluster" in err
+    assert "token" in err.splitlines()[-1]
+    assert not (other.folder / "studies").exists()
+    code, err = sweep(first, known, "known")
+    assert code == 0, err
+    assert len(read_entries(first.folder / "studies" / "known")) == 3
+    first.run("ray", "stop")

@@ -58,7 +58,8 @@ def connect(cluster: Cluster) -> None:
             raise ConfigError(
                 f"--address {cluster.address}: cannot take part in the cluster there: "
                 f"{_first_line(error)} Both sides need the same version of Ray "
-                f"({ray.__version__} here) and of Python."
+                f"({ray.__version__} here) and of Python, and the same RAY_AUTH_TOKEN if it asks "
+                f"for a token."
             ) from error
 
 
