@@ -1,6 +1,7 @@
 """Build Optuna's samplers, one for each trial, from a search space's settings and a seed."""
 
 import contextlib
+import copy
 import dataclasses
 import importlib.util
 import warnings
@@ -192,8 +193,17 @@ class _EvenStartTPESampler(TPESampler):
         """Return the study as it is when a trial's first parameter is proposed."""
         if self._looked is None or self._looked[0] != trial.number:
             trials = thin_out(study, study.get_trials(deepcopy=False))
-            self._looked = trial.number, showing(study, trials)
+            shown = [self._as_proposed(study, each) for each in trials]
+            self._looked = trial.number, showing(study, shown)
         return self._looked[1]
+
+    def _as_proposed(self, study: Study, trial: FrozenTrial) -> FrozenTrial:
+        """Return a running trial with all that was proposed for it, read from JSON only once."""
+        if trial.state.is_finished():
+            return trial
+        shown = copy.copy(trial)
+        shown.params, shown.system_attrs = self._get_params(trial, study), {}
+        return shown
 
     def _begins(self, study: Study) -> bool:
         return len(study.get_trials(deepcopy=False, states=ENDED)) < self._start_trials
