@@ -11,7 +11,7 @@ from tests.benchmarks.study_curves import PANEL, SCALE, SOFT, Panel
 TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
 KINDS = {"ask": "Asking for a trial", "report": "Reporting a rung", "tell": "Telling an end"}
 COLOURS = ((208, 84, 18), (90, 140, 40), (0, 92, 175), (120, 60, 160), (200, 0, 80), (60, 60, 60))
-PLACES = (1000, 3000, 10_000)
+PLACES = (250, 1000, 1250, 2500, 5000, 10_000)
 
 
 def keep(out, key, value):
@@ -24,9 +24,14 @@ def keep(out, key, value):
 def write_report(out):
     """Write README.md and waits.png from results.json in a folder."""
     results = read_json(out / "results.json")
-    cases = {name: case for name, case in results.items() if name != "spread"}
-    draw_waits(cases).save(out / "waits.png")
-    tables = {"waits": wait_table(cases), "spread": spread_table(results.get("spread", []))}
+    spread, proposals = (results.pop(key, []) for key in ("spread", "proposals"))
+    if any(full_bins(case) for case in results.values()):
+        draw_waits(results).save(out / "waits.png")
+    tables = {
+        "waits": wait_table(results),
+        "spread": spread_table(spread),
+        "proposals": proposal_table(proposals),
+    }
     write_text(out / "README.md", TEXT.format(**{k: "\n".join(v) for k, v in tables.items()}))
 
 
@@ -45,12 +50,12 @@ def wait_table(cases):
     """Return a Markdown table of waits at some numbers of trials."""
     lines = [
         "| case | trials begun | ask | report | tell | processor: ask, report, tell | "
-        "brain a trial | memory |",
+        "trials an hour | memory |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, case in cases.items():
         found = [each for each in (bin_at(case, place) for place in PLACES) if each]
-        found = found or full_bins(case)[-1:]
+        found += full_bins(case)[-1:]
         for each in {row["begun"]: row for row in found}.values():
             lines.append(f"| {name} | {each['begun']:,} | {_row(each)} |")
     return lines
@@ -58,10 +63,13 @@ def wait_table(cases):
 
 def _row(each):
     waits = [_wait(each[kind]) for kind in KINDS]
-    cpu = ", ".join(f"{each[k]['cpu_median_ms']:.0f}" if each[k] else "-" for k in KINDS)
-    settled = each["told"] >= 0.8 * each["asked"]
-    seconds = f"{1000 * each['brain_seconds'] / each['asked']:.0f} ms" if settled else "-"
-    return " | ".join([*waits, cpu, seconds, f"{each['memory_megabytes']} MiB"])
+    cpu = ", ".join(
+        f"{each[kind]['cpu_median_ms']:.0f}" if "cpu_median_ms" in (each[kind] or {}) else "-"
+        for kind in KINDS
+    )
+    settled = each["told"] >= 0.8 * each["asked"] and "cpu_seconds" in each
+    rate = f"{3600 * each['asked'] / each['cpu_seconds']:,.0f}" if settled else "-"
+    return " | ".join([*waits, cpu, rate, f"{each['memory_megabytes']} MiB"])
 
 
 def _wait(wait):
@@ -91,6 +99,17 @@ def spread_table(rows):
     return lines
 
 
+def proposal_table(rows):
+    """Return a Markdown table of what a proposal costs TPE."""
+    if not rows:
+        return []
+    kinds = [key for key in rows[0] if key != "trials"]
+    lines = [f"| ended trials | {' | '.join(kinds)} |", "|---" * (len(kinds) + 1) + "|"]
+    for row in rows:
+        lines.append(f"| {row['trials']:,} | {' | '.join(f'{row[k]:.0f} ms' for k in kinds)} |")
+    return lines
+
+
 def draw_waits(cases):
     """Return a picture: a panel for each kind of wait, a line for each case."""
     picture = Image.new("RGB", (len(KINDS) * PANEL[0] * SCALE, PANEL[1] * SCALE), "white")
@@ -100,7 +119,7 @@ def draw_waits(cases):
             name: [
                 (each["begun"], each[kind]["cpu_median_ms"])
                 for each in full_bins(case)
-                if each[kind]
+                if "cpu_median_ms" in (each[kind] or {})
             ]
             for name, case in cases.items()
         }
@@ -118,7 +137,8 @@ def draw_waits(cases):
             [tick for tick in TICKS if limits[0] <= tick <= limits[1]],
             unit="trials begun (logarithmic)",
         )
-        for place, (name, points) in enumerate(lines[kind].items()):
+        drawn = {name: points for name, points in lines[kind].items() if points}
+        for place, (name, points) in enumerate(drawn.items()):
             panel.curve(points, COLOURS[place % len(COLOURS)], 1.8)
             y = panel.top + 8 + 18 * place
             panel.line([(panel.left + 12, y), (panel.left + 34, y)], COLOURS[place], 2.5)
