@@ -4,27 +4,27 @@ TEXT = """# Scale
 
 How long workers wait for the brain, with workers that only pretend to train: asking, reporting,
 pruning, telling and files are real, scores are invented from the parameters so that TPE has
-something to learn, and nothing is trained. The tracker is `jsonl`; ten thousand W&B runs cannot be
-made for this.
+something to learn, and nothing is trained. The tracker is `jsonl`; ten thousand W&B runs cannot
+be made for this.
 
     python -m tests.benchmarks.scale --workers 10 100 1000 --trials 10000 --storage sqlite postgres
     python -m tests.benchmarks.scale_proposals
     python -m tests.benchmarks.scale_spread --trials 200 --seeds 2
 
-Each case adds to `results.json` as it goes, so one that is interrupted shows how far it came; the
-cases here were. Two cores, shared with trainings all the while: what a wait took by the clock shows
-who else computed, most of all its 95th percentile. Processor time says what the brain itself needs,
-though it too doubles on a busy core: reports, whose work had not changed, took 6 ms of it at 1,250
-trials and 11 ms at 2,035. Neither a case of 10,000 trials nor one on PostgreSQL has had the time to
-end yet; both run by the command above.
+Each case adds to `results.json` as it goes, so one that is interrupted shows how far it came;
+the cases here were. Two cores, shared with trainings all the while: what a wait took by the
+clock shows who else computed, most of all its 95th percentile. Processor time says what the
+brain itself needs, though it too doubles on a busy core: reports, whose work had hardly changed,
+took 6 ms of it at 1,250 trials and 11 ms at 2,035. No case has had the time to reach 10,000
+trials yet; the command above goes there.
 
 ## Waits
 
-Median and, in brackets, 95th percentile in milliseconds by the clock, by how many trials had begun;
-then the medians of processor time. A worker's wait is timed from when it has spoken to when it is
-answered, while nobody else waits. Trials an hour: what one core of brain would sustain at that
-point. `before` is the code before this report, ended after five minutes each; `now` still parsed what
-was proposed for running trials once a group of parameters (see below).
+Median and, in brackets, 95th percentile in milliseconds by the clock, by how many trials had
+begun; then the medians of processor time. A worker's wait is timed from when it has spoken to
+when it is answered, while nobody else waits. Trials an hour: what one core of brain would
+sustain at that point. `before` is the code before this report, ended after five minutes each;
+`now` still parsed what was proposed for running trials once a group of parameters (see below).
 
 {waits}
 
@@ -34,29 +34,30 @@ The first thousand proposals come from a quasi-random sequence, as no trial has 
 
 ## What bent first, and what became of it
 
-- **Reading all running trials at each look.** Optuna reads every unfinished trial from the database
-  whenever anything looks at the study, a dozen times for a proposal and twice for a report. With 250
-  running, asking took 2,025 ms and reporting 275 ms; with a thousand, after the change, 69 ms and
-  7 ms (the processor was busier before, but not thirty times). `TrialCache` keeps in memory what it
-  writes, and reads what others may have changed.
-- **TPE over all trials, for each group of parameters.** One look a trial, one trial of each kind to
-  find the groups, and beyond 1,025 ended trials a part of them: the 25 best, which are all that TPE
-  ever takes for good, every running one, and a thousand others spread evenly over the study.
-  Smaller studies propose bit for bit as before.
-- **What was proposed for running trials**, which TPE parsed from JSON for each of them and for each
-  group of parameters, is parsed once a proposal.
+- **Reading all running trials at each look.** Optuna reads every unfinished trial from the
+  database whenever anything looks at the study, a dozen times for a proposal and twice for a
+  report. With 250 running, asking took 2,025 ms and reporting 275 ms; with a thousand, after the
+  change, 69 ms and 7 ms (the processor was busier before, but not thirty times). `TrialCache`
+  keeps in memory what it writes, and reads what others may have changed.
+- **TPE over all trials, for each group of parameters.** One look a trial, one trial of each kind
+  to find the groups, and beyond 1,025 ended trials a part of them: the 25 best, which are all
+  that TPE ever takes for good, every running one, and a thousand others spread evenly over the
+  study. Smaller studies propose bit for bit as before.
+- **What was proposed for running trials**, which TPE parsed from JSON for each of them and for
+  each group of parameters, is parsed once a proposal.
 - **Work at each message.** The share of failures was counted over all ended trials, posts were
-  searched for in a list, and the live display built a row for each running training. Failures are
-  counted as they happen, and the display is drawn four times a second with as many rows as fit.
-- **YAML.** Resuming, ranking and the study's W&B run read each trial's `config.yaml`: 5.4 ms, now
-  1.6 ms. Publishing to W&B waits until it takes a twentieth of the sweep's time at most.
+  searched for in a list, and the live display built a row for each running training. Failures
+  are counted as they happen, and the display is drawn four times a second with as many rows as
+  fit.
+- **YAML.** Resuming, ranking and the study's W&B run read each trial's `config.yaml`: 5.4 ms,
+  now 1.6 ms. Publishing to W&B waits until it takes a twentieth of the sweep's time at most.
 
-All together: 160 trials of 40 workers took 163 s of the brain's time before and 48 s after, one after
-the other on an equally busy machine, and left the same database, bit for bit.
+All together: 160 trials of 40 workers took 163 s of the brain's time before and 48 s after, one
+after the other on the same busy machine, and left the same database, bit for bit.
 
-What is left: writing a trial's parameters one by one, as Optuna does (about 20 ms),
-TPE's own arithmetic, and, with a thousand workers, what it makes of each running trial. Memory grows
-by 3 MiB a hundred trials.
+What is left: writing a trial's parameters one by one, as Optuna does (most of the 26 ms that
+asking takes at first), TPE's own arithmetic, and, with a thousand workers, what it makes of each
+running trial. Memory grows by 3 MiB a hundred trials.
 
 What a proposal costs TPE, without a database (processor time, median; trials drawn at random):
 
@@ -64,14 +65,15 @@ What a proposal costs TPE, without a database (processor time, median; trials dr
 
 ## Parallel proposals do not meet
 
-While a trial runs, TPE counts it among the bad ones, so that it proposes something else for the next
-worker (Optuna's constant liar, on by default). Gower's distance of each proposal to the nearest one
-that runs, 0 to 1, over the default space; beside it TPE that is told nothing of what runs, and
-draws at random.
+While a trial runs, TPE counts it among the bad ones, so that it proposes something else for the
+next worker (Optuna's constant liar, on by default). Gower's distance of each proposal to the
+nearest one that runs, 0 to 1, over the default space; beside it TPE that is told nothing of what
+runs, and draws at random.
 
 {spread}
 
-No proposal was ever the same as one that ran. With 64 workers the lie keeps the nearest one almost
-three times as far away (0.035 against 0.013), and at 8 one and a half times. More workers do not make
-proposals cluster: among any 64 in a row they lie as far apart with 64 workers as with one.
+No proposal was ever the same as one that ran. With 64 workers the lie keeps the nearest one
+almost three times as far away (0.035 against 0.013), and at 8 one and a half times. More workers
+do not make proposals cluster: among any 64 in a row they lie no nearer to each other with 64
+workers than with one.
 """
