@@ -113,7 +113,7 @@ def describe(results, ranked, metric):
     names = list(next(iter(scores.values())))
     header = " | ".join(names)
     lines = "\n".join(
-        f"| {name} | {results['kimg'][name]:g} | "
+        f"| {name} | {format_kimg(results['kimg'][name])} | "
         + " | ".join(f"{values[key]:.3f}" for key in names)
         + " |"
         for name, values in scores.items()
