@@ -194,6 +194,19 @@ def test_a_holder_that_died_on_this_machine_is_not_waited_for(url: str):
     assert mine.take() == dead.session
 
 
+def test_a_holder_of_this_machine_known_to_be_over_is_not_waited_for(url: str):
+    store = ObjectStore(url)
+    first, second = (Lease(store, NAME, seconds=600) for _ in range(2))
+    first.take()
+    with pytest.raises(StudyError, match="has this study since"):
+        second.take(ended=["another"])
+    assert second.take(ended=[first.session]) == first.session
+    elsewhere = dataclasses.replace(Holder.myself(600), machine="another")
+    store.write(f"{NAME}/{lease.FOLDER}/00000007.json", elsewhere.to_bytes())
+    with pytest.raises(StudyError, match="has this study since"):
+        first.take(ended=[elsewhere.session])
+
+
 def test_a_study_that_never_began_leaves_nothing(url: str):
     with pytest.raises(ConfigError, match="refused"), studies_at(url, NAME, mode="write"):
         raise ConfigError("refused before anything was written")

@@ -18,6 +18,7 @@ import os
 import socket
 import time
 import uuid
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Self
 
@@ -67,10 +68,15 @@ class Holder:
             seconds=seconds,
         )
 
-    @property
-    def is_dead(self) -> bool:
-        """Return whether it is a process of this very machine that is no more."""
-        return self.machine == _machine() and self.born != _born(self.process)
+    def is_over(self, ended: Collection[str] = ()) -> bool:
+        """Return whether it gave the study back, or is of this very machine and over.
+
+        Args:
+            ended: Names of sessions known to be over if they are of this machine.
+        """
+        if self.released or self.machine != _machine():
+            return self.released
+        return self.session in ended or self.born != _born(self.process)
 
     def to_bytes(self) -> bytes:
         """Return it as JSON."""
@@ -103,8 +109,12 @@ class Lease:
         """Return how often to renew."""
         return self._me.seconds / _RENEWALS
 
-    def take(self) -> str | None:
+    def take(self, *, ended: Collection[str] = ()) -> str | None:
         """Take the study; return the session that had it before, None if none ever had.
+
+        Args:
+            ended: Sessions of this machine of which the caller knows that they are over, even
+                where they could not say so to the store.
 
         Raises:
             StudyError: If another command has it.
@@ -112,7 +122,7 @@ class Lease:
         numbers = _numbers(self._store, self._study)
         newest = max(numbers, default=0)
         holder = _read(self._store, self._study, newest)
-        if holder is not None and not holder.released and not holder.is_dead:
+        if holder is not None and not holder.is_over(ended):
             self._refuse_living(holder, newest)
         self._number = newest + 1
         began = time.monotonic()

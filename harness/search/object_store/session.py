@@ -97,7 +97,8 @@ def _writing(mirror: Mirror, lease_seconds: float, *, removes: bool) -> Iterator
         # Noted first: whatever is cut off after this finds its own name in the store.
         mirror.manifest.say(_SESSIONS, json.dumps([*sessions, held.session]))
         try:
-            before = held.take()
+            # Whoever had it with this mirror is over, as the mirror is locked by this command.
+            before = held.take(ended=sessions)
         except HarnessError:
             mirror.manifest.say(_SESSIONS, json.dumps(sessions) if sessions else None)
             raise
