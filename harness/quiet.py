@@ -1,4 +1,4 @@
-"""Keep native libraries from writing to the terminal while they load."""
+"""Keep native libraries from writing to the terminal."""
 
 import contextlib
 import os
@@ -9,12 +9,22 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet_imports() -> Iterator[None]:
-    """Hold back what is written to standard error, and show it only if the block fails.
-
-    TensorFlow's libraries log their greeting before any setting of theirs is read, in the middle
-    of a progress display; Python cannot see it, so the file descriptor is turned away.
-    """
+    """Hold back what TensorFlow's libraries log as they load, before any setting is read."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet_stderr(shows_at_failure=True):
+        yield
+
+
+@contextlib.contextmanager
+def quiet_stderr(*, shows_at_failure: bool) -> Iterator[None]:
+    """Hold back what is written to standard error.
+
+    Native libraries would write into the middle of a progress display, and Python cannot see it,
+    so the file descriptor is turned away.
+
+    Args:
+        shows_at_failure: Write it after all if the block fails.
+    """
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:
@@ -24,8 +34,9 @@ def quiet_imports() -> Iterator[None]:
         except BaseException:
             sys.stderr.flush()
             os.dup2(kept, 2)
-            held.seek(0)
-            os.write(2, held.read())
+            if shows_at_failure:
+                held.seek(0)
+                os.write(2, held.read())
             raise
         finally:
             sys.stderr.flush()

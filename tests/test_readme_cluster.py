@@ -136,25 +136,34 @@ def test_the_commands_for_ray_on_a_few_nodes_run(hosts: Hosts):
 def test_a_cluster_with_a_token_takes_in_only_who_knows_it(hosts: Hosts):
     first, other = hosts
 
-    def with_token(token: str, *command: str) -> list[str]:
-        return ["env", "RAY_AUTH_MODE=token", f"RAY_AUTH_TOKEN={token}", *command]
-
-    def sweep(host: Host, token: str, study: str) -> tuple[int, str]:
-        engine = ("--engine", "ray", "--address", "10.0.0.1:6379", "--study", study)
-        command = ("python", "-m", "harness.sweep", *engine, *SMALL)
-        process = host.start(*with_token(token, *command))
+    def sweep(host: Host, study: str, *address: str, token: str | None = None) -> str:
+        """Run a sweep; return its last words where it is refused."""
+        asks = ["env", "RAY_AUTH_MODE=token", f"RAY_AUTH_TOKEN={token}"] if token else []
+        command = ("python", "-m", "harness.sweep", "--engine", "ray", "--study", study)
+        process = host.start(*asks, *command, *address, *SMALL)
         _, err = process.communicate(timeout=TIMEOUT_SECONDS)
-        return process.returncode, err
+        if process.returncode == 2:
+            return err
+        assert process.returncode == 0, err
+        assert len(read_entries(host.folder / "studies" / study)) == 3
+        return ""
 
+    # A token in a user's home is enough for `ray start` to ask for it.
     known, guessed = secrets.token_hex(32), secrets.token_hex(32)
-    start = ("ray", "start", "--head", "--node-ip-address=10.0.0.1", "--port=6379")
-    first.run(*with_token(known, *start, "--include-dashboard=false"))
-    code, err = sweep(other, guessed, "guessed")
-    assert code == 2
-    assert "cannot take part in the cluster" in err
-    assert "token" in err.splitlines()[-1]
-    assert not (other.folder / "studies").exists()
-    code, err = sweep(first, known, "known")
-    assert code == 0, err
-    assert len(read_entries(first.folder / "studies" / "known")) == 3
+    (first.folder / ".ray").mkdir()
+    (first.folder / ".ray" / "auth_token").write_text(known)
+    first.run(
+        *("ray", "start", "--head", "--node-ip-address=10.0.0.1", "--port=6379"),
+        "--include-dashboard=false",
+    )
+    there = ("--address", "10.0.0.1:6379")
+    for token in (guessed, None):
+        err = sweep(other, "guessed", *there, token=token)
+        assert len(err.splitlines()) == 1
+        assert "cannot take part in the cluster" in err
+        assert "token" in err
+        assert not (other.folder / "studies").exists()
+    assert not sweep(first, "known", *there, token=known)
+    assert not sweep(first, "auto")
+    assert not sweep(other, "outside", "--address", "ray://10.0.0.1:10001", token=known)
     first.run("ray", "stop")

@@ -145,8 +145,8 @@ def describe(result):
             *rows,
             "",
             f"Ray is to be at most {MOST_COST:.0%} slower: it "
-            f"{'is' if slower <= MOST_COST else 'is more than that'}. Turns of one engine differ by "
-            f"{max(max(each) / min(each) - 1 for each in rates.values()):.0%}.",
+            f"{'is' if slower <= MOST_COST else 'is more than that'}. Turns of one engine differ "
+            f"by {max(max(each) / min(each) - 1 for each in rates.values()):.0%}.",
             "",
             "What happens when nodes, workers or the brain are lost stands in "
             "[faults.md](faults.md).",

@@ -17,9 +17,11 @@ import ray
 import ray._private.ray_constants
 import ray._private.services
 import ray._private.worker
+import ray.exceptions
 
 import harness
 from harness.errors import ConfigError
+from harness.quiet import quiet_stderr
 from harness.search.devices import available_cores
 from harness.search.engines.cluster import Cluster
 from harness.search.engines.local_engine import signals_held_back
@@ -28,6 +30,7 @@ _NAMESPACE = "gan-sweep-harness"
 _CLIENT = "ray://"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _LOOK_SECONDS = 5
+_FAILURES = (ConnectionError, OSError, RuntimeError, ValueError, TimeoutError)
 _RAY: Any = ray  # some of its functions have no types
 
 
@@ -48,18 +51,14 @@ def connect(cluster: Cluster) -> None:
             if address is None:
                 _start(options)
             else:
-                ray.init(
-                    namespace=_NAMESPACE,
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                    **options,
-                )
-        except (ConnectionError, OSError, RuntimeError, ValueError, TimeoutError) as error:
+                _join(options)
+        except (*_FAILURES, ray.exceptions.RayError) as error:
             raise ConfigError(
                 f"--address {cluster.address}: cannot take part in the cluster there: "
                 f"{_first_line(error)} Both sides need the same version of Ray "
-                f"({ray.__version__} here) and of Python, and the same RAY_AUTH_TOKEN if it asks "
-                f"for a token."
+                f"({ray.__version__} here) and of Python; if the cluster asks for a token, give "
+                f"this command RAY_AUTH_MODE=token and the same RAY_AUTH_TOKEN or "
+                f"~/.ray/auth_token."
             ) from error
 
 
@@ -114,7 +113,8 @@ def _find(asked: str) -> str | None:
         _check_answer(found, asked)
     except (ConnectionError, ConfigError):
         return None
-    return _plain(found)
+    _plain(found)
+    return "auto"  # only where Ray itself looks does it use this user's token unasked
 
 
 def _check_answer(address: str, asked: str) -> None:
@@ -145,6 +145,12 @@ def _plain(address: str) -> str:
 def _stay_on_loopback() -> None:
     # Ray else puts the machine's public address in the place of 127.0.0.1, wherever it reads it.
     ray._private.ray_constants.ENABLE_RAY_CLUSTER = False
+
+
+def _join(options: dict[str, Any]) -> None:
+    # Ray warns at each of twenty attempts; one message says it all.
+    with quiet_stderr(shows_at_failure=False):
+        ray.init(namespace=_NAMESPACE, log_to_driver=False, logging_level=logging.ERROR, **options)
 
 
 def _start(options: dict[str, Any]) -> None:
