@@ -1,6 +1,7 @@
 """Build Optuna's pruners, held to the rules of rungs."""
 
 import copy
+import itertools
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -91,11 +92,13 @@ class RungPruner(BasePruner):
         return bool(kept["verdict"])
 
     def _is_quorate(self, study: Study, trial: FrozenTrial, step: int) -> bool:
-        others = sum(
-            step in other.intermediate_values and other.number != trial.number
+        others = (
+            other
             for other in study.get_trials(deepcopy=False)
+            if step in other.intermediate_values and other.number != trial.number
         )
-        return others + 1 >= self._min_trials
+        needed = self._min_trials - 1  # thousands may have been there
+        return sum(1 for _ in itertools.islice(others, needed)) == needed
 
 
 class _Notes:

@@ -45,9 +45,14 @@ def thin_out(study: Study, trials: list[FrozenTrial]) -> list[FrozenTrial]:
         trials: All of its trials, by number.
     """
     ended = [each for each in trials if each.state in ENDED]
-    best, others = _split_trials(study, ended, default_gamma(len(ended)))
-    if len(others) <= MOST_OTHERS:
+    count = default_gamma(len(ended))
+    if len(ended) - count <= MOST_OTHERS:
         return trials
+    complete = [each for each in ended if each.state is TrialState.COMPLETE]
+    # None that is complete violates a constraint, and TPE ranks those before all others.
+    best, _ = _split_trials(study, complete if len(complete) >= count else ended, count)
+    good = {each.number for each in best}
+    others = [each for each in ended if each.number not in good]
     some = [others[place * len(others) // MOST_OTHERS] for place in range(MOST_OTHERS)]
     running = [each for each in trials if each.state is TrialState.RUNNING]
     return sorted([*best, *some, *running], key=lambda each: each.number)

@@ -167,9 +167,9 @@ class _EvenStartTPESampler(TPESampler):
             return super().infer_relative_search_space(study, trial)
         # Groups follow from which parameters stand together. Trials with the same ones tell the
         # same, and there are few such kinds.
-        kinds: dict[frozenset[str], FrozenTrial] = {}
+        kinds: dict[tuple[str, ...], FrozenTrial] = {}
         for each in study.get_trials(deepcopy=False, states=ENDED):
-            kinds.setdefault(frozenset(each.distributions), each)
+            kinds.setdefault(tuple(each.distributions), each)
         return super().infer_relative_search_space(showing(study, list(kinds.values())), trial)
 
     def sample_relative(

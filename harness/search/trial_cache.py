@@ -7,7 +7,7 @@ parameters, and one proposal takes a dozen looks.
 import copy
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import sqlalchemy
@@ -92,6 +92,18 @@ class TrialCache(_CachedStorage):
                 if place is not None:
                     return self._studies[place[0]].trials[place[1]]
         return super().get_trial(trial_id)
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """Return trials by number, at a fraction of what sorting the trials themselves takes."""
+        self._read_trials_from_remote_storage(study_id)
+        with self._lock:
+            trials = self._studies[study_id].trials
+            found = [trials[number] for number in sorted(trials)]
+        if states is not None:
+            found = [each for each in found if each.state in states]
+        return copy.deepcopy(found) if deepcopy else found
 
     def _put(self, trial_id: int, field: str, key: str | int, value: Any) -> None:
         """Note in memory what the database has taken; who holds the trial keeps it as it was."""
