@@ -21,6 +21,7 @@ import yaml
 
 from harness.errors import ConfigError, MissingExtraError, StorageError, StudyError
 from harness.search.object_store import lease, session
+from harness.search.object_store import store as store_module
 from harness.search.object_store.lease import Holder, Lease
 from harness.search.object_store.mirror import Mirror
 from harness.search.object_store.opening import studies_at
@@ -146,6 +147,20 @@ def test_a_store_that_does_not_answer_is_told_soon(url: str, monkeypatch: pytest
         studies_at(url, NAME, lease_seconds=2),
     ):
         pass
+
+
+def test_a_write_of_which_the_store_takes_no_more_ends(
+    url: str, server: ObjectServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(store_module, "_SLOWEST_WRITE", 10_000_000)
+    store = ObjectStore(url, patience_seconds=2)
+    store.write("small", b"")
+    with server.suspended():
+        began = time.monotonic()
+        with pytest.raises(StorageError, match="could not write large"):
+            store.write("large", bytes(30_000_000))  # more than a connection holds by itself
+        assert time.monotonic() - began < 20
+    assert store.write("large", bytes(100)).size == 100
 
 
 def test_a_path_is_left_as_it_is(tmp_path: Path):

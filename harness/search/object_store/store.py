@@ -22,6 +22,7 @@ PATIENCE_SECONDS = 90.0
 _FIRST_PATIENCE_SECONDS = 5.0
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 8.0
+_SLOWEST_WRITE = 20_000  # bytes a second; a few files share a network
 _CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 # What no second attempt mends; each library has errors of its own, so most go by their names.
 _FINAL = (PermissionError, FileNotFoundError, FileExistsError, IsADirectoryError)
@@ -63,7 +64,8 @@ class ObjectStore:
         self.url = url
         self._patience_seconds = patience_seconds
         self._has_answered = False
-        self._files = _open(url, timeout_seconds=min(max(patience_seconds / 3, 2.0), 20.0))
+        self._timeout_seconds = min(max(patience_seconds / 3, 2.0), 20.0)
+        self._files = _open(url, timeout_seconds=self._timeout_seconds)
         self._root = str(self._files._strip_protocol(url)).rstrip("/")
 
     def folders(self) -> list[str]:
@@ -121,7 +123,7 @@ class ObjectStore:
         name = f"{self._root}/{path}"
 
         def write() -> Stored:
-            self._files.pipe_file(name, content)
+            self._files.pipe_file(name, content, **self._limit(content))
             return _stored(self._files.info(name))
 
         return self._try(f"write {path}", write)
@@ -148,7 +150,8 @@ class ObjectStore:
 
         def create() -> bool:
             try:
-                self._files.pipe_file(f"{self._root}/{path}", content, mode="create")
+                limit = self._limit(content)
+                self._files.pipe_file(f"{self._root}/{path}", content, mode="create", **limit)
             except Exception as error:  # each library says "there is one" in its own way
                 if _says_it_exists(error):
                     # A lost answer to our own attempt looks the same as somebody else's object.
@@ -187,6 +190,16 @@ class ObjectStore:
     def _modified(self, path: str) -> datetime.datetime:
         found: datetime.datetime = self._files.modified(f"{self._root}/{path}")
         return found
+
+    def _limit(self, content: bytes) -> dict[str, float]:
+        """Return how long a write may take; where the store's library asks for no more, nothing.
+
+        The limits of HTTP clients are for answers: a connection that takes no more of what is
+        sent would hold them for ever.
+        """
+        if not getattr(self._files, "async_impl", False):
+            return {}
+        return {"timeout": self._timeout_seconds + len(content) / _SLOWEST_WRITE}
 
     def _try(self, what: str, call: Callable[[], Result]) -> Result:
         """Call, again and again while the network is gone, and turn errors into one message."""
