@@ -149,7 +149,7 @@ def describe(result):
             f"by {max(max(each) / min(each) - 1 for each in rates.values()):.0%}.",
             "",
             "What happens when nodes, workers or the brain are lost stands in "
-            "[faults.md](faults.md).",
+            "[faults.md](faults.md), what travels in [travel.md](travel.md).",
             "",
         ]
     )
