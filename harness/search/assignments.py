@@ -20,7 +20,7 @@ from harness.tracking.tracker import Tracker, open_tracker
 from harness.training.job import TrainingJob
 
 _REST_SECONDS = 1.0
-"""So long a sweep that found nothing to do leaves the database to the others."""
+"""So long a sweep that found nothing to do does not look again, and leaves others the database."""
 
 _SLOWEST_SCORE_SECONDS = 1800.0
 """A baseline that is silent for so long hangs; large ones take minutes to draw 10,000 images."""
@@ -103,7 +103,7 @@ class Assignments:
             share.release(TURN)
         if found is not None:
             self._handed_out.add(found.job.name)
-        elif share.is_shared:
+        else:
             self._rest_until = time.monotonic() + _REST_SECONDS
         return found
 
