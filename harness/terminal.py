@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
 import rich.box
-import yaml
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -18,6 +17,7 @@ from harness.events import Event, Finished, Progressed, RungScored, Started
 from harness.gan.config import GANConfig
 from harness.outcome import Outcome, State
 from harness.search.leaderboard import Entry
+from harness.yaml_file import dump_yaml
 
 if TYPE_CHECKING:
     from harness.metrics.measurement import Measurement
@@ -233,7 +233,7 @@ def count_outcomes(entries: list[Entry]) -> str:
 
 def format_config(config: GANConfig) -> str:
     """Return a configuration as YAML."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip()
+    return dump_yaml(config.model_dump(mode="json")).rstrip()
 
 
 class TrainingDisplay:

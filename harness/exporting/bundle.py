@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from harness.confirmation.winner import Choice, choose
 from harness.data.datasets import load_dataset
@@ -37,6 +36,7 @@ from harness.search.folders import StudyRecord, read_study
 from harness.search.leaderboard import Entry
 from harness.seeds import derive_seed
 from harness.training.grid import draw_grid, grid_labels
+from harness.yaml_file import dump_yaml
 
 _SCALE = 2
 
@@ -199,8 +199,7 @@ def _describe(folder: Path, contents: Contents, original: Original) -> None:
     grid.save(folder / "samples.png", optimize=True)
     classes = len(contents.class_names)
     write_interpolation(folder / "interpolation.gif", original, noise_seed=seed, classes=classes)
-    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-    (folder / "config.yaml").write_text(text, "utf-8")
+    (folder / "config.yaml").write_text(dump_yaml(config.model_dump(mode="json")), "utf-8")
     write_json(folder / "metrics.json", metrics(contents))
     (folder / "README.md").write_text(bundle_readme(contents), "utf-8")
     (folder / "MODEL_CARD.md").write_text(model_card(contents), "utf-8")

@@ -7,6 +7,7 @@ from optuna.trial import Trial, TrialState
 
 from harness.errors import StudyError
 from harness.outcome import Outcome, Reason
+from harness.search.trial_cache import written_at_once
 
 # Endings that say something about the configuration, and something bad. Optuna ranks pruned
 # trials by how far they came, so without a constraint a late divergence would look promising.
@@ -63,11 +64,12 @@ def tell(study: Study, trial: Trial, outcome: Outcome) -> None:
     # score may lie a step beyond its rung, so it is the second choice.
     if outcome.best is not None and not stored.intermediate_values:
         report(trial, round(outcome.best.kimg), outcome.best.value)
-    for key, value in outcome.to_dict().items():
-        if value is not None:
-            trial.set_user_attr(key, value)
-    if outcome.reason in VIOLATIONS and outcome.reason.value not in stored.constraints:
-        trial.set_constraint(outcome.reason.value, 1.0)
+    with written_at_once(study):
+        for key, value in outcome.to_dict().items():
+            if value is not None:
+                trial.set_user_attr(key, value)
+        if outcome.reason in VIOLATIONS and outcome.reason.value not in stored.constraints:
+            trial.set_constraint(outcome.reason.value, 1.0)
     with warnings.catch_warnings():
         # CMA-ES and GP learn from values alone; the trial is PRUNED for them all the same.
         warnings.filterwarnings("ignore", message="Constraints have been set, but CmaEsSampler")

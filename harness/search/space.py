@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import yaml
 from pydantic import ValidationError
 
 from harness.errors import ConfigError, near_miss
@@ -23,7 +22,7 @@ from harness.search.enqueue import load_entries, params_of
 from harness.search.fields import FIELDS, build_config
 from harness.search.parameters import Parameter
 from harness.search.settings import Budget, ProtocolSettings, Settings, settings_to_dict
-from harness.yaml_file import read_yaml
+from harness.yaml_file import dump_yaml, read_yaml
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -130,7 +129,7 @@ class SearchSpace:
 
     def to_yaml(self) -> str:
         """Return a YAML document that loads as this search space."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False)
+        return dump_yaml(self.to_dict())
 
     @functools.cached_property
     def sha256(self) -> str:

@@ -26,7 +26,7 @@ from harness.search.share import Share
 from harness.search.space import SearchSpace
 from harness.search.storage import OVERRIDES, SUPERSEDED_BY, Storage, optuna_name
 from harness.search.storage_url import find_storage
-from harness.search.trial_cache import TrialCache
+from harness.search.trial_cache import TrialCache, written_at_once
 from harness.seeds import derive_seed
 from harness.training.folder import TrainingFolder
 from harness.training.user_files import write_copies
@@ -143,7 +143,8 @@ class Study:
     def is_running(self, frozen: optuna.trial.FrozenTrial) -> bool:
         """Return whether a trial has no end in Optuna at this moment."""
         with self.storage_faults():
-            return bool(select_running([self.optuna._storage.get_trial(frozen._trial_id)]))
+            self._cache.disown(frozen._trial_id)  # others may have had it since this sweep did
+            return bool(select_running([self._cache.get_trial(frozen._trial_id)]))
 
     @contextlib.contextmanager
     def storage_faults(self) -> Iterator[None]:
@@ -161,7 +162,7 @@ class Study:
 
     def _configure(self, trial: optuna.Trial) -> GANConfig:
         seed = derive_seed(self.record.seed, trial.number, "training")
-        with self.storage_faults():
+        with self.storage_faults(), written_at_once(self.optuna):
             config = self.space.suggest(trial, seed=seed)
             config = config.model_copy(update=trial.user_attrs.get(OVERRIDES, {}))
         folder = self.trial_folder(trial.number)
@@ -239,9 +240,10 @@ class Study:
 
     def _open_optuna(self, storage: optuna.storages.RDBStorage) -> optuna.Study:
         self._engine = storage.engine
+        self._cache = TrialCache(storage, alone=self.storage.file is not None)
         return optuna.create_study(
             study_name=optuna_name(self.record),
-            storage=TrialCache(storage, alone=self.storage.file is not None),
+            storage=self._cache,
             direction="minimize",
             pruner=pruner_for(self.space.pruner, self.space.budget.rungs_kimg),
             load_if_exists=True,

@@ -4,23 +4,47 @@ Optuna reads every trial that has not ended at each look. A thousand of them hol
 parameters, and one proposal takes a dozen looks.
 """
 
+import contextlib
 import copy
+import functools
 import json
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy
 from optuna.distributions import BaseDistribution
 from optuna.storages import RDBStorage
 from optuna.storages._cached_storage import _CachedStorage, _StudyInfo
-from optuna.storages._rdb.models import TrialModel
+from optuna.storages._rdb.models import (
+    TrialModel,
+    TrialSystemAttributeModel,
+    TrialUserAttributeModel,
+)
+from optuna.storages._rdb.storage import _create_scoped_session
+from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 _SHARE_OF_TIME = 0.05
 """At most so much time goes into reading again what other sweeps may have reported."""
 
 _OPEN = (TrialState.RUNNING, TrialState.WAITING)
+
+_Write = Callable[[Any], None]
+"""Writes into a session of the database, without ending its transaction."""
+
+
+def written_at_once(study: Study) -> contextlib.AbstractContextManager[None]:
+    """Let a block write its parameters and attributes of trials in one transaction at its end.
+
+    Optuna gives each a transaction of its own, and a trial has two dozen of them. A crash within
+    the block leaves what one before it leaves.
+
+    Args:
+        study: In a storage other than a `TrialCache`, Optuna's way stays.
+    """
+    storage = study._storage
+    return storage.at_once() if isinstance(storage, TrialCache) else contextlib.nullcontext()
 
 
 class TrialCache(_CachedStorage):
@@ -30,16 +54,36 @@ class TrialCache(_CachedStorage):
         backend: The database.
         alone: Whether nobody else writes to the study. Otherwise it is looked up each time which
             trials are new, begin or end; what running ones have reported is read so often that it
-            takes a twentieth of the time.
+            takes a twentieth of the time. To a trial that was written to here nobody else writes:
+            whoever sweeps holds its lease.
     """
 
     def __init__(self, backend: RDBStorage, *, alone: bool) -> None:
         super().__init__(backend)
         self._alone = alone
         self._stale: set[int] = set()
+        self._own: set[int] = set()
         self._newest = -1
         self._open: dict[int, TrialState] = {}
         self._rest_until = 0.0
+        self._holds_back = False
+        self._held_back: list[tuple[int, _Write]] = []
+
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Hold back what a block sets, and write it in one transaction; see `written_at_once`."""
+        self._holds_back = True
+        try:
+            yield
+            with _create_scoped_session(self._backend.scoped_session) as session:
+                for _, write in self._held_back:
+                    write(session)
+        except BaseException:
+            self._stale |= {trial_id for trial_id, _ in self._held_back}  # it never got there
+            raise
+        finally:
+            self._holds_back = False
+            self._held_back = []
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Create a trial here and there."""
@@ -55,7 +99,20 @@ class TrialCache(_CachedStorage):
         distribution: BaseDistribution,
     ) -> None:
         """Store a parameter here and there."""
-        super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
+        if self._holds_back:
+            study_id, _ = self._trial_id_to_study_id_and_number[trial_id]
+            known = self._studies[study_id].param_distribution
+            write = functools.partial(
+                self._backend._set_trial_param_without_commit,
+                trial_id=trial_id,
+                param_name=param_name,
+                param_value_internal=param_value_internal,
+                distribution=distribution,
+                previous_distribution=known.setdefault(param_name, distribution),
+            )
+            self._held_back.append((trial_id, write))
+        else:
+            super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
         value = distribution.to_external_repr(param_value_internal)
         self._put(trial_id, "params", param_name, value)
         self._put(trial_id, "distributions", param_name, distribution)
@@ -76,22 +133,33 @@ class TrialCache(_CachedStorage):
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Store an attribute here and there."""
-        super().set_trial_user_attr(trial_id, key, value)
+        if self._holds_back:
+            self._hold_back_attr(TrialUserAttributeModel, trial_id, key, value)
+        else:
+            super().set_trial_user_attr(trial_id, key, value)
         self._put(trial_id, "user_attrs", key, json.loads(json.dumps(value)))
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Store an attribute here and there."""
-        super().set_trial_system_attr(trial_id, key, value)
+        if self._holds_back:
+            self._hold_back_attr(TrialSystemAttributeModel, trial_id, key, value)
+        else:
+            super().set_trial_system_attr(trial_id, key, value)
         self._put(trial_id, "system_attrs", key, json.loads(json.dumps(value)))
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """Return a trial; where others may write to it, as the database has it now."""
-        if self._alone and trial_id not in self._stale:
+        if (self._alone or trial_id in self._own) and trial_id not in self._stale:
             with self._lock:
                 place = self._trial_id_to_study_id_and_number.get(trial_id)
                 if place is not None:
                     return self._studies[place[0]].trials[place[1]]
         return super().get_trial(trial_id)
+
+    def disown(self, trial_id: int) -> None:
+        """Take a trial for one that others may have written to: it is read anew."""
+        self._own.discard(trial_id)
+        self._stale.add(trial_id)
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
@@ -105,6 +173,16 @@ class TrialCache(_CachedStorage):
             found = [each for each in found if each.state in states]
         return copy.deepcopy(found) if deepcopy else found
 
+    def _hold_back_attr(self, model: Any, trial_id: int, key: str, value: Any) -> None:
+        write = functools.partial(
+            self._backend._set_trial_attr_without_commit,
+            model_cls=model,
+            trial_id=trial_id,
+            key=key,
+            value=value,
+        )
+        self._held_back.append((trial_id, write))
+
     def _put(self, trial_id: int, field: str, key: str | int, value: Any) -> None:
         """Note in memory what the database has taken; who holds the trial keeps it as it was."""
         with self._lock:
@@ -112,6 +190,7 @@ class TrialCache(_CachedStorage):
             if place is None:
                 return
             trials = self._studies[place[0]].trials
+            self._own.add(trial_id)
             trial = copy.copy(trials[place[1]])
             setattr(trial, field, getattr(trial, field) | {key: value})
             trials[place[1]] = trial
@@ -119,7 +198,9 @@ class TrialCache(_CachedStorage):
     def _read_trials_from_remote_storage(self, study_id: int) -> None:
         with self._lock:
             self._studies.setdefault(study_id, _StudyInfo())
-            if self._alone and self._newest >= 0 and not self._stale:
+            is_current = self._alone and not self._stale
+            # What is held back stands in memory alone, and one proposal takes one look.
+            if self._newest >= 0 and (is_current or self._holds_back):
                 return
             began = time.monotonic()
             reads_all = not self._alone and began >= self._rest_until

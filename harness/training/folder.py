@@ -3,13 +3,12 @@
 import dataclasses
 from pathlib import Path
 
-import yaml
-
 from harness.errors import StorageError
 from harness.files import read_json, write_json, write_text
 from harness.gan.config import GANConfig
 from harness.gan.presets import load_config
 from harness.outcome import Outcome, State
+from harness.yaml_file import dump_yaml
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +72,7 @@ class TrainingFolder:
         Raises:
             StorageError: If it cannot be written.
         """
-        text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-        write_text(self.config_file, text)
+        write_text(self.config_file, dump_yaml(config.model_dump(mode="json")))
 
     def read_config(self) -> GANConfig | None:
         """Return the stored configuration; None before it was stored.

@@ -1,9 +1,14 @@
-"""Turn each ingredient on and off: `python -m tests.benchmarks.ablation --kimg 256 --seeds 3`.
+r"""Turn each ingredient on and off: `python -m tests.benchmarks.ablation --kimg 256 --seeds 3`.
 
 Trains every row of ablation.yaml on every seed, two at a time with one thread each, scores the
 averaged generator of the last step with fresh noise, and writes a table into reports/ablation/.
 Results are kept as they come, so the same command goes on after an interruption. Speeds are those
 of `tests.benchmarks.ablation_speed`, which measures each row beside its rival.
+
+A few rows can be compared on more seeds, in a folder of their own:
+
+    python -m tests.benchmarks.ablation --seeds 8 --rows backbone bfloat16 \
+      --out reports/ablation/bfloat16
 """
 
 import argparse
@@ -145,6 +150,12 @@ def table(rows, summary, speeds):
     return lines
 
 
+def given(options):
+    """Return the rest of the command that chose a few rows."""
+    chosen = "".join(f" '{name}'" if " " in name else f" {name}" for name in options.rows or [])
+    return f" --rows{chosen} --out {options.out}" if chosen else ""
+
+
 def write_report(out, rows, results, options):
     """Write the table, and keep what was written by hand below it."""
     report = out / "README.md"
@@ -156,9 +167,9 @@ def write_report(out, rows, results, options):
     head = [
         "# Ablation",
         "",
-        f"`python -m tests.benchmarks.ablation --kimg {options.kimg:g} --seeds {options.seeds}` "
-        f"on {os.cpu_count()} cores without a GPU, Python {platform.python_version()}, two "
-        "trainings at a time with one thread each.",
+        f"`python -m tests.benchmarks.ablation --kimg {options.kimg:g} --seeds {options.seeds}"
+        f"{given(options)}` on {os.cpu_count()} cores without a GPU, Python "
+        f"{platform.python_version()}, two trainings at a time with one thread each.",
         "",
         f"One small conditional DCGAN on Fashion-MNIST (the backbone of "
         f"`tests/benchmarks/ablation.yaml`), {options.kimg:g} kimg, each ingredient changed "
@@ -176,10 +187,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kimg", type=float, default=256.0)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rows", nargs="+", help="Only these.")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("reports/ablation"))
     options = parser.parse_args()
     rows = load_rows()
+    rows = {name: rows[name] for name in options.rows or rows}
     options.out.mkdir(parents=True, exist_ok=True)
     kept = options.out / "results.jsonl"
     results = read_results(kept, options.kimg)

@@ -9,7 +9,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from harness.search.storage_url import find_storage
-from harness.search.trial_cache import TrialCache
+from harness.search.trial_cache import TrialCache, written_at_once
 
 
 @pytest.fixture
@@ -75,6 +75,77 @@ def test_one_that_is_alone_reads_nothing_unless_it_wrote(database: RDBStorage):
     assert statements
 
 
+def set_everything(study: optuna.Study, trial: optuna.Trial) -> None:
+    trial.suggest_float("x", 0.0, 1.0)
+    study.get_trials()  # as samplers do between two parameters
+    trial.suggest_categorical("y", ["a", "b"])
+    trial.set_user_attr("key", {"nested": [1, 2]})
+    trial.set_constraint("late", 1.0)
+
+
+def be_interrupted(study: optuna.Study, trial: optuna.Trial) -> None:
+    with written_at_once(study):
+        set_everything(study, trial)
+        raise KeyboardInterrupt("now")
+
+
+def transactions_that_write(database: RDBStorage) -> list[int]:
+    """Return a list that will hold how much each transaction wrote that wrote anything."""
+    written: list[int] = []
+    counts = {"now": 0}
+
+    def count(connection, cursor, statement, *others):
+        counts["now"] += statement.startswith(("INSERT", "UPDATE"))
+
+    def commit(connection):
+        written.extend([counts["now"]] if counts["now"] else [])
+        counts["now"] = 0
+
+    sqlalchemy.event.listen(database.engine, "before_cursor_execute", count)
+    sqlalchemy.event.listen(database.engine, "commit", commit)
+    return written
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_block_is_one_transaction(database: RDBStorage, alone: bool):
+    study = open_study(database, alone=alone)
+    set_everything(study, study.ask())
+    trial = study.ask()
+    study.get_trials()
+    written = transactions_that_write(database)
+    with written_at_once(study):
+        set_everything(study, trial)
+        assert stored(database)[1].params == {}
+        assert written == []
+    assert len(written) == 1
+    assert study.get_trials() == stored(database)
+    assert set(study.get_trials()[1].params) == {"x", "y"}
+    assert study.get_trials()[1].constraints == {"late": 1.0}
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_block_cut_short_leaves_nothing_of_itself(database: RDBStorage, alone: bool):
+    study = open_study(database, alone=alone)
+    trial = study.ask()
+    with pytest.raises(KeyboardInterrupt, match="now"):
+        be_interrupted(study, trial)
+    assert study.get_trials() == stored(database)
+    assert study.get_trials()[0].params == {}
+    again = optuna.Trial(study, trial._trial_id)
+    with written_at_once(study):
+        set_everything(study, again)
+    assert set(stored(database)[0].params) == {"x", "y"}
+    assert study.get_trials() == stored(database)
+
+
+def test_a_block_in_a_storage_of_optunas_own_writes_as_optuna_does():
+    study = optuna.create_study()
+    trial = study.ask()
+    with written_at_once(study):
+        set_everything(study, trial)
+    assert set(study.trials[0].params) == {"x", "y"}
+
+
 def test_what_others_begin_and_end_is_seen_at_once(database: RDBStorage):
     here, there = (open_study(database, alone=False) for _ in range(2))
     here.get_trials()
@@ -86,6 +157,17 @@ def test_what_others_begin_and_end_is_seen_at_once(database: RDBStorage):
     assert here.get_trials()[3].state is TrialState.WAITING
     there.ask()
     assert here.get_trials()[3].state is TrialState.RUNNING
+
+
+def test_what_one_wrote_to_is_read_no_more_until_others_may_have_had_it(database: RDBStorage):
+    here, there = (open_study(database, alone=False) for _ in range(2))
+    trial = here.ask()
+    here.get_trials()
+    trial.set_user_attr("key", "mine")
+    there.tell(0, 1.0)  # which a lease would not allow
+    assert here._storage.get_trial(trial._trial_id).state is TrialState.RUNNING
+    here._storage.disown(trial._trial_id)
+    assert here._storage.get_trial(trial._trial_id).state is TrialState.COMPLETE
 
 
 def test_what_others_report_of_running_trials_is_seen_after_a_while(
