@@ -50,6 +50,7 @@ class Outcome:
         best: The best rung score so far, the value the search minimises; None before a rung.
         final: The kept checkpoint scored once more with other noise; completed trials only.
         superseded_by: Name of the trial that counts in this one's place; None for most.
+        allowed_seconds: The time it was given; None where it was given thousands of images.
         tests: The kept checkpoint scored on the test split, once a protocol; only what confirms a
             search has them.
     """
@@ -61,6 +62,7 @@ class Outcome:
     best: Score | None = None
     final: Score | None = None
     superseded_by: str | None = None
+    allowed_seconds: float | None = None
     tests: tuple[Score, ...] = ()
 
     @property
@@ -79,6 +81,7 @@ class Outcome:
             "best": self.best.to_dict() if self.best else None,
             "final": self.final.to_dict() if self.final else None,
             "superseded_by": self.superseded_by,
+            "allowed_seconds": self.allowed_seconds,
             "tests": [score.to_dict() for score in self.tests],
         }
 
@@ -92,6 +95,8 @@ class Outcome:
         best, final = record["best"], record["final"]
         try:
             kimg, seconds = float(record["kimg"]), float(record["duration_seconds"])
+            allowed = record.get("allowed_seconds")  # absent in older studies
+            allowed = None if allowed is None else float(allowed)
         except OverflowError as error:
             raise ValueError(f"expected numbers that a float holds; {error}") from error
         return cls(
@@ -101,6 +106,7 @@ class Outcome:
             duration_seconds=seconds,
             best=Score.from_dict(best) if best else None,
             final=Score.from_dict(final) if final else None,
-            superseded_by=record.get("superseded_by"),  # absent in older studies, as is the next
-            tests=tuple(Score.from_dict(score) for score in record.get("tests", ())),
+            superseded_by=record.get("superseded_by"),  # absent in older studies
+            allowed_seconds=allowed,
+            tests=tuple(Score.from_dict(score) for score in record.get("tests", ())),  # likewise
         )

@@ -31,7 +31,7 @@ def test_an_outcome_survives_json(reason: Reason):
     best = Score(20.0, 2.048, 1, PROTOCOL)
     final = Score(21.0, 2.048, 2, PROTOCOL) if reason is Reason.FINISHED else None
     tests = (Score(22.0, 2.048, 3, PROTOCOL),) if final else ()
-    outcome = Outcome(reason, "why", 4.096, 12.25, best, final, tests=tests)
+    outcome = Outcome(reason, "why", 4.096, 12.25, best, final, allowed_seconds=60.0, tests=tests)
     assert Outcome.from_dict(json.loads(json.dumps(outcome.to_dict()))) == outcome
 
 
@@ -49,6 +49,7 @@ def test_an_outcome_before_the_first_rung_has_no_score():
         ("best", {"value": 1}),  # one without a protocol
         ("kimg", 10**400),  # more than a float holds
         ("kimg", "much"),
+        ("allowed_seconds", "much"),
         ("reason", "bored"),
         ("tests", 1),
         ("tests", [{"value": 1}]),

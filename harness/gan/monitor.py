@@ -2,28 +2,31 @@
 
 import dataclasses
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from harness.errors import ConfigError
 
-_FORM = re.compile(r"(\d+) ?(batch|batches|epoch|epochs)")
+_FORM = re.compile(r"(\d+) ?(batch|batches|epoch|epochs|kimg)")
+
+Unit = Literal["batch", "epoch", "kimg"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Cadence:
     """Hold how often something happens.
 
-    An epoch has as many images as the training split; a batch is one step, D's updates and G's.
+    An epoch has as many images as the training split, a kimg a thousand; a batch is one step, D's
+    updates and G's.
 
     Args:
         count: At least 1.
-        unit: `batch` or `epoch`.
+        unit: `batch`, `epoch` or `kimg`.
     """
 
     count: int
-    unit: Literal["batch", "epoch"]
+    unit: Unit
 
     def times(self, step: int, *, images_per_step: int, images: int) -> int:
         """Return how often it has happened when so many steps are done.
@@ -42,11 +45,12 @@ class Cadence:
         return -(-(times + 1) * interval // images_per_step)
 
     def _interval(self, images_per_step: int, images: int) -> int:
-        return self.count * (images if self.unit == "epoch" else images_per_step)
+        sizes: dict[Unit, int] = {"batch": images_per_step, "epoch": images, "kimg": 1000}
+        return self.count * sizes[self.unit]
 
 
 def parse_cadence(text: str, option: str) -> Cadence:
-    """Return what `50 batches`, `1 epoch` or `10 epochs` says.
+    """Return what `50 batches`, `1 epoch`, `10 epochs` or `5 kimg` says.
 
     Args:
         text: What was written.
@@ -58,10 +62,11 @@ def parse_cadence(text: str, option: str) -> Cadence:
     found = _FORM.fullmatch(text.strip())
     if not found or int(found[1]) < 1:
         raise ConfigError(
-            f"{option}: expected a number of batches or epochs such as `50 batches` or `1 epoch`; "
-            f"received {text!r}."
+            f"{option}: expected a number of batches, epochs or kimg such as `50 batches`, "
+            f"`1 epoch` or `5 kimg`; received {text!r}."
         )
-    return Cadence(int(found[1]), "epoch" if found[2].startswith("epoch") else "batch")
+    units: dict[str, Unit] = {"batches": "batch", "epochs": "epoch"}
+    return Cadence(int(found[1]), units.get(found[2], cast(Unit, found[2])))
 
 
 def _cadence(value: Any) -> Any:

@@ -7,6 +7,7 @@ import optuna
 
 from harness.events import Progressed, RungScored
 from harness.gan.config import GANConfig
+from harness.gan.monitor import Cadence, MonitorConfig
 from harness.gan.presets import PRESETS, load_preset
 from harness.outcome import Outcome, Reason
 from harness.score import Score
@@ -21,6 +22,9 @@ from harness.training.job import TrainingJob
 
 _REST_SECONDS = 1.0
 """So long a sweep that found nothing to do does not look again, and leaves others the database."""
+
+_FILM_FRAMES = 25
+"""So many grids, from the same noise, show how a trial came to draw what it draws."""
 
 _SLOWEST_SCORE_SECONDS = 1800.0
 """A baseline that is silent for so long hangs; large ones take minutes to draw 10,000 images."""
@@ -64,6 +68,10 @@ class Assignment:
             duration_seconds=self.seconds,
             best=self.best,
         )
+
+
+def _film(rungs_kimg: tuple[int, ...]) -> MonitorConfig:
+    return MonitorConfig(sample_every=Cadence(max(1, rungs_kimg[-1] // _FILM_FRAMES), "kimg"))
 
 
 class Assignments:
@@ -185,6 +193,7 @@ class Assignments:
             checkpoint_seconds=self._options.checkpoint_seconds,
             deterministic=self._space.deterministic,
             inspects=self._options.tracker_options.histograms,
+            monitor=_film(budget.rungs_kimg),
         )
         assignment = Assignment(job, self._open_tracker(job), trial)
         if job.timeout_seconds is not None:

@@ -266,6 +266,7 @@ class Session:
             kimg=self._trainer.kimg,
             duration_seconds=self._seconds(),
             best=self._position.best,
+            allowed_seconds=self._job.stop_after_seconds,
         )
 
     def _save(self) -> None:

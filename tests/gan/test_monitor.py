@@ -28,6 +28,12 @@ def test_an_epoch_ends_with_the_step_that_shows_its_last_image():
     assert steps == [7, 13]
 
 
+def test_a_kimg_is_a_thousand_images_whatever_an_epoch_has():
+    # 5,000 images in steps of 96: 52.08, 104.17 and 156.25 steps.
+    steps = steps_until(157, Cadence(5, "kimg"), images_per_step=96, images=100)
+    assert steps == [53, 105, 157]
+
+
 def test_times_are_counted_from_the_step_alone():
     cadence = Cadence(1, "epoch")
     # 3 steps show 96 images, 4 show 128, 7 show 224.
@@ -47,6 +53,7 @@ def test_a_step_longer_than_an_epoch_is_one_time():
         ("1 batch", Cadence(1, "batch")),
         ("10epochs", Cadence(10, "epoch")),
         (" 1 epoch ", Cadence(1, "epoch")),
+        ("5 kimg", Cadence(5, "kimg")),
     ],
 )
 def test_a_cadence_is_read_as_people_write_it(text: str, cadence: Cadence):
@@ -54,10 +61,10 @@ def test_a_cadence_is_read_as_people_write_it(text: str, cadence: Cadence):
 
 
 @pytest.mark.parametrize(
-    "text", ["0 epochs", "epoch", "5", "1.5 epochs", "-1 batch", "5 kimg", ""]
+    "text", ["0 epochs", "epoch", "5", "1.5 epochs", "-1 batch", "5 kimgs", ""]
 )
 def test_anything_else_is_refused(text: str):
     with pytest.raises(
-        ConfigError, match=r"--print-every: expected a number of batches or epochs"
+        ConfigError, match=r"--print-every: expected a number of batches, epochs or kimg"
     ):
         parse_cadence(text, "--print-every")
