@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -14,6 +15,11 @@ from harness.data.datasets import load_dataset
 from harness.data.images import ImageDataset
 from tests.commands import Commands
 from tests.endings import ENDINGS, write_endings
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C: a shell lets what it runs in the background, and its children, ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
