@@ -13,11 +13,12 @@ from optuna.trial import FrozenTrial, TrialState
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 """In these states a trial tells a sampler something."""
 
-MOST_OTHERS = 1000
+MOST_OTHERS = 500
 """So many ended trials beside the best ones show TPE where bad ones lie.
 
-TPE compares two densities: of the best trials, 25 at most, and of all others. A thousand draw
-the second as well as ten thousand, and a proposal takes time in proportion to them.
+TPE compares two densities: of the best trials, 25 at most, and of all others. Five hundred draw
+the second as well as thousands, and a proposal takes time in proportion to them; measured by
+tests/benchmarks/scale_proposals.py.
 """
 
 

@@ -3,7 +3,8 @@
     python -m tests.benchmarks.scale_proposals --trials 300 1000 3000 10000
 
 Compares what Optuna does by itself, which looks at all trials for each group of parameters, with
-one look at a part of them. Adds to results.json in --out.
+one look at a part of them; then how good proposals are when a larger or a smaller part is shown.
+Adds to results.json in --out.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import create_trial
 
+from harness.search import sampled_study
 from harness.search.samplers import sampler_for
 from harness.search.space import SearchSpace
 from tests.benchmarks.scale_engine import invented_score
@@ -59,11 +61,40 @@ def measure(kind, study, space, repeats):
     return round(statistics.median(spent), 1)
 
 
+def learn(study, space, others, proposals):
+    """Return how good proposals are, by invented scores, where so many others are shown."""
+    sampled_study.MOST_OTHERS = others
+    values, began = [], time.process_time()
+    for number in range(proposals):
+        study.sampler = sampler_for(space, study_seed=0, trial_seed=number)
+        trial = study.ask()
+        config = space.suggest(trial, seed=0)
+        study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        values.append(typical_score(config))
+    return {
+        "others": others,
+        "mean": round(statistics.mean(values), 3),
+        "error": round(statistics.stdev(values) / len(values) ** 0.5, 3),
+        "milliseconds": round(1000 * (time.process_time() - began) / proposals, 1),
+    }
+
+
+def typical_score(config):
+    """Return the mean of a configuration's invented scores over eight trainings."""
+    seeds = range(8)
+    return statistics.mean(
+        invented_score(config.model_copy(update={"seed": seed}), 125, random.Random(seed)).value
+        for seed in seeds
+    )
+
+
 def main():
-    """Measure both ways at growing numbers of trials."""
+    """Measure both ways at growing numbers of trials, and what a part of them teaches."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, nargs="+", default=[300, 1000, 3000, 10_000])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--others", type=int, nargs="+", default=[1000, 500, 250, 100])
+    parser.add_argument("--proposals", type=int, default=200)
     parser.add_argument("--out", type=Path, default=Path("reports/scale"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -78,6 +109,13 @@ def main():
             rows[-1][kind] = measure(kind, study, space, options.repeats)
         print(rows[-1], flush=True)
         keep(options.out, "proposals", rows)
+    learnt = []
+    for others in options.others:
+        learnt.append(
+            {"ended": max(options.trials)} | learn(study, space, others, options.proposals)
+        )
+        print(learnt[-1], flush=True)
+        keep(options.out, "learning", learnt)
 
 
 if __name__ == "__main__":

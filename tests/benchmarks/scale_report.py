@@ -24,13 +24,16 @@ def keep(out, key, value):
 def write_report(out):
     """Write README.md and waits.png from results.json in a folder."""
     results = read_json(out / "results.json")
-    spread, proposals = (results.pop(key, []) for key in ("spread", "proposals"))
+    spread, proposals, learning = (
+        results.pop(key, []) for key in ("spread", "proposals", "learning")
+    )
     if any(full_bins(case) for case in results.values()):
         draw_waits(results).save(out / "waits.png")
     tables = {
         "waits": wait_table(results),
         "spread": spread_table(spread),
         "proposals": proposal_table(proposals),
+        "learning": learning_table(learning),
     }
     write_text(out / "README.md", TEXT.format(**{k: "\n".join(v) for k, v in tables.items()}))
 
@@ -107,6 +110,15 @@ def proposal_table(rows):
     lines = [f"| ended trials | {' | '.join(kinds)} |", "|---" * (len(kinds) + 1) + "|"]
     for row in rows:
         lines.append(f"| {row['trials']:,} | {' | '.join(f'{row[k]:.0f} ms' for k in kinds)} |")
+    return lines
+
+
+def learning_table(rows):
+    """Return a Markdown table of how good proposals are by how many others TPE is shown."""
+    lines = ["| others shown | invented score (lower is better) | a proposal |", "|---|---|---|"]
+    for row in rows:
+        score = f"{row['mean']:.3f} ± {row['error']:.3f}"
+        lines.append(f"| {row['others']:,} | {score} | {row['milliseconds']:.0f} ms |")
     return lines
 
 
