@@ -27,8 +27,8 @@ from harness.gan.config import GANConfig
 
 ROWS_FILE = Path(__file__).with_suffix(".yaml")
 SPEED_NOTE = (
-    "Speeds are images a second of one thread, measured in turns with the row each is compared "
-    "with (`python -m tests.benchmarks.ablation_speed`)."
+    "Speeds are images a second of processor time on one thread, mean ± standard deviation over "
+    "turns with the row each is compared with (`python -m tests.benchmarks.ablation_speed`)."
 )
 _runner = None
 
@@ -141,7 +141,7 @@ def table(rows, summary, speeds):
         if both:
             gain = f"{100 * (own['mean'] / rival['mean'] - 1):+.0f} % ({row['against']})"
         if name in speeds:
-            speed = f"{speeds[name]['images_per_second']:,.0f}"
+            speed = f"{speeds[name]['images_per_second']:,.0f} ± {speeds[name]['deviation']:,.0f}"
             relative = f"{speeds[name]['relative']:.2f}"
         lines.append(
             f"| {row['group']} | {name} | {fid} | {gain} | {own['failed']} of {own['runs']} | "

@@ -1,9 +1,10 @@
 """Measure what each row of the ablation costs: `python -m tests.benchmarks.ablation_speed`.
 
-A row and the one it is compared with take turns in one process with one thread, so that whatever
-else the machine does hits both alike. Kept in reports/ablation/speeds.json, from which
-`tests.benchmarks.ablation` takes its last columns, are the medians over the turns of real images a
-second, and of their ratio to the rival's turn of the same round.
+A row and the one it is compared with take turns in one process with one thread, and what is
+counted is the processor time of that process: what else the machine does hits both alike, and
+little of it counts. Kept in reports/ablation/speeds.json, from which `tests.benchmarks.ablation`
+takes its last columns, are mean and standard deviation over the turns of real images a second, and
+the median of their ratio to the rival's turn of the same round.
 """
 
 import argparse
@@ -29,9 +30,11 @@ def measure_row(task):
     mine, other = build(config), build(rival)
     steps = {trainer: steps_for(trainer, seconds) for trainer in (mine, other)}
     turns = [(rate(mine, steps[mine]), rate(other, steps[other])) for _ in range(rounds)]
+    own = [each for each, _ in turns]
     return name, {
-        "images_per_second": statistics.median(own for own, _ in turns),
-        "relative": statistics.median(own / others for own, others in turns),
+        "images_per_second": statistics.mean(own),
+        "deviation": statistics.stdev(own),
+        "relative": statistics.median(each / others for each, others in turns),
     }
 
 
@@ -48,16 +51,16 @@ def build(config):
 
 def steps_for(trainer, seconds):
     """Return how many steps take about so many seconds, without compiling anew."""
-    began = time.perf_counter()
+    began = time.process_time()
     trainer.advance(WARM_STEPS)
-    return max(WARM_STEPS, round(WARM_STEPS * seconds / (time.perf_counter() - began)))
+    return max(WARM_STEPS, round(WARM_STEPS * seconds / (time.process_time() - began)))
 
 
 def rate(trainer, steps):
-    """Return real images a second."""
-    shown, began = trainer.kimg, time.perf_counter()
+    """Return real images a second of processor time."""
+    shown, began = trainer.kimg, time.process_time()
     trainer.advance(steps)
-    return 1000 * (trainer.kimg - shown) / (time.perf_counter() - began)
+    return 1000 * (trainer.kimg - shown) / (time.process_time() - began)
 
 
 def main():
