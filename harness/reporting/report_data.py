@@ -151,7 +151,7 @@ def read_report(folder: Path, *, class_names: tuple[str, ...] | None = None) -> 
         confirmation=confirmation,
         winner=best.name if best else None,
         test=_test_score(folder, record, best.name if best else None),
-        compute=add_up(trials, space.budget.rungs_kimg[-1]),
+        compute=add_up(trials, space.budget.rungs_kimg, confirmation),
         effects=find_effects(space, trials),
         lineage=trace(
             folder,

@@ -8,6 +8,7 @@ from typing import Any
 from harness.events import Event, Progressed, RungScored
 from harness.gan.config import GANConfig
 from harness.outcome import Outcome
+from harness.reporting.pace import Pace, read_pace
 from harness.score import Score
 from harness.search.fields import flatten
 from harness.search.leaderboard import BASELINE_PREFIX, Entry
@@ -27,7 +28,7 @@ class Rung:
         kimg: Where it was scored; that may lie a step beyond the rung.
         value: The score measured there; lower is better.
         interval: Its 95 % interval, where one was computed.
-        seconds: Training time up to there, interruptions left out.
+        seconds: Time spent up to there, interruptions left out.
         grid: The sample grid of that moment; None where the file is gone.
     """
 
@@ -51,7 +52,8 @@ class TrialData:
         rungs: Its rungs, by kimg.
         outcome: How it ended; None while it is unfinished.
         kimg: How far it came.
-        seconds: Training time, interruptions left out.
+        seconds: Time spent on it: training, scores and saving, interruptions left out.
+        pace: What its steps and its scores took of that.
     """
 
     name: str
@@ -62,6 +64,7 @@ class TrialData:
     outcome: Outcome | None
     kimg: float
     seconds: float
+    pace: Pace
 
     @property
     def is_baseline(self) -> bool:
@@ -90,6 +93,16 @@ class TrialData:
         return self.outcome.final if self.outcome else None
 
     @property
+    def training_seconds(self) -> float:
+        """Return what its steps took, with compiling; never more than all of its time."""
+        return min(self.pace.training_seconds, self.seconds)
+
+    @property
+    def scoring_seconds(self) -> float:
+        """Return the rest of its time: scores, grids, saving."""
+        return self.seconds - self.training_seconds
+
+    @property
     def best_value(self) -> float | None:
         """Return its best rung score."""
         if self.outcome and self.outcome.best:
@@ -113,6 +126,8 @@ class TrialData:
             "detail": self.outcome.detail if self.outcome else "",
             "kimg": self.kimg,
             "seconds": self.seconds,
+            "training_seconds": self.training_seconds,
+            "allowed_seconds": self.outcome.allowed_seconds if self.outcome else None,
             "best_rung": self.best_value,
             "final": self.final.to_dict() if self.final else None,
             "rungs": [
@@ -140,6 +155,7 @@ def read_ended(entry: Entry, rank: int) -> TrialData:
         outcome=outcome,
         kimg=outcome.kimg,
         seconds=outcome.duration_seconds,
+        pace=read_pace(history),
     )
 
 
@@ -165,6 +181,7 @@ def read_unfinished(path: Path) -> TrialData | None:
         outcome=None,
         kimg=max((event.kimg for event in said), default=0.0),
         seconds=max((event.duration_seconds for event in said), default=0.0),
+        pace=read_pace(history),
     )
 
 
