@@ -42,8 +42,11 @@ def _head(data: ReportData) -> str:
     lines.append(f"Winner: {best.title}, {best.family}, final {best.final.text}")
     if data.confirmation:
         lines += confirmation_lines(data.confirmation)
-    if data.test:
-        lines.append(f"On the test split: {data.test.text}")
+    if data.exported:
+        lines.append(
+            f"On the test split, the exported file of {data.exported.training}: "
+            f"{data.exported.test.text}"
+        )
     config = best.config
     lines += [f"  {field} {config[field]}" for field in data.searched if field in config]
     return "\n".join(lines)
