@@ -41,6 +41,19 @@ class Rung:
 
 
 @dataclasses.dataclass(frozen=True)
+class Sample:
+    """Hold a sample grid that was drawn between rungs, from the noise of theirs.
+
+    Args:
+        kimg: When it was drawn.
+        grid: The file.
+    """
+
+    kimg: float
+    grid: Path
+
+
+@dataclasses.dataclass(frozen=True)
 class TrialData:
     """Hold all that a report says of one training.
 
@@ -50,6 +63,7 @@ class TrialData:
         family: Family of its networks.
         config: Its whole configuration by dotted path.
         rungs: Its rungs, by kimg.
+        samples: Its grids between rungs, by kimg; older studies have none.
         outcome: How it ended; None while it is unfinished.
         kimg: How far it came.
         seconds: Time spent on it: training, scores and saving, interruptions left out.
@@ -61,6 +75,7 @@ class TrialData:
     family: str
     config: Mapping[str, Any]
     rungs: tuple[Rung, ...]
+    samples: tuple[Sample, ...]
     outcome: Outcome | None
     kimg: float
     seconds: float
@@ -152,6 +167,7 @@ def read_ended(entry: Entry, rank: int) -> TrialData:
         family=entry.config.family,
         config=_flat(entry.config),
         rungs=_rungs(history, entry.folder),
+        samples=_samples(entry.folder),
         outcome=outcome,
         kimg=outcome.kimg,
         seconds=outcome.duration_seconds,
@@ -178,6 +194,7 @@ def read_unfinished(path: Path) -> TrialData | None:
         family=config.family,
         config=_flat(config),
         rungs=_rungs(history, folder),
+        samples=_samples(folder),
         outcome=None,
         kimg=max((event.kimg for event in said), default=0.0),
         seconds=max((event.duration_seconds for event in said), default=0.0),
@@ -203,6 +220,13 @@ def _rungs(history: list[Event], folder: TrainingFolder) -> tuple[Rung, ...]:
         if isinstance(event, RungScored)
     ]
     return tuple(sorted(found, key=lambda rung: rung.kimg))
+
+
+def _samples(folder: TrainingFolder) -> tuple[Sample, ...]:
+    files = folder.sample_file("kimg", 0).parent.glob("kimg_*.png")
+    numbers = ((file.stem.removeprefix("kimg_"), file) for file in files)
+    found = [Sample(float(number), file) for number, file in numbers if number.isdecimal()]
+    return tuple(sorted(found, key=lambda sample: sample.kimg))
 
 
 def _grid(folder: Path, name: str) -> Path | None:

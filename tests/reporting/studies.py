@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,14 @@ def add_training(
         folder.write_outcome(outcome)
     tracker.close()
     return folder
+
+
+def add_samples(training: TrainingFolder, kimgs: Iterable[int]) -> None:
+    """Write the grids that a training drew between rungs."""
+    for kimg in kimgs:
+        file = training.sample_file("kimg", kimg)
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(png_bytes(draw_grid(_images(0) + np.uint8(kimg))))
 
 
 def make_small_study(folder: Path) -> Path:
