@@ -53,29 +53,11 @@ def render_page(data: ReportData, *, follows: bool = False) -> str:
     Raises:
         StorageError: If a sample grid is no image.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "kimg": format_kimg,
-        "seconds": format_seconds,
-        "number": value_text,
-        "colour": colour_of,
-        "breakable": _breakable,
-    }
-    pictures = Pictures(data)
-    metric = data.protocol.metric.upper()
-    effects, confirmation = data.effects, data.confirmation
-    drawn = (
-        [(s.parameter, draw_slice(s, effects, metric)) for s in effects.slices] if effects else []
-    )
-    return environment.get_template("report.html").render(
+    pictures, drawn, confirmation = Pictures(data), _draw_slices(data), data.confirmation
+    template = _environment().get_template("report.html")
+    return template.render(
         data=data,
-        metric=metric,
+        metric=data.protocol.metric.upper(),
         counts=counts_text(data),
         pictures=pictures,
         curves=_both(lambda layout: draw_curves(data, layout), (curves.DESK, curves.PHONE)),
@@ -96,6 +78,30 @@ def render_page(data: ReportData, *, follows: bool = False) -> str:
         follows=follows,
         version=harness.__version__,
     )
+
+
+def _draw_slices(data: ReportData) -> list[tuple[str, Markup]]:
+    effects, metric = data.effects, data.protocol.metric.upper()
+    slices = effects.slices if effects else ()
+    return [(each.parameter, draw_slice(each, effects, metric)) for each in slices if effects]
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "kimg": format_kimg,
+        "seconds": format_seconds,
+        "number": value_text,
+        "colour": colour_of,
+        "breakable": _breakable,
+    }
+    return environment
 
 
 def value_text(value: Any) -> str:

@@ -16,7 +16,7 @@ from harness.reporting.parameters import Effects, find_effects, searched_fields
 from harness.reporting.trials import RUNNING, TrialData, read_ended, read_unfinished
 from harness.score import Protocol
 from harness.search.folders import StudyRecord, read_study
-from harness.search.leaderboard import rank, read_entries, winner
+from harness.search.leaderboard import Entry, rank, read_entries, winner
 from harness.search.space import SearchSpace
 
 
@@ -134,20 +134,11 @@ def read_report(folder: Path, *, class_names: tuple[str, ...] | None = None) -> 
     space = SearchSpace.load(str(folder / "search_space.yaml"))
     entries = read_entries(folder)
     confirmation = read_result(folder)
-    best = winner(entries)
-    if confirmation is not None:
-        confirmed = [entry for entry in entries if entry.name == confirmation.winner]
-        best = confirmed[0] if confirmed else best
+    best = _find_best(entries, confirmation)
     trials = [read_ended(entry, place) for place, entry in enumerate(rank(entries), start=1)]
     trials += _read_running(folder, {trial.name for trial in trials})
     exported = read_export(folder, record, best.name if best else None)
-    steps = Steps(
-        space=name_space(space, folder),
-        trials=len(_counted(trials)),
-        baselines=baseline_options(trial for trial in trials if trial.is_baseline),
-        confirmation=confirmation,
-        formats=exported.formats if exported else (),
-    )
+    steps = _steps(folder, space, trials, confirmation, exported)
     return ReportData(
         record=record,
         description=space.description,
@@ -165,6 +156,28 @@ def read_report(folder: Path, *, class_names: tuple[str, ...] | None = None) -> 
         running=is_locked(folder),
         written=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
+
+
+def _steps(
+    folder: Path,
+    space: SearchSpace,
+    trials: list[TrialData],
+    confirmation: Confirmation | None,
+    exported: Exported | None,
+) -> Steps:
+    return Steps(
+        space=name_space(space, folder),
+        trials=len(_counted(trials)),
+        baselines=baseline_options(trial for trial in trials if trial.is_baseline),
+        confirmation=confirmation,
+        formats=exported.formats if exported else (),
+    )
+
+
+def _find_best(entries: list[Entry], confirmation: Confirmation | None) -> Entry | None:
+    """Return the confirmed trial, or else the completed one with the lowest final score."""
+    confirmed = [each for each in entries if confirmation and each.name == confirmation.winner]
+    return confirmed[0] if confirmed else winner(entries)
 
 
 def _counted(trials: Iterable[TrialData]) -> list[TrialData]:
