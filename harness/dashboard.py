@@ -1,14 +1,17 @@
 """Open Optuna's dashboard on a study: `python -m harness.dashboard --study default`."""
 
+import contextlib
 import importlib.util
+import threading
 import webbrowser
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness import command_options as option
 from harness.cli import clear_errors, new_app
-from harness.errors import MissingExtraError
+from harness.errors import MissingExtraError, StorageError
 from harness.search.object_store.opening import studies_at
 
 app = new_app()
@@ -43,14 +46,28 @@ def dashboard(
             )
         from harness.search.dashboard_server import serving
 
-        with serving(folder, port=port, storage=storage) as (address, server):
+        with serving(folder, port=port, storage=storage, confirmed=lambda: _confirmed(folder)) as (
+            address,
+            server,
+        ):
             print(f"Study {study} is shown at {address}\nCtrl-C ends this.", flush=True)
             if not no_browser:
-                webbrowser.open(address)
+                # Beside the server: a browser in the terminal would not let it begin.
+                threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
             try:
                 server.serve_forever()
             except KeyboardInterrupt:
                 print("Ended.")
+
+
+def _confirmed(folder: Path) -> str | None:
+    """Return the trial that a confirmation stands behind; None where there is none."""
+    from harness.confirmation.result import read_result
+
+    with contextlib.suppress(StorageError):  # damaged; `confirm` says so
+        result = read_result(folder)
+        return result.winner if result else None
+    return None
 
 
 if __name__ == "__main__":

@@ -51,6 +51,11 @@ def report(
             )
         folder = find_study(place, study)
         target = out or Path("reports") / check_study_name(study)
+        if target.exists() and not target.is_dir():
+            raise ConfigError(
+                f"--out: expected a folder, to write index.html into; received the file {target}. "
+                f"Name a folder; it is made if needed."
+            )
         if watch:
             _watch(folder, target, data_dir)
         elif as_text or as_json:

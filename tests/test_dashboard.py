@@ -20,7 +20,7 @@ from harness.search import dashboard_server
 from harness.search.dashboard_server import LiveDashboard
 from harness.search.folders import read_study
 from tests.browser import started_browser
-from tests.commands import Commands, interrupt
+from tests.commands import Commands, interrupt, wait_until
 from tests.conftest import SweptStudy
 from tests.reporting.studies import make_study
 
@@ -102,6 +102,27 @@ def test_nothing_done_there_reaches_the_study(address: str, study: Path, method:
     with refused.value:
         assert json.load(refused.value)["reason"].startswith("This page is only for looking")
     assert database(study) == before
+
+
+def test_a_browser_that_keeps_the_terminal_is_served_too(
+    study: Path, commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # As text browsers do, this one returns to its caller when it has read the page.
+    browser, seen = tmp_path / "browser", tmp_path / "seen"
+    browser.write_text(
+        f"#!{sys.executable}\nimport pathlib, sys, urllib.request\n"
+        f"page = urllib.request.urlopen(sys.argv[1], timeout=20)\n"
+        f"pathlib.Path({str(seen)!r}).write_text(str(page.status))\n"
+    )
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", str(browser))
+    process = commands.start(
+        "dashboard", "--study", "endings", "--port", 0, cwd=study.parent.parent
+    )
+    process.stdout.readline()
+    wait_until(lambda: seen.is_file() and seen.read_text(), process)
+    assert seen.read_text() == "200"
+    interrupt(process)
 
 
 def test_the_page_follows_a_study_that_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

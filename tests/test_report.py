@@ -53,7 +53,10 @@ def test_bad_input_is_refused_in_one_message(commands: Commands, cwd: Path):
     [
         (("--study", "../x"), "expected up to 100 letters"),
         (("--study", "small", "--text", "--json"), "expected one of them at most"),
-        (("--study", "small", "--out", "studies/small/study.json"), "cannot be read or written"),
+        (
+            ("--study", "small", "--out", "studies/small/study.json"),
+            "--out: expected a folder, to write index.html into; received the file studies",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_refused(

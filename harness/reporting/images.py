@@ -4,7 +4,6 @@ import base64
 import functools
 import io
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -12,42 +11,50 @@ from PIL import Image
 from harness.errors import StorageError
 from harness.training.grid import COLUMNS, GAP
 
-BUDGET_BYTES = 9_000_000
-"""What all grids of a page may take together, before base64 adds a third."""
+GRIDS_BYTES = 6_000_000
+"""What the grids of all rungs may take together, before base64 adds a third."""
 
-_BYTES_PER_PIXEL = 0.5  # of a grid of the poorest generator, which is noise
-_LARGEST_SIDE = 640
+FILM_BYTES = 2_800_000
+"""What the frames of the winner's film may take."""
+
+STRIPS_BYTES = 800_000
+"""What the strips of the leaderboard may take."""
+
+_LARGEST_SIDE, _SMALLEST_SIDE = 640, 16
 _STRIP_TILE = 28
-_QUALITY = 80
+_QUALITY, _SHRUNK_QUALITY = 80, 60
 _KEPT = 2048
 
 
-def side_for(count: int) -> int:
-    """Return how wide the grids of a page may be, so that all of them fit.
+def share_of(most_bytes: int, count: int) -> int:
+    """Return what each of so many pictures may take.
+
+    Rounded down to few different sizes: a page that follows a sweep has more pictures each time
+    it is drawn, and need not encode all of them anew.
 
     Args:
-        count: How many grids the page shows.
+        most_bytes: What all of them may take.
+        count: How many there are.
     """
-    pixels = BUDGET_BYTES / _BYTES_PER_PIXEL / max(count, 1)
-    return min(_LARGEST_SIDE, int(math.sqrt(pixels)))
+    return int(2 ** (math.floor(4 * math.log2(most_bytes / max(count, 1))) / 4))
 
 
-def grid_uri(path: Path, side: int) -> str:
-    """Return a grid as a data URI, shrunk to at most `side` pixels.
+def grid_uri(path: Path, most_bytes: int) -> str:
+    """Return a grid as a data URI; it is shrunk until its image takes at most so many bytes.
 
     Raises:
         StorageError: If the file is no image.
     """
-    return _grid_uri(path, _stamp(path), side)
+    return _grid_uri(path, _stamp(path), most_bytes)
 
 
-def strip_uri(path: Path) -> str:
+def strip_uri(path: Path, most_bytes: int) -> str:
     """Return the first image of each of a grid's rows, side by side, as a data URI.
 
     Raises:
         StorageError: If the file is no image.
     """
-    return _strip_uri(path, _stamp(path))
+    return _strip_uri(path, _stamp(path), most_bytes)
 
 
 def grid_rows(path: Path) -> int:
@@ -60,22 +67,22 @@ def grid_rows(path: Path) -> int:
     return max(1, round((image.height - GAP) / _step(image)))
 
 
-def total_bytes(uris: Sequence[str]) -> int:
-    """Return what data URIs take in a page."""
-    return sum(len(uri) for uri in uris)
-
-
 # A page that follows a sweep is drawn again and again; grids seldom change.
 @functools.lru_cache(maxsize=_KEPT)
-def _grid_uri(path: Path, stamp: tuple[int, int], side: int) -> str:
+def _whole(path: Path, stamp: tuple[int, int]) -> bytes:
     image = _open(path)
-    if max(image.size) > side:
-        image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return _webp_uri(image)
+    image.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE), Image.Resampling.LANCZOS)
+    return _webp(image, _QUALITY)
 
 
 @functools.lru_cache(maxsize=_KEPT)
-def _strip_uri(path: Path, stamp: tuple[int, int]) -> str:
+def _grid_uri(path: Path, stamp: tuple[int, int], most_bytes: int) -> str:
+    whole = _whole(path, stamp)
+    return _uri(whole if len(whole) <= most_bytes else _fit(_open(path), most_bytes))
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _strip_uri(path: Path, stamp: tuple[int, int], most_bytes: int) -> str:
     image = _open(path)
     step, rows = _step(image), min(grid_rows(path), COLUMNS)
     strip = Image.new(image.mode, (rows * _STRIP_TILE, _STRIP_TILE))
@@ -85,7 +92,21 @@ def _strip_uri(path: Path, stamp: tuple[int, int]) -> str:
         tile = image.crop((left, top, left + round(step) - GAP, top + round(step) - GAP))
         tile = tile.resize((_STRIP_TILE, _STRIP_TILE), Image.Resampling.LANCZOS)
         strip.paste(tile, (row * _STRIP_TILE, 0))
-    return _webp_uri(strip)
+    whole = _webp(strip, _QUALITY)
+    return _uri(whole if len(whole) <= most_bytes else _fit(strip, most_bytes))
+
+
+def _fit(image: Image.Image, most_bytes: int) -> bytes:
+    """Return an image so small that it takes at most so many bytes, whatever it shows."""
+    side = min(_LARGEST_SIDE, max(image.size))
+    while True:
+        small = image.copy()
+        small.thumbnail((side, side), Image.Resampling.LANCZOS)
+        found = _webp(small, _SHRUNK_QUALITY)
+        if len(found) <= most_bytes or side <= _SMALLEST_SIDE:
+            return found
+        wanted = int(side * 0.97 * math.sqrt(most_bytes / len(found)))
+        side = max(_SMALLEST_SIDE, min(side - 1, wanted))
 
 
 def _step(image: Image.Image) -> float:
@@ -112,7 +133,11 @@ def _stamp(path: Path) -> tuple[int, int]:
     return found.st_mtime_ns, found.st_size
 
 
-def _webp_uri(image: Image.Image) -> str:
+def _webp(image: Image.Image, quality: int) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, format="WEBP", quality=_QUALITY, method=4)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    image.save(buffer, format="WEBP", quality=quality, method=4)
+    return buffer.getvalue()
+
+
+def _uri(image: bytes) -> str:
+    return "data:image/webp;base64," + base64.b64encode(image).decode()

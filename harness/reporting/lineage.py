@@ -4,12 +4,16 @@ import dataclasses
 import importlib.metadata
 import platform
 import shlex
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.confirmation.result import Confirmation
 from harness.provenance import code_commit, lock_sha256
+from harness.reporting.trials import TrialData
+from harness.search.catalogue import space_names
 from harness.search.folders import StudyRecord
+from harness.search.space import SearchSpace
 
 _PACKAGES = ("tensorflow", "keras", "optuna", "numpy", "scipy")
 
@@ -46,39 +50,36 @@ class Lineage:
         return dataclasses.asdict(self)
 
 
-def trace(
-    folder: Path,
-    record: StudyRecord,
-    *,
-    trials: int,
-    baselines: bool,
-    winner_seed: int | None,
-    confirmation: Confirmation | None,
-) -> Lineage:
+@dataclasses.dataclass(frozen=True)
+class Steps:
+    """Hold what was done to a study, from its beginning to its export.
+
+    Args:
+        space: What `--search-space` is given: a name where the package has the same space.
+        trials: How many trials it has in total.
+        baselines: Options for the presets trained beside the search, as typed; empty for none.
+        confirmation: How the leaders were trained again, where they were.
+        formats: What the winner was exported to; empty where that is not known.
+    """
+
+    space: str
+    trials: int
+    baselines: str
+    confirmation: Confirmation | None
+    formats: Sequence[str]
+
+
+def trace(record: StudyRecord, steps: Steps, *, winner_seed: int | None) -> Lineage:
     """Return how a study comes about again.
 
     Args:
-        folder: The study.
         record: What it says of itself.
-        trials: How many trials it has in total.
-        baselines: Whether presets were trained beside the search.
+        steps: What was done to it.
         winner_seed: The seed of the winner's training, where there is a winner.
-        confirmation: How the leaders were trained again, where they were.
     """
-    space = shlex.quote(str(folder / "search_space.yaml"))
-    name = shlex.quote(f"{record.name}-again")
-    commands = [
-        f"python -m harness.sweep --search-space {space} --study {name} --seed {record.seed} "
-        f"--trials {trials}" + (" --baselines" if baselines else "")
-    ]
-    if confirmation is not None:
-        commands.append(
-            f"python -m harness.confirm --study {name} --top {confirmation.top} "
-            f"--seeds {confirmation.seeds}"
-        )
     of_study = record.commit is not None
     return Lineage(
-        commands=(*commands, f"python -m harness.export --study {name}"),
+        commands=tuple(_commands(record, steps)),
         seed=record.seed,
         winner_seed=winner_seed,
         study_version=record.harness_version,
@@ -88,3 +89,47 @@ def trace(
         python=platform.python_version(),
         packages={name: importlib.metadata.version(name) for name in _PACKAGES},
     )
+
+
+def name_space(space: SearchSpace, folder: Path) -> str:
+    """Return the name under which the package has a study's search space, or else its file.
+
+    Args:
+        space: The study's.
+        folder: The study.
+    """
+    if space.name in space_names() and SearchSpace.load(space.name).sha256 == space.sha256:
+        return space.name
+    return str(folder / "search_space.yaml")
+
+
+def baseline_options(baselines: Iterable[TrialData]) -> str:
+    """Return the options that train presets beside a search for as long as these were.
+
+    Args:
+        baselines: Older ones did not note what they were given; the default stands for it.
+    """
+    given = [each.outcome.allowed_seconds if each.outcome else None for each in baselines]
+    if not given:
+        return ""
+    known = [seconds for seconds in given if seconds is not None]
+    return f"--baselines --baseline-seconds {max(known):g}" if known else "--baselines"
+
+
+def _commands(record: StudyRecord, steps: Steps) -> list[str]:
+    name = shlex.quote(f"{record.name}-again")
+    sweep = (
+        f"python -m harness.sweep --search-space {shlex.quote(steps.space)} --study {name} "
+        f"--seed {record.seed} --trials {steps.trials} {steps.baselines}"
+    )
+    commands = [sweep.rstrip()]
+    if record.commit is not None and not record.commit.endswith("-dirty"):
+        commands.insert(0, f"git checkout {record.commit}")
+    confirmation = steps.confirmation
+    if confirmation is not None:
+        options = f"--study {name} --top {confirmation.top} --seeds {confirmation.seeds}"
+        if confirmation.protocol.extractor != record.protocol["extractor"]:
+            options += f" --extractor {shlex.quote(confirmation.protocol.extractor)}"
+        commands.append(f"python -m harness.confirm {options}")
+    formats = f" --formats {shlex.quote(','.join(steps.formats))}" if steps.formats else ""
+    return [*commands, f"python -m harness.export --study {name}{formats}"]

@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from harness.confirmation.result import CandidateResult, Confirmation, read_result
-from harness.errors import HarnessError
-from harness.files import read_json
 from harness.locks import is_locked
 from harness.reporting.compute import Compute, add_up
-from harness.reporting.lineage import Lineage, trace
+from harness.reporting.export import Exported, read_export
+from harness.reporting.lineage import Lineage, Steps, baseline_options, name_space, trace
 from harness.reporting.parameters import Effects, find_effects, searched_fields
 from harness.reporting.trials import RUNNING, TrialData, read_ended, read_unfinished
-from harness.score import Protocol, Score
+from harness.score import Protocol
 from harness.search.folders import StudyRecord, read_study
-from harness.search.leaderboard import rank, read_entries, winner
+from harness.search.leaderboard import Entry, rank, read_entries, winner
 from harness.search.space import SearchSpace
 
 
@@ -36,7 +35,7 @@ class ReportData:
         confirmation: What training the leaders again found; None where that was not done.
         winner: Name of the confirmed trial, or else of the completed one with the lowest final
             score; None before there is one.
-        test: The winner's score on the test split, from its exported file; None without one.
+        exported: What the winner's exported file scored on the test split; None without one.
         compute: What was spent, and saved by pruning.
         effects: Which parameters mattered; None before any trial was scored.
         lineage: How the study comes about again.
@@ -53,7 +52,7 @@ class ReportData:
     trials: tuple[TrialData, ...]
     confirmation: Confirmation | None
     winner: str | None
-    test: Score | None
+    exported: Exported | None
     compute: Compute
     effects: Effects | None
     lineage: Lineage
@@ -110,7 +109,8 @@ class ReportData:
             "trials": self.counts,
             "reasons": {reason: len(trials) for reason, trials in self.reasons.items()},
             "winner": self.best.to_dict() if self.best else None,
-            "test": self.test.to_dict() if self.test else None,
+            "test": self.exported.test.to_dict() if self.exported else None,
+            "exported": self.exported.training if self.exported else None,
             "confirmation": self.confirmation.to_dict() if self.confirmation else None,
             "compute": self.compute.to_dict(),
             "effects": dataclasses.asdict(self.effects) if self.effects else None,
@@ -134,12 +134,11 @@ def read_report(folder: Path, *, class_names: tuple[str, ...] | None = None) -> 
     space = SearchSpace.load(str(folder / "search_space.yaml"))
     entries = read_entries(folder)
     confirmation = read_result(folder)
-    best = winner(entries)
-    if confirmation is not None:
-        confirmed = [entry for entry in entries if entry.name == confirmation.winner]
-        best = confirmed[0] if confirmed else best
+    best = _find_best(entries, confirmation)
     trials = [read_ended(entry, place) for place, entry in enumerate(rank(entries), start=1)]
     trials += _read_running(folder, {trial.name for trial in trials})
+    exported = read_export(folder, record, best.name if best else None)
+    steps = _steps(folder, space, trials, confirmation, exported)
     return ReportData(
         record=record,
         description=space.description,
@@ -150,20 +149,35 @@ def read_report(folder: Path, *, class_names: tuple[str, ...] | None = None) -> 
         trials=tuple(trials),
         confirmation=confirmation,
         winner=best.name if best else None,
-        test=_test_score(folder, record, best.name if best else None),
-        compute=add_up(trials, space.budget.rungs_kimg[-1]),
+        exported=exported,
+        compute=add_up(trials, space.budget.rungs_kimg, confirmation),
         effects=find_effects(space, trials),
-        lineage=trace(
-            folder,
-            record,
-            trials=len(_counted(trials)),
-            baselines=any(trial.is_baseline for trial in trials),
-            winner_seed=best.config.seed if best else None,
-            confirmation=confirmation,
-        ),
+        lineage=trace(record, steps, winner_seed=best.config.seed if best else None),
         running=is_locked(folder),
         written=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
+
+
+def _steps(
+    folder: Path,
+    space: SearchSpace,
+    trials: list[TrialData],
+    confirmation: Confirmation | None,
+    exported: Exported | None,
+) -> Steps:
+    return Steps(
+        space=name_space(space, folder),
+        trials=len(_counted(trials)),
+        baselines=baseline_options(trial for trial in trials if trial.is_baseline),
+        confirmation=confirmation,
+        formats=exported.formats if exported else (),
+    )
+
+
+def _find_best(entries: list[Entry], confirmation: Confirmation | None) -> Entry | None:
+    """Return the confirmed trial, or else the completed one with the lowest final score."""
+    confirmed = [each for each in entries if confirmation and each.name == confirmation.winner]
+    return confirmed[0] if confirmed else winner(entries)
 
 
 def _counted(trials: Iterable[TrialData]) -> list[TrialData]:
@@ -179,19 +193,3 @@ def _read_running(folder: Path, ended: set[str]) -> list[TrialData]:
     paths = sorted((folder / "trials").glob("[0-9]*")) + sorted((folder / "baselines").glob("*"))
     found = (read_unfinished(path) for path in paths if path.is_dir())
     return [trial for trial in found if trial is not None and trial.name not in ended]
-
-
-def _test_score(folder: Path, record: StudyRecord, best: str | None) -> Score | None:
-    """Return the score of the exported file; None if another trial was exported, or none.
-
-    A confirmed winner is exported with one of its new seeds, named like `0008-s1`.
-    """
-    path = folder / "export" / "metrics.json"
-    try:
-        metrics = read_json(path) if path.is_file() else {}
-        exported = str(metrics.get("trial")).partition("-s")[0]
-        if metrics.get("study_id") == record.id and exported == best:
-            return Score.from_dict(metrics["test"])
-    except (HarnessError, AttributeError, KeyError, TypeError, ValueError):
-        pass  # the export says so itself when it is made again; the report does without
-    return None

@@ -4,6 +4,9 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
+_FEWEST = 3
+"""With fewer round powers, an axis of less than a decade takes evenly spaced ticks."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
@@ -45,7 +48,8 @@ class Scale:
             inside = [tick for tick in found if self.low <= tick <= self.high]
             if len(inside) <= most:
                 break
-        return inside if len(inside) > 1 else self._linear_ticks(most)
+        is_short = self.high < 10 * self.low and len(inside) < _FEWEST
+        return self._linear_ticks(most) if is_short or len(inside) < 2 else inside
 
     def _linear_ticks(self, most: int) -> list[float]:
         rough = (self.high - self.low) / max(most, 1)

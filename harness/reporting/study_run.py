@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from harness.confirmation.result import read_result
 from harness.confirmation.winner import choose
 from harness.errors import HarnessError
 from harness.events import Event, Finished
@@ -136,8 +137,13 @@ def read_snapshot(folder: Path, *, storage: str | None = None) -> StudySnapshot:
         rows=[[*_scores(trial), *(_cell(trial, name) for name in searched)] for trial in trials],
         grids=[trial.best_rung.grid if trial.best_rung else None for trial in trials],
         plots=plots,
-        summary=_summarise(trials, metric, last_kimg=space.budget.rungs_kimg[-1])
-        | {"winner": prize.trial if prize else None},
+        summary=_summarise(trials, metric)
+        | {
+            "compute_seconds": add_up(
+                trials, space.budget.rungs_kimg, read_result(folder)
+            ).to_dict(),
+            "winner": prize.trial if prize else None,
+        },
         prize=prize,
     )
 
@@ -168,7 +174,7 @@ def _cell(trial: TrialData, name: str) -> Any:
     return value if is_plain else str(value)
 
 
-def _summarise(trials: list[TrialData], metric: str, *, last_kimg: float) -> dict[str, Any]:
+def _summarise(trials: list[TrialData], metric: str) -> dict[str, Any]:
     counted = [
         trial
         for trial in trials
@@ -178,7 +184,6 @@ def _summarise(trials: list[TrialData], metric: str, *, last_kimg: float) -> dic
     summary: dict[str, Any] = {
         "trials": dict(Counter(trial.state for trial in counted)),
         "reasons": dict(Counter(trial.reason for trial in counted)),
-        "compute_seconds": add_up(trials, last_kimg).to_dict(),
     }
     return summary | ({f"final_{metric}": min(finals)} if finals else {})
 

@@ -2,6 +2,7 @@
 
 from harness.confirmation.text import confirmation_lines
 from harness.durations import format_kimg, format_seconds
+from harness.reporting.compute import Compute
 from harness.reporting.report_data import ReportData
 from harness.reporting.trials import TrialData
 
@@ -23,6 +24,12 @@ def counts_text(data: ReportData) -> str:
     return f"{sum(counts.values())} trials{': ' if counts else ''}{listed}"
 
 
+def beside_text(compute: Compute) -> list[str]:
+    """Return what was trained beside the search and what it took, e.g. `baselines 8 min`."""
+    parts = {"baselines": compute.baselines, "training again": compute.confirmation}
+    return [f"{name} {format_seconds(seconds)}" for name, seconds in parts.items() if seconds]
+
+
 def _head(data: ReportData) -> str:
     lines = [f"Study {data.record.name}: {counts_text(data)}"]
     if data.running:
@@ -35,8 +42,11 @@ def _head(data: ReportData) -> str:
     lines.append(f"Winner: {best.title}, {best.family}, final {best.final.text}")
     if data.confirmation:
         lines += confirmation_lines(data.confirmation)
-    if data.test:
-        lines.append(f"On the test split: {data.test.text}")
+    if data.exported:
+        lines.append(
+            f"On the test split, the exported file of {data.exported.training}: "
+            f"{data.exported.test.text}"
+        )
     config = best.config
     lines += [f"  {field} {config[field]}" for field in data.searched if field in config]
     return "\n".join(lines)
@@ -79,8 +89,10 @@ def _parameters(data: ReportData) -> str:
 def _compute(data: ReportData) -> str:
     compute = data.compute
     return (
-        f"Training time {format_seconds(compute.total)}, added over workers; pruning saved about "
+        f"The search took {format_seconds(compute.total)}, added over workers, of which training "
+        f"{format_seconds(compute.spent_training)}; pruning saved about "
         f"{format_seconds(compute.saved)} more ({compute.saved_share:.0%})"
+        + "".join(f"; {text}" for text in beside_text(compute))
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from harness.events import Event, Progressed, RungScored
 from harness.gan.config import GANConfig
 from harness.outcome import Outcome
+from harness.reporting.pace import Pace, read_pace
 from harness.score import Score
 from harness.search.fields import flatten
 from harness.search.leaderboard import BASELINE_PREFIX, Entry
@@ -27,7 +28,7 @@ class Rung:
         kimg: Where it was scored; that may lie a step beyond the rung.
         value: The score measured there; lower is better.
         interval: Its 95 % interval, where one was computed.
-        seconds: Training time up to there, interruptions left out.
+        seconds: Time spent up to there, interruptions left out.
         grid: The sample grid of that moment; None where the file is gone.
     """
 
@@ -40,6 +41,19 @@ class Rung:
 
 
 @dataclasses.dataclass(frozen=True)
+class Sample:
+    """Hold a sample grid that was drawn between rungs, from the noise of theirs.
+
+    Args:
+        kimg: When it was drawn.
+        grid: The file.
+    """
+
+    kimg: float
+    grid: Path
+
+
+@dataclasses.dataclass(frozen=True)
 class TrialData:
     """Hold all that a report says of one training.
 
@@ -49,9 +63,11 @@ class TrialData:
         family: Family of its networks.
         config: Its whole configuration by dotted path.
         rungs: Its rungs, by kimg.
+        samples: Its grids between rungs, by kimg; older studies have none.
         outcome: How it ended; None while it is unfinished.
         kimg: How far it came.
-        seconds: Training time, interruptions left out.
+        seconds: Time spent on it: training, scores and saving, interruptions left out.
+        pace: What its steps and its scores took of that.
     """
 
     name: str
@@ -59,9 +75,11 @@ class TrialData:
     family: str
     config: Mapping[str, Any]
     rungs: tuple[Rung, ...]
+    samples: tuple[Sample, ...]
     outcome: Outcome | None
     kimg: float
     seconds: float
+    pace: Pace
 
     @property
     def is_baseline(self) -> bool:
@@ -90,6 +108,16 @@ class TrialData:
         return self.outcome.final if self.outcome else None
 
     @property
+    def training_seconds(self) -> float:
+        """Return what its steps took, with compiling; never more than all of its time."""
+        return min(self.pace.training_seconds, self.seconds)
+
+    @property
+    def scoring_seconds(self) -> float:
+        """Return the rest of its time: scores, grids, saving."""
+        return self.seconds - self.training_seconds
+
+    @property
     def best_value(self) -> float | None:
         """Return its best rung score."""
         if self.outcome and self.outcome.best:
@@ -113,6 +141,8 @@ class TrialData:
             "detail": self.outcome.detail if self.outcome else "",
             "kimg": self.kimg,
             "seconds": self.seconds,
+            "training_seconds": self.training_seconds,
+            "allowed_seconds": self.outcome.allowed_seconds if self.outcome else None,
             "best_rung": self.best_value,
             "final": self.final.to_dict() if self.final else None,
             "rungs": [
@@ -137,9 +167,11 @@ def read_ended(entry: Entry, rank: int) -> TrialData:
         family=entry.config.family,
         config=_flat(entry.config),
         rungs=_rungs(history, entry.folder),
+        samples=_samples(entry.folder),
         outcome=outcome,
         kimg=outcome.kimg,
         seconds=outcome.duration_seconds,
+        pace=read_pace(history),
     )
 
 
@@ -162,9 +194,11 @@ def read_unfinished(path: Path) -> TrialData | None:
         family=config.family,
         config=_flat(config),
         rungs=_rungs(history, folder),
+        samples=_samples(folder),
         outcome=None,
         kimg=max((event.kimg for event in said), default=0.0),
         seconds=max((event.duration_seconds for event in said), default=0.0),
+        pace=read_pace(history),
     )
 
 
@@ -186,6 +220,13 @@ def _rungs(history: list[Event], folder: TrainingFolder) -> tuple[Rung, ...]:
         if isinstance(event, RungScored)
     ]
     return tuple(sorted(found, key=lambda rung: rung.kimg))
+
+
+def _samples(folder: TrainingFolder) -> tuple[Sample, ...]:
+    files = folder.sample_file("kimg", 0).parent.glob("kimg_*.png")
+    numbers = ((file.stem.removeprefix("kimg_"), file) for file in files)
+    found = [Sample(float(number), file) for number, file in numbers if number.isdecimal()]
+    return tuple(sorted(found, key=lambda sample: sample.kimg))
 
 
 def _grid(folder: Path, name: str) -> Path | None:

@@ -8,23 +8,26 @@ from harness.score import Protocol
 from harness.search.folders import StudyRecord
 
 
-def study_note(record: StudyRecord, *, winner: str | None, wandb_line: str) -> str:
+def study_note(
+    record: StudyRecord, *, winner: str | None, confirmed: str | None = None, wandb_line: str
+) -> str:
     """Return how to read a study's page.
 
     Args:
         record: What the study says of itself.
         winner: Name of the completed trial with the lowest final score; None before there is one.
+        confirmed: Name of the trial that training the leaders again stands behind; None without.
         wandb_line: Where its W&B run is.
     """
     protocol = Protocol(**record.protocol)
-    best = f"trial {winner}" if winner else "no trial yet: none has completed"
     return f"""## Study {record.name}
 
-Best: **{best}**.
+Best: {_best(winner, confirmed)}
 
 - A trial's **value** is its best `{protocol.name}` at any rung; lower is better. Its note has the
   *final* score, measured once more with other noise: that is the one to quote.
-- **Intermediate values** lie over kimg, thousands of real images that the discriminator has seen.
+- **Intermediate values** are the best scores until each rung, not those of the rung itself: a
+  curve never rises. They lie over kimg, thousands of real images that the discriminator has seen.
 - **Pruned** trials were outranked at a rung, or ended by themselves (diverged, collapsed, ...);
   notes and the attribute `outcome` say which. **Fail** means that a trial crashed.
 - The **artifacts** of a trial are its sample grids, one a rung, each with a row a class.
@@ -36,6 +39,18 @@ Data set `{record.dataset}`, seed {record.seed}, protocol `{protocol.fingerprint
 
 *This page shows a copy, made anew every few seconds. Nothing done here reaches the study.*
 """
+
+
+def _best(winner: str | None, confirmed: str | None) -> str:
+    if confirmed is not None:
+        other = f"; the lowest final score of the search is trial {winner}'s"
+        return (
+            f"**trial {confirmed}**, confirmed: trained again with new seeds, it was the best on "
+            f"the test split{other if winner not in (None, confirmed) else ''}."
+        )
+    if winner is None:
+        return "**no trial yet**: none has completed."
+    return f"**trial {winner}**, by its final score in the search; it is not confirmed."
 
 
 def trial_note(

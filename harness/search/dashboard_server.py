@@ -23,6 +23,7 @@ _FRESH_SECONDS = 5.0
 _LOOKING = ("GET", "HEAD")
 
 ReadTrials = Callable[[], list[optuna.trial.FrozenTrial]]
+ReadConfirmed = Callable[[], str | None]
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -36,12 +37,21 @@ class LiveDashboard:
         folder: The study's folder.
         record: What the study says of itself.
         read: Returns the study's trials as they are now; may raise StorageError.
+        confirmed: Returns the trial that training the leaders again stands behind; None for none.
     """
 
-    def __init__(self, folder: Path, record: StudyRecord, read: ReadTrials) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        record: StudyRecord,
+        read: ReadTrials,
+        *,
+        confirmed: ReadConfirmed = lambda: None,
+    ) -> None:
         self._folder = folder
         self._record = record
         self._read = read
+        self._confirmed = confirmed
         self._turn = threading.Lock()
         self._app = self._make()
         self._made = time.monotonic()
@@ -63,19 +73,28 @@ class LiveDashboard:
         return app(environ, start_response)
 
     def _make(self) -> WSGIApp:
-        copy, grids = make_view(self._folder, self._record, self._read())
+        copy, grids = make_view(
+            self._folder, self._record, self._read(), confirmed=self._confirmed()
+        )
         app: WSGIApp = optuna_dashboard.wsgi(copy._storage, artifact_store=grids)
         return app
 
 
 @contextlib.contextmanager
-def serving(folder: Path, *, port: int, storage: str | None = None) -> Iterator[tuple[str, Any]]:
+def serving(
+    folder: Path,
+    *,
+    port: int,
+    storage: str | None = None,
+    confirmed: ReadConfirmed = lambda: None,
+) -> Iterator[tuple[str, Any]]:
     """Give the address of a study's dashboard and its server, ready to serve.
 
     Args:
         folder: The study; a sweep may be running on it.
         port: Where to listen; 0 for any port that is free.
         storage: URL that may bring the database's password.
+        confirmed: Returns the trial that training the leaders again stands behind; None for none.
 
     Raises:
         StudyError: If the folder holds no study.
@@ -95,7 +114,7 @@ def serving(folder: Path, *, port: int, storage: str | None = None) -> Iterator[
             with database.faults():
                 return study.get_trials(deepcopy=False)
 
-        app = LiveDashboard(folder, record, read)
+        app = LiveDashboard(folder, record, read, confirmed=confirmed)
         with _listen(app, port) as server:
             yield f"http://{HOST}:{server.server_port}/dashboard/studies/0", server
 

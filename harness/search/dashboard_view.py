@@ -51,7 +51,11 @@ class GridStore:
 
 
 def make_view(
-    folder: Path, record: StudyRecord, trials: list[optuna.trial.FrozenTrial]
+    folder: Path,
+    record: StudyRecord,
+    trials: list[optuna.trial.FrozenTrial],
+    *,
+    confirmed: str | None = None,
 ) -> tuple[optuna.Study, GridStore]:
     """Return a copy of a study that the dashboard can show, and its grids.
 
@@ -59,6 +63,7 @@ def make_view(
         folder: The study's folder.
         record: What the study says of itself.
         trials: All its trials, by number.
+        confirmed: Name of the trial that training the leaders again stands behind, if any.
     """
     metric = Protocol(**record.protocol).name
     folders = [TrainingFolder(folder / "trials" / f"{trial.number:04d}") for trial in trials]
@@ -80,7 +85,9 @@ def make_view(
             wandb_line=runs.line(f"{trial.number:04d}"),
         )
         optuna_dashboard.save_note(optuna.Trial(study, trial.number), note)
-    note = study_note(record, winner=_winner(outcomes), wandb_line=runs.line("study"))
+    note = study_note(
+        record, winner=_winner(outcomes), confirmed=confirmed, wandb_line=runs.line("study")
+    )
     optuna_dashboard.save_note(study, note)
     return study, GridStore(grids)
 

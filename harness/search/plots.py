@@ -35,9 +35,13 @@ def draw_plots(
         history = optuna.visualization.plot_optimization_history
         figures["history"] = _draw(history, study, target_name=metric)
     if any(trial.intermediate_values for trial in trials):
-        figures["intermediate_values"] = _draw(
-            optuna.visualization.plot_intermediate_values, study
+        curves = _draw(optuna.visualization.plot_intermediate_values, study)
+        curves.update_layout(
+            title=f"Best {metric} until each rung, not that of the rung itself",
+            xaxis_title="kimg",
+            yaxis_title=f"best {metric} so far",
         )
+        figures["intermediate_values"] = curves
     kimg = compared_rung(trials)
     if kimg is not None:
         figures |= _parameters(trials, kimg, name=name, metric=f"{metric} at {kimg} kimg")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,23 @@ SPACE = {
     "budget": {"rungs_kimg": list(RUNGS)},
     "protocol": {"extractor": "fashion_cnn", "num_images": 1000},
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class Clock:
+    """Say what a training took.
+
+    Args:
+        per_kimg: Seconds of a thousand images.
+        compiling: Seconds that its first step takes longer than others, and its first score.
+        per_score: Seconds of a score, of a rung or the final one.
+        allowed: The time it was given.
+    """
+
+    per_kimg: float = 1.0
+    compiling: float = 0.0
+    per_score: float = 0.0
+    allowed: float | None = None
 
 
 def score(value: float, kimg: float, *, noise_seed: int = 0) -> Score:
@@ -79,7 +97,7 @@ def add_training(
     *,
     of: GANConfig | None = None,
     final: float | None = None,
-    seconds_per_kimg: float = 1.0,
+    clock: Clock | None = None,
 ) -> TrainingFolder:
     """Write a training that was scored at as many rungs as there are values.
 
@@ -89,35 +107,50 @@ def add_training(
         reason: Why it ended; None for one that still runs.
         of: Its configuration.
         final: Its final score.
-        seconds_per_kimg: Its speed.
+        clock: What it took.
     """
+    clock = clock or Clock()
     folder = TrainingFolder(path)
     folder.write_config(of or config())
     tracker = JsonlTracker(path / HISTORY_NAME)
     tracker.emit(Started(0.0, 100, 200))
     kimg, best = 1.0, None
-    tracker.emit(Progressed(kimg, 0.1, 0.2, 0.5, 0.5, 1000.0, kimg * seconds_per_kimg))
-    for rung, (kimg, value) in enumerate(zip(RUNGS, values, strict=False)):
+    now = kimg * clock.per_kimg + clock.compiling
+    tracker.emit(_progressed(kimg, 1000 * kimg / now, now))
+    for rung, (rung_kimg, value) in enumerate(zip(RUNGS, values, strict=False)):
+        now += (rung_kimg - kimg) * clock.per_kimg
+        kimg = float(rung_kimg)
+        tracker.emit(_progressed(kimg, 1000 / clock.per_kimg, now))
+        now += clock.per_score + (clock.compiling if rung == 0 else 0.0)
         measured = score(value, kimg)
         best = measured if best is None or value < best.value else best
         grid = folder.grid_file(kimg)
         grid.parent.mkdir(exist_ok=True)
         grid.write_bytes(png_bytes(draw_grid(_images(rung))))
         name = grid.relative_to(path).as_posix()
-        tracker.emit(RungScored(kimg, rung, measured, best, name, kimg * seconds_per_kimg))
+        tracker.emit(RungScored(kimg, rung, measured, best, name, now))
     if reason is not None:
         outcome = Outcome(
             reason,
             detail=f"It ended <as> {reason.value}.",
             kimg=kimg,
-            duration_seconds=kimg * seconds_per_kimg,
+            duration_seconds=now + (clock.per_score if final is not None else 0.0),
             best=best,
             final=score(final, kimg, noise_seed=1) if final is not None else None,
+            allowed_seconds=clock.allowed,
         )
         tracker.emit(Finished(outcome))
         folder.write_outcome(outcome)
     tracker.close()
     return folder
+
+
+def add_samples(training: TrainingFolder, kimgs: Iterable[int]) -> None:
+    """Write the grids that a training drew between rungs."""
+    for kimg in kimgs:
+        file = training.sample_file("kimg", kimg)
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(png_bytes(draw_grid(_images(0) + np.uint8(kimg))))
 
 
 def make_small_study(folder: Path) -> Path:
@@ -127,9 +160,9 @@ def make_small_study(folder: Path) -> Path:
     add_training(trials / "0000", [5.0, 2.0], Reason.FINISHED, final=2.2)
     dcgan = config("dcgan", 2e-3, **{"loss.name": "non_saturating"})
     add_training(
-        trials / "0001", [4.0, 1.0], Reason.FINISHED, of=dcgan, final=1.1, seconds_per_kimg=2.0
+        trials / "0001", [4.0, 1.0], Reason.FINISHED, of=dcgan, final=1.1, clock=Clock(2.0)
     )
-    add_training(trials / "0002", [9.0], Reason.OUTRANKED, seconds_per_kimg=3.0)
+    add_training(trials / "0002", [9.0], Reason.OUTRANKED, clock=Clock(3.0))
     add_training(trials / "0003", [], Reason.DIVERGED, of=config(rate=9e-3))
     add_training(trials / "0004", [6.0], None)
     add_training(folder / "baselines" / "mlp_cgan", [8.0, 7.0], Reason.FINISHED, final=7.1)
@@ -183,6 +216,10 @@ def confirmation(winner: str | None = "0000") -> Confirmation:
             candidate("0001", 1.1, (5.0, 6.0), 2),
         ),
     )
+
+
+def _progressed(kimg: float, images_per_second: float, now: float) -> Progressed:
+    return Progressed(kimg, 0.1, 0.2, 0.5, 0.5, images_per_second, now)
 
 
 def _images(rung: int) -> np.ndarray:

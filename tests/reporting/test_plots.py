@@ -2,48 +2,14 @@
 
 import dataclasses
 import itertools
-import re
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import pytest
 
 from harness.reporting.parameters import Effects, Point, Slice
-from harness.reporting.plots import draw_confirmation, draw_curves, draw_slice
-from harness.reporting.report_data import ReportData, read_report
-from tests.reporting.studies import make_study
-
-
-def test_every_rung_is_a_dot_and_cut_trials_are_marked(data: ReportData):
-    drawn = ET.fromstring(draw_curves(data))
-    curves = [group for group in drawn.iter("g") if "curve" in group.get("class", "")]
-    dots = {g.find("circle").get("data-trial"): len(g.findall("circle")) for g in curves}
-    assert dots == {"0000": 2, "0001": 2, "0002": 1, "0004": 1, "baseline-mlp_cgan": 2}
-    kinds = {g.find("circle").get("data-trial"): g.get("class").split() for g in curves}
-    assert "is-pruned" in kinds["0002"]
-    assert kinds["baseline-mlp_cgan"][1] == "family-baseline"
-    assert curves[-1].get("class") == "curve family-dcgan is-complete winner"  # on top
-
-
-def test_lower_scores_stand_lower(data: ReportData):
-    place = r'data-trial="0001" data-rung="\d" cx="([\d.]+)" cy="([\d.]+)"'
-    found = re.findall(place, draw_curves(data))
-    (x1, y1), (x2, y2) = [(float(x), float(y)) for x, y in found]
-    assert x1 < x2
-    assert y1 < y2  # from 4.0 to 1.0, and SVG counts downwards
-
-
-def test_names_do_not_lie_upon_each_other(data: ReportData):
-    baseline = data.baselines[0]
-    twin = dataclasses.replace(baseline, name="baseline-twin")
-    drawn = ET.fromstring(draw_curves(dataclasses.replace(data, trials=(*data.trials, twin))))
-    tops = [float(t.get("y")) for t in drawn.iter("text") if "label" in t.get("class")]
-    assert len(tops) == 3
-    assert min(abs(a - b) for a, b in itertools.pairwise(tops)) >= 15 - 0.1
-
-
-def test_a_study_without_scores_has_no_chart(tmp_path: Path):
-    assert draw_curves(read_report(make_study(tmp_path / "s"))) == ""
+from harness.reporting.plots import DESK, PHONE, draw_confirmation, draw_slice
+from harness.reporting.report_data import ReportData
+from harness.reporting.svg import Layout
 
 
 def test_each_new_seed_is_a_dot_and_the_mean_an_upright_line(confirmed: ReportData):
@@ -57,6 +23,53 @@ def test_each_new_seed_is_a_dot_and_the_mean_an_upright_line(confirmed: ReportDa
     assert [t.text for t in drawn.iter("text") if t.get("class") == "name first"] == ["0000"]
 
 
+def texts(drawn: ET.Element, kind: str) -> list[str]:
+    return [text.text for text in drawn.iter("text") if text.get("class") == kind]
+
+
+@pytest.mark.parametrize("layout", [DESK, PHONE])
+def test_the_axis_of_new_seeds_says_what_it_is_and_has_ticks(
+    confirmed: ReportData, layout: Layout
+):
+    drawn = ET.fromstring(draw_confirmation(confirmed.confirmation, layout))
+    assert texts(drawn, "axis") == ["FID on the test split, lower is better"]
+    assert len(texts(drawn, "tick")) >= 3
+
+
+def test_an_interval_that_goes_on_beyond_the_drawing_ends_in_an_arrow(confirmed: ReportData):
+    first, second = confirmed.confirmation.candidates
+
+    def arrows(interval: tuple[float, float]) -> int:
+        candidates = (dataclasses.replace(first, interval=interval), second)
+        drawn = draw_confirmation(
+            dataclasses.replace(confirmed.confirmation, candidates=candidates)
+        )
+        return len(list(ET.fromstring(drawn).iter("path")))
+
+    assert [arrows((1.45, 1.55)), arrows((-40.0, 1.55)), arrows((-40.0, 40.0))] == [0, 1, 2]
+
+
+def test_long_names_stand_on_two_lines_in_turn():
+    values = ("non_saturating", "relativistic", "least_squares", "hinge")
+    points = tuple(Point(name, "mlp", name, 1.0) for name in values)
+    one = Slice("loss.name", values, is_log=False, points=points)
+    drawn = ET.fromstring(draw_slice(one, effects(one), "FID"))
+    names = [text for text in drawn.iter("text") if text.get("class") == "tick"][-4:]
+    heights = [float(text.get("y")) for text in names]
+    assert [a - b for a, b in itertools.pairwise(heights)] == [-14, 14, -14]
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_a_range_of_which_few_values_were_tried_is_still_an_axis(count: int):
+    points = tuple(Point(str(i), "mlp", 0.000837294 * 2**i, 1.0 + i) for i in range(count))
+    one = Slice("generator.learning_rate", None, is_log=True, points=points)
+    drawn = ET.fromstring(draw_slice(one, effects(one), "FID"))
+    assert not [line for line in drawn.iter("line") if line.get("class") == "median"]
+    lefts = [float(circle.get("cx")) for circle in drawn.iter("circle")]
+    assert lefts == sorted(lefts)
+    assert max(len(text) for text in texts(drawn, "tick")) <= 6  # rounded
+
+
 def effects(one: Slice) -> Effects:
     return Effects(8.0, len(one.points), (), (one,))
 
@@ -65,20 +78,21 @@ def test_few_values_stand_in_columns_with_a_bar_at_the_median():
     values = [(16, 1.0), (16, 2.0), (16, 9.0), (32, 4.0)]
     points = tuple(Point(str(i), "mlp", x, value) for i, (x, value) in enumerate(values))
     one = Slice("batch_size", (16, 32), is_log=False, points=points)
-    drawn = ET.fromstring(draw_slice(one, effects(one)))
+    drawn = ET.fromstring(draw_slice(one, effects(one), "FID"))
     assert len(list(drawn.iter("circle"))) == 4
     medians = [line for line in drawn.iter("line") if line.get("class") == "median"]
     tops = {round(float(c.get("cy")), 1) for c in drawn.iter("circle")}
     assert len(medians) == 2
     assert {round(float(line.get("y1")), 1) for line in medians} <= tops  # 2.0 and 4.0
-    texts = [text.text for text in drawn.iter("text")]
-    assert texts[-2:] == ["16", "32"]
+    said = [text.text for text in drawn.iter("text")]
+    assert said[0] == "FID"
+    assert said[-2:] == ["16", "32"]
 
 
 def test_a_range_is_an_axis_of_its_own():
     points = tuple(Point(str(i), "dcgan", 10.0**-i, 1.0 + i) for i in range(8))
     one = Slice("generator.learning_rate", None, is_log=True, points=points)
-    drawn = ET.fromstring(draw_slice(one, effects(one)))
+    drawn = ET.fromstring(draw_slice(one, effects(one), "FID"))
     lefts = [float(circle.get("cx")) for circle in drawn.iter("circle")]
     steps = [a - b for a, b in itertools.pairwise(lefts)]
     assert steps == pytest.approx([steps[0]] * 7, abs=0.2)  # a decade each
@@ -87,4 +101,4 @@ def test_a_range_is_an_axis_of_its_own():
 def test_what_comes_from_files_is_escaped():
     points = (Point("0", "mlp", "<b>", 1.0), Point("1", "mlp", "x", 2.0))
     one = Slice("loss.name", ("<b>", "x"), is_log=False, points=points)
-    assert "&lt;b&gt;" in draw_slice(one, effects(one))
+    assert "&lt;b&gt;" in draw_slice(one, effects(one), "FID")

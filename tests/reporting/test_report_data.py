@@ -64,17 +64,21 @@ def test_the_test_score_is_that_of_the_exported_winner(small_study: Path, tmp_pa
     shutil.copytree(small_study, folder)
     (folder / "export").mkdir()
     metrics = folder / "export" / "metrics.json"
-    bundle = {"study_id": "a-study", "trial": "0001", "test": score(1.3, 32).to_dict()}
+    bundle = {
+        "study_id": "a-study",
+        "trial": "0001",
+        "test": score(1.3, 32).to_dict(),
+        "formats": [{"format": "keras"}, {"format": "onnx"}],
+    }
     metrics.write_text(json.dumps(bundle))
-    assert read_report(folder).test.value == 1.3
+    data = read_report(folder)
+    assert (data.exported.training, data.exported.test.value) == ("0001", 1.3)
+    assert data.lineage.commands[-1].endswith("export --study small-again --formats keras,onnx")
     metrics.write_text(json.dumps(bundle | {"trial": "0001-s2"}))  # of a confirmed winner
-    assert read_report(folder).test.value == 1.3
-    metrics.write_text(json.dumps(bundle | {"trial": "0000"}))
-    assert read_report(folder).test is None
-    metrics.write_text(json.dumps(bundle | {"test": "lost"}))
-    assert read_report(folder).test is None
-    metrics.write_text("[]")
-    assert read_report(folder).test is None
+    assert read_report(folder).exported.training == "0001-s2"
+    for other in (bundle | {"trial": "0000"}, bundle | {"test": "lost"}, []):
+        metrics.write_text(json.dumps(other))
+        assert read_report(folder).exported is None
 
 
 def test_the_confirmed_winner_goes_before_the_search_s(data: ReportData, confirmed: ReportData):

@@ -22,6 +22,7 @@ def test_a_logarithmic_scale_gives_equal_factors_equal_room():
         (0.9, 25, 3, [1, 3, 10]),
         (1e-4, 0.01, 3, [1e-4, 1e-3, 1e-2]),
         (1e-4, 1e-3, 8, [1e-4, 2e-4, 5e-4, 1e-3]),
+        (1.4, 6, 8, [2, 3, 4, 5, 6]),  # of round powers only 2 and 5
         (3.1, 3.9, 4, [3.2, 3.4, 3.6, 3.8]),  # no round power within: as if linear
     ],
 )

@@ -13,7 +13,8 @@ def test_text_tells_winner_board_cost_and_endings(data: ReportData):
     assert "Winner: trial 0001, dcgan, final 1.100 ±0.100" in text
     assert "   3  baseline-mlp_cgan        mlp           32    7.100 ±0.100     7.000" in text
     assert "   -  0004" in text
-    assert "Training time 2 min, added over workers; pruning saved about 72 s more (36%)" in text
+    assert "The search took 2 min, added over workers, of which training 2 min; pruning " in text
+    assert "pruning saved about 72 s more (36%); baselines 32 s\n" in text
     assert "  diverged              1  0003" in text
 
 

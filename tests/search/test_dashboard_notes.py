@@ -44,7 +44,17 @@ def test_a_running_trial_says_how_far_it_came():
 def test_the_study_says_what_its_numbers_mean():
     record = StudyRecord("id", "small", 3, "fashion_mnist", dataclasses.asdict(PROTOCOL), "")
     text = study_note(record, winner="0001", wandb_line="W&B has no run of it here.")
-    assert "Best: **trial 0001**." in text
+    assert "Best: **trial 0001**, by its final score in the search; it is not confirmed." in text
+    assert "are the best scores until each rung, not those of the rung itself" in text
     assert f"best `{FID}` at any rung; lower is better" in text
     assert Protocol(**record.protocol).fingerprint in text
     assert "none has completed" in study_note(record, winner=None, wandb_line="")
+
+
+def test_a_confirmed_winner_goes_before_the_search_s():
+    record = StudyRecord("id", "small", 3, "fashion_mnist", dataclasses.asdict(PROTOCOL), "")
+    text = study_note(record, winner="0001", confirmed="0000", wandb_line="")
+    assert "Best: **trial 0000**, confirmed" in text
+    assert "the lowest final score of the search is trial 0001's." in text
+    same = study_note(record, winner="0001", confirmed="0001", wandb_line="")
+    assert "it was the best on the test split." in same

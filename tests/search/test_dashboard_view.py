@@ -79,6 +79,12 @@ def test_notes_tell_the_end_the_winner_and_where_wandb_is(view):
     assert "Best: **trial 0001**" in optuna_dashboard.get_note(study)
 
 
+def test_the_confirmed_winner_is_the_best(view):
+    folder = view[2]
+    study, _ = make_view(folder, read_study(folder), stored_trials(), confirmed="0000")
+    assert "Best: **trial 0000**, confirmed" in optuna_dashboard.get_note(study)
+
+
 def test_grids_are_artifacts_in_the_order_of_their_rungs(view):
     study, grids, folder = view
     artifacts = [

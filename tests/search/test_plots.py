@@ -51,6 +51,9 @@ def test_each_plot_has_the_trials_that_it_can_show(trials):
     curves = figures["intermediate_values"].data
     assert len(curves) == 12
     assert [list(curve.y) for curve in curves[1:3]] == [[11.0, 6.0, 2.0], [12.0, 7.0]]
+    layout = figures["intermediate_values"].layout  # curves never rise: it must say why
+    assert layout.title.text == "Best fid until each rung, not that of the rung itself"
+    assert (layout.xaxis.title.text, layout.yaxis.title.text) == ("kimg", "best fid so far")
     lines = figures["parallel_coordinate"]
     assert lines.layout.xaxis.ticktext == ("fid at 8 kimg", "rate")  # all of them have a rate
     heights = [line.y[0] for line in lines.data if line.x == (0, 1)]

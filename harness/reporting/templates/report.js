@@ -35,9 +35,15 @@ if (slider && film.length) {
   const show = () => {
     const frame = film[slider.value];
     showPicture(image, frame);
-    find("moment").textContent = `${frame.kimg} · ${frame.score}`;
-    slider.setAttribute("aria-valuetext", find("moment").textContent);
+    const parts = [frame.kimg, frame.score].filter(Boolean);
+    find("moment").replaceChildren(...parts.flatMap((text) => {
+      const span = document.createElement("span");
+      span.textContent = text;
+      return [span, " "];
+    }));
+    slider.setAttribute("aria-valuetext", parts.join(", "));
   };
+  const kept = slider.value;
   let timer = null;
   const stop = () => {
     clearInterval(timer);
@@ -47,7 +53,7 @@ if (slider && film.length) {
   slider.addEventListener("input", () => { stop(); show(); });
   find("play").addEventListener("click", () => {
     if (timer) return stop();
-    if (Number(slider.value) === film.length - 1) slider.value = 0;
+    if (slider.value === kept || Number(slider.value) === film.length - 1) slider.value = 0;
     show();
     find("play").textContent = "❚❚";
     timer = setInterval(() => {
@@ -95,12 +101,10 @@ document.addEventListener("click", (event) => {
 
 // The curves: whichever dot is nearest, or wherever the arrow keys lead.
 const plot = find("plot");
-if (plot) {
-  const dots = [...plot.querySelectorAll("circle[data-trial]")];
-  const places = dots.map((dot) => [dot.cx.baseVal.value, dot.cy.baseVal.value]);
-  const svg = plot.querySelector("svg");
+const charts = plot ? [...plot.querySelectorAll("svg")] : [];
+if (charts.length) {
+  let svg, dots, places, winner;
   let current = null;
-  const winner = plot.querySelector(".winner circle:last-of-type") || dots.at(-1);
   const light = (dot) => {
     if (current) [current, current.parentNode].forEach((each) => each.classList.remove("lit"));
     current = dot;
@@ -116,14 +120,25 @@ if (plot) {
       `${trial.title}, ${trial.family}: ${frame.score} at ${frame.kimg}.${last ? ` ${trial.ending}` : ""}`;
     showPicture(find("inspected-image"), frame);
   };
+  // The chart was drawn for screens of two sizes; one of them is shown.
+  const choose = () => {
+    if (current) light(null);
+    svg = charts.find((chart) => chart.getBoundingClientRect().width) || charts[0];
+    dots = [...svg.querySelectorAll("circle[data-trial]")];
+    places = dots.map((dot) => [dot.cx.baseVal.value, dot.cy.baseVal.value]);
+    winner = svg.querySelector(".winner .kept") || dots.at(-1);
+    inspect(winner);
+  };
   const nearest = (event) => {
     const box = svg.getBoundingClientRect();
     const scale = svg.viewBox.baseVal.width / box.width;
     const x = (event.clientX - box.left) * scale;
     const y = (event.clientY - box.top) * scale;
     const distances = places.map(([left, top]) => Math.hypot(left - x, top - y));
-    const index = distances.indexOf(Math.min(...distances));
-    return distances[index] < 60 ? dots[index] : null;
+    // Of dots that coincide, the last one is drawn on top.
+    const closest = Math.min(...distances) + 0.5;
+    const index = distances.findLastIndex((distance) => distance <= closest);
+    return closest < 60 ? dots[index] : null;
   };
   plot.addEventListener("pointermove", (event) => light(nearest(event) || current));
   plot.addEventListener("pointerdown", (event) => light(nearest(event) || current));
@@ -148,12 +163,14 @@ if (plot) {
   });
   plot.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && light(null));
   plot.addEventListener("blur", () => light(null));
-  inspect(winner);
+  choose();
+  matchMedia("(max-width: 600px)").addEventListener("change", choose);
 }
 
 // The leaderboard: sorted by one column, filtered by words and states, cut where it grows long.
 const SHOWN = 12;
 const body = document.querySelector("#board tbody");
+const none = find("none");
 const rows = [...body.rows];
 let whole = false;
 function filterRows() {
@@ -166,6 +183,11 @@ function filterRows() {
   const shown = new Set(whole ? hits : hits.slice(0, SHOWN));
   rows.forEach((row) => { row.hidden = !shown.has(row); });
   find("found").textContent = `${hits.length} of ${rows.length}`;
+  none.hidden = hits.length > 0;
+  const boxes = document.querySelectorAll("[name=state]").length;
+  const among = states.length < boxes ? " among the outcomes that are ticked" : "";
+  none.querySelector("td").textContent =
+    `No training matches${words.length ? ` “${words.join(" ")}”` : ""}${among}.`;
   find("more").hidden = hits.length <= SHOWN;
   find("more").textContent = whole ? "Show fewer" : `Show all ${hits.length}`;
   remember("filter", JSON.stringify([find("find").value, states, whole]));

@@ -1,0 +1,141 @@
+"""Draw the scores of all trainings over kimg."""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+
+from markupsafe import Markup
+
+from harness.reporting.labels import Box, place_labels
+from harness.reporting.report_data import ReportData
+from harness.reporting.scales import Scale, fit_scale, number_text
+from harness.reporting.svg import Layout, draw_levels, draw_line, draw_svg, draw_text, family_class
+from harness.reporting.trials import Rung, TrialData
+
+DESK = Layout("desk", width=760, height=480, left=46, right=84, dot=3.5)
+PHONE = Layout("phone", width=358, height=430, left=34, right=46, dot=4.5)
+
+_TOP, _BOTTOM = 32, 46
+_TEXT = 13
+_LEADERS = 3
+_TICK_ROOM = 34.0
+_STEP = 4.0  # between the points of a line that names keep clear of
+_GOLDEN = 0.618  # its multiples fall far apart, so that dots hide each other least
+
+
+def colour_of(trial: TrialData) -> str:
+    """Return the name of the CSS class that colours a trial by its family."""
+    return "family-baseline" if trial.is_baseline else family_class(trial.family)
+
+
+def draw_curves(data: ReportData, layout: Layout = DESK) -> Markup:
+    """Return the scores of all trainings over kimg; pruned ones end where they were cut.
+
+    Each rung is a circle with the names that the page's script looks for, in `data-` attributes.
+    """
+    shown = [trial for trial in data.trials if any(map(_is_finite, trial.rungs))]
+    if not shown:
+        return Markup("")
+    rungs = [rung for trial in shown for rung in trial.rungs if _is_finite(rung)]
+    kimgs = [rung.kimg for rung in rungs] + [float(kimg) for kimg in data.rungs_kimg]
+    right, floor = layout.width - layout.right, layout.height - _BOTTOM
+    x = fit_scale(kimgs, layout.left, right, is_log=True, padding=0.06)
+    y = fit_scale([rung.value for rung in rungs], floor, _TOP, is_log=True)
+    parts = [draw_levels(y, layout.left, right, most=8), _rungs(x, data.rungs_kimg, floor)]
+    # The best come last, on top of the others.
+    places = {trial.name: _places(trial, x, y) for trial in shown}
+    for trial in sorted(shown, key=lambda each: (each.name == data.winner, -each.rank)):
+        parts.append(_curve(trial, places[trial.name], data.winner, layout.dot))
+    parts += _names(
+        data, [trial for trial in shown if _is_finite(trial.rungs[-1])], places, layout
+    )
+    metric = data.protocol.metric.upper()
+    parts.append(draw_text(0, 13, f"{metric}, lower is better", "axis", "start"))
+    middle = (layout.left + right) / 2
+    parts.append(draw_text(middle, layout.height - 5, "kimg shown to the discriminator", "axis"))
+    return draw_svg(parts, layout.width, layout.height, layout.kind)
+
+
+_Places = Sequence[tuple[int, float, float]]
+"""Index, left and top of each rung that can be drawn."""
+
+
+def _places(trial: TrialData, x: Scale, y: Scale) -> _Places:
+    return [
+        (index, x(rung.kimg) + _aside(trial), y(rung.value))
+        for index, rung in enumerate(trial.rungs)
+        if _is_finite(rung)
+    ]
+
+
+def _rungs(x: Scale, rungs: Sequence[int], floor: float) -> Markup:
+    """Return an upright line a rung, and the ticks of the axis, before the first one too."""
+    parts = [draw_line(x(rung), _TOP, x(rung), floor, "rung") for rung in rungs]
+    ticks = [float(rung) for rung in rungs]
+    # Baselines that are slow end before the first rung.
+    ticks += [tick for tick in x.ticks(6) if x(ticks[0]) - x(tick) >= _TICK_ROOM]
+    parts += [draw_text(x(tick), floor + 19, number_text(tick), "tick") for tick in ticks]
+    return Markup("").join(parts)
+
+
+def _curve(trial: TrialData, places: _Places, winner: str | None, radius: float) -> Markup:
+    is_winner, best = trial.name == winner, trial.best_rung
+    path = " ".join(f"{left:.1f},{top:.1f}" for _, left, top in places)
+    dot = '<circle{} data-trial="{}" data-rung="{}" cx="{:.1f}" cy="{:.1f}" r="{}"/>'
+    dots = Markup("").join(
+        Markup(dot).format(
+            Markup(' class="kept"') if trial.rungs[index] == best else "",
+            *(trial.name, index, left, top),
+            radius + 1.5 if is_winner else radius,
+        )
+        for index, left, top in places
+    )
+    return Markup('<g class="curve {} is-{}{}"><polyline points="{}"/>{}</g>').format(
+        colour_of(trial), trial.state, " winner" if is_winner else "", path, dots
+    )
+
+
+def _names(
+    data: ReportData, shown: list[TrialData], places: dict[str, _Places], layout: Layout
+) -> list[Markup]:
+    """Return the names of the leaders and the baselines beside their last dots."""
+    leaders = [trial for trial in shown if trial.rank and not trial.is_baseline][:_LEADERS]
+    others = [trial for trial in shown if trial.is_baseline]
+    named = sorted([*leaders, *others], key=lambda trial: trial.name != data.winner)
+    ends = [(_short(trial), *places[trial.name][-1][1:]) for trial in named]
+    dots = [(left, top) for each in places.values() for _, left, top in each]
+    found = place_labels(
+        ends,
+        dots,
+        [point for each in places.values() for point in _along(each)],
+        size=_TEXT,
+        within=Box(layout.left, _TOP - 10, layout.width, layout.height - _BOTTOM),
+        radius=layout.dot + 1.5,
+    )
+    return [
+        draw_text(place.x, place.y, _short(trial), f"label {colour_of(trial)}", place.anchor)
+        for trial, place in zip(named, found, strict=True)
+        if place is not None
+    ]
+
+
+def _short(trial: TrialData) -> str:
+    return trial.title if trial.is_baseline else trial.name
+
+
+def _along(places: _Places) -> Iterator[tuple[float, float]]:
+    """Yield points of a line, a few pixels apart."""
+    for (_, x1, y1), (_, x2, y2) in itertools.pairwise(places):
+        steps = 1 + int(math.hypot(x2 - x1, y2 - y1) / _STEP)
+        for step in range(1, steps):
+            yield x1 + (x2 - x1) * step / steps, y1 + (y2 - y1) * step / steps
+
+
+def _aside(trial: TrialData) -> float:
+    """Return how far from its rung a trial with a single dot stands, for there may be many."""
+    is_alone = len(trial.rungs) == 1 and not trial.is_baseline
+    return (trial.rank * _GOLDEN % 1 - 0.5) * 26 if is_alone else 0.0
+
+
+def _is_finite(rung: Rung) -> bool:
+    return math.isfinite(rung.value) and rung.kimg > 0

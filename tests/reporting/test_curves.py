@@ -1,0 +1,92 @@
+"""Draw curves whose marks can be counted."""
+
+import dataclasses
+import math
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from harness.reporting.curves import DESK, PHONE, draw_curves
+from harness.reporting.report_data import ReportData, read_report
+from harness.reporting.svg import Layout
+from tests.reporting.studies import make_study
+
+
+def test_every_rung_is_a_dot_and_cut_trials_are_marked(data: ReportData):
+    drawn = ET.fromstring(draw_curves(data))
+    curves = [group for group in drawn.iter("g") if "curve" in group.get("class", "")]
+    dots = {g.find("circle").get("data-trial"): len(g.findall("circle")) for g in curves}
+    assert dots == {"0000": 2, "0001": 2, "0002": 1, "0004": 1, "baseline-mlp_cgan": 2}
+    kinds = {g.find("circle").get("data-trial"): g.get("class").split() for g in curves}
+    assert "is-pruned" in kinds["0002"]
+    assert kinds["baseline-mlp_cgan"][1] == "family-baseline"
+    assert curves[-1].get("class") == "curve family-dcgan is-complete winner"  # on top
+
+
+def test_lower_scores_stand_lower(data: ReportData):
+    place = r'data-trial="0001" data-rung="\d" cx="([\d.]+)" cy="([\d.]+)"'
+    found = re.findall(place, draw_curves(data))
+    (x1, y1), (x2, y2) = [(float(x), float(y)) for x, y in found]
+    assert x1 < x2
+    assert y1 < y2  # from 4.0 to 1.0, and SVG counts downwards
+
+
+@pytest.mark.parametrize("layout", [DESK, PHONE])
+def test_names_stand_beside_their_own_last_dots(data: ReportData, layout: Layout):
+    baseline = data.baselines[0]
+    twin = dataclasses.replace(baseline, name="baseline-twin")
+    drawn = ET.fromstring(
+        draw_curves(dataclasses.replace(data, trials=(*data.trials, twin)), layout)
+    )
+    ends = {
+        group.find("circle").get("data-trial").removeprefix("baseline-"): group.findall("circle")[
+            -1
+        ]
+        for group in drawn.iter("g")
+    }
+    named = [text for text in drawn.iter("text") if "label" in text.get("class")]
+    assert {text.text for text in named} >= {"0001", "0000", "mlp_cgan"}
+    for text in named:
+        x, y = float(text.get("x")), float(text.get("y"))
+        own = ends[text.text]
+        assert math.hypot(x - float(own.get("cx")), y - float(own.get("cy"))) < 30
+        for name, dot in ends.items():
+            # Its line runs from x, some seven pixels a letter, and stands a letter high.
+            left = {"start": x, "end": x - 7 * len(text.text)}.get(text.get("text-anchor"), x)
+            inside = left < float(dot.get("cx")) < left + 7 * len(text.text)
+            assert not (inside and y - 10 < float(dot.get("cy")) < y), name
+
+
+def test_axes_say_what_they_are(data: ReportData):
+    said = [text.text for text in ET.fromstring(draw_curves(data)).iter("text")]
+    assert "FID, lower is better" in said
+    assert "kimg shown to the discriminator" in said
+
+
+def test_the_axis_has_ticks_where_baselines_end_before_the_first_rung(data: ReportData):
+    slow = data.baselines[0]
+    early = dataclasses.replace(slow, rungs=(dataclasses.replace(slow.rungs[0], kimg=0.05),))
+    drawn = ET.fromstring(draw_curves(dataclasses.replace(data, trials=(data.best, early))))
+    ticks = [text.text for text in drawn.iter("text") if text.get("class") == "tick"]
+    assert {"0.1", "1", "8", "32"} <= set(ticks)
+
+
+def test_a_lone_dot_of_a_baseline_stands_at_its_kimg(data: ReportData):
+    slow = data.baselines[0]
+    early = dataclasses.replace(slow, rank=7, rungs=slow.rungs[:1])  # at the first rung, 8 kimg
+    drawn = draw_curves(dataclasses.replace(data, trials=(data.best, early)))
+    lefts = re.findall(r'data-rung="0" cx="([\d.]+)"', drawn)
+    assert len(set(lefts)) == 1
+
+
+def test_the_dot_whose_generator_is_kept_is_marked(data: ReportData):
+    better = dataclasses.replace(data.best.rungs[0], value=0.5)
+    best = dataclasses.replace(data.best, rungs=(better, data.best.rungs[1]))
+    drawn = ET.fromstring(draw_curves(dataclasses.replace(data, trials=(best,))))
+    assert [c.get("data-rung") for c in drawn.iter("circle") if c.get("class")] == ["0"]
+
+
+def test_a_study_without_scores_has_no_chart(tmp_path: Path):
+    assert draw_curves(read_report(make_study(tmp_path / "s"))) == ""
