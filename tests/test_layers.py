@@ -72,7 +72,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "notebook": TRAINING | {"search", "reporting"},
     "cli": frozenset({"errors"}),
     "command_options": frozenset(),
-    "terminal": frozenset({"durations", "events", "outcome", "score", "gan", "metrics", "search"}),
+    "terminal": frozenset(
+        {"durations", "events", "outcome", "score", "yaml_file", "gan", "metrics", "search"}
+    ),
 }
 # Libraries that belong to one room.
 OWNERS = {"optuna": "search", "wandb": "tracking", "fsspec": "search", "ray": "search"}
