@@ -1,9 +1,10 @@
 """Set a confirmed winner beside a yardstick: `python -m tests.benchmarks.winner_seeds`.
 
 The trainings that `harness.confirm` made of the winner's configuration with new seeds, against as
-many of `reference_dcgan`, each given the same training time on one thread, two at a time. All are
-scored with fresh noise on the test split under the embedded extractor and the second one, and the
-winner's also class by class. Written into reports/: winner_seeds.json and a page beside it.
+many of `reference_dcgan`, each given the time that the search's winner took, on one thread, two at
+a time. All are scored with fresh noise on the test split under the embedded extractor and the
+second one, and the winner's also class by class. Written into reports/: winner_seeds.json and a
+page beside it.
 """
 
 import argparse
@@ -55,12 +56,13 @@ def train_yardsticks(seeds, seconds, root):
 
 
 def winner_folders(study):
-    """Return the folders of the confirmed winner's trainings, and its trial."""
+    """Return the folders of the confirmed winner's trainings, its trial, and what that took."""
     result = read_result(study)
     if result is None or result.winner is None:
         raise SystemExit(f"{study}: nothing is confirmed. Run python -m harness.confirm first.")
     best = next(each for each in result.candidates if each.trial == result.winner)
-    return [study / seed.folder for seed in best.seeds], best.trial
+    trial = TrainingFolder(study / "trials" / best.trial).read_outcome()
+    return [study / seed.folder for seed in best.seeds], best.trial, trial.duration_seconds
 
 
 def measure(folder, evaluators):
@@ -102,7 +104,7 @@ def describe(results):
         "",
         "`python -m tests.benchmarks.winner_seeds`: the configuration of the confirmed winner, "
         f"trial {results['trial']}, with {len(results['winner'])} new seeds, against "
-        f"`{YARDSTICK}` with as many, each given the winner's mean training time, "
+        f"`{YARDSTICK}` with as many, each given what that trial took in the search, "
         f"{results['seconds']:.0f} s on one thread. FID on the test split, 10,000 images of fresh "
         "noise, of the generator that was best on the validation split.",
         "",
@@ -141,9 +143,7 @@ def main():
     parser.add_argument("--study", type=Path, default=Path("studies/default"))
     parser.add_argument("--out", type=Path, default=Path("reports/fashion-mnist"))
     options = parser.parse_args()
-    winners, trial = winner_folders(options.study)
-    outcomes = [TrainingFolder(folder).read_outcome() for folder in winners]
-    seconds = statistics.mean(outcome.duration_seconds for outcome in outcomes)
+    winners, trial, seconds = winner_folders(options.study)
     yardsticks = train_yardsticks(range(len(winners)), seconds, Path("trainings"))
 
     from harness.data.datasets import load_dataset
