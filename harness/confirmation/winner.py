@@ -16,10 +16,17 @@ class Choice:
     Args:
         entry: The training whose kept generator it is.
         why: Why this one, in a sentence.
+        trial: The trial of the search that it is, or that it confirms.
     """
 
     entry: Entry
     why: str
+    trial: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return what it is found by: the training's name, and its trial's if that is another."""
+        return tuple(dict.fromkeys((self.entry.name, self.trial)))
 
 
 def choose(study_folder: Path, trial: int | None = None) -> Choice:
@@ -38,17 +45,19 @@ def choose(study_folder: Path, trial: int | None = None) -> Choice:
         StorageError: If the confirmation's result is damaged.
     """
     if trial is not None:
-        return Choice(find_entry(study_folder, trial), "It was asked for by --trial.")
+        entry = find_entry(study_folder, trial)
+        return Choice(entry, "It was asked for by --trial.", entry.name)
     best = find_entry(study_folder)
     result = read_result(study_folder)
     if result is None:
-        return Choice(best, "It has the lowest final score of the search; nothing is confirmed.")
+        why = "It has the lowest final score of the search; nothing is confirmed."
+        return Choice(best, why, best.name)
     winner = next((each for each in result.candidates if each.trial == result.winner), None)
     if winner is None:
         state = "found no winner" if result.complete else "has not ended"
         why = f"It has the lowest final score of the search; the confirmation {state}."
-        return Choice(best, why)
-    return Choice(_best_seed(study_folder, winner), _why(result, winner, best))
+        return Choice(best, why, best.name)
+    return Choice(_best_seed(study_folder, winner), _why(result, winner, best), winner.trial)
 
 
 def _best_seed(study_folder: Path, winner: CandidateResult) -> Entry:

@@ -49,6 +49,7 @@ class Bundle:
         folder: Where it lies.
         entry: The training it comes from: a trial, or one that confirmed it.
         why: Why this one, in a sentence.
+        names: What it is found by: the training's name, and its trial's if that is another.
         test: FID of the exported generator against the test split, which the search never saw.
         proofs: What is proven of each of its files.
         is_winner: Whether it was chosen as the best, and not asked for by its number.
@@ -58,6 +59,7 @@ class Bundle:
     folder: Path
     entry: Entry
     why: str
+    names: tuple[str, ...]
     test: Score
     proofs: tuple[Proof, ...]
     is_winner: bool
@@ -122,6 +124,7 @@ def export_bundle(
         target,
         choice.entry,
         choice.why,
+        choice.names,
         reference.test,
         proofs,
         is_winner=trial is None,

@@ -19,8 +19,8 @@ _JOB_TYPE = "export"
 def publish_to_wandb(bundle: "Bundle", study_folder: Path, options: TrackerOptions) -> str:
     """Log a bundle as an artifact of type `model` in the study's W&B run of type `export`.
 
-    Its aliases are the training's name and, unless another trial was asked for, `best`. Where
-    W&B is offline, a copy waits in the study's folder for `wandb sync`.
+    Its aliases are the names of the training and its trial and, unless another trial was asked
+    for, `best`. Where W&B is offline, a copy waits in the study's folder for `wandb sync`.
 
     Args:
         bundle: What was exported.
@@ -62,7 +62,7 @@ def publish_to_wandb(bundle: "Bundle", study_folder: Path, options: TrackerOptio
             record.name,
             type="model",
             path=bundle.folder,
-            aliases=[*(["best"] if bundle.is_winner else []), entry.name],
+            aliases=[*(["best"] if bundle.is_winner else []), *bundle.names],
             metadata=metadata,
         )
         end_run(run)

@@ -137,7 +137,7 @@ def read_snapshot(folder: Path, *, storage: str | None = None) -> StudySnapshot:
         grids=[trial.best_rung.grid if trial.best_rung else None for trial in trials],
         plots=plots,
         summary=_summarise(trials, metric, last_kimg=space.budget.rungs_kimg[-1])
-        | {"winner": prize.trial if prize else None},
+        | {"winner": prize.names[0] if prize else None},
         prize=prize,
     )
 
@@ -197,7 +197,7 @@ def _find_prize(folder: Path, record: StudyRecord) -> Prize | None:
     files += [best.grid] if best and best.grid else []
     outcome = entry.outcome
     return Prize(
-        trial=entry.name,
+        names=choice.names,
         files=tuple(files),
         metadata={
             "study": record.name,

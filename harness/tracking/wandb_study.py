@@ -33,12 +33,12 @@ class Prize:
     """Hold the winner, to be logged as an artifact.
 
     Args:
-        trial: Name of the trial; an alias of the artifact.
+        names: Of the training and its trial; aliases of the artifact, beside `best`.
         files: What it consists of.
         metadata: Its scores and their protocol, ready for JSON.
     """
 
-    trial: str
+    names: tuple[str, ...]
     files: tuple[Path, ...]
     metadata: Mapping[str, Any]
 
@@ -160,6 +160,6 @@ def _log_prize(run: wandb.Run, study: str, prize: Prize) -> None:
             f"{study}-winner",
             type="model",
             path=Path(temporary),
-            aliases=["best", prize.trial],
+            aliases=["best", *prize.names],
             metadata=prize.metadata,
         )

@@ -41,7 +41,7 @@ def test_without_a_confirmation_the_search_decides(study: Path):
 def test_the_confirmed_winners_best_seed_on_the_validation_split_is_taken(study: Path):
     confirm(study)
     choice = choose(study)
-    assert choice.entry.name == "0002-s1"
+    assert choice.names == ("0002-s1", "0002")
     assert choice.entry.folder.path == study / "confirmation" / "0002-s1"
     assert choice.entry.outcome == finished(1.2, 1.3)
     # 1.1 and 1.3: mean 1.2, standard deviation 0.141421, half width 12.7062 * 0.1 = 1.271.
@@ -52,7 +52,7 @@ def test_the_confirmed_winners_best_seed_on_the_validation_split_is_taken(study:
 
 def test_a_trial_that_was_asked_for_is_taken(study: Path):
     confirm(study)
-    assert choose(study, 0).entry.name == "0000"
+    assert choose(study, 0).names == ("0000",)
 
 
 def test_an_unfinished_confirmation_decides_nothing(study: Path):

@@ -29,7 +29,7 @@ def contents_of(config: GANConfig, dataset: ImageDataset, **changes: Any) -> Con
     entry = Entry("0007", TrainingFolder(Path("0007")), config, Outcome(Reason.OUTRANKED))
     contents = Contents(
         RECORD,
-        Choice(entry, "It was asked for."),
+        Choice(entry, "It was asked for.", entry.name),
         dataset,
         output=config.generator.output,
         latent_dim=config.generator.latent_dim,
