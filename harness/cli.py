@@ -1,9 +1,12 @@
 """Give every command the same manners: one message and exit code 2 for what can be expected."""
 
 import contextlib
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import typer
@@ -43,6 +46,27 @@ def clear_errors(debug: bool) -> Iterator[None]:
             raise
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(EXIT_BAD_INPUT) from error
+
+
+@contextlib.contextmanager
+def unwound_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM leave the block as Ctrl-C does, so that what is temporary is removed.
+
+    The exit code is the one that shells give to a process which the signal ended: 143.
+    """
+    if threading.current_thread() is not threading.main_thread():  # no other may take signals
+        yield
+        return
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one must not cut the removal short
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:

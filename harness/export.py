@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness import command_options as option
-from harness.cli import EXIT_CODES, clear_errors, new_app
+from harness.cli import EXIT_CODES, clear_errors, new_app, unwound_by_sigterm
 from harness.quiet import quiet_imports
 from harness.search.object_store.opening import studies_at
 
@@ -47,7 +47,11 @@ def export(
     Each file is loaded by its own runtime in a fresh process and has to draw the same images; its
     score is measured again from what it drew. If one does not, nothing is exported.
     """
-    with clear_errors(debug), studies_at(studies_dir, study, mode="add") as place:
+    with (
+        clear_errors(debug),
+        unwound_by_sigterm(),
+        studies_at(studies_dir, study, mode="add") as place,
+    ):
         from harness.exporting.formats import parse_formats
         from harness.exporting.publish import DESTINATIONS, check_destination
         from harness.search.folders import find_study

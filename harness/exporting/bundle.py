@@ -2,7 +2,6 @@
 
 import dataclasses
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,6 +31,7 @@ from harness.files import storage_error, write_json
 from harness.gan.sampling import latent_noise, load_generator
 from harness.metrics.evaluator import Evaluator
 from harness.score import Score
+from harness.scratch import scratch_folder
 from harness.search.folders import StudyRecord, read_study
 from harness.search.leaderboard import Entry
 from harness.seeds import derive_seed
@@ -106,9 +106,8 @@ def export_bundle(
     evaluator = evaluator_on_test(record, dataset, weights)
     original = _load_kept(choice.entry)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as temporary:
-            folder = Path(temporary) / "bundle"
+        with scratch_folder(target) as scratch:
+            folder = scratch / "bundle"
             folder.mkdir()
             _write_networks(folder, choice.entry, original, formats)
             contents, reference = _measure(record, choice, dataset, original, evaluator)
