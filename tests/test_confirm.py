@@ -11,7 +11,7 @@ from harness.confirm import app
 from harness.confirmation.result import read_result
 from harness.events import Finished
 from harness.exporting.bundle import export_bundle
-from harness.exporting.publish import publish_to_wandb
+from harness.exporting.publish import prepare_wandb
 from harness.score import Protocol
 from harness.search.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
@@ -97,7 +97,7 @@ def test_export_takes_the_confirmed_winner_and_says_why(confirmed, tmp_path: Pat
     assert json.loads((tmp_path / "confirmed" / "metrics.json").read_text())["why"] == bundle.why
     kept = study / "confirmation" / "0000-s0" / "generator.keras"
     assert (tmp_path / "confirmed" / "generator.keras").read_bytes() == kept.read_bytes()
-    publish_to_wandb(bundle, study, TrackerOptions(wandb_mode="offline"))
+    prepare_wandb(study, TrackerOptions(wandb_mode="offline"))(bundle)
     runs = {run.name: run for run in read_offline_runs(study / "wandb")}
     for name in ("endings export", "endings study"):  # what was exported, and the study's winner
         (artifact,) = (each for each in runs[name].artifacts if each["type"] == "model")
