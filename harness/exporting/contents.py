@@ -45,6 +45,12 @@ class Contents:
         return (self.dataset.class_names or ()) if self.choice.entry.config.conditional else ()
 
     @property
+    def kimg(self) -> float:
+        """Return how many thousand images the discriminator was shown until its best rung."""
+        outcome = self.choice.entry.outcome
+        return outcome.best.kimg if outcome.best else outcome.kimg
+
+    @property
     def title(self) -> str:
         """Return one line that says whose generator it is."""
         return (
