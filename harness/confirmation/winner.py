@@ -75,13 +75,21 @@ def _best_seed(study_folder: Path, winner: CandidateResult) -> Entry:
 
 def _why(result: Confirmation, winner: CandidateResult, best: Entry) -> str:
     trained, chance = len(winner.seeds), winner.probability_best
+    alone = len(result.candidates) == 1
     why = (
-        f"Trial {winner.trial} is the confirmed winner: {result.protocol.name} {winner.text} on "
-        f"the test split over {trained} new seed{'s' if trained > 1 else ''}"
+        f"Trial {winner.trial} {'alone was retrained' if alone else 'is the confirmed winner'}: "
+        f"{result.protocol.name} {winner.text} on the test split over {trained} new "
+        f"seed{'s' if trained > 1 else ''}"
     )
-    if chance is not None:
+    if alone:
+        why += ", compared with no other"
+    elif chance is not None:
         why += f", the best of {len(result.candidates)} with probability {chance:.2f}"
-    why += ". Of these trainings it is the one with the best score on the validation split."
+    else:
+        why += f", the lowest of {len(result.candidates)}, with no probability known"
+    why += "."
+    if trained > 1:
+        why += " Of these trainings it is the one with the best score on the validation split."
     if best.name not in {each.trial for each in result.candidates}:
         why += f" Trial {best.name}, which the search has found since, is not confirmed."
     return why
