@@ -12,9 +12,9 @@ from harness.data.datasets import load_dataset
 from harness.data.images import ImageDataset
 from harness.errors import StorageError, StudyError
 from harness.exporting.checksums import write_checksums
-from harness.exporting.contents import DESCRIPTION, Contents, describe, metrics
+from harness.exporting.contents import Contents, describe, metrics
 from harness.exporting.explorer import add_explorer
-from harness.exporting.formats import FORMATS, check_formats, write_format
+from harness.exporting.formats import DESCRIPTION, FORMATS, check_formats, write_format
 from harness.exporting.interpolation import write_interpolation
 from harness.exporting.model_card import model_card
 from harness.exporting.original import Original

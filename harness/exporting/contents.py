@@ -11,9 +11,6 @@ from harness.metrics.measurement import Measurement
 from harness.score import Score
 from harness.search.folders import StudyRecord
 
-DESCRIPTION = "generator.json"
-"""What `generate.py` reads."""
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Contents:
