@@ -20,6 +20,7 @@ from harness.data.images import ImageDataset
 from harness.errors import ExportError, StorageError, StudyError
 from harness.export import app
 from harness.exporting.bundle import Bundle, export_bundle
+from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
 from harness.exporting.formats import FORMATS
 from harness.exporting.publish import prepare_wandb
 from harness.exporting.target import is_bundle
@@ -276,6 +277,12 @@ def test_a_trial_that_was_asked_for_is_published_without_being_called_best(
     assert set(artifact["aliases"]) == {"0000", "latest"}  # W&B adds the last one
     files = {each["path"] for each in artifact["manifest"]["contents"]}
     assert "savedmodel/variables/variables.index" in files
+    runtime = {f"explorer/{name}" for name in RUNTIME_FILES}
+    assert files == contents_of(bundle.folder).keys() - runtime
+    if not bundle.note:  # it has an explorer
+        assert "explorer/directions.json" in files
+        assert "python -m harness.exporting.explorer_runtime" in artifact["description"]
+        assert sum(int(each["size"]) for each in artifact["manifest"]["contents"]) < 3_000_000
 
 
 def test_what_wandb_does_not_take_stays_a_bundle(

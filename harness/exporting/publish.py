@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import ConfigError, StorageError, near_miss
+from harness.exporting.explorable import FOLDER as EXPLORER_FOLDER
+from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
+from harness.exporting.explorer_runtime import PACKAGE, VERSION
 from harness.files import read_json, storage_error
 from harness.search.folders import read_study
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
@@ -15,6 +18,11 @@ if TYPE_CHECKING:
     from harness.exporting.bundle import Bundle
 
 _JOB_TYPE = "export"
+_WITHOUT_RUNTIME = (
+    f"Without {', '.join(RUNTIME_FILES)} of {PACKAGE} {VERSION}, which the explorer needs. Add "
+    f'them in this folder by `cp "$(python -m harness.exporting.explorer_runtime)"/* '
+    f"{EXPLORER_FOLDER}/`, or from the package's `dist/`; checksums.txt lists them."
+)
 
 
 def prepare_wandb(study_folder: Path, options: TrackerOptions) -> "Callable[[Bundle], str]":
@@ -64,7 +72,7 @@ def _publish_to_wandb(
     Raises:
         StorageError: If W&B does not take it; the bundle itself is complete.
     """
-    from harness.tracking.wandb_artifact import log_artifact
+    from harness.tracking.wandb_artifact import Contents, files_below, log_artifact
     from harness.tracking.wandb_run import end_run, start_run
 
     record, entry = read_study(study_folder), bundle.entry
@@ -79,16 +87,20 @@ def _publish_to_wandb(
         tags=(entry.config.family,),
         job_type=_JOB_TYPE,
     )
+    # The same for every export of every study, and more than all the rest.
+    runtime = {f"{EXPLORER_FOLDER}/{name}" for name in RUNTIME_FILES}
+    files = files_below(bundle.folder)
+    contents = Contents(
+        name=record.name,
+        type="model",
+        files={name: file for name, file in files.items() if name not in runtime},
+        aliases=[*(["best"] if bundle.is_winner else []), *bundle.names],
+        metadata=metadata,
+        description=_WITHOUT_RUNTIME if runtime & files.keys() else "",
+    )
     try:
         run = start_run(identity, options, mode.mode)
-        log_artifact(
-            run,
-            record.name,
-            type="model",
-            path=bundle.folder,
-            aliases=[*(["best"] if bundle.is_winner else []), *bundle.names],
-            metadata=metadata,
-        )
+        log_artifact(run, contents)
         end_run(run)
     except Exception as error:  # W&B raises whatever its service and its server run into
         first_line = (str(error).strip().splitlines() or [""])[0][:300]

@@ -148,4 +148,4 @@ def test_a_failure_is_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     with caplog.at_level(logging.WARNING, wandb_study.LOGGER.name):
         publish_study(broken, OFFLINE)
     (record,) = caplog.records
-    assert "W&B failed for the run of study default (FileNotFoundError" in record.getMessage()
+    assert "W&B failed for the run of study default (ValueError" in record.getMessage()
