@@ -1,12 +1,17 @@
 """Give every command the same manners: one message and exit code 2 for what can be expected."""
 
 import contextlib
+import re
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import typer
+from typer.exceptions import TyperException
 
 from harness.errors import HarnessError
 
@@ -20,11 +25,34 @@ EXIT_CODES = (
 )
 
 
+class _App(typer.Typer):
+    """Refuse a command line in one line, as everything is refused; Typer would draw a box."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            code = super().__call__(*args, standalone_mode=False, **kwargs)
+        except TyperException as error:
+            print(f"error: {_refusal(error)}", file=sys.stderr)
+            code = EXIT_BAD_INPUT
+        sys.exit(code)
+
+
 def new_app() -> typer.Typer:
     """Return a Typer application that leaves tracebacks alone."""
-    return typer.Typer(
-        add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
-    )
+    return _App(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+
+def _refusal(error: TyperException) -> str:
+    """Return what is wrong with a command line, its place first, as all our messages have it."""
+    from pydantic import ValidationError  # only whoever is refused pays for it
+
+    said = " ".join(error.format_message().split()).rstrip(".")
+    option = re.match(r"Invalid value for '([^' ]*)", said)
+    if option and isinstance(error.__cause__, ValidationError):
+        fault = error.__cause__.errors()[0]
+        expected = fault["msg"].removeprefix("Input should be ").partition(", unable")[0]
+        said = f"{option[1]}: expected {expected}; received {fault['input']!r}"
+    return f"{said}{'' if said.endswith('?') else '.'} See --help."
 
 
 @contextlib.contextmanager
@@ -43,6 +71,27 @@ def clear_errors(debug: bool) -> Iterator[None]:
             raise
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(EXIT_BAD_INPUT) from error
+
+
+@contextlib.contextmanager
+def unwound_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM leave the block as Ctrl-C does, so that what is temporary is removed.
+
+    The exit code is the one that shells give to a process which the signal ended: 143.
+    """
+    if threading.current_thread() is not threading.main_thread():  # no other may take signals
+        yield
+        return
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one must not cut the removal short
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:

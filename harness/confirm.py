@@ -53,8 +53,8 @@ def confirm(
 ) -> None:
     """Retrain a study's leaders on new seeds and score them on the test split.
 
-    The same command again goes on where it stopped; a larger --top or --seeds adds to it. A
-    candidate that is clearly out gets no more seeds.
+    The same command again goes on where it stopped; a larger --top or --seeds adds to it,
+    and a smaller one loses nothing. A candidate that is clearly out gets no more seeds.
     """
     with clear_errors(debug), studies_at(studies_dir, study, mode="write") as place:
         from harness.confirmation.confirmer import Confirmer
@@ -107,6 +107,8 @@ def _run(confirmer: "Confirmer", *, as_json: bool) -> None:
     if confirmer.options.tracker == "wandb":
         requested = confirmer.options.tracker_options.wandb_mode
         console.print(wandb_mode(folder, requested).hint, highlight=False)
+    if confirmer.plan.note:
+        console.print(confirmer.plan.note, highlight=False, markup=False)
     study_run = StudyRun(
         folder,
         _Lines(console, trainings=len(confirmer.plan.planned)),

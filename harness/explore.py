@@ -26,8 +26,10 @@ def explore(
 ) -> None:
     """Serve a bundle's explorer to this machine's browser until Ctrl-C."""
     with clear_errors(debug):
+        from harness.exporting.explorable import check_explorable
         from harness.exporting.explorer_server import BundleServer
 
+        check_explorable(bundle)
         server = BundleServer(bundle, port)
     with server:
         print(f"{server.address}\nCtrl-C ends it.", flush=True)

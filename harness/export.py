@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness import command_options as option
-from harness.cli import EXIT_CODES, clear_errors, new_app
+from harness.cli import EXIT_CODES, clear_errors, new_app, unwound_by_sigterm
 from harness.quiet import quiet_imports
 from harness.search.object_store.opening import studies_at
 
@@ -47,25 +47,29 @@ def export(
     Each file is loaded by its own runtime in a fresh process and has to draw the same images; its
     score is measured again from what it drew. If one does not, nothing is exported.
     """
-    with clear_errors(debug), studies_at(studies_dir, study, mode="add") as place:
+    with (
+        clear_errors(debug),
+        unwound_by_sigterm(),
+        studies_at(studies_dir, study, mode="add") as place,
+    ):
         from harness.exporting.formats import parse_formats
-        from harness.exporting.publish import DESTINATIONS, check_destination
+        from harness.exporting.publish import find_destination
         from harness.search.folders import find_study
         from harness.tracking.tracker import TrackerOptions, check_wandb_mode
 
         names = parse_formats(formats)
-        destination = check_destination(to) if to is not None else None
         tracker = TrackerOptions(
             project=wandb_project, entity=wandb_entity, wandb_mode=check_wandb_mode(wandb_mode)
         )
         folder = find_study(place, study)
+        publish = find_destination(to, folder, tracker) if to is not None else None
         with quiet_imports():
             from harness.exporting.bundle import export_bundle
 
         bundle = export_bundle(
             folder, trial=trial, out=out, data_dir=data_dir, weights=weights, formats=names
         )
-        published = DESTINATIONS[destination](bundle, folder, tracker) if destination else ""
+        published = publish(bundle) if publish else ""
     if as_json:
         result = {
             "bundle": str(bundle.folder),

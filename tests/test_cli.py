@@ -1,10 +1,16 @@
 """Give every command the same manners."""
 
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import typer
 
 from harness.cli import EXIT_BAD_INPUT, clear_errors, new_app
 from harness.errors import HarnessError, StudyError, near_miss
+from tests.commands import Commands
 
 
 def run(app: typer.Typer, *arguments: str) -> int:
@@ -48,9 +54,60 @@ def test_ctrl_c_before_anything_runs_is_exit_code_130(capsys: pytest.CaptureFixt
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_an_unknown_option_is_refused_with_exit_code_2(capsys: pytest.CaptureFixture[str]):
-    assert run(app_that_raises(HarnessError("never raised")), "--trails", "3") == 2
-    assert "--trails" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("explore", ("x", "--port", "abc"), "--port: expected a valid integer; received 'abc'."),
+        (
+            "explore",
+            ("x", "--port", "99999"),
+            "--port: expected less than or equal to 65535; received '99999'.",
+        ),
+        ("export", ("--study", "s", "--trial", "x"), "--trial: expected a valid integer; receiv"),
+        ("sweep", ("--trails", "3"), "No such option: --trails (Possible options: "),
+        ("explore", (), "Missing argument 'bundle'."),
+        ("export", (), "Missing option '--study'."),
+        ("confirm", ("--study",), "Option '--study' requires an argument."),
+        ("train", ("more",), "Got unexpected extra argument(s) (more)."),
+        ("studies", ("sho",), "No such command 'sho'. Did you mean 'show'? See --help."),
+    ],
+)
+def test_a_command_line_is_refused_in_one_line(
+    name: str, arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+):
+    command = importlib.import_module(f"harness.{name}")
+    assert run(command.app, *arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"error: {message}")
+    assert captured.err.endswith(" See --help.\n")
+    assert captured.err.count("\n") == 1
+
+
+COMMANDS = (
+    "confirm", "dashboard", "doctor", "evaluate", "explore", "export", "extractor", "report",
+    "studies", "sweep", "train",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_is_typers_and_loads_nothing_heavy(name: str, commands: Commands, tmp_path: Path):
+    script = (
+        f"import sys, runpy; sys.argv = ['x', '--help']\n"
+        f"try:\n    runpy.run_module('harness.{name}', run_name='__main__')\n"
+        "except SystemExit as end:\n    code = end.code\n"
+        "heavy = [name for name in ('tensorflow', 'keras', 'wandb') if name in sys.modules]\n"
+        "sys.exit(f'{heavy}' if heavy else code)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        env=commands.environment | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "╭─ Options ─" in result.stdout
 
 
 @pytest.mark.parametrize(

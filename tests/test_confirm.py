@@ -11,9 +11,11 @@ from harness.confirm import app
 from harness.confirmation.result import read_result
 from harness.events import Finished
 from harness.exporting.bundle import export_bundle
+from harness.exporting.publish import prepare_wandb
 from harness.score import Protocol
 from harness.search.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
+from harness.tracking.tracker import TrackerOptions
 from harness.training.folder import TrainingFolder
 from tests.commands import Commands
 from tests.confirmation.test_confirmer import add_trial
@@ -60,7 +62,8 @@ def test_the_training_is_the_trials_with_a_new_seed_and_lies_in_a_folder_like_it
     assert config.seed != trial.config.seed
     assert config.model_copy(update={"seed": trial.config.seed}) == trial.config
     kept = {path.name for path in folder.path.iterdir()}
-    assert kept == {path.name for path in trial.folder.path.iterdir()}
+    # But for the film: a confirmation compares, and nobody watches it.
+    assert kept == {path.name for path in trial.folder.path.iterdir()} - {"samples"}
     assert read_history(folder.path / "history.jsonl")[-1] == Finished(folder.read_outcome())
 
 
@@ -94,6 +97,11 @@ def test_export_takes_the_confirmed_winner_and_says_why(confirmed, tmp_path: Pat
     assert json.loads((tmp_path / "confirmed" / "metrics.json").read_text())["why"] == bundle.why
     kept = study / "confirmation" / "0000-s0" / "generator.keras"
     assert (tmp_path / "confirmed" / "generator.keras").read_bytes() == kept.read_bytes()
+    prepare_wandb(study, TrackerOptions(wandb_mode="offline"))(bundle)
+    runs = {run.name: run for run in read_offline_runs(study / "wandb")}
+    for name in ("endings export", "endings study"):  # what was exported, and the study's winner
+        (artifact,) = (each for each in runs[name].artifacts if each["type"] == "model")
+        assert set(artifact["aliases"]) == {"0000", "0000-s0", "best", "latest"}
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from harness.explore import app
+from harness.exporting.checksums import write_checksums
+from harness.exporting.explorable import DIRECTIONS, FOLDER, PARTS
+from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
 from tests.commands import Commands, interrupt, the_one_message
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
+    """Return what has the names of a bundle with an explorer; the command runs none of it."""
     folder = tmp_path / "bundle"
-    folder.mkdir()
+    (folder / FOLDER).mkdir(parents=True)
+    for name in ("generator.onnx", "generator.json"):
+        (folder / name).write_text(name)
+    for name in (DIRECTIONS, *PARTS, *RUNTIME_FILES):
+        (folder / FOLDER / name).write_text(name)
     (folder / "explorer.html").write_text("the page")
+    write_checksums(folder)
     return folder
 
 
@@ -52,5 +62,46 @@ def test_the_browser_is_opened_unless_told_not_to(
 
 def test_a_folder_without_an_explorer_is_refused(commands: Commands, tmp_path: Path):
     message = the_one_message(commands.run("explore", tmp_path, cwd=tmp_path))
-    assert "explorer.html" in message
+    assert "received one without explorer.html, generator.onnx, generator.json and 5 mo" in message
     assert "python -m harness.export" in message
+
+
+def refusal(bundle: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit, match=r"^2$"):
+        app([str(bundle), "--no-browser"])
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"error: {bundle}: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+MISSING = {
+    "generator.onnx": "received one without generator.onnx. Make one by",
+    "explorer/explorer.js": "received one without explorer/explorer.js. Make one by",
+    "checksums.txt": "received one without checksums.txt. Make one by",
+    "explorer/ort-wasm-simd-threaded.wasm": "harness.exporting.explorer_runtime)",
+    "generator.json": "received one without generator.json. Make one by",
+}
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_a_bundle_that_lacks_a_file_is_refused_before_it_is_served(
+    bundle: Path, name: str, capsys: pytest.CaptureFixture[str]
+):
+    (bundle / name).unlink()
+    assert MISSING[name] in refusal(bundle, capsys)
+
+
+def test_a_bundle_with_a_damaged_file_is_refused_before_it_is_served(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+):
+    (bundle / "generator.onnx").write_text("another")
+    assert "received others or none for generator.onnx. Restore" in refusal(bundle, capsys)
+    for content in (b"", b"\xff\xfe", b"half a line"):
+        (bundle / "checksums.txt").write_bytes(content)
+        assert "received others or none for checksums.txt. Restore" in refusal(bundle, capsys)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert "received no folder" in refusal(tmp_path / "nowhere", capsys)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +17,13 @@ import pytest
 from PIL import Image
 
 from harness.data.images import ImageDataset
-from harness.errors import ConfigError, StorageError, StudyError
+from harness.errors import ExportError, StorageError, StudyError
 from harness.export import app
 from harness.exporting.bundle import Bundle, export_bundle
+from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
 from harness.exporting.formats import FORMATS
-from harness.exporting.publish import publish_to_wandb
+from harness.exporting.publish import prepare_wandb
+from harness.exporting.target import is_bundle
 from harness.files import write_json
 from harness.gan.presets import load_config
 from harness.gan.sampling import Sampler
@@ -28,7 +31,7 @@ from harness.score import Score
 from harness.search.leaderboard import read_entries
 from harness.tracking.tracker import TrackerOptions
 from harness.tracking.wandb_log import read_records
-from tests.commands import Commands, the_one_message
+from tests.commands import Commands, interrupt, the_one_message, wait_until
 from tests.conftest import SweptStudy
 from tests.tracking.disks import run_command_on_used_disk
 from tests.tracking.offline_log import read_offline_runs
@@ -266,7 +269,7 @@ def test_a_trial_that_was_asked_for_is_published_without_being_called_best(
 ):
     study = Path(shutil.copytree(swept.folder, tmp_path / "endings"))
     asked_for = dataclasses.replace(bundle, is_winner=False)
-    said = publish_to_wandb(asked_for, study, TrackerOptions(wandb_mode="offline"))
+    said = prepare_wandb(study, TrackerOptions(wandb_mode="offline"))(asked_for)
     assert said.startswith("Published as W&B artifact endings:0000. W&B is offline (as asked).")
     (run,) = (run for run in read_offline_runs(study / "wandb") if run.job_type == "export")
     records = (each for segment in run.segments for each in read_records(segment))
@@ -274,6 +277,12 @@ def test_a_trial_that_was_asked_for_is_published_without_being_called_best(
     assert set(artifact["aliases"]) == {"0000", "latest"}  # W&B adds the last one
     files = {each["path"] for each in artifact["manifest"]["contents"]}
     assert "savedmodel/variables/variables.index" in files
+    runtime = {f"explorer/{name}" for name in RUNTIME_FILES}
+    assert files == contents_of(bundle.folder).keys() - runtime
+    if not bundle.note:  # it has an explorer
+        assert "explorer/directions.json" in files
+        assert "python -m harness.exporting.explorer_runtime" in artifact["description"]
+        assert sum(int(each["size"]) for each in artifact["manifest"]["contents"]) < 3_000_000
 
 
 def test_what_wandb_does_not_take_stays_a_bundle(
@@ -281,14 +290,54 @@ def test_what_wandb_does_not_take_stays_a_bundle(
 ):
     study = Path(shutil.copytree(swept.folder, tmp_path / "endings"))
     shutil.rmtree(study / "wandb", ignore_errors=True)
+    publish = prepare_wandb(study, TrackerOptions(wandb_mode="offline"))
+    (study / "wandb").rmdir()
     (study / "wandb").write_text("in the way")
     with pytest.raises(StorageError, match=r"W&B did not take the bundle \(FileExistsError.*comp"):
-        publish_to_wandb(bundle, study, TrackerOptions(wandb_mode="offline"))
+        publish(bundle)
 
 
-def test_a_bundle_is_not_published_where_wandb_is_disabled(swept: SweptStudy, bundle: Bundle):
-    with pytest.raises(ConfigError, match=r"W&B is disabled, so the bundle is in .* alone"):
-        publish_to_wandb(bundle, swept.folder, TrackerOptions(wandb_mode="disabled"))
+@pytest.mark.parametrize(
+    ("mode", "message"),
+    [
+        ("disabled", "--to wandb: received W&B's mode disabled; expected offline or online"),
+        ("offline", "wandb: cannot be read or written"),
+    ],
+)
+def test_where_wandb_takes_nothing_the_earlier_bundle_stays_as_it_is(
+    mode: str,
+    message: str,
+    swept: SweptStudy,
+    bundle: Bundle,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+):
+    study = Path(shutil.copytree(swept.folder, tmp_path / "endings"))
+    shutil.copytree(bundle.folder, study / "export")
+    shutil.rmtree(study / "wandb", ignore_errors=True)
+    (study / "wandb").write_text("in the way")
+    asked = ("--study", "endings", "--studies-dir", tmp_path, "--formats", "litert")
+    code, _, err = command(capsys, *asked, "--to", "wandb", "--wandb-mode", mode)
+    assert (code, message in err) == (2, True), err
+    assert contents_of(study / "export") == contents_of(bundle.folder)
+    assert not list(study.glob(".export-*"))
+
+
+def test_a_file_that_draws_other_images_leaves_the_earlier_bundle_byte_for_byte(
+    swept: SweptStudy, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def write_another(model: keras.Model, source: Path, target: Path) -> None:
+        other = keras.saving.load_model(source, compile=False)
+        other.weights[-1].assign_add(np.full(other.weights[-1].shape, 0.1))
+        other.save(target)
+
+    damaged = dataclasses.replace(FORMATS["keras"], write=write_another)
+    monkeypatch.setitem(FORMATS, "keras", damaged)
+    out = Path(shutil.copytree(bundle.folder, tmp_path / "bundle"))
+    with pytest.raises(ExportError, match=r"generator.keras: keras .* draws other images than"):
+        export_bundle(swept.folder, out=out, formats=["keras"])
+    assert contents_of(out) == contents_of(bundle.folder)
+    assert list(tmp_path.iterdir()) == [out]
 
 
 @pytest.mark.parametrize(
@@ -366,6 +415,38 @@ def test_what_cannot_be_exported_is_one_message(
     assert "generator.keras: cannot be loaded by Keras" in err
     assert not list(tmp_path.rglob("export"))
     assert not list(tmp_path.rglob(".export-*"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_export_that_is_ended_leaves_nothing_unproven_for_long(
+    number: int, commands: Commands, swept: SweptStudy, bundle: Bundle, tmp_path: Path
+):
+    study = Path(shutil.copytree(swept.folder, tmp_path / "endings"))
+    shutil.copytree(bundle.folder, study / "export")
+    before = contents_of(study / "export")
+    asked = ("--study", "endings", "--studies-dir", tmp_path)
+    process = commands.start("export", *asked, "--formats", "keras,onnx", cwd=tmp_path)
+    wait_until(lambda: list(study.glob(".export-*/bundle/generator.onnx")), process)
+    interrupt(process, number)
+    codes = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -signal.SIGKILL}
+    assert process.returncode == codes[number]
+    assert contents_of(study / "export") == before
+    left = list(study.glob(".export-*"))
+    assert len(left) == (number == signal.SIGKILL)
+    if left:
+        doctor = commands.run("doctor", "--tracker", "jsonl", *asked, cwd=tmp_path)
+        assert f"{left[0]} was left by an export that was killed" in doctor.stdout
+        export_bundle(study)
+        assert not list(study.glob(".export-*"))
+        assert is_bundle(study / "export")
+
+
+def contents_of(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("kind", ["read-only", "full"])

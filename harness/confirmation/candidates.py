@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from harness.confirmation.racing import Values
@@ -47,12 +47,23 @@ class Retraining:
         return self.folder.path.name
 
 
-def choose_candidates(study_folder: Path, top: int) -> list[Entry]:
+def count_retrained(study_folder: Path) -> dict[str, int]:
+    """Return how many seeds of each trial were trained before, whatever was asked for then."""
+    counts: dict[str, int] = {}
+    for path in sorted((study_folder / FOLDER).glob("*-s*")):
+        trial, _, index = path.name.partition("-s")
+        if index.isdecimal() and TrainingFolder(path).outcome_file.exists():
+            counts[trial] = max(counts.get(trial, 0), int(index) + 1)
+    return counts
+
+
+def choose_candidates(study_folder: Path, top: int, also: Container[str] = ()) -> list[Entry]:
     """Return the completed trials with the lowest final scores, best first.
 
     Args:
         study_folder: An existing study.
         top: How many; a study with fewer gives what it has.
+        also: Names of further trials to return.
 
     Raises:
         ConfigError: If `top` is below 1.
@@ -71,7 +82,7 @@ def choose_candidates(study_folder: Path, top: int) -> list[Entry]:
             f"{study_folder}: no trial has completed yet ({len(entries)} ended), so there is "
             f"nothing to confirm. Let the sweep go on: python -m harness.sweep."
         )
-    return completed[:top]
+    return completed[:top] + [entry for entry in completed[top:] if entry.name in also]
 
 
 def search_score(entry: Entry) -> Score:

@@ -3,10 +3,10 @@
 import contextlib
 from collections.abc import Iterator
 
-from harness.confirmation.candidates import Retraining, choose_candidates, retrainings
+from harness.confirmation.candidates import Retraining
 from harness.confirmation.options import ConfirmOptions
 from harness.confirmation.result import FOLDER, Confirmation, write_result
-from harness.confirmation.summary import Plan, sum_up
+from harness.confirmation.summary import make_plan, sum_up
 from harness.errors import StudyError
 from harness.events import Answer, Event, Finished, Progressed, RungScored
 from harness.gan.user_functions import UserFunctions
@@ -17,7 +17,7 @@ from harness.search.assignments import Assignment
 from harness.search.endings import Listener
 from harness.search.engines.messages import Ready, WorkerSetup
 from harness.search.engines.opening import open_engine
-from harness.search.folders import find_study, read_study
+from harness.search.folders import find_study
 from harness.search.foreman import Foreman
 from harness.search.lock import study_held
 from harness.search.space import SearchSpace
@@ -53,13 +53,10 @@ class Confirmer:
         if is_locked(folder / FOLDER):
             raise StudyError(f"{folder}: {_CONFIRMATION_RUNS}")
         with study_held(folder, options.storage):
-            candidates = choose_candidates(folder, options.top)
-        record = read_study(folder)
-        planned = retrainings(folder, record, candidates, seeds=options.seeds)
-        self.plan = Plan(folder, record, candidates, planned, options.top, options.seeds)
+            self.plan = make_plan(folder, top=options.top, seeds=options.seeds)
         self.options = options
         self._space = SearchSpace.load(str(folder / "search_space.yaml"))
-        workers = min(options.workers, len(planned))
+        workers = min(options.workers, len(self.plan.planned))
         self._foreman = Foreman(
             open_engine(
                 self._setup(), workers=workers, gpus=options.gpus, cluster=options.cluster

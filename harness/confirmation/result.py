@@ -93,7 +93,7 @@ class Confirmation:
         study: Name of the study.
         study_id: Its UUID.
         complete: Whether the race has ended; only then is there a winner.
-        top: How many leaders were asked for.
+        top: How many leaders are retrained: as many as were asked for, or more known before.
         seeds: How many new seeds each gets at most.
         protocol: How the test scores were measured.
         winner: The confirmed trial; None before the end, or where every candidate failed.

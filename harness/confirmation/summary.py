@@ -8,7 +8,10 @@ from pathlib import Path
 from harness.confirmation.candidates import (
     Outcomes,
     Retraining,
+    choose_candidates,
+    count_retrained,
     race_values,
+    retrainings,
     score_on_test,
     search_score,
 )
@@ -16,7 +19,7 @@ from harness.confirmation.racing import LEAST_PROBABILITY, Race, run_race
 from harness.confirmation.result import CandidateResult, Confirmation, SeedResult
 from harness.confirmation.statistics import probability_best, t_interval
 from harness.score import Protocol, require_comparable
-from harness.search.folders import StudyRecord
+from harness.search.folders import StudyRecord, read_study
 from harness.search.leaderboard import Entry
 
 METHOD = (
@@ -36,8 +39,10 @@ class Plan:
         record: What it says of itself.
         candidates: Its leaders, best first by the search.
         planned: Their trainings.
-        top: How many leaders were asked for.
+        top: How many leaders are retrained.
         seeds: How many new seeds each gets at most.
+        note: In a line, what is kept of earlier confirmations beyond what was asked for; empty
+            where nothing is.
     """
 
     study_folder: Path
@@ -46,10 +51,40 @@ class Plan:
     planned: Sequence[Retraining]
     top: int
     seeds: int
+    note: str = ""
 
     def race(self, outcomes: Outcomes, protocol: Protocol) -> Race:
         """Return where the race stands."""
         return run_race(race_values(self.planned, outcomes, protocol), self.seeds)
+
+
+def make_plan(study_folder: Path, *, top: int, seeds: int) -> Plan:
+    """Return what to confirm: what is asked for, and what was retrained before.
+
+    Whoever asks for less than before loses nothing of what is known by then.
+
+    Args:
+        study_folder: The study.
+        top: How many of its leaders are asked for.
+        seeds: How many new seeds each.
+
+    Raises:
+        ConfigError: If one of the two is below 1.
+        StudyError: If no trial has completed.
+    """
+    record, known = read_study(study_folder), count_retrained(study_folder)
+    asked = choose_candidates(study_folder, top)
+    retrainings(study_folder, record, asked, seeds=seeds)  # refuses what nobody can ask for
+    candidates = choose_candidates(study_folder, top, also=known)
+    most = max([seeds, *(known.get(entry.name, 0) for entry in candidates)])
+    note = ""
+    if len(candidates) > len(asked) or most > seeds:
+        note = (
+            f"Retrained before, and kept in the result beside --top {top} --seeds {seeds}: so it "
+            f"is about {len(candidates)} candidates with up to {most} seeds each."
+        )
+    planned = retrainings(study_folder, record, candidates, seeds=most)
+    return Plan(study_folder, record, candidates, planned, max(top, len(candidates)), most, note)
 
 
 def sum_up(plan: Plan, outcomes: Outcomes, protocol: Protocol) -> Confirmation:
@@ -127,7 +162,9 @@ def _candidate(
 
 
 def _chances(results: Sequence[CandidateResult]) -> dict[str, float]:
-    """Return the probability that each is the best; none for one that has failed."""
+    """Return the probability that each is the best; 0 for one that failed, none for one alone."""
+    if len(results) < 2:
+        return {}
     sound = [result for result in results if result.mean is not None and not result.failed]
     samples = [[seed.test.value for seed in each.seeds if seed.test] for each in sound]
     found = probability_best(samples)

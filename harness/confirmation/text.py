@@ -54,9 +54,21 @@ def _winner(result: Confirmation) -> list[str]:
     winner = next((each for each in result.candidates if each.trial == result.winner), None)
     if winner is None:
         return ["No candidate could be trained again with every seed: there is no winner."]
+    if len(result.candidates) == 1:
+        return [
+            f"Trial {winner.trial} alone was retrained: {winner.text}. Nothing was compared, so "
+            f"this tells its score and not that it is the best. A larger --top compares."
+        ]
     chance = winner.probability_best
-    sure = "" if chance is None else f"; the probability that it is the best is {chance:.2f}"
-    return [f"Confirmed winner: trial {winner.trial}, {winner.text}{sure}."]
+    if chance is None:
+        return [
+            f"Confirmed winner, by one seed each: trial {winner.trial}, {winner.text}. How sure "
+            f"that is cannot be told; more --seeds tell it."
+        ]
+    return [
+        f"Confirmed winner: trial {winner.trial}, {winner.text}; the probability that it is the "
+        f"best is {chance:.2f}."
+    ]
 
 
 def _width(result: Confirmation) -> list[str]:

@@ -16,10 +16,17 @@ class Choice:
     Args:
         entry: The training whose kept generator it is.
         why: Why this one, in a sentence.
+        trial: The trial of the search that it is, or that it confirms.
     """
 
     entry: Entry
     why: str
+    trial: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return what it is found by: the training's name, and its trial's if that is another."""
+        return tuple(dict.fromkeys((self.entry.name, self.trial)))
 
 
 def choose(study_folder: Path, trial: int | None = None) -> Choice:
@@ -38,17 +45,19 @@ def choose(study_folder: Path, trial: int | None = None) -> Choice:
         StorageError: If the confirmation's result is damaged.
     """
     if trial is not None:
-        return Choice(find_entry(study_folder, trial), "It was asked for by --trial.")
+        entry = find_entry(study_folder, trial)
+        return Choice(entry, "It was asked for by --trial.", entry.name)
     best = find_entry(study_folder)
     result = read_result(study_folder)
     if result is None:
-        return Choice(best, "It has the lowest final score of the search; nothing is confirmed.")
+        why = "It has the lowest final score of the search; nothing is confirmed."
+        return Choice(best, why, best.name)
     winner = next((each for each in result.candidates if each.trial == result.winner), None)
     if winner is None:
         state = "found no winner" if result.complete else "has not ended"
         why = f"It has the lowest final score of the search; the confirmation {state}."
-        return Choice(best, why)
-    return Choice(_best_seed(study_folder, winner), _why(result, winner, best))
+        return Choice(best, why, best.name)
+    return Choice(_best_seed(study_folder, winner), _why(result, winner, best), winner.trial)
 
 
 def _best_seed(study_folder: Path, winner: CandidateResult) -> Entry:
@@ -66,13 +75,21 @@ def _best_seed(study_folder: Path, winner: CandidateResult) -> Entry:
 
 def _why(result: Confirmation, winner: CandidateResult, best: Entry) -> str:
     trained, chance = len(winner.seeds), winner.probability_best
+    alone = len(result.candidates) == 1
     why = (
-        f"Trial {winner.trial} is the confirmed winner: {result.protocol.name} {winner.text} on "
-        f"the test split over {trained} new seed{'s' if trained > 1 else ''}"
+        f"Trial {winner.trial} {'alone was retrained' if alone else 'is the confirmed winner'}: "
+        f"{result.protocol.name} {winner.text} on the test split over {trained} new "
+        f"seed{'s' if trained > 1 else ''}"
     )
-    if chance is not None:
+    if alone:
+        why += ", compared with no other"
+    elif chance is not None:
         why += f", the best of {len(result.candidates)} with probability {chance:.2f}"
-    why += ". Of these trainings it is the one with the best score on the validation split."
+    else:
+        why += f", the lowest of {len(result.candidates)}, with no probability known"
+    why += "."
+    if trained > 1:
+        why += " Of these trainings it is the one with the best score on the validation split."
     if best.name not in {each.trial for each in result.candidates}:
         why += f" Trial {best.name}, which the search has found since, is not confirmed."
     return why

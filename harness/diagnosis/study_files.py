@@ -10,6 +10,7 @@ from harness.diagnosis.examined import Examined, Training
 from harness.diagnosis.finding import Finding, Level
 from harness.errors import HarnessError
 from harness.files import storage_error
+from harness.scratch import PREFIX, find_left, remove_left
 from harness.search.stored_study import StoredTrial
 from harness.training.checkpoint import load_checkpoint
 
@@ -29,7 +30,12 @@ def check_files(study: Examined) -> Iterator[Finding]:
 
 def _leftovers(folder: Path) -> Iterator[Finding]:
     """Find the unfinished files of processes that were killed while they wrote them."""
-    hidden = [path for path in folder.rglob(".*.tmp*") if path.is_file()]
+    hidden = [
+        path
+        for path in folder.rglob(".*.tmp*")
+        # An export may be at work: what it writes is in a folder of its own.
+        if path.is_file() and not path.relative_to(folder).parts[0].startswith(PREFIX)
+    ]
     histories = list(folder.rglob("history.jsonl.tmp"))
     for path in sorted(hidden + histories):
         yield Finding(
@@ -37,6 +43,14 @@ def _leftovers(folder: Path) -> Iterator[Finding]:
             Level.WARN,
             f"{path} was left by a process that was killed",
             functools.partial(_remove, path),
+        )
+    for path in find_left(folder):
+        yield Finding(
+            "temporary folder",
+            Level.WARN,
+            f"{path} was left by an export that was killed: nothing in it is proven, and the next "
+            f"export removes it",
+            functools.partial(remove_left, path, folder / "export"),
         )
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,9 +12,9 @@ from harness.data.datasets import load_dataset
 from harness.data.images import ImageDataset
 from harness.errors import StorageError, StudyError
 from harness.exporting.checksums import write_checksums
-from harness.exporting.contents import DESCRIPTION, Contents, describe, metrics
+from harness.exporting.contents import Contents, describe, metrics
 from harness.exporting.explorer import add_explorer
-from harness.exporting.formats import FORMATS, check_formats, write_format
+from harness.exporting.formats import DESCRIPTION, FORMATS, check_formats, write_format
 from harness.exporting.interpolation import write_interpolation
 from harness.exporting.model_card import model_card
 from harness.exporting.original import Original
@@ -32,6 +31,7 @@ from harness.files import storage_error, write_json
 from harness.gan.sampling import latent_noise, load_generator
 from harness.metrics.evaluator import Evaluator
 from harness.score import Score
+from harness.scratch import scratch_folder
 from harness.search.folders import StudyRecord, read_study
 from harness.search.leaderboard import Entry
 from harness.seeds import derive_seed
@@ -49,6 +49,7 @@ class Bundle:
         folder: Where it lies.
         entry: The training it comes from: a trial, or one that confirmed it.
         why: Why this one, in a sentence.
+        names: What it is found by: the training's name, and its trial's if that is another.
         test: FID of the exported generator against the test split, which the search never saw.
         proofs: What is proven of each of its files.
         is_winner: Whether it was chosen as the best, and not asked for by its number.
@@ -58,6 +59,7 @@ class Bundle:
     folder: Path
     entry: Entry
     why: str
+    names: tuple[str, ...]
     test: Score
     proofs: tuple[Proof, ...]
     is_winner: bool
@@ -104,9 +106,8 @@ def export_bundle(
     evaluator = evaluator_on_test(record, dataset, weights)
     original = _load_kept(choice.entry)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as temporary:
-            folder = Path(temporary) / "bundle"
+        with scratch_folder(target) as scratch:
+            folder = scratch / "bundle"
             folder.mkdir()
             _write_networks(folder, choice.entry, original, formats)
             contents, reference = _measure(record, choice, dataset, original, evaluator)
@@ -122,6 +123,7 @@ def export_bundle(
         target,
         choice.entry,
         choice.why,
+        choice.names,
         reference.test,
         proofs,
         is_winner=trial is None,

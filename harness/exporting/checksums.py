@@ -29,6 +29,28 @@ def listed_files(folder: Path) -> set[str]:
     return {line.partition("  ")[2] for line in lines}
 
 
+def damaged_files(folder: Path) -> list[str]:
+    """Return the names in a bundle's `checksums.txt` whose files are others or gone.
+
+    A list that cannot be read, or that lists nothing, is itself the damaged file.
+    """
+    try:
+        lines = (folder / CHECKSUMS).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        lines = []
+    listed = [line.partition("  ") for line in lines]
+    if not listed or any(len(digest) != 64 or not name for digest, _, name in listed):
+        return [CHECKSUMS]
+    return [name for digest, _, name in listed if not _has_content(folder / name, digest)]
+
+
+def _has_content(file: Path, digest: str) -> bool:
+    try:
+        return _sha256(file) == digest
+    except (OSError, ValueError):
+        return False
+
+
 def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

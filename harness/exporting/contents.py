@@ -11,9 +11,6 @@ from harness.metrics.measurement import Measurement
 from harness.score import Score
 from harness.search.folders import StudyRecord
 
-DESCRIPTION = "generator.json"
-"""What `generate.py` reads."""
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Contents:
@@ -43,6 +40,12 @@ class Contents:
     def class_names(self) -> tuple[str, ...]:
         """Return the names of the classes that can be asked for; none if unconditional."""
         return (self.dataset.class_names or ()) if self.choice.entry.config.conditional else ()
+
+    @property
+    def kimg(self) -> float:
+        """Return how many thousand images the discriminator was shown until its best rung."""
+        outcome = self.choice.entry.outcome
+        return outcome.best.kimg if outcome.best else outcome.kimg
 
     @property
     def title(self) -> str:

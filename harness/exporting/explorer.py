@@ -8,21 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import MissingExtraError
-from harness.exporting.contents import DESCRIPTION
+from harness.exporting.explorable import DIRECTIONS, FOLDER, PARTS
 from harness.exporting.explorer_directions import main_directions
 from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
 from harness.exporting.explorer_runtime import find_runtime
 from harness.exporting.explorer_server import PAGE
-from harness.exporting.formats import FORMATS
+from harness.exporting.formats import DESCRIPTION, FORMATS
 from harness.exporting.templates.generate import BATCH, load_onnxruntime
 from harness.files import read_json, write_text
 
-FOLDER = "explorer"
-"""What the page needs beside itself and the generator."""
-DIRECTIONS = "directions.json"
-
 _TEMPLATES = Path(__file__).parent / "templates" / "explorer"
-_PARTS = ("explorer.js", "explorer.css", "ONNXRUNTIME_LICENSE.txt")
 _DIGITS = 6
 
 
@@ -51,7 +46,7 @@ def add_explorer(bundle: Path) -> str | None:
     write_text(folder / DIRECTIONS, json.dumps(_directions(bundle)) + "\n")
     for name in RUNTIME_FILES:
         shutil.copyfile(runtime / name, folder / name)
-    for name in _PARTS:
+    for name in PARTS:
         shutil.copyfile(_TEMPLATES / name, folder / name)
     shutil.copyfile(_TEMPLATES / PAGE, bundle / PAGE)
     return None

@@ -33,23 +33,16 @@ class BundleServer(http.server.ThreadingHTTPServer):
     """Answer requests for the files that a bundle has when the server is made.
 
     Args:
-        bundle: A bundle with an explorer.
+        bundle: A bundle with an explorer: `check_explorable` tells.
         port: 0 for any that is free.
 
     Raises:
-        ConfigError: If the folder holds no explorer, or the port cannot be used.
+        ConfigError: If the port cannot be used.
     """
 
     daemon_threads = True
 
     def __init__(self, bundle: Path, port: int = 0) -> None:
-        if not (bundle / PAGE).is_file():
-            raise ConfigError(
-                f"{bundle}: expected the folder of an exported bundle with {PAGE}; received "
-                f"{'one without it' if bundle.is_dir() else 'no folder'}. Make one by "
-                f"`python -m harness.export --study NAME --formats keras,onnx`, which takes the "
-                f"browser's runtime from npm."
-            )
         self.files = _files(bundle)
         try:
             super().__init__((HOST, port), _Handler)

@@ -13,6 +13,9 @@ from harness.errors import ConfigError, ExportError, MissingExtraError, near_mis
 if TYPE_CHECKING:
     import keras
 
+DESCRIPTION = "generator.json"
+"""What `generate.py` and the explorer read beside a network."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Format:

@@ -1,7 +1,10 @@
 """Write the model card: what a generator is for, how good it is, its limits, its lineage."""
 
 import importlib.metadata
+import json
 import platform
+import zipfile
+from pathlib import Path
 
 import harness
 from harness.data.request import DatasetRequest
@@ -75,8 +78,8 @@ def _what_it_is(contents: Contents) -> str:
     return (
         f"A generative adversarial network's generator of the family `{entry.config.family}`: "
         f"from {inputs} to an image of {height} x {width} x {channels}. It is the moving average "
-        f"of the weights at the best rung of its training, in which the discriminator was shown "
-        f"{format_kimg(entry.outcome.kimg)} thousand images.\n\n"
+        f"of the weights at the best rung of its training, until which the discriminator was "
+        f"shown {format_kimg(contents.kimg)} thousand images.\n\n"
         f"Why this one: {contents.choice.why}"
     )
 
@@ -157,6 +160,8 @@ def _lineage(contents: Contents) -> str:
         "seed of the study": str(record.seed),
         "noise of the test score": f"seed {contents.test.noise_seed}",
         "code of the study": _code(record.harness_version, record.commit, record.lock_sha256),
+        "environment of the training": f"{_kept_by(entry.folder.generator_file)}; the other "
+        f"packages are those of the study's `requirements.lock`, where they were installed by it",
         "code of the export": _code(harness.__version__, code_commit(), lock_sha256()),
         "environment of the export": f"Python {platform.python_version()}, {packages}, "
         f"{platform.system()} {platform.machine()}",
@@ -166,6 +171,16 @@ def _lineage(contents: Contents) -> str:
         f"`{contents.test.protocol.extractor_sha256}`",
     }
     return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {text} |" for name, text in rows.items())
+
+
+def _kept_by(file: Path) -> str:
+    """Return what the file that training kept says of its making."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            made = json.loads(archive.read("metadata.json"))
+        return f"Keras {made['keras_version']} kept the generator at {made['date_saved']}"
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
+        return "not noted by the generator's file"
 
 
 def _code(version: str, commit: str | None, lock: str | None) -> str:

@@ -15,7 +15,7 @@ def bundle_readme(contents: Contents) -> str:
     return f"""# {contents.title}
 
 A generator of the family `{entry.config.family}` for {height} x {width} x {channels} images; its \
-discriminator was shown {format_kimg(entry.outcome.kimg)} thousand images. Why this one: \
+discriminator was shown {format_kimg(contents.kimg)} thousand images. Why this one: \
 {contents.choice.why}
 
 ![samples](samples.png)

@@ -5,6 +5,7 @@ from pathlib import Path
 from harness.errors import StorageError, StudyError
 from harness.exporting.checksums import CHECKSUMS, listed_files
 from harness.files import read_json
+from harness.scratch import EARLIER
 
 _OLDER_FILES = frozenset(
     {"generator.keras", "config.yaml", "metrics.json", "samples.png", "README.md"}
@@ -49,10 +50,16 @@ def put_in_place(folder: Path, target: Path) -> None:
     Raises:
         OSError: If it cannot be moved.
     """
-    if target.exists():
-        # Aside, not removed: that takes time, in which there would be half a bundle.
-        target.rename(folder.with_name("earlier"))
-    folder.rename(target)
+    earlier = folder.with_name(EARLIER)
+    try:
+        if target.exists():
+            # Aside, not removed: that takes time, in which there would be half a bundle.
+            target.rename(earlier)
+        folder.rename(target)
+    except BaseException:  # a signal, too
+        if earlier.exists() and not target.exists():
+            earlier.rename(target)
+        raise
 
 
 def _is_empty(folder: Path) -> bool:

@@ -142,7 +142,7 @@ def read_snapshot(folder: Path, *, storage: str | None = None) -> StudySnapshot:
             "compute_seconds": add_up(
                 trials, space.budget.rungs_kimg, read_result(folder)
             ).to_dict(),
-            "winner": prize.trial if prize else None,
+            "winner": prize.names[0] if prize else None,
         },
         prize=prize,
     )
@@ -202,7 +202,7 @@ def _find_prize(folder: Path, record: StudyRecord) -> Prize | None:
     files += [best.grid] if best and best.grid else []
     outcome = entry.outcome
     return Prize(
-        trial=entry.name,
+        names=choice.names,
         files=tuple(files),
         metadata={
             "study": record.name,

@@ -1,6 +1,7 @@
 """Log files as W&B artifacts, with their copies kept inside the run's own folder."""
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,37 +10,55 @@ from typing import Any
 import wandb
 
 
-def log_artifact(
-    run: wandb.Run,
-    name: str,
-    *,
-    type: str,  # W&B's own word
-    path: Path,
-    aliases: Sequence[str],
-    metadata: Mapping[str, Any],
-) -> None:
-    """Log a file, or a folder with all that it holds, as a version of an artifact.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Contents:
+    """Hold what becomes a version of an artifact.
+
+    Args:
+        name: What all its versions are called.
+        type: What it is, e.g. `model`.
+        files: By their names in it.
+        aliases: Names of this version, e.g. `best`.
+        metadata: What W&B shows beside it, ready for JSON.
+        description: The same in words.
+    """
+
+    name: str
+    type: str  # W&B's own word
+    files: Mapping[str, Path]
+    aliases: Sequence[str]
+    metadata: Mapping[str, Any]
+    description: str = ""
+
+
+def files_below(folder: Path) -> dict[str, Path]:
+    """Return all files of a folder by their names in it."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path for path in files}
+
+
+def log_artifact(run: wandb.Run, contents: Contents) -> None:
+    """Log files as a version of an artifact.
 
     W&B keeps a copy until it is uploaded, so the files may change or go at once.
 
     Args:
         run: The run it comes from.
-        name: What all its versions are called.
-        type: What it is, e.g. `model`.
-        path: A file or a folder.
-        aliases: Names of this version, e.g. `best`.
-        metadata: What W&B shows beside it, ready for JSON.
+        contents: The files, and what is said of them.
 
     Raises:
-        OSError: If a file cannot be read or copied.
+        OSError: If a file cannot be read or copied; ValueError if there is none.
     """
-    artifact = wandb.Artifact(name, type=type, metadata=dict(metadata))
+    artifact = wandb.Artifact(
+        contents.name,
+        type=contents.type,
+        description=contents.description or None,
+        metadata=dict(contents.metadata),
+    )
     with staging_in(run):
-        # Not `add_dir`, which talks to the terminal.
-        for file in sorted(each for each in path.rglob("*") if each.is_file()) or [path]:
-            name_inside = file.relative_to(path if path.is_dir() else path.parent).as_posix()
-            artifact.add_file(str(file), name_inside)
-    run.log_artifact(artifact, aliases=list(aliases))
+        for name, file in contents.files.items():  # not `add_dir`, which talks to the terminal
+            artifact.add_file(str(file), name)
+    run.log_artifact(artifact, aliases=list(contents.aliases))
 
 
 @contextlib.contextmanager

@@ -18,6 +18,8 @@ from harness.tracking.tracker import TrialIdentity
 # A row of progress carries the first, a row of a rung the second; one row may carry both.
 PROGRESS_KEY = "generator_loss"
 RUNG_KEY = "rung"
+RUNG_KIMG_KEY = "rung_kimg"
+"""Where a rung was to be scored; `kimg` is where it was: at the end of a batch, perhaps later."""
 
 
 @dataclasses.dataclass
@@ -27,7 +29,7 @@ class Logged:
     Args:
         next_step: The first W&B step not taken yet.
         progress_kimg: Highest `kimg` of a row of progress.
-        rung_kimg: Highest `kimg` of a row of a rung.
+        rung_kimg: Highest place of a rung, as it was planned.
     """
 
     next_step: int = 0
@@ -40,7 +42,12 @@ class Logged:
         if PROGRESS_KEY in row:
             self.progress_kimg = max(self.progress_kimg, row["kimg"])
         if RUNG_KEY in row:
-            self.rung_kimg = max(self.rung_kimg, row["kimg"])
+            self.rung_kimg = max(self.rung_kimg, rung_kimg(row))
+
+
+def rung_kimg(row: dict[str, Any]) -> float:
+    """Return where the rung of a row was to be scored; older rows say it as their `kimg`."""
+    return float(row.get(RUNG_KIMG_KEY, row["kimg"]))
 
 
 def run_id(identity: TrialIdentity) -> str:

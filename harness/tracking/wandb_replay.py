@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import operator
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +13,14 @@ from harness.errors import StorageError
 from harness.events import Event, Finished, Progressed, RungScored, Started
 from harness.files import storage_error
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
-from harness.tracking.wandb_log import PROGRESS_KEY, RUNG_KEY, find_segments, read_records, run_id
+from harness.tracking.wandb_log import (
+    PROGRESS_KEY,
+    RUNG_KEY,
+    find_segments,
+    read_records,
+    run_id,
+    rung_kimg,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,9 +59,13 @@ def wandb_fault(identity: TrialIdentity, history: Sequence[Event]) -> WandbFault
     if steps != list(range(len(steps))):
         return WandbFault("W&B's log has steps twice or out of order", lacks_only=False)
     gaps = list(_gaps(history))
-    for key, kind in ((PROGRESS_KEY, Progressed), (RUNG_KEY, RungScored)):
+    kinds = (
+        (PROGRESS_KEY, Progressed, operator.itemgetter("kimg")),
+        (RUNG_KEY, RungScored, rung_kimg),
+    )
+    for key, kind, place in kinds:
         said = [event.kimg for event in history if isinstance(event, kind)]
-        logged = [row["kimg"] for row in rows if key in row]
+        logged = [place(row) for row in rows if key in row]
         logged = [kimg for kimg in logged if kimg in said or not _is_within(kimg, gaps)]
         # A history that lost its end agrees with a log that kept it.
         if logged[: len(said)] != said[: len(logged)]:

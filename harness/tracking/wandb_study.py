@@ -5,7 +5,6 @@ import dataclasses
 import io
 import logging
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from PIL import Image
 from harness.errors import StorageError, StudyError
 from harness.locks import lock_folder
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
-from harness.tracking.wandb_artifact import log_artifact, staging_in
+from harness.tracking.wandb_artifact import Contents, log_artifact, staging_in
 from harness.tracking.wandb_log import find_segments, run_id, what_was_logged
 from harness.tracking.wandb_mode import Mode, remember_online_failure, wandb_mode
 from harness.tracking.wandb_run import end_run, start_run
@@ -33,12 +32,12 @@ class Prize:
     """Hold the winner, to be logged as an artifact.
 
     Args:
-        trial: Name of the trial; an alias of the artifact.
+        names: Of the training and its trial; aliases of the artifact, beside `best`.
         files: What it consists of.
         metadata: Its scores and their protocol, ready for JSON.
     """
 
-    trial: str
+    names: tuple[str, ...]
     files: tuple[Path, ...]
     metadata: Mapping[str, Any]
 
@@ -152,14 +151,11 @@ def _jpeg_bytes(image: Image.Image) -> int:
 
 
 def _log_prize(run: wandb.Run, study: str, prize: Prize) -> None:
-    with tempfile.TemporaryDirectory() as temporary:
-        for file in prize.files:
-            shutil.copyfile(file, Path(temporary, file.name))
-        log_artifact(
-            run,
-            f"{study}-winner",
-            type="model",
-            path=Path(temporary),
-            aliases=["best", prize.trial],
-            metadata=prize.metadata,
-        )
+    contents = Contents(
+        name=f"{study}-winner",
+        type="model",
+        files={file.name: file for file in prize.files},
+        aliases=["best", *prize.names],
+        metadata=prize.metadata,
+    )
+    log_artifact(run, contents)

@@ -13,7 +13,7 @@ from harness.score import Score
 from harness.tracking.image_budget import spend
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
-from harness.tracking.wandb_log import PROGRESS_KEY, RUNG_KEY, what_was_logged
+from harness.tracking.wandb_log import PROGRESS_KEY, RUNG_KEY, RUNG_KIMG_KEY, what_was_logged
 from harness.tracking.wandb_mode import remember_online_failure, wandb_mode
 from harness.tracking.wandb_run import end_run, start_run
 
@@ -117,18 +117,22 @@ class WandbTracker:
         latest = seen.rung_kimg if isinstance(event, RungScored) else seen.progress_kimg
         if event.kimg <= latest:
             return
-        if self._row and self._row["kimg"] != event.kimg:
+        # Where the network stood when it was scored: behind the rung by up to a batch, and so
+        # never before the row of progress that led there.
+        kimg = event.score.kimg if isinstance(event, RungScored) else event.kimg
+        if self._row and self._row["kimg"] != kimg:
             self._commit(run)
         if isinstance(event, Progressed):
             self._row |= {name: getattr(event, name) for name in _PROGRESS_FIELDS}
         else:
             name = event.score.protocol.name
             run.define_metric(name, step_metric="kimg", summary="min")
-            self._row |= {RUNG_KEY: event.rung, name: event.score.value}
+            self._row |= {RUNG_KEY: event.rung, RUNG_KIMG_KEY: event.kimg}
+            self._row[name] = event.score.value
             self._row |= {f"best_{name}": event.best.value, **_bounds(name, event.score)}
             self._row |= self._picture(event.grid)
             self._row |= _describe(event.inspection)
-        self._row["kimg"] = event.kimg
+        self._row["kimg"] = kimg
         seen.add(self._row, seen.next_step - 1)
 
     def _picture(self, grid: str) -> dict[str, Any]:

@@ -118,8 +118,9 @@ def _run(
     if steps != list(range(len(steps))):
         yield f"steps {steps}"
     events = sweep.events(folder)
-    for key, kind in (("generator_loss", Progressed), ("rung", RungScored)):
-        logged = [row["kimg"] for row in run.rows if key in row]
+    kinds = (("generator_loss", "kimg", Progressed), ("rung", "rung_kimg", RungScored))
+    for key, place, kind in kinds:
+        logged = [row[place] for row in run.rows if key in row]
         told = [event.kimg for event in events if isinstance(event, kind)]
         if logged != sorted(set(logged)):
             yield f"{key} twice or out of order at {logged}"

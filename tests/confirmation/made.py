@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.confirmation.candidates import Outcomes, choose_candidates, retrainings
+from harness.confirmation.candidates import Outcomes
 from harness.confirmation.summary import Plan
 from harness.files import write_json
 from harness.gan.config import GANConfig
@@ -41,12 +41,6 @@ def make_study(folder: Path, finals: Sequence[float]) -> Path:
     return folder
 
 
-def plan_for(folder: Path, *, top: int, seeds: int) -> Plan:
-    candidates = choose_candidates(folder, top)
-    planned = retrainings(folder, RECORD, candidates, seeds=seeds)
-    return Plan(folder, RECORD, candidates, planned, top, seeds)
-
-
 def outcomes_of(plan: Plan, values: dict[str, Sequence[tuple[float, float] | None]]) -> Outcomes:
     """Return outcomes by trial: validation and test score of each seed, None for a failed one."""
     return {
@@ -54,3 +48,11 @@ def outcomes_of(plan: Plan, values: dict[str, Sequence[tuple[float, float] | Non
         for trial, pairs in values.items()
         for index, pair in enumerate(pairs)
     }
+
+
+def write_outcomes(plan: Plan, outcomes: Outcomes) -> None:
+    """Write trainings to their folders, as a confirmation does."""
+    for each in plan.planned:
+        if each.key in outcomes:
+            each.folder.write_config(each.config)
+            each.folder.write_outcome(outcomes[each.key])

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.confirmation.candidates import choose_candidates, race_values, retrainings
+from harness.confirmation.summary import make_plan
 from harness.errors import ConfigError, StudyError
 from harness.seeds import derive_seed
 from tests.confirmation.made import (
@@ -15,7 +16,6 @@ from tests.confirmation.made import (
     finished,
     make_study,
     outcomes_of,
-    plan_for,
 )
 
 
@@ -47,7 +47,7 @@ def test_what_cannot_be_chosen_is_refused(study: Path, tmp_path: Path):
 
 
 def test_seeds_are_new_and_stay_when_more_are_asked_for(study: Path):
-    few, more = plan_for(study, top=1, seeds=2).planned, plan_for(study, top=3, seeds=3).planned
+    few, more = make_plan(study, top=1, seeds=2).planned, make_plan(study, top=3, seeds=3).planned
     assert [each.name for each in few] == ["0001-s0", "0001-s1"]
     assert few[0].config.seed == derive_seed(7, 1, "confirm", 0)
     assert more[:2] == few
@@ -58,7 +58,7 @@ def test_seeds_are_new_and_stay_when_more_are_asked_for(study: Path):
 
 
 def test_a_race_sees_test_scores_of_one_protocol_and_failures(study: Path):
-    plan = plan_for(study, top=2, seeds=2)
+    plan = make_plan(study, top=2, seeds=2)
     outcomes = {**outcomes_of(plan, {"0001": [(1.0, 1.5), None]}), ("0002", 1): finished(1.0)}
     values = race_values(plan.planned, outcomes, TEST)
     assert values == {"0001": [1.5, math.inf], "0002": [None, None]}

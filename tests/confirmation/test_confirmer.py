@@ -123,6 +123,12 @@ def test_a_confirmation_survives_signals_and_deaths_and_can_be_extended(
     third = scores_in(result)
     assert first.items() < third.items()
 
+    # Fewer lose nothing and train nothing.
+    ears = Ears()
+    _, fewer = confirm(study, ears, top=1, seeds=1)
+    assert ears.started() == {}
+    assert fewer == result
+
     # Through another extractor nothing is trained: the generators are there. This one has the same
     # weights under another name, and a generator's noise is the same whatever looks at it.
     other = tmp_path / "other"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from harness.confirmation.result import read_result, result_file, write_result
-from harness.confirmation.summary import sum_up
+from harness.confirmation.summary import make_plan, sum_up
 from harness.errors import StorageError
-from tests.confirmation.made import TEST, make_study, outcomes_of, plan_for
+from tests.confirmation.made import TEST, make_study, outcomes_of
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def study(tmp_path: Path) -> Path:
 
 
 def test_what_is_written_is_read(study: Path):
-    plan = plan_for(study, top=2, seeds=2)
+    plan = make_plan(study, top=2, seeds=2)
     for values in ({}, {"0001": [(1.0, 1.5), None], "0000": [(1.1, 1.2), (1.2, 1.3)]}):
         result = sum_up(plan, outcomes_of(plan, values), TEST)
         write_result(study, result)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.confirmation.summary import sum_up
+from harness.confirmation.summary import make_plan, sum_up
 from harness.errors import ProtocolMismatchError
-from tests.confirmation.made import TEST, finished, make_study, outcomes_of, plan_for, score
+from harness.training.folder import TrainingFolder
+from tests.confirmation.made import TEST, finished, make_study, outcomes_of, score, write_outcomes
 
 VALUES = {
     "0001": [(1.2, 1.3), (1.4, 1.5), (1.3, 1.4)],
@@ -18,7 +19,7 @@ VALUES = {
 
 @pytest.fixture
 def plan(tmp_path: Path):
-    return plan_for(make_study(tmp_path / "s", [1.2, 1.0, 1.1]), top=3, seeds=3)
+    return make_plan(make_study(tmp_path / "s", [1.2, 1.0, 1.1]), top=3, seeds=3)
 
 
 def test_means_intervals_luck_and_order(plan):
@@ -42,6 +43,29 @@ def test_means_intervals_luck_and_order(plan):
     assert best.probability_best > leader.probability_best > last.probability_best
     assert best.seeds[1].name == "0002-s1"
     assert best.seeds[1].folder == "confirmation/0002-s1"
+
+
+def test_who_asks_for_less_than_before_loses_nothing(plan):
+    write_outcomes(plan, outcomes_of(plan, VALUES))
+    before = sum_up(plan, outcomes_of(plan, VALUES), TEST)
+    less = make_plan(plan.study_folder, top=1, seeds=1)
+    assert sum_up(less, outcomes_of(less, VALUES), TEST) == before
+    assert less.note == (
+        "Retrained before, and kept in the result beside --top 1 --seeds 1: so it is about 3 "
+        "candidates with up to 3 seeds each."
+    )
+    assert make_plan(plan.study_folder, top=3, seeds=3).note == ""
+    # What was only begun is not owed to anybody.
+    (plan.study_folder / "confirmation" / "0000-s0" / "outcome.json").unlink()
+    (plan.study_folder / "confirmation" / "0000-s1" / "outcome.json").unlink()
+    less = make_plan(plan.study_folder, top=1, seeds=1)
+    assert [entry.name for entry in less.candidates] == ["0001", "0002"]
+    # A leader that has been overtaken since stays.
+    late = TrainingFolder(plan.study_folder / "trials" / "0009")
+    late.write_config(plan.candidates[0].config)
+    late.write_outcome(finished(0.5))
+    less = make_plan(plan.study_folder, top=1, seeds=1)
+    assert [entry.name for entry in less.candidates] == ["0009", "0001", "0002"]
 
 
 def test_an_unfinished_confirmation_has_no_winner(plan):

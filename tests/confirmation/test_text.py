@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness.confirmation.summary import sum_up
+from harness.confirmation.summary import make_plan, sum_up
 from harness.confirmation.text import confirmation_lines, confirmation_table
-from tests.confirmation.made import TEST, make_study, outcomes_of, plan_for
+from tests.confirmation.made import TEST, make_study, outcomes_of
 
 VALUES = {
     "0001": [(1.2, 1.3), (1.4, 1.5), (1.3, 1.4)],
@@ -19,7 +19,7 @@ VALUES = {
 
 @pytest.fixture
 def plan(tmp_path: Path):
-    return plan_for(make_study(tmp_path / "s", [1.2, 1.0, 1.1]), top=3, seeds=3)
+    return make_plan(make_study(tmp_path / "s", [1.2, 1.0, 1.1]), top=3, seeds=3)
 
 
 def test_the_sentences_say_winner_width_luck_lead_and_saving(plan):
@@ -49,6 +49,21 @@ def test_an_unfinished_one_and_one_without_a_winner_say_so(plan):
     assert line == "The confirmation has not ended; the same command goes on from here."
     failed = outcomes_of(plan, {"0000": [None], "0001": [None], "0002": [None]})
     assert "there is no winner" in confirmation_lines(sum_up(plan, failed, TEST))[0]
+
+
+def test_what_was_compared_with_nothing_is_called_so(tmp_path: Path):
+    alone = make_plan(make_study(tmp_path / "s", [1.2, 1.0]), top=1, seeds=2)
+    result = sum_up(alone, outcomes_of(alone, {"0001": [(1.2, 1.3), (1.4, 1.5)]}), TEST)
+    line = confirmation_lines(result)[0]
+    assert line.startswith("Trial 0001 alone was retrained: 1.400 ±1.271. Nothing was compared, ")
+    assert result.candidates[0].probability_best is None
+
+
+def test_one_seed_each_tells_a_winner_and_nothing_of_how_sure_it_is(tmp_path: Path):
+    once = make_plan(make_study(tmp_path / "s", [1.2, 1.0]), top=2, seeds=1)
+    result = sum_up(once, outcomes_of(once, {"0001": [(1.2, 1.3)], "0000": [(1.4, 1.5)]}), TEST)
+    line = confirmation_lines(result)[0]
+    assert line.startswith("Confirmed winner, by one seed each: trial 0001, 1.300. How sure ")
 
 
 def test_the_table_has_a_row_a_candidate(plan):

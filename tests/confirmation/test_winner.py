@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from harness.confirmation.result import result_file, write_result
-from harness.confirmation.summary import sum_up
+from harness.confirmation.summary import make_plan, sum_up
 from harness.confirmation.winner import choose
 from harness.errors import StudyError
 from harness.training.folder import TrainingFolder
-from tests.confirmation.made import TEST, finished, make_study, outcomes_of, plan_for
+from tests.confirmation.made import TEST, finished, make_study, outcomes_of, write_outcomes
 
 
 @pytest.fixture
@@ -22,13 +22,10 @@ def study(tmp_path: Path) -> Path:
 VALUES = {"0001": [(1.5, 1.6), (1.6, 1.5)], "0002": [(1.25, 1.1), (1.2, 1.3)]}
 
 
-def confirm(study: Path, values=VALUES) -> None:
-    plan = plan_for(study, top=2, seeds=2)
+def confirm(study: Path, values=VALUES, *, top: int = 2, seeds: int = 2) -> None:
+    plan = make_plan(study, top=top, seeds=seeds)
     outcomes = outcomes_of(plan, values)
-    for each in plan.planned:
-        if each.key in outcomes:
-            each.folder.write_config(each.config)
-            each.folder.write_outcome(outcomes[each.key])
+    write_outcomes(plan, outcomes)
     write_result(study, sum_up(plan, outcomes, TEST))
 
 
@@ -41,7 +38,7 @@ def test_without_a_confirmation_the_search_decides(study: Path):
 def test_the_confirmed_winners_best_seed_on_the_validation_split_is_taken(study: Path):
     confirm(study)
     choice = choose(study)
-    assert choice.entry.name == "0002-s1"
+    assert choice.names == ("0002-s1", "0002")
     assert choice.entry.folder.path == study / "confirmation" / "0002-s1"
     assert choice.entry.outcome == finished(1.2, 1.3)
     # 1.1 and 1.3: mean 1.2, standard deviation 0.141421, half width 12.7062 * 0.1 = 1.271.
@@ -50,9 +47,24 @@ def test_the_confirmed_winners_best_seed_on_the_validation_split_is_taken(study:
     assert "best score on the validation split" in choice.why
 
 
+def test_what_was_compared_with_nothing_is_no_confirmed_winner(study: Path):
+    confirm(study, {"0001": [(1.5, 1.6)]}, top=1, seeds=1)
+    choice = choose(study)
+    assert choice.names == ("0001-s0", "0001")
+    assert choice.why == (
+        "Trial 0001 alone was retrained: fid_cnn@1000 1.600 on the test split over 1 new seed, "
+        "compared with no other."
+    )
+
+
+def test_one_seed_each_gives_no_probability(study: Path):
+    confirm(study, {"0001": [(1.5, 1.6)], "0002": [(1.2, 1.3)]}, seeds=1)
+    assert "over 1 new seed, the lowest of 2, with no probability known." in choose(study).why
+
+
 def test_a_trial_that_was_asked_for_is_taken(study: Path):
     confirm(study)
-    assert choose(study, 0).entry.name == "0000"
+    assert choose(study, 0).names == ("0000",)
 
 
 def test_an_unfinished_confirmation_decides_nothing(study: Path):

@@ -110,6 +110,11 @@ def leave_temporary_files(study: Path) -> None:
     (study / "trials/0000/history.jsonl.tmp").write_bytes(b"half")
 
 
+def leave_half_an_export(study: Path) -> None:
+    (study / ".export-abcd1234" / "bundle").mkdir(parents=True)
+    (study / ".export-abcd1234" / "bundle" / "generator.keras").write_bytes(b"unproven")
+
+
 DAMAGE: dict[Callable[[Path], None], str] = {
     lose_outcome: r"trial 0000: Optuna has closed it \(finished\), but .*outcome.json is missing",
     halve_outcome: "trial 0003: .*outcome.json is damaged; Optuna has it too",
@@ -120,6 +125,7 @@ DAMAGE: dict[Callable[[Path], None], str] = {
     halve_history: "trial 0000: .*history.jsonl ends in half a line",
     unfinished_history: "trial 0003: .*does not tell the end that outcome.json does",
     leave_temporary_files: "temporary file: .* was left by a process that was killed",
+    leave_half_an_export: "temporary folder: .*abcd1234 was left by an export that was killed",
 }
 
 

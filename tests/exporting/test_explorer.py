@@ -173,7 +173,8 @@ def tiles(page: Any, count: int, side: int = 28) -> np.ndarray:
     shown = picture(page)[:, :, 0]
     columns = int(np.ceil(np.sqrt(count)))
     places = [divmod(index, columns) for index in range(count)]
-    return np.stack([shown[y * (side + 1) :, x * (side + 1) :][:side, :side] for y, x in places])
+    down = (len(shown) + 1) // (places[-1][0] + 1)  # a row's images, names and gap
+    return np.stack([shown[y * down :, x * (side + 1) :][:side, :side] for y, x in places])
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> int:
@@ -204,13 +205,47 @@ def test_the_canvas_shows_the_seeds_images_of_all_classes_in_turn(page: Any, by_
     assert label == "Generated: 9 images, seed 0, in turn: boot, bag, shirt, dress"
 
 
+def test_each_image_has_its_class_below_where_all_are_shown(page: Any):
+    page.get_by_role("combobox", name="Images").select_option("9")
+    shown = picture(page)
+    # 28 pixels of an image, 28 / 6 = 5 of its name, and one between two rows.
+    assert shown.shape == (3 * (28 + 5 + 1) - 1, 3 * (28 + 1) - 1, 3)
+    names = [shown[28:33, x * 29 : x * 29 + 28].astype(int) for x in range(3)]
+    paper = shown[-1, -1].astype(int)  # below a name nothing is written
+    assert all(np.abs(name - paper).max() > 100 for name in names)
+    assert all((names[a] != names[b]).any() for a, b in ((0, 1), (0, 2), (1, 2)))
+    page.get_by_role("combobox", name="Class").select_option("bag")
+    assert picture(page).shape == (3 * (28 + 1) - 1, 3 * (28 + 1) - 1, 3)
+
+
+@pytest.mark.parametrize(("typed", "used"), [("-7", "0"), ("1e9", "999999"), ("2.6", "3")])
+def test_a_seed_that_there_is_not_becomes_the_nearest_in_its_field(
+    page: Any, typed: str, used: str
+):
+    field = page.get_by_label("From seed")
+    field.fill(typed)
+    expect(field).to_have_value(used)
+    expect(page.locator("#caption")).to_have_text(f"16 images, seed {used}")
+
+
+def test_an_empty_seed_shows_the_one_that_is_used(page: Any):
+    field = page.get_by_role("spinbutton", name="to seed")  # the image's name has one, too
+    field.fill("")
+    page.get_by_label("Way between the two points").fill("50")
+    expect(page.locator("#caption")).to_have_text("16 images, seed 0, 50 % of the way to seed 0")
+    expect(field).to_have_attribute("placeholder", "0")
+    field.fill("")
+    field.press("Tab")  # it is left
+    expect(field).to_have_value("0")
+
+
 def test_a_class_can_be_picked(page: Any, by_class: Served):
     page.get_by_role("combobox", name="Images").select_option("4")
-    before = picture(page)
+    before = tiles(page, 4)
     page.get_by_role("combobox", name="Class").select_option("shirt")
     expected = by_class.pixels(noise_of(page, 0, 4), np.full(4, 2, np.int32))[..., 0]
     assert difference(tiles(page, 4), expected) <= 1
-    assert difference(picture(page), before) > 20
+    assert difference(tiles(page, 4), before) > 20
     expect(page.locator("#caption")).to_have_text("4 images of shirt, seed 0")
     assert page.get_by_role("img").get_attribute("aria-label").endswith("of shirt, seed 0")
 

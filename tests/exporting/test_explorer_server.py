@@ -123,14 +123,6 @@ def test_a_file_that_vanished_is_not_found(tmp_path: Path):
         server.shutdown()
 
 
-def test_a_folder_without_an_explorer_is_refused_with_the_way_to_one(tmp_path: Path):
-    expected = r"received one without it\. Make one by `python -m harness\.export .*onnx`"
-    with pytest.raises(ConfigError, match=expected):
-        BundleServer(tmp_path)
-    with pytest.raises(ConfigError, match=r"nowhere: expected .* received no folder"):
-        BundleServer(tmp_path / "nowhere")
-
-
 def test_a_port_in_use_is_one_message(server: BundleServer, tmp_path: Path):
     (tmp_path / "explorer.html").touch()
     with pytest.raises(ConfigError, match=rf"--port {server.server_port}: cannot be used"):

@@ -1,5 +1,6 @@
 """Run a bundle's program as a stranger does: with one runtime and nothing of this package."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.exporting.checksums import write_checksums
 from harness.exporting.original import Original
 from harness.exporting.templates.generate import grid, to_pixels
 from tests.exporting.generators import build, write_bundle
@@ -40,6 +42,12 @@ def original() -> Original:
 @pytest.fixture(scope="module")
 def bundle(original: Original, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_bundle(tmp_path_factory.mktemp("by_class") / "b", original, "onnx", "litert")
+
+
+@pytest.fixture(scope="module")
+def whole(original: Original, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole") / "b"
+    return write_bundle(folder, original, "onnx", "litert", "keras")
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +111,9 @@ def test_without_classes_and_in_colour(coloured: Path, tmp_path: Path):
     with Image.open(out) as picture:
         assert (picture.mode, picture.size) == ("RGB", (2 * 20, 2 * 16))
     refused = run(coloured, "--class", 0)
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == "error: --class: received 0; expected one of none\n"
+    assert (refused.returncode, refused.stdout) == (2, "")
+    message = "error: --class: received 0; expected none, for the generator has no classes.\n"
+    assert refused.stderr == message
 
 
 @pytest.mark.parametrize(
@@ -112,9 +121,11 @@ def test_without_classes_and_in_colour(coloured: Path, tmp_path: Path):
     [
         (("--class", 4), OTHERS, "--class: received 4; expected one of 0 class 0, 1 class 1, "),
         (("--runtime", "keras"), OTHERS, "holds no generator.keras, which the runtime keras need"),
-        ((), "onnxruntime,ai_edge_litert", "its files need onnxruntime or ai_edge_litert; instal"),
-        (("--out", "nowhere/images.png"), OTHERS, "No such file or directory"),
-        (("--like", "nothing.npz"), OTHERS, "No such file or directory"),
+        ((), "onnxruntime,ai_edge_litert", "its files need onnxruntime or ai_edge_litert, not in"),
+        (("--runtime", "litert"), OTHERS, "its files need ai_edge_litert, not installed. Instal"),
+        (("--out", "nowhere/images.png"), OTHERS, "--out nowhere/images.png: cannot be written: "),
+        (("--like", "nothing.npz"), OTHERS, "--like nothing.npz: expected noise (n, 6) and label"),
+        (("--like", "generator.json"), OTHERS, "--like generator.json: expected noise (n, 6) and"),
         (("--count", 0), OTHERS, "--count must be at least 1"),
         (("--out", "images.gif"), OTHERS, "--out must end in .png, .npy or .npz"),
     ],
@@ -123,10 +134,51 @@ def test_what_cannot_be_drawn_is_one_message(
     bundle: Path, arguments: tuple[object, ...], without: str, message: str
 ):
     result = run(bundle, *arguments, without=without)
-    assert result.returncode in (1, 2)
+    check_refusal(result, message)
+
+
+def check_refusal(result: subprocess.CompletedProcess, message: str) -> None:
+    assert result.returncode == 2
     assert "Traceback" not in result.stderr
     assert result.stderr.count("error: ") == 1
     assert message in result.stderr
+
+
+NETWORKS = {
+    "onnxruntime": "generator.onnx",
+    "litert": "generator.tflite",
+    "keras": "generator.keras",
+}
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("runtime", NETWORKS)
+def test_a_damaged_network_is_one_message(whole: Path, tmp_path: Path, runtime: str, listed: bool):
+    folder = Path(shutil.copytree(whole, tmp_path / "b"))
+    if listed:
+        write_checksums(folder)
+    file = folder / NETWORKS[runtime]
+    content = file.read_bytes()
+    message = f"{file}: expected SHA-256" if listed else f"{file}: expected a generator that"
+    for damaged in (content[: len(content) // 2], b"not a network"):
+        file.write_bytes(damaged)
+        check_refusal(run(folder, "--runtime", runtime, without="harness"), message)
+
+
+DESCRIPTIONS = {
+    "half of it": '{"latent_dim": 6, "out',
+    "a key less": '{"latent_dim": 6, "output": "tanh"}',
+    "another type": '{"latent_dim": "6", "output": "tanh", "class_names": []}',
+    "another form": "[]",
+}
+
+
+@pytest.mark.parametrize("kind", DESCRIPTIONS)
+def test_a_damaged_description_is_one_message(bundle: Path, tmp_path: Path, kind: str):
+    folder = Path(shutil.copytree(bundle, tmp_path / "b"))
+    (folder / "generator.json").write_text(DESCRIPTIONS[kind])
+    message = "generator.json: expected JSON with latent_dim, output and class_names; received"
+    check_refusal(run(folder), message)
 
 
 def test_pixels_are_rounded_and_clipped():

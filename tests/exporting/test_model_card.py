@@ -1,13 +1,16 @@
 """Say of a generator what it is for, how good it is, and where it comes from."""
 
 import dataclasses
+from pathlib import Path
 
+import keras
 import numpy as np
 
 from harness.data.images import ImageDataset, Split
 from harness.exporting.model_card import model_card
 from harness.gan.config import GANConfig
 from tests.exporting.facts import PROTOCOL, RECORD, contents_of, measured
+from tests.exporting.generators import build
 
 MEASURED = (
     measured("memorisation", 0.487, 0.471, 0.503),
@@ -35,11 +38,20 @@ def test_it_names_data_and_lineage(fashion_mnist: ImageDataset):
     record = dataclasses.replace(RECORD, commit="f" * 40, lock_sha256="e" * 64, seed=11)
     text = model_card(contents_of(GANConfig(seed=5), fashion_mnist, record=record))
     assert "MIT licence, copyright Zalando SE. 50,000 images for training, 10,000 for v" in text
+    assert "until which the discriminator was shown 25 thousand images." in text
     assert "| training | 0007, seed 5 |" in text
+    assert "| environment of the training | not noted by the generator's file; the other" in text
     assert "| seed of the study | 11 |" in text
     assert f"commit `{'f' * 40}`, `requirements.lock` SHA-256 `{'e' * 64}` |" in text
     assert "Python 3." in text
     assert "keras 3." in text
+
+
+def test_it_names_what_kept_the_generator(fashion_mnist: ImageDataset, tmp_path: Path):
+    build("mlp", depth=1).model.save(tmp_path / "generator.keras")
+    text = model_card(contents_of(GANConfig(), fashion_mnist, folder=tmp_path))
+    made = f"Keras {keras.__version__} kept the generator at 2"
+    assert f"| environment of the training | {made}" in text
 
 
 def test_own_images_without_labels_are_called_so():

@@ -32,6 +32,7 @@ def test_the_five_lines_give_the_pixels_that_were_scored(
     model = build_generator(config, fashion_mnist.image_shape, fashion_mnist.num_classes)
     model.save(tmp_path / "generator.keras")
     text = readme(config, fashion_mnist)
+    assert "was shown 25 thousand images" in text
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(code.strip().splitlines()) == 5
     monkeypatch.chdir(tmp_path)

@@ -61,3 +61,11 @@ def test_a_bundle_takes_the_place_of_an_earlier_one(bundle: Path, tmp_path: Path
     put_in_place(made, bundle)
     assert [path.name for path in bundle.iterdir()] == ["new"]
     assert [path.name for path in (tmp_path / "temporary").iterdir()] == ["earlier"]
+
+
+def test_an_earlier_one_comes_back_where_its_place_is_not_taken(bundle: Path, tmp_path: Path):
+    made = tmp_path / "temporary" / "bundle"
+    made.parent.mkdir()
+    with pytest.raises(FileNotFoundError, match="bundle"):
+        put_in_place(made, bundle)  # nothing was made
+    assert is_bundle(bundle)

@@ -47,7 +47,7 @@ def test_the_winner_is_handed_over_with_its_protocol(tmp_path: Path):
     folder = make_small_study(tmp_path / "small")
     (folder / "trials" / "0001" / "generator.keras").write_bytes(b"network")
     prize = read_snapshot(folder).prize
-    assert prize.trial == "0001"
+    assert prize.names == ("0001",)
     assert [file.name for file in prize.files] == [
         "generator.keras", "config.yaml", "kimg_000032.png",
     ]  # fmt: skip

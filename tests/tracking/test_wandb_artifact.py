@@ -2,23 +2,30 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.tracking.wandb_artifact import log_artifact
+from harness.tracking.wandb_artifact import Contents, files_below, log_artifact
 from harness.tracking.wandb_log import read_records
 from harness.tracking.wandb_run import end_run, start_run
 from tests.tracking.trainings import OFFLINE, identify
 
 
-def logged(study: Path, path: Path) -> dict[str, Any]:
+def logged(study: Path, files: Mapping[str, Path]) -> dict[str, Any]:
     """Return the record of an artifact that was logged offline."""
-    run = start_run(identify(study, "export"), OFFLINE, "offline")
-    log_artifact(
-        run, "default", type="model", path=path, aliases=["best", "0007"], metadata={"fid": 1.5}
+    contents = Contents(
+        name="default",
+        type="model",
+        files=files,
+        aliases=["best", "0007"],
+        metadata={"fid": 1.5},
+        description="A generator.",
     )
+    run = start_run(identify(study, "export"), OFFLINE, "offline")
+    log_artifact(run, contents)
     end_run(run)
     records = read_records(next((study / "wandb").glob("*/run-*.wandb")))
     (record,) = (each["artifact"] for each in records if each["type"] == "artifact")
@@ -37,12 +44,13 @@ def bundle(tmp_path: Path) -> Path:
 def test_a_folder_is_logged_with_aliases_and_metadata(
     tmp_path: Path, bundle: Path, capfd: pytest.CaptureFixture[str]
 ):
-    record = logged(tmp_path, bundle)
+    record = logged(tmp_path, files_below(bundle))
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", "")
     assert (record["name"], record["type"]) == ("default", "model")
     assert sorted(record["aliases"]) == ["0007", "best", "latest"]  # W&B adds the last one
     assert json.loads(record["metadata"]) == {"fid": 1.5}
+    assert record["description"] == "A generator."
     contents = {entry["path"]: entry for entry in record["manifest"]["contents"]}
     assert sorted(contents) == ["generator.keras", "inner/config.yaml"]
     assert int(contents["generator.keras"]["size"]) == len(b"network")
@@ -50,7 +58,7 @@ def test_a_folder_is_logged_with_aliases_and_metadata(
 
 def test_what_will_be_uploaded_is_a_copy_in_the_folder_of_the_run(tmp_path: Path, bundle: Path):
     home = os.environ.get("WANDB_DATA_DIR")
-    record = logged(tmp_path, bundle)
+    record = logged(tmp_path, files_below(bundle))
     (bundle / "generator.keras").unlink()
     copies = [Path(entry["local_path"]) for entry in record["manifest"]["contents"]]
     assert {copy.read_bytes() for copy in copies} == {b"network", b"seed: 7\n"}
@@ -58,6 +66,6 @@ def test_what_will_be_uploaded_is_a_copy_in_the_folder_of_the_run(tmp_path: Path
     assert os.environ.get("WANDB_DATA_DIR") == home
 
 
-def test_a_single_file_is_an_artifact_too(tmp_path: Path, bundle: Path):
-    record = logged(tmp_path, bundle / "generator.keras")
-    assert [entry["path"] for entry in record["manifest"]["contents"]] == ["generator.keras"]
+def test_files_are_logged_by_the_names_they_are_given(tmp_path: Path, bundle: Path):
+    record = logged(tmp_path, {"network": bundle / "generator.keras"})
+    assert [entry["path"] for entry in record["manifest"]["contents"]] == ["network"]

@@ -34,7 +34,7 @@ def snapshot(study: Path, best: float = 1.5) -> StudySnapshot:
         grids=[grid, None],
         plots={"history": plotly.graph_objects.Figure(layout={"title": {"text": "History"}})},
         summary={"trials": {"complete": 1, "failed": 1}, "winner": "0001"},
-        prize=Prize(trial="0001", files=(generator, grid), metadata={"final": best}),
+        prize=Prize(names=("0001-s2", "0001"), files=(generator, grid), metadata={"final": best}),
     )
 
 
@@ -77,7 +77,7 @@ def test_the_winner_is_an_artifact_with_its_protocol(tmp_path: Path):
     run = published(tmp_path)
     (artifact,) = (each for each in run.artifacts if each["type"] == "model")
     assert artifact["name"] == "default-winner"
-    assert sorted(artifact["aliases"]) == ["0001", "best", "latest"]
+    assert sorted(artifact["aliases"]) == ["0001", "0001-s2", "best", "latest"]
     assert json.loads(artifact["metadata"]) == {"final": 1.5}
     kept = {entry["path"]: Path(entry["local_path"]) for entry in artifact["manifest"]["contents"]}
     assert kept["generator.keras"].read_bytes() == b"network"
@@ -148,4 +148,4 @@ def test_a_failure_is_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     with caplog.at_level(logging.WARNING, wandb_study.LOGGER.name):
         publish_study(broken, OFFLINE)
     (record,) = caplog.records
-    assert "W&B failed for the run of study default (FileNotFoundError" in record.getMessage()
+    assert "W&B failed for the run of study default (ValueError" in record.getMessage()

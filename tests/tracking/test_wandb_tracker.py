@@ -11,11 +11,12 @@ import pytest
 from PIL import Image
 
 from harness.errors import ConfigError
-from harness.events import Progressed, RungScored
+from harness.events import Event, Progressed, RungScored
 from harness.gan.config import GANConfig
 from harness.tracking.jsonl_tracker import read_history
 from harness.tracking.tracker import TrackerOptions, TrialIdentity, open_tracker
 from harness.tracking.wandb_log import run_id, what_was_logged
+from harness.tracking.wandb_replay import wandb_fault
 from tests.tracking.offline_log import OfflineRun, read_offline_runs
 from tests.tracking.trainings import (
     FID,
@@ -23,6 +24,7 @@ from tests.tracking.trainings import (
     OFFLINE,
     PROTOCOL,
     between,
+    complete,
     diverged,
     identify,
     play,
@@ -78,12 +80,45 @@ def test_a_row_holds_progress_and_rung_of_its_kimg(tmp_path: Path):
         "accuracy_fake": 0.5,
         "images_per_second": 4000,
         "rung": 1,
+        "rung_kimg": 4,
         FID: 20,
         f"best_{FID}": 20,
         f"{FID}_low": 19.5,
         f"{FID}_high": 20.5,
     }
     assert run.column(f"best_{FID}") == [40, 20, 20]
+
+
+def test_kimg_never_goes_back_where_batches_do_not_end_at_rungs(tmp_path: Path):
+    def behind(kimg: float, until: float) -> list[Event]:
+        """Return events of batches of which one ends 0.024 kimg behind each whole kimg."""
+        events = between(identity, kimg, until)
+        return [late(event) for event in events]
+
+    def late(event: Event) -> Event:
+        if isinstance(event, Progressed):
+            return dataclasses.replace(event, kimg=event.kimg + 0.024)
+        assert isinstance(event, RungScored)
+        stood = dataclasses.replace(event.score, kimg=event.kimg + 0.024)
+        return dataclasses.replace(event, score=stood)
+
+    identity = identify(tmp_path)
+    tracker = open_tracker("wandb", identity, OFFLINE)
+    play(tracker, [start(), *behind(0, 2)[:-1]])  # interrupted before it scores the first rung
+    tracker.close()
+    tracker = open_tracker("wandb", identity, OFFLINE)
+    play(tracker, [start(1.024), *behind(1, 5)])
+    tracker.close()
+    tracker = open_tracker("wandb", identity, OFFLINE)
+    play(tracker, [start(3.024), *behind(3, 6), complete()])
+    tracker.close()
+    run = read_one(identity)
+    # The rung at 2 follows the row that was logged before the interruption.
+    assert run.column("kimg") == [1.024, 2.024, 2.024, 3.024, 4.024, 5.024, 6.024]
+    assert run.column("_step") == list(range(7))
+    assert run.column("rung_kimg") == [2, 4, 6]
+    assert run.column(FID) == [40, 20, 30]
+    assert wandb_fault(identity, read_history(identity.folder / "history.jsonl")) is None
 
 
 def test_each_rung_shows_its_grid(tmp_path: Path):

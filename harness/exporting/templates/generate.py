@@ -5,6 +5,7 @@ file is in the folder.
 """
 
 import argparse
+import hashlib
 import importlib.metadata
 import importlib.util
 import json
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 FOLDER = Path(__file__).resolve().parent
 BATCH = 250
+REMEDY = "`sha256sum -c checksums.txt` tells what is damaged: restore it from a copy."
 Array = NDArray[Any]
 # From the network's inputs by name to its output: images in its own range, float32.
 Network = Callable[[dict[str, Array]], Array]
@@ -81,29 +83,88 @@ RUNTIMES: dict[str, tuple[str, str, Callable[[Path], Network]]] = {
 }
 
 
-def choose_runtime(folder: Path) -> str:
-    """Return the first runtime whose file is there and whose package is installed."""
-    there = {name: row for name, row in RUNTIMES.items() if (folder / row[0]).exists()}
-    for name, (_, package, _) in there.items():
-        if importlib.util.find_spec(package):
+class RefusedError(Exception):
+    """Refuse, in one message: where, what was received, what is expected, the remedy."""
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """Return what `generator.json` says of the network."""
+    file = folder / "generator.json"
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+        sound = (
+            type(about["latent_dim"]) is int
+            and about["output"] in ("tanh", "sigmoid")
+            and all(isinstance(name, str) for name in about["class_names"])
+        )
+        fault = "" if sound else "another type or value of these"
+    except (KeyError, OSError, TypeError, ValueError) as error:
+        about, fault = {}, first_line(error)
+    if fault:
+        raise RefusedError(
+            f"{file}: expected JSON with latent_dim, output and class_names; received {fault}. "
+            f"{REMEDY}"
+        )
+    return dict(about)
+
+
+def choose_runtime(folder: Path, asked: str | None) -> str:
+    """Return the runtime asked for, or the first whose file is there and package installed."""
+    asked_for = [asked] if asked else list(RUNTIMES)
+    there = [name for name in asked_for if (folder / RUNTIMES[name][0]).exists()]
+    for name in there:
+        if importlib.util.find_spec(RUNTIMES[name][1]):
             return name
-    packages = " or ".join(package for _, package, _ in there.values())
-    raise ValueError(f"{folder}: its files need {packages or 'a generator'}; install one.")
+    if not there:
+        files = " or ".join(RUNTIMES[name][0] for name in asked_for)
+        raise RefusedError(
+            f"{folder}: holds no {files}, which the runtime {asked or '(any)'} needs. {REMEDY}"
+        )
+    packages = " or ".join(RUNTIMES[name][1] for name in there)
+    raise RefusedError(f"{folder}: its files need {packages}, not installed. Install one by pip.")
 
 
 def generate(folder: Path, runtime: str, noise: Array, labels: Array | None) -> Array:
     """Return what the network makes of noise (n, latent_dim) and labels (n,): float32 images."""
     file, _, load = RUNTIMES[runtime]
-    if not (folder / file).exists():
-        raise ValueError(f"{folder}: holds no {file}, which the runtime {runtime} needs.")
-    network = load(folder / file)
+    check_content(folder, file)
     inputs = {"noise": noise.astype(np.float32)}
     if labels is not None:
         inputs["label"] = labels.astype(np.int32)
     starts = range(0, len(noise), BATCH)
-    return np.concatenate(
-        [network({key: value[i : i + BATCH] for key, value in inputs.items()}) for i in starts]
-    )
+    try:
+        network = load(folder / file)
+        return np.concatenate(
+            [network({key: value[i : i + BATCH] for key, value in inputs.items()}) for i in starts]
+        )
+    except Exception as error:  # a runtime raises whatever it runs into
+        raise RefusedError(
+            f"{folder / file}: expected a generator that {runtime} runs; received "
+            f"{type(error).__name__}: {first_line(error)}. {REMEDY} Or choose another --runtime."
+        ) from error
+
+
+def check_content(folder: Path, file: str) -> None:
+    """Refuse a network that is another than `checksums.txt` lists, where there is that list."""
+    checksums = folder / "checksums.txt"
+    if not checksums.exists():
+        return
+    for line in checksums.read_text(encoding="utf-8", errors="replace").splitlines():
+        expected, _, name = line.partition("  ")
+        if name != file and not name.startswith(f"{file}/"):
+            continue
+        path = folder / name
+        received = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no file"
+        if received != expected:
+            raise RefusedError(
+                f"{path}: expected SHA-256 {expected}; received {received}. {REMEDY} Or choose "
+                f"another --runtime."
+            )
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says, in a line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300].rstrip(".")
 
 
 def to_pixels(images: Array, output: str) -> Array:
@@ -139,14 +200,28 @@ def write_png(file: Path, picture: Array) -> None:
     file.write_bytes(b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b""))
 
 
+def write(out: Path, pixels: Array, **others: Array) -> None:
+    """Write pixels (n, height, width, channels), and what else an `.npz` holds."""
+    try:
+        if out.suffix == ".png":
+            write_png(out, grid(pixels))
+        elif out.suffix == ".npy":
+            np.save(out, pixels)
+        else:
+            np.savez(out, pixels=pixels, **others)
+    except OSError as error:
+        raise RefusedError(
+            f"--out {out}: cannot be written: {error.strerror}. Choose another place."
+        ) from error
+
+
 def choose_inputs(
     options: argparse.Namespace, about: dict[str, Any]
 ) -> tuple[Array, Array | None]:
     """Return noise (n, latent_dim) and labels (n,), None for an unconditional generator."""
     names = about["class_names"]
     if options.like:
-        with np.load(options.like, allow_pickle=False) as drawn:
-            return drawn["noise"], drawn["labels"] if names else None
+        return read_inputs(options.like, about)
     generator = np.random.default_rng(options.seed)
     noise = generator.standard_normal((options.count, about["latent_dim"]), np.float32)
     if options.label is None:
@@ -155,8 +230,32 @@ def choose_inputs(
     known |= {name.lower(): number for number, name in enumerate(names)}
     if options.label.lower() not in known:
         classes = ", ".join(f"{number} {name}" for number, name in enumerate(names))
-        raise ValueError(f"--class: received {options.label}; expected one of {classes or 'none'}")
+        raise RefusedError(
+            f"--class: received {options.label}; expected "
+            f"{f'one of {classes}' if classes else 'none, for the generator has no classes'}."
+        )
     return noise, np.full(options.count, known[options.label.lower()])
+
+
+def read_inputs(file: Path, about: dict[str, Any]) -> tuple[Array, Array | None]:
+    """Return the noise and the labels of an earlier `--out FILE.npz`."""
+    names = about["class_names"]
+    try:
+        with np.load(file, allow_pickle=False) as drawn:
+            noise, labels = drawn["noise"], drawn["labels"] if names else None
+        fits = noise.ndim == 2 and len(noise) > 0 and noise.shape[1] == about["latent_dim"]
+        if labels is not None:
+            fits = fits and labels.shape == (len(noise),)
+            fits = fits and bool(np.isin(labels, range(len(names))).all())
+        fault = "" if fits else "others"
+    except Exception as error:  # a damaged archive raises whatever its parts do
+        fault = first_line(error)
+    if fault:
+        raise RefusedError(
+            f"--like {file}: expected noise (n, {about['latent_dim']}) and labels (n,), as "
+            f"--out FILE.npz writes them; received {fault}. Draw the file again."
+        )
+    return noise, labels
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -188,20 +287,16 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     options = parse()
     try:
-        about = json.loads((FOLDER / "generator.json").read_text(encoding="utf-8"))
-        runtime = options.runtime or choose_runtime(FOLDER)
+        about = read_description(FOLDER)
+        runtime = choose_runtime(FOLDER, options.runtime)
         noise, labels = choose_inputs(options, about)
         images = generate(FOLDER, runtime, noise, labels)
         pixels = to_pixels(images, about["output"])
-        if options.out.suffix == ".png":
-            write_png(options.out, grid(pixels))
-        elif options.out.suffix == ".npy":
-            np.save(options.out, pixels)
-        else:
-            kept = np.zeros(len(noise), np.int32) if labels is None else labels
-            np.savez(options.out, pixels=pixels, images=images, noise=noise, labels=kept)
-    except (ImportError, KeyError, OSError, ValueError) as error:
-        sys.exit(f"error: {error}")
+        kept = np.zeros(len(noise), np.int32) if labels is None else labels
+        write(options.out, pixels, images=images, noise=noise, labels=kept)
+    except RefusedError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
     version = importlib.metadata.version(RUNTIMES[runtime][1])
     print(f"{options.out}: {len(pixels)} images by {runtime} {version}")
 

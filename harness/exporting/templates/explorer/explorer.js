@@ -74,6 +74,14 @@ async function run(noise, labels) {
 const sliders = () => [...find("directions").querySelectorAll("input")];
 const seedIn = (id) => Math.min(HIGHEST_SEED, Math.max(0, Math.round(find(id).valueAsNumber || 0)));
 
+// A seed that there is not becomes the nearest that there is, in its field too. A field that is
+// empty, as it may be while somebody types, shows the seed that is used in grey until it is left.
+function showSeed(field, isLeft) {
+  const used = String(seedIn(field.id));
+  field.placeholder = used;
+  if (field.value !== used && (isLeft || !Number.isNaN(field.valueAsNumber))) field.value = used;
+}
+
 function latent(count) {
   const [from, to] = [noiseOf(seedIn("seed"), count), noiseOf(seedIn("target"), count)];
   const t = find("walk").valueAsNumber / 100;
@@ -91,18 +99,24 @@ function labelsFor(count) {
   return Array.from({ length: count }, (_, i) => (picked ? Number(picked) : i % classes));
 }
 
-function paint({ count, height, width, channels, pixels }) {
+// Paints a grid of images; where their classes differ, each has its name below.
+function paint({ count, height, width, channels, pixels }, names) {
   const columns = Math.ceil(Math.sqrt(count));
   const rows = Math.ceil(count / columns);
+  const strip = names.length ? Math.ceil(height / 6) : 0;
   const extent = (images, side) => images * (side + GAP) - GAP;
   const scale = Math.ceil(SHARPNESS / extent(columns, width));
   const canvas = find("pictures");
   canvas.width = extent(columns, width) * scale;
-  canvas.height = extent(rows, height) * scale;
+  canvas.height = extent(rows, height + strip) * scale;
   const pen = canvas.getContext("2d");
-  pen.fillStyle = getComputedStyle(document.body).backgroundColor;
+  const style = getComputedStyle(document.body);
+  pen.fillStyle = style.backgroundColor;
   pen.fillRect(0, 0, canvas.width, canvas.height);
   pen.imageSmoothingEnabled = false;
+  pen.font = `${0.8 * strip * scale}px ${style.fontFamily}`;
+  pen.textAlign = "center";
+  pen.textBaseline = "middle";
   const tile = new OffscreenCanvas(width, height);
   const colours = new ImageData(width, height);
   for (let image = 0; image < count; image++) {
@@ -113,9 +127,12 @@ function paint({ count, height, width, channels, pixels }) {
     }
     tile.getContext("2d").putImageData(colours, 0, 0);
     const [x, y] = [image % columns, Math.floor(image / columns)];
-    pen.drawImage(
-      tile, x * (width + GAP) * scale, y * (height + GAP) * scale, width * scale, height * scale,
-    );
+    const [left, top] = [x * (width + GAP) * scale, y * (height + strip + GAP) * scale];
+    pen.drawImage(tile, left, top, width * scale, height * scale);
+    if (!strip) continue;
+    pen.fillStyle = style.color;
+    const middle = [left + (width * scale) / 2, top + (height + strip / 2) * scale];
+    pen.fillText(names[image % names.length], ...middle, width * scale);
   }
 }
 
@@ -148,7 +165,7 @@ async function show() {
       const began = performance.now();
       const images = await draw(latent(count), labelsFor(count));
       find("speed").textContent = `(${Math.round(performance.now() - began)} ms)`;
-      paint(images);
+      paint(images, find("class").value ? [] : model.class_names);
       describe(count);
     }
     find("pictures").ariaBusy = "false";
@@ -229,6 +246,10 @@ function build() {
   model.class_names.forEach((name, index) => find("class").append(new Option(name, index)));
   find("class-row").hidden = !model.class_names.length;
   directions.forEach(addDirection);
+  for (const field of [find("seed"), find("target")]) {
+    field.addEventListener("input", () => showSeed(field, false));
+    field.addEventListener("change", () => showSeed(field, true));
+  }
   find("controls").addEventListener("input", show);
   find("controls").addEventListener("submit", (event) => event.preventDefault());
   const actions = { new: newNoise, save, play, "reset-directions": reset };
