@@ -28,10 +28,12 @@ from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
 
 import ray  # isort: skip - after `ray_connection`, which says first what Ray may tell its makers
-from ray.exceptions import RayError  # isort: skip
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayError  # isort: skip
 
 _PATIENCE = 60.0
 """Seconds after which the user is told if Ray has started no worker yet."""
+
+_LOST = ("its node has died", "killed by `ray.kill`")
 
 _TIDY_SECONDS = 1.0
 _ASK_SECONDS = 10.0
@@ -175,7 +177,7 @@ class RayWorker:
             self._answers = False
             self._fates.append(_first_lines(error))
             self.stop(at_once=True)  # one that is only out of reach is not to come back
-            return Died(None)
+            return Died(None, lost=_is_lost(error))
         self.listening = self._hand.listen.remote()
         self._answers = True
         if self._mark is not None:
@@ -203,6 +205,17 @@ class RayWorker:
                 if depot and ray.get(self._hand.reaches.remote(depot), timeout=_ASK_SECONDS):
                     self._depot = depot
         return self._depot
+
+
+def _is_lost(error: RayError) -> bool:
+    """Return whether a worker was taken away, rather than having failed by itself.
+
+    Ray tells by words alone why an actor died; that a process ended on a node that lives may well
+    be its own doing.
+    """
+    if isinstance(error, ActorUnavailableError):
+        return True
+    return isinstance(error, ActorDiedError) and any(words in str(error) for words in _LOST)
 
 
 def _first_lines(error: Exception) -> str:
