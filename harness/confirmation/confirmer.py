@@ -16,7 +16,7 @@ from harness.score import Protocol, require_same_protocol
 from harness.search.assignments import Assignment
 from harness.search.endings import Listener
 from harness.search.engines.messages import Ready, WorkerSetup
-from harness.search.engines.opening import open_engine
+from harness.search.engines.opening import find_room, open_engine
 from harness.search.folders import find_study, read_study
 from harness.search.foreman import Foreman
 from harness.search.lock import study_held
@@ -59,7 +59,7 @@ class Confirmer:
         self.plan = Plan(folder, record, candidates, planned, options.top, options.seeds)
         self.options = options
         self._space = SearchSpace.load(str(folder / "search_space.yaml"))
-        workers = min(options.workers, len(planned))
+        workers = min(options.workers or find_room(options.cluster), len(planned))
         self._foreman = Foreman(
             open_engine(
                 self._setup(), workers=workers, gpus=options.gpus, cluster=options.cluster

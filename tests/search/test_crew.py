@@ -15,7 +15,6 @@ from harness.search.engines.messages import Died, Message, Ready
 from harness.search.foreman import Foreman
 from tests.search.test_assignments import PROTOCOL
 
-
 SCRIPTS = {"loads": "echo; exec cat", "fails": "exit 7", "is lost": "exit 7"}
 
 
@@ -114,10 +113,14 @@ def test_once_one_was_ready_the_others_are_tried_for_ever_and_that_is_said_once(
     with found.on_duty():
         assert found.start() == Ready(PROTOCOL)
         with pytest.warns(UserWarning, match="never ready: 7. Others go on") as said:
-            while len(engine.recruited) < 9:
-                found.hear(NoWork(), found.wait())
+            wait_for(found, engine, recruited=9)
         assert len(said) == 1
         assert found.posts[0].ready
+
+
+def wait_for(found: Foreman, engine: ProcessEngine, *, recruited: int) -> None:
+    while len(engine.recruited) < recruited:
+        found.hear(NoWork(), found.wait())
 
 
 class NoWork:
