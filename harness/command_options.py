@@ -98,7 +98,10 @@ CpusPerWorker = Annotated[
 ]
 GpusPerWorker = Annotated[
     float | None,
-    typer.Option(help="GPUs Ray sets aside for each worker, e.g. 1 or 0.25.", show_default="0"),
+    typer.Option(
+        help="GPUs Ray sets aside for each worker, e.g. 1 or 0.25; never tried on hardware.",
+        show_default="0",
+    ),
 ]
 Files = Annotated[
     str | None,

@@ -12,7 +12,8 @@ from harness import command_options as option
 from harness.cli import clear_errors, new_app
 from harness.errors import ConfigError
 from harness.quiet import quiet_imports
-from harness.search.object_store.opening import Mode, studies_at
+from harness.search.object_store.mode import Mode
+from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
     from harness.diagnosis.finding import Finding

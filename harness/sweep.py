@@ -133,7 +133,7 @@ def sweep(
     """
     with clear_errors(debug), contextlib.ExitStack() as places:
         from harness.data.request import with_options
-        from harness.search.brain import Brain
+        from harness.search.brain import Brain, check_options
         from harness.search.engines.cluster import read_cluster
         from harness.search.engines.opening import find_fleet
         from harness.search.options import SweepOptions
@@ -174,7 +174,7 @@ def sweep(
             name=name,
             studies_dir=place,
             trials=trials,
-            workers=min(fleet.workers, trials),
+            workers=fleet.at_most(trials),
             threads=fleet.threads,
             gpus=fleet.gpus,
             seed=seed,
@@ -201,10 +201,11 @@ def sweep(
             lease_seconds=lease_seconds,
             cluster=cluster,
         )
-        brain = Brain(space, options)  # refuses bad options before anything is written
         if dry_run:
+            check_options(space, options)
             _preview(space, options)
             return
+        brain = Brain(space, options)  # refuses bad options before anything is written
         if fork is not None:
             source = study or space.name
             places.enter_context(studies_at(studies_dir, source))

@@ -24,6 +24,26 @@ from tests.endings import GOOD, SPACE
 NODE = {"num_cpus": 1, "object_store_memory": 150 * 2**20}
 _ATTEMPTS = 3
 
+# What makes trials long enough to lose something.
+LONGER: dict[str, Any] = {
+    "budget": {"rungs_kimg": [2, 30]},
+    "parameters": {
+        "batch_size": {"value": 64},
+        "generator.name": {"value": "mlp"},
+        "generator.latent_dim": {"value": 8},
+        "generator.embedding_dim": {"value": 4},
+        "generator.width": {"value": 16},
+        "generator.depth": {"value": 1},
+        "generator.learning_rate": {"low": 1.0e-3, "high": 3.0e-3, "log": True},
+        "discriminator.name": {"value": "mlp"},
+        "discriminator.padding": {"value": "valid"},
+        "discriminator.widths": {"value": [16]},
+        "discriminator.learning_rate": {"low": 1.0e-3, "high": 3.0e-3, "log": True},
+        "ema.half_life_kimg": {"value": 0.1},
+    },
+    "pruner": {"name": "none"},
+}
+
 
 @contextlib.contextmanager
 def running_machines(*, head_cpus: int, others: int) -> Iterator[Machines]:

@@ -16,7 +16,7 @@ from harness.score import Protocol, require_same_protocol
 from harness.search.assignments import Assignment
 from harness.search.endings import Listener
 from harness.search.engines.messages import Ready, WorkerSetup
-from harness.search.engines.opening import open_engine
+from harness.search.engines.opening import find_room, open_engine
 from harness.search.folders import find_study
 from harness.search.foreman import Foreman
 from harness.search.lock import study_held
@@ -56,7 +56,7 @@ class Confirmer:
             self.plan = make_plan(folder, top=options.top, seeds=options.seeds)
         self.options = options
         self._space = SearchSpace.load(str(folder / "search_space.yaml"))
-        workers = min(options.workers, len(self.plan.planned))
+        workers = min(options.workers or find_room(options.cluster), len(self.plan.planned))
         self._foreman = Foreman(
             open_engine(
                 self._setup(), workers=workers, gpus=options.gpus, cluster=options.cluster

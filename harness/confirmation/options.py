@@ -18,7 +18,7 @@ class ConfirmOptions:
         seeds: How many new seeds each gets at most.
         extractor: What the test scores see through; None for what the study's scores do.
         weights: File of that extractor's weights, where it does not bring its own.
-        workers: How many train at once.
+        workers: How many train at once; None for as many as there is room for.
         threads: TensorFlow threads of each.
         gpus: Names of the GPUs that workers lease in turn; none to train on cores.
         data_dir: Where to look for the data first.
@@ -37,7 +37,7 @@ class ConfirmOptions:
     seeds: int = 3
     extractor: str | None = None
     weights: Path | None = None
-    workers: int = 1
+    workers: int | None = 1
     threads: int = 0
     gpus: tuple[str, ...] = ()
     data_dir: Path | None = None

@@ -11,6 +11,7 @@ from harness.gan.discriminators import build_discriminator
 from harness.gan.generators import build_generator
 from harness.gan.user_contract import adopt
 from harness.gan.user_functions import plain_name
+from harness.search.devices import available_cores
 from harness.search.domains import Choices, Domain, Fixed
 from harness.search.examples import user_functions
 from harness.search.fields import flatten
@@ -49,8 +50,9 @@ def preview(space: SearchSpace, options: SweepOptions) -> Iterator[str]:
     yield from configuration_lines(space, configs, runner.dataset)
     yield ""
     yield "Calibrating: a network of each family trains for a moment ..."
+    workers = options.workers or available_cores()  # a cluster is not looked for
     planned = PlannedSweep(
-        space, options.trials, options.workers, options.studies_dir, on_cores=not options.gpus
+        space, options.trials, workers, options.studies_dir, on_cores=not options.gpus
     )
     for finding in predict_sweep(planned, runner, seconds=CALIBRATION_SECONDS):
         yield f"  {finding.name}: {finding.message}"

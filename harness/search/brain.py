@@ -7,6 +7,7 @@ study do not talk to each other: `Share` says what each may do.
 import contextlib
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from harness.events import Answer, Event, Finished, Progressed, RungScored
 from harness.outcome import Outcome
@@ -16,16 +17,37 @@ from harness.search.crew import Post
 from harness.search.endings import Endings, Listener
 from harness.search.engines.engine import Engine
 from harness.search.engines.messages import WorkerSetup
-from harness.search.engines.opening import open_engine
+from harness.search.engines.opening import find_room, open_engine
 from harness.search.examples import user_functions
 from harness.search.folders import check_study_name
 from harness.search.foreman import Foreman
 from harness.search.options import SweepOptions
 from harness.search.space import SearchSpace, load_enqueued
 from harness.search.stopping import Stop
+from harness.search.storage import Storage
 from harness.search.storage_url import find_storage
 from harness.search.study import Study
 from harness.tracking.tracker import check_tracker
+
+
+def check_options(
+    space: SearchSpace, options: SweepOptions
+) -> tuple[Storage, list[dict[str, Any]]]:
+    """Return a study's database and what is tried first, having refused bad options.
+
+    Nothing is written for that, and no cluster asked.
+
+    Raises:
+        HarnessError: If one of them is bad, or the database cannot be used.
+    """
+    check_study_name(options.name)
+    check_tracker(options.tracker)
+    storage = dataclasses.replace(
+        find_storage(options.studies_dir / options.name, options.storage),
+        lease_seconds=options.lease_seconds,
+    )
+    storage.check()
+    return storage, load_enqueued(options.enqueue, space) if options.enqueue else []
 
 
 class Brain:
@@ -40,8 +62,7 @@ class Brain:
     def __init__(
         self, space: SearchSpace, options: SweepOptions, *, engine: Engine | None = None
     ) -> None:
-        check_study_name(options.name)
-        check_tracker(options.tracker)
+        self._storage, self._enqueued = check_options(space, options)
         self._space = space
         self.options = options
         setup = WorkerSetup(
@@ -55,17 +76,11 @@ class Brain:
             deterministic=space.deterministic,
             functions=user_functions(space),
         )
-        self._storage = dataclasses.replace(
-            find_storage(self.folder, options.storage), lease_seconds=options.lease_seconds
-        )
-        self._storage.check()
-        self._enqueued = load_enqueued(options.enqueue, space) if options.enqueue else []
+        workers = options.workers or min(find_room(options.cluster), options.trials)
         self._foreman = Foreman(
             engine
-            or open_engine(
-                setup, workers=options.workers, gpus=options.gpus, cluster=options.cluster
-            ),
-            workers=options.workers,
+            or open_engine(setup, workers=workers, gpus=options.gpus, cluster=options.cluster),
+            workers=workers,
             max_worker_megabytes=options.max_worker_megabytes,
         )
         self._stop: Stop | None = None

@@ -2,13 +2,18 @@
 
 import dataclasses
 import time
+import warnings
 
 from harness.errors import HarnessError
 from harness.search.assignments import Assignment
 from harness.search.engines.engine import Engine, Worker
+from harness.search.engines.messages import Died
 
 _MOST_FALSE_STARTS = 3
-"""So many workers in a row that end before they are ready are no accident."""
+"""So many workers in a row that fail before they are ready are no accident."""
+
+_PAUSE_SECONDS = 1.0
+_MOST_DOUBLINGS = 5
 
 _WAIT_SECONDS = 0.5
 
@@ -24,6 +29,7 @@ class Post:
         assignment: What it trains.
         silent_seconds: How long it has said nothing about that.
         is_spent: Whether the worker is to be replaced when it comes back.
+        vacant_until: When a dead worker is replaced; None where there is no need.
     """
 
     slot: int
@@ -32,6 +38,7 @@ class Post:
     assignment: Assignment | None = None
     silent_seconds: float = 0.0
     is_spent: bool = False
+    vacant_until: float | None = None
 
     def employ(self, assignment: Assignment) -> None:
         """Hand a training to the worker."""
@@ -59,6 +66,8 @@ class Crew:
         self._engine = engine
         self._count = count
         self._false_starts = 0
+        self._lost_starts = 0
+        self._can_load = False
         self._last_wait = time.monotonic()
         self.posts: list[Post] = []
 
@@ -75,7 +84,10 @@ class Crew:
 
     def wait(self) -> list[Post]:
         """Return the posts that have something to say, waiting a moment for the first."""
-        speaking = set(self._engine.wait([post.worker for post in self.posts], _WAIT_SECONDS))
+        workers = [post.worker for post in self._manned()]
+        if not workers:  # an engine would return at once
+            time.sleep(_WAIT_SECONDS)
+        speaking = set(self._engine.wait(workers, _WAIT_SECONDS)) if workers else set()
         now = time.monotonic()
         # A process that was itself suspended must not hold the time against its workers.
         passed = min(now - self._last_wait, 2 * _WAIT_SECONDS)
@@ -87,25 +99,44 @@ class Crew:
     def welcome(self, post: Post) -> None:
         """Take note that a worker is ready."""
         post.ready = True
-        self._false_starts = 0
+        self._can_load = True
+        self._false_starts = self._lost_starts = 0
 
     def replace(self, post: Post) -> None:
         """Put a fresh worker in the place of one that is gone."""
         post.worker = self._engine.recruit(post.slot)
         post.ready, post.assignment, post.is_spent = False, None, False
+        post.vacant_until = None
 
-    def note_death(self, post: Post, exit_code: int | None) -> None:
-        """Take note that a worker's process ended.
+    def bury(self, post: Post, died: Died) -> None:
+        """Replace a worker that is gone; after a pause where it had not become ready.
 
         Raises:
-            HarnessError: If no worker becomes ready any more.
+            HarnessError: If no worker was ever ready, and one after the other fails to become so.
         """
         if post.ready:
+            self.replace(post)
             return
-        self._false_starts += 1
-        if self._false_starts >= _MOST_FALSE_STARTS:
-            raise self.never_ready(exit_code)
+        if died.lost:
+            self._lost_starts += 1
+        else:
+            self._false_starts += 1
+            self._complain(died)
+        doublings = min(self._false_starts + self._lost_starts - 1, _MOST_DOUBLINGS)
+        post.vacant_until = time.monotonic() + _PAUSE_SECONDS * 2**doublings
 
-    def never_ready(self, exit_code: int | None) -> HarnessError:
-        """Return the message about workers that end before they are ready."""
-        return HarnessError(self._engine.never_ready(exit_code))
+    def _complain(self, died: Died) -> None:
+        """Give up if nothing shows that workers can load here; otherwise say it once."""
+        if self._false_starts != _MOST_FALSE_STARTS:
+            return
+        message = self._engine.never_ready(died.exit_code)
+        if not self._can_load:
+            raise HarnessError(message)
+        warnings.warn(f"{message} Others go on, and new ones are tried.", stacklevel=2)
+
+    def _manned(self) -> list[Post]:
+        """Return the posts that have a worker, having filled those whose pause is over."""
+        for post in self.posts:
+            if post.vacant_until is not None and time.monotonic() >= post.vacant_until:
+                self.replace(post)
+        return [post for post in self.posts if post.vacant_until is None]

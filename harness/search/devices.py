@@ -21,14 +21,18 @@ class Fleet:
     """Say how many workers to start and what each gets.
 
     Args:
-        workers: How many.
+        workers: How many; None for as many as a cluster turns out to have room for.
         threads: TensorFlow threads of each.
         gpus: Names of the GPUs they lease in turn; none to train on cores.
     """
 
-    workers: int
+    workers: int | None
     threads: int
     gpus: tuple[str, ...] = ()
+
+    def at_most(self, trainings: int) -> int | None:
+        """Return how many workers to start where there is no more to train than that."""
+        return None if self.workers is None else min(self.workers, trainings)
 
 
 def available_cores() -> int:

@@ -89,8 +89,8 @@ class Foreman:
         """Start all workers and wait for the first to be ready; None if signalled meanwhile.
 
         Raises:
-            HarnessError: If the workers cannot load what they are to, or end before they are
-                ready.
+            HarnessError: If the workers cannot load what they are to, or one after the other
+                ends before it is ready.
         """
         self._crew.start()
         while not self._signals.stop:
@@ -99,7 +99,7 @@ class Foreman:
                 if isinstance(message, Refused):
                     raise message.error
                 if isinstance(message, Died) and not self._signals.stop:
-                    raise self._crew.never_ready(message.exit_code)
+                    self._crew.bury(post, message)
                 if isinstance(message, Ready):
                     self._crew.welcome(post)
                     for note in message.notes:
@@ -162,8 +162,7 @@ class Foreman:
             case Refused(error):
                 raise error
             case Died(exit_code):
-                self._crew.note_death(post, exit_code)
-                self._crew.replace(post)
+                self._crew.bury(post, message)
                 if assignment is not None:
                     _mourn(work, assignment, exit_code)
 

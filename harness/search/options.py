@@ -17,7 +17,7 @@ class SweepOptions:
         name: Name of the study.
         studies_dir: The folder of all studies.
         trials: How many trials the study shall have in total.
-        workers: How many train at once.
+        workers: How many train at once; None for as many as there is room for.
         threads: TensorFlow threads of each.
         seed: Origin of every random stream; None for the stored one, or 0 in a new study.
         data_dir: Where to look for the data first.
@@ -45,7 +45,7 @@ class SweepOptions:
     name: str
     studies_dir: Path = Path("studies")
     trials: int = 50
-    workers: int = 1
+    workers: int | None = 1
     threads: int = 0
     seed: int | None = None
     data_dir: Path | None = None

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -109,17 +110,55 @@ def test_objects_are_listed_written_and_removed(url: str):
     ("place", "error", "message"),
     [
         ("s3://no-such-bucket/studies", StorageError, "Create the bucket"),
-        ("nonsense://place", ConfigError, "begins with s3://, gs:// or another scheme"),
+        (
+            "s3://Bad_Bucket!/x",
+            StorageError,
+            r"Invalid bucket name .*\. Correct the bucket's",
+        ),
+        ("s3://", ConfigError, r"such as s3://bucket/folder .* received s3://\."),
+        ("s3:///", ConfigError, r"such as s3://bucket/folder .* received s3:///\."),
+        ("file:///", ConfigError, r"received file:///\."),
+        ("s3:/bucket/x", ConfigError, r"with two slashes; received s3:/bucket/x\."),
+        ("simplecache::s3://bucket/x", ConfigError, "with two slashes"),
+        ("nonsense://place", ConfigError, "a store that keeps what is written"),
+        ("memory://place", ConfigError, "a store that keeps what is written"),
+        ("https://host/place", ConfigError, "a store that keeps what is written"),
+        ("data://host/place", ConfigError, "a store that keeps what is written"),
         ("gs://bucket/studies", MissingExtraError, "pip install gcsfs"),
         ("s3://user:hidden@bucket/studies", ConfigError, "without credentials"),
     ],
 )
 def test_places_that_cannot_be_used_are_refused(
-    url: str, place: str, error: type[Exception], message: str
+    url: str, place: str, error: type[Exception], message: str, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(store_module, "_FIRST_PATIENCE_SECONDS", 120)
+    began = time.monotonic()
     with pytest.raises(error, match=message) as caught, studies_at(place, NAME, mode="write"):
         pass
+    assert time.monotonic() - began < 60, "not tried again"
     assert "hidden" not in str(caught.value)
+    assert ".." not in str(caught.value)
+
+
+def test_a_server_that_is_no_url_is_refused_at_once(url: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
+    monkeypatch.setattr(store_module, "_FIRST_PATIENCE_SECONDS", 120)
+    began = time.monotonic()
+    with (
+        pytest.raises(StorageError, match=r"nonsense\. .*AWS_ENDPOINT_URL"),
+        studies_at(url, NAME),
+    ):
+        pass
+    assert time.monotonic() - began < 60, "not tried again"
+
+
+def test_what_is_refused_names_the_store_and_says_nothing_of_uploads(
+    url: str, capsys: pytest.CaptureFixture[str]
+):
+    refused = pytest.raises(StudyError, match=re.escape(f"{url}/{NAME}: nothing"))
+    with refused, studies_at(url, NAME, mode="write") as root:
+        raise StudyError(f"{root / NAME}: nothing")
+    assert capsys.readouterr().err == ""
 
 
 def test_who_may_only_look_may_look(
@@ -460,8 +499,12 @@ def test_a_study_is_removed_from_the_store(
         shutil.rmtree(root / NAME)
     assert ObjectStore(url).list(NAME) == {}
     elsewhere(monkeypatch, tmp_path, "other")
-    with studies_at(url, NAME) as root:
+    with contextlib.ExitStack() as stack:
+        with pytest.warns(UserWarning, match=r"is no more\. What this machine had of it is kept"):
+            root = stack.enter_context(studies_at(url, NAME))
         assert not (root / NAME / "study.json").exists()
+        (aside,) = (root / ".set-aside").iterdir()
+        assert (aside / "optuna.db").exists(), "it may be the last copy"
 
 
 def test_what_is_no_study_is_left_alone(url: str):

@@ -10,7 +10,6 @@ from harness.errors import StorageError
 from harness.events import Event, Progressed, Started
 from harness.search.brain import Brain
 from harness.search.engines.cluster import Cluster
-from harness.search.engines.travel import Parcel
 from harness.search.object_store import depot
 from harness.search.object_store.depot import Depot, find_depot, staged
 from harness.search.object_store.mirror import Mirror
@@ -18,6 +17,7 @@ from harness.search.object_store.opening import studies_at
 from harness.search.object_store.session import mirror_folder
 from harness.search.object_store.store import ObjectStore
 from harness.search.object_store.upload import Upload
+from harness.search.parcel import Parcel
 from tests.endings import SPACE
 from tests.ray_machines import Notes, options, ray, running_machines, small_space
 

@@ -20,7 +20,8 @@ class Cluster:
             to none; `HOST:PORT` for one whose network this machine is part of; `ray://HOST:PORT`
             for one seen from outside.
         cpus_per_worker: Cores that Ray sets aside for each; fractions share one.
-        gpus_per_worker: GPUs that Ray sets aside for each; fractions share one.
+        gpus_per_worker: GPUs that Ray sets aside for each; fractions share one. Never tried on
+            hardware.
         files: How a training's files reach the study: `shared` if all nodes see its folder,
             `travel` if the brain is to write what workers send; `auto` to find out for each.
     """

@@ -87,9 +87,17 @@ class Refused:
 
 @dataclasses.dataclass(frozen=True)
 class Died:
-    """Tell that the process is gone: killed, out of memory or crashed below Python."""
+    """Tell that the process is gone.
+
+    Args:
+        exit_code: How it ended, where that is known.
+        lost: Whether it was taken away, with its node or by whoever ended it: what it was loading
+            or training had no part in that. Otherwise it was killed, out of memory or crashed
+            below Python.
+    """
 
     exit_code: int | None
+    lost: bool = False
 
 
 Message = Ready | Said | Left | Broke | Refused | Died

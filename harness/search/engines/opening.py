@@ -35,26 +35,42 @@ def open_engine(
 
 
 def find_fleet(workers: str, cluster: Cluster | None) -> Fleet:
-    """Return how many workers to start, and what each gets.
+    """Return how many workers to start, and what each gets; no cluster is looked for yet.
 
     Args:
-        workers: A number, or `auto` for as many as there is room for now.
+        workers: A number, or `auto` for as many as there is room for.
         cluster: Where they run; None for this machine.
 
     Raises:
-        ConfigError: If `workers` is neither, or there is no cluster at its address.
+        ConfigError: If `workers` is neither.
         MissingExtraError: If a cluster is asked for and Ray is not installed.
     """
     if cluster is None:
         gpus = find_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"))
         return divide(workers, cores=available_cores(), gpus=gpus)
-    divide(workers, cores=1)  # refuses what is neither, before a cluster is looked for
+    count = divide(workers, cores=1).workers  # refuses what is neither
     _require_ray()
-    from harness.search.engines.ray_connection import connect, room_for
+    return Fleet(None if workers == "auto" else count, cluster.threads)
+
+
+def find_room(cluster: Cluster | None) -> int:
+    """Return how many workers there is room for now, at least 1.
+
+    Args:
+        cluster: Where; it is started where `auto` finds none. None for this machine's cores.
+
+    Raises:
+        ConfigError: If there is no cluster at its address.
+        MissingExtraError: If a cluster is asked for and Ray is not installed.
+    """
+    if cluster is None:
+        return available_cores()
+    _require_ray()
+    from harness.search.engines.ray_connection import connect
+    from harness.search.engines.ray_room import room_for
 
     connect(cluster)
-    count = room_for(cluster) if workers == "auto" else int(workers)
-    return Fleet(count, cluster.threads)
+    return max(1, room_for(cluster))
 
 
 def _require_ray() -> None:

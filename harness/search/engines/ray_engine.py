@@ -1,7 +1,8 @@
 """Run training sessions in actors that Ray places on the nodes of a cluster.
 
-The brain talks to each worker by the methods of its actor, `Hand`. A worker whose process or node
-is gone is put in place anew by Ray as soon as there is room, on whichever node.
+The brain talks to each worker by the methods of its actor, `Hand`. Where one is gone with its
+process or node, the brain asks for a new one, and Ray places that as soon as there is room, on
+whichever node.
 """
 
 import contextlib
@@ -20,18 +21,22 @@ from harness.events import Answer
 from harness.search.engines.cluster import Cluster
 from harness.search.engines.engine import Worker
 from harness.search.engines.messages import Died, Message, WorkerSetup
-from harness.search.engines.ray_connection import connect, disconnect, missing_node, offer
+from harness.search.engines.ray_connection import connect, disconnect
 from harness.search.engines.ray_hand import Hand
+from harness.search.engines.ray_lookout import Lookout
+from harness.search.engines.ray_room import offer, shortage
 from harness.search.engines.travel import Errand, Letter, pack, pack_luggage, unpack
 from harness.search.object_store.depot import Depot, find_depot
 from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
 
 import ray  # isort: skip - after `ray_connection`, which says first what Ray may tell its makers
-from ray.exceptions import RayError  # isort: skip
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayError  # isort: skip
 
 _PATIENCE = 60.0
 """Seconds after which the user is told if Ray has started no worker yet."""
+
+_LOST = ("its node has died", "killed by `ray.kill`")
 
 _TIDY_SECONDS = 1.0
 _ASK_SECONDS = 10.0
@@ -50,7 +55,8 @@ class RayEngine:
     """
 
     def __init__(self, setup: WorkerSetup, *, workers: int, cluster: Cluster) -> None:
-        connect(cluster)
+        connect(cluster, workers=workers)
+        self._lookout = Lookout()
         self._setup = dataclasses.replace(setup, threads=setup.threads or cluster.threads)
         self._count = workers
         self._cluster = cluster
@@ -78,7 +84,7 @@ class RayEngine:
             self._luggage = ray.put(pack_luggage(setup, dataset))
             self._setup = dataclasses.replace(setup, data_dir=None)
             self._waiting_since = time.monotonic()
-            hint = missing_node(self._cluster)
+            hint = shortage(self._cluster, self._count)
             if hint:
                 warnings.warn(hint, stacklevel=2)
         hand = self._hand.remote(self._setup, self._luggage, self._count)
@@ -92,10 +98,9 @@ class RayEngine:
             if found:
                 found, _ = ray.wait(list(listening), num_returns=len(listening), timeout=0)
         except ConnectionError as error:
-            raise HarnessError(
-                f"The connection to the cluster was lost ({error}). Give the same command again "
-                f"when it is back: trainings go on from their last checkpoints."
-            ) from error
+            raise _cut_off(str(error)) from error
+        if self._lookout.is_gone:
+            raise _cut_off("its head does not answer")
         self._complain_of_waiting(list(listening.values()))
         return [listening[ref] for ref in found]
 
@@ -112,6 +117,7 @@ class RayEngine:
     def close(self) -> None:
         """Leave the cluster; one that was started for this study ends."""
         self._luggage = None
+        self._lookout.close()
         disconnect()
 
     def _complain_of_waiting(self, workers: "Sequence[RayWorker]") -> None:
@@ -175,7 +181,7 @@ class RayWorker:
             self._answers = False
             self._fates.append(_first_lines(error))
             self.stop(at_once=True)  # one that is only out of reach is not to come back
-            return Died(None)
+            return Died(None, lost=_is_lost(error))
         self.listening = self._hand.listen.remote()
         self._answers = True
         if self._mark is not None:
@@ -203,6 +209,24 @@ class RayWorker:
                 if depot and ray.get(self._hand.reaches.remote(depot), timeout=_ASK_SECONDS):
                     self._depot = depot
         return self._depot
+
+
+def _cut_off(cause: str) -> HarnessError:
+    return HarnessError(
+        f"The connection to the cluster was lost ({cause}). Give the same command again when it "
+        f"is back: trainings go on from their last checkpoints."
+    )
+
+
+def _is_lost(error: RayError) -> bool:
+    """Return whether a worker was taken away, rather than having failed by itself.
+
+    Ray tells by words alone why an actor died; that a process ended on a node that lives may well
+    be its own doing.
+    """
+    if isinstance(error, ActorUnavailableError):
+        return True
+    return isinstance(error, ActorDiedError) and any(words in str(error) for words in _LOST)
 
 
 def _first_lines(error: Exception) -> str:

@@ -21,12 +21,12 @@ from harness.search.engines.travel import (
     Errand,
     Letter,
     Luggage,
-    Parcel,
     Watch,
     unpack,
     unpack_luggage,
 )
 from harness.search.object_store.depot import Depot
+from harness.search.parcel import Parcel
 from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
 

@@ -10,43 +10,21 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from harness.data.images import ImageDataset
 from harness.errors import StorageError
 from harness.files import replacing, storage_error
 from harness.search.engines.messages import Message, WorkerSetup
+from harness.search.object_store.depot import Depot
+from harness.search.parcel import Parcel
 from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
-
-if TYPE_CHECKING:
-    from harness.search.object_store.depot import Depot
 
 LARGEST_FILE_BYTES = 2**30
 """No file travels that is larger; use a folder that all nodes see for networks of that size."""
 
 BYTES_PER_SECOND = 50e6
 """So much all workers of a sweep send between their rungs, on the average."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Parcel:
-    """Hold files of one training's folder.
-
-    Args:
-        files: What each holds, by its path in the folder.
-        removed: Paths of files that are no more.
-        stored: Where the object store of the study has further ones; see `Depot`.
-    """
-
-    files: Mapping[str, bytes] = dataclasses.field(repr=False)
-    removed: tuple[str, ...] = ()
-    stored: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-    @property
-    def bytes(self) -> int:
-        """Return how many bytes its files hold."""
-        return sum(len(content) for content in self.files.values())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +42,7 @@ class Errand:
     job: TrainingJob
     mark: Path | None
     parcel: Parcel | None
-    depot: "Depot | None" = None
+    depot: Depot | None = None
 
 
 @dataclasses.dataclass(frozen=True)

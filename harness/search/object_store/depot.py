@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, StorageError
-from harness.search.engines.travel import Parcel
 from harness.search.object_store.manifest import MANIFEST, STATE_FOLDER, URL_FILE, Manifest
+from harness.search.parcel import Parcel
 from harness.training.folder import previous_file
 
 if TYPE_CHECKING:  # the package behind it is an extra, which workers may be without

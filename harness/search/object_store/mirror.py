@@ -81,8 +81,14 @@ class Mirror:
         if RECORD in known and RECORD not in here:  # somebody removed the copy: nothing is here
             self.forget()
             known, keeps_own = {}, False
+        if RECORD in known and RECORD in here and RECORD not in there:  # removed there
+            self._set_aside("is no more")
+            here, known = {}, {}
         if not keeps_own and self._has_unknown(here, known):
-            self._set_aside()
+            self._set_aside(
+                "went on elsewhere, or was removed, since a command here ended before it had "
+                "uploaded everything"
+            )
             here, known = {}, {}
         wanted = [
             path
@@ -186,15 +192,16 @@ class Mirror:
             (self.folder / path).unlink(missing_ok=True)
         self.manifest.forget(gone)
 
-    def _set_aside(self) -> None:
+    def _set_aside(self, reason: str) -> None:
+        """Keep what is here out of the way: it may be the last copy there is."""
         now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S%f")
         target = self._aside / f"{self.study}-{now}"
         self._aside.mkdir(parents=True, exist_ok=True)
         self.folder.rename(target)
         self.forget()
         warnings.warn(
-            f"{self.store.url}/{self.study}: went on elsewhere, or was removed, since a command "
-            f"here ended before it had uploaded everything. What it had is kept in {target}.",
+            f"{self.store.url}/{self.study}: {reason}. What this machine had of it is kept in "
+            f"{target}.",
             stacklevel=2,
         )
 

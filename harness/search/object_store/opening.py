@@ -5,16 +5,14 @@ import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
-from harness.errors import MissingExtraError
+from harness.errors import ConfigError, MissingExtraError
+from harness.search.object_store.mode import Mode
 
 LEASE_SECONDS = 120.0
 """How long a command that writes a study in a store may be silent before another may take it."""
 
-Mode = Literal["look", "all", "read", "write", "add", "remove"]
-"""What a command does: looks at facts of studies, or of all there are, without their networks;
-reads studies; writes one while nobody else does; adds a folder `export/` to one; removes one."""
+_LIKE_A_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/:]")
 
 
 def is_url(place: str) -> bool:
@@ -49,6 +47,11 @@ def studies_at(
             uploads it.
     """
     if not is_url(str(place)):
+        if _LIKE_A_URL.match(str(place)):
+            raise ConfigError(
+                f"--studies-dir: expected a folder, or a URL such as s3://bucket/folder, with two "
+                f"slashes; received {place}. For a folder of that name write ./{place}."
+            )
         yield Path(place)
         return
     if importlib.util.find_spec("fsspec") is None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from harness.errors import HarnessError, StorageError, StudyError
+from harness.errors import ConfigError, HarnessError, StorageError, StudyError
 from harness.files import write_bytes, write_text
 from harness.locks import is_locked, lock_folder
 from harness.metrics.statistics_cache import default_cache_dir
@@ -22,7 +22,7 @@ from harness.search.object_store import lease
 from harness.search.object_store.lease import Lease, last_session
 from harness.search.object_store.manifest import STATE_FOLDER, URL_FILE
 from harness.search.object_store.mirror import Mirror
-from harness.search.object_store.opening import Mode
+from harness.search.object_store.mode import Mode
 from harness.search.object_store.store import PATIENCE_SECONDS, ObjectStore
 from harness.search.object_store.upload import Upload
 
@@ -43,7 +43,7 @@ def mirrored(
 ) -> Iterator[Path]:
     """Give the mirror of a store to the end of the block; see `studies_at`."""
     patience = min(PATIENCE_SECONDS, _PATIENCE_SHARE * lease_seconds)
-    store = ObjectStore(url.rstrip("/"), patience_seconds=patience)
+    store = ObjectStore(url, patience_seconds=patience)
     root = mirror_folder(store.url)
     if mode == "all":
         names = [name for name in store.folders() if _is_study(store, name)]
@@ -56,7 +56,12 @@ def mirrored(
                 _read(mirror, facts_alone=mode in ("look", "all"))
                 if mode == "add":
                     stack.enter_context(_adding(mirror))
-        yield root
+        try:
+            yield root
+        except (ConfigError, StudyError) as error:
+            # The mirror's path would mean nothing to who gave a URL.
+            error.args = (str(error).replace(str(root), store.url),)
+            raise
 
 
 def mirror_folder(url: str) -> Path:
@@ -168,6 +173,8 @@ def _remove_gone(mirror: Mirror, held: Lease) -> None:
 
 
 def _tell(mirror: Mirror, upload: Upload) -> None:
+    if not upload.objects:
+        return
     print(
         f"{mirror.store.url}/{mirror.study}: uploaded {upload.bytes / 1e6:.1f} MB in "
         f"{upload.objects} objects, {upload.seconds:.1f} s beside the work",

@@ -5,14 +5,12 @@ import dataclasses
 import datetime
 import functools
 import time
-import urllib.parse
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import fsspec
-
-from harness.errors import ConfigError, MissingExtraError, StorageError
+from harness.errors import StorageError
+from harness.search.object_store.clients import open_client
 
 Result = TypeVar("Result")
 
@@ -28,7 +26,6 @@ _CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "412", 
 _FINAL = (PermissionError, FileNotFoundError, FileExistsError, IsADirectoryError)
 _FINAL_NAMES = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound")
 _INVALID = 22  # what s3fs makes of requests that the store finds wrong, e.g. a bucket's name
-_EXTRAS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,11 +58,11 @@ class ObjectStore:
     """
 
     def __init__(self, url: str, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
-        self.url = url
+        self.url = url.rstrip("/")
         self._patience_seconds = patience_seconds
         self._has_answered = False
         self._timeout_seconds = min(max(patience_seconds / 3, 2.0), 20.0)
-        self._files = _open(url, timeout_seconds=self._timeout_seconds)
+        self._files = open_client(url, timeout_seconds=self._timeout_seconds)
         self._root = str(self._files._strip_protocol(url)).rstrip("/")
 
     def folders(self) -> list[str]:
@@ -221,7 +218,8 @@ class ObjectStore:
                 return result
 
     def _refusal(self, what: str, error: Exception) -> StorageError:
-        cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        cause = " ".join(lines[:2] if lines[0].endswith(":") else lines[:1]).rstrip(".")
         if isinstance(error, FileNotFoundError):
             remedy = "Create the bucket, or choose another --studies-dir."
         elif isinstance(error, PermissionError) or type(error).__name__ in _FINAL_NAMES:
@@ -230,48 +228,14 @@ class ObjectStore:
                 "have them, e.g. AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; "
                 "they need to list, read, write and remove objects there."
             )
+        elif _is_malformed(error):
+            remedy = "Correct the bucket's name in --studies-dir, or AWS_ENDPOINT_URL."
         else:
             remedy = (
                 "See that the network is up and the store runs; a server that is not Amazon's is "
                 "named by AWS_ENDPOINT_URL. Then give the same command again."
             )
         return StorageError(f"{self.url}: could not {what}: {cause}. {remedy}")
-
-
-def _open(url: str, *, timeout_seconds: float) -> Any:
-    parts = urllib.parse.urlsplit(url)
-    if parts.password or "@" in parts.netloc or parts.query:
-        # What was received may be a password, so it is not shown.
-        raise ConfigError(
-            f"--studies-dir: expected a URL such as {parts.scheme}://bucket/folder, without "
-            f"credentials or settings in it; they come from the environment or a profile."
-        )
-    options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
-    if parts.scheme in ("s3", "s3a"):
-        options["config_kwargs"] = {
-            "connect_timeout": min(timeout_seconds, 5.0),
-            "read_timeout": timeout_seconds,
-            "retries": {"max_attempts": 1},
-        }
-    elif parts.scheme in ("file", "local"):
-        options["auto_mkdir"] = True
-    try:
-        files = fsspec.filesystem(parts.scheme, **options)
-        files.retries = 1  # s3fs tries again by itself, for longer than a lease lasts
-        return files
-    except ImportError as error:
-        package = _EXTRAS.get(parts.scheme)
-        with_extra = "`pip install 'gan-sweep-harness[s3]'`"
-        install = with_extra if package == "s3fs" else f"`pip install {package}`"
-        raise MissingExtraError(
-            f"{url}: what reads such URLs is not installed ({error})."
-            + (f" Install it: {install}." if package else "")
-        ) from error
-    except ValueError as error:
-        raise ConfigError(
-            f"--studies-dir: expected a folder, or a URL that begins with s3://, gs:// or another "
-            f"scheme that fsspec knows; received {url}."
-        ) from error
 
 
 def _stored(info: dict[str, Any]) -> Stored:
@@ -285,7 +249,12 @@ def _stored(info: dict[str, Any]) -> Stored:
 def _is_final(error: Exception) -> bool:
     if isinstance(error, _FINAL) or type(error).__name__ in _FINAL_NAMES:
         return True
-    return isinstance(error, OSError) and error.errno == _INVALID
+    return _is_malformed(error) or (isinstance(error, OSError) and error.errno == _INVALID)
+
+
+def _is_malformed(error: Exception) -> bool:
+    """Return whether the store's library finds what it was told wrong, before it asks anybody."""
+    return type(error) is ValueError or type(error).__name__ == "ParamValidationError"
 
 
 def _says_it_exists(error: BaseException | None) -> bool:

@@ -1,17 +1,22 @@
 """Read a command's options about clusters, and refuse what makes no sense before Ray is loaded."""
 
+import contextlib
+import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.errors import ConfigError, MissingExtraError
 from harness.search.engines.cluster import Cluster, read_cluster
-from harness.search.engines.opening import find_fleet
-from tests.commands import Commands, the_one_message
+from harness.search.engines.opening import find_fleet, find_room
+from tests.commands import TIMEOUT_SECONDS, Commands, interrupt, the_one_message, wait_until
 from tests.endings import write_endings
 
 
@@ -77,11 +82,137 @@ def test_where_nobody_answers_the_command_says_so_and_writes_nothing(
 def test_addresses_are_checked_before_ray_is_asked():
     for address in ("nonsense", "ray://host", "host:port", ":1"):
         with pytest.raises(ConfigError, match="expected auto, HOST:PORT or ray://HOST:PORT"):
-            find_fleet("1", Cluster(address))
+            find_room(Cluster(address))
     began = time.monotonic()
     with pytest.raises(ConfigError, match="nobody answers there"):
-        find_fleet("1", Cluster("ray://127.0.0.1:1"))
+        find_room(Cluster("ray://127.0.0.1:1"))
     assert time.monotonic() - began < 6
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.0 400 Bad Request\r\n\r\n"])
+def test_what_listens_without_being_ray_is_told_from_it(
+    scheme: str, said: bytes, monkeypatch: pytest.MonkeyPatch
+):
+    from harness.search.engines import ray_address  # not before other tests keep Ray on loopback
+
+    monkeypatch.setattr(ray_address, "_ANSWER_SECONDS", 2)
+    with listener(said) as port, pytest.raises(ConfigError, match="does not answer as") as caught:
+        find_room(Cluster(f"{scheme}127.0.0.1:{port}"))
+    assert "6379" in str(caught.value)
+
+
+def test_a_signal_ends_the_wait_for_an_answer(commands: Commands, tmp_path: Path):
+    options = (*write_endings(tmp_path), "--engine", "ray", "--tracker", "none")
+    with listener(b"") as port:
+        process = commands.start("sweep", *options, "--address", f"127.0.0.1:{port}", cwd=tmp_path)
+        wait_until(lambda: is_connected(port), process)
+        began = time.monotonic()
+        interrupt(process, signal.SIGTERM)
+    assert time.monotonic() - began < 8
+    assert process.returncode != 0
+
+
+def is_connected(port: int) -> bool:
+    """Return whether anybody on this machine has a connection to a port."""
+    tables = (Path(f"/proc/net/{name}").read_text() for name in ("tcp", "tcp6"))
+    return any(f":{port:04X} 01 " in table for table in tables)
+
+
+@contextlib.contextmanager
+def listener(said: bytes) -> Iterator[int]:
+    """Listen for a while and say something to whoever comes, or nothing; give the port."""
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        door.listen()
+
+        def welcome() -> None:
+            guests = []
+            with contextlib.suppress(OSError):
+                while True:
+                    guests.append(door.accept()[0])
+                    if said:
+                        guests[-1].sendall(said)
+            for guest in guests:
+                guest.close()
+
+        thread = threading.Thread(target=welcome)
+        thread.start()
+        try:
+            yield door.getsockname()[1]
+        finally:
+            door.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def alone(tmp_path: Path) -> dict[str, str]:
+    """Return an environment in which Ray finds no cluster, and a home without a token."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("RAY_")}
+    # 107 characters are the longest path of a socket.
+    return kept | {"HOME": str(tmp_path), "RAY_TMPDIR": str(tmp_path.parent.parent)}
+
+
+def on_its_own(tmp_path: Path, line: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of Python where Ray finds no cluster."""
+    names = "from harness.search.engines.cluster import Cluster\n"
+    names += "from harness.search.engines.opening import find_room\n"
+    names += "from harness.search.engines.ray_connection import connect\n"
+    return subprocess.run(
+        [sys.executable, "-c", names + line],
+        env=alone(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+    )
+
+
+def test_a_cluster_of_its_own_has_room_for_as_many_as_asked(tmp_path: Path):
+    line = "c = Cluster(cpus_per_worker=0.5); connect(c, workers=999); print(find_room(c))"
+    done = on_its_own(tmp_path, line)
+    assert done.stdout.split() == ["1000"], done.stderr  # 499.5 cores, rounded up
+    assert "started one of its own" in done.stderr
+
+
+@pytest.mark.parametrize("share", ["cpus_per_worker=4096.0", "gpus_per_worker=512.0"])
+def test_a_cluster_of_its_own_is_not_asked_for_what_it_will_never_have(tmp_path: Path, share: str):
+    done = on_its_own(tmp_path, f"find_room(Cluster({share}))")
+    assert "ConfigError: --" in done.stderr
+    assert "since this machine belongs to no Ray cluster and has" in done.stderr
+    assert not (tmp_path / ".ray").exists()
+
+
+def sweep_alone(
+    commands: Commands, tmp_path: Path, *options: str
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "harness.sweep", *write_endings(tmp_path), "--engine", "ray"]
+    return subprocess.run(
+        [*command, *options],
+        cwd=tmp_path,
+        env=commands.environment | alone(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--study", "a/b"), ("--storage", "foo://x"), ("--tracker", "nobody")]
+)
+def test_bad_options_are_refused_before_a_cluster_is_started(
+    commands: Commands, tmp_path: Path, option: str, value: str
+):
+    done = sweep_alone(commands, tmp_path, option, value)
+    assert option in the_one_message(done) or value in done.stderr
+    assert not (tmp_path / ".ray").exists()
+
+
+@pytest.mark.slow
+def test_a_dry_run_starts_no_cluster(commands: Commands, tmp_path: Path):
+    done = sweep_alone(commands, tmp_path, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "nothing was written" in done.stdout
+    assert done.stderr == ""
+    assert not (tmp_path / ".ray").exists()
 
 
 def test_helping_and_running_here_load_no_ray():

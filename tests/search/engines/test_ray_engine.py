@@ -1,26 +1,132 @@
 """Run studies on a real Ray cluster of two nodes on this machine."""
 
+import contextlib
+import gc
+import os
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from harness.errors import HarnessError
 from harness.events import Event, Progressed, Started
 from harness.search.brain import Brain
+from harness.search.engines import ray_lookout
 from harness.search.engines.cluster import Cluster
+from harness.search.engines.messages import Died, Ready, WorkerSetup
+from harness.search.engines.ray_engine import RayEngine
+from harness.search.engines.ray_lookout import Lookout
+from harness.search.engines.ray_room import shortage
+from harness.search.foreman import Foreman
 from harness.search.leaderboard import read_entries
 from harness.training.checkpoint import load_checkpoint
-from tests.ray_machines import Notes, options, ray, running_machines, small_space
+from tests.ray_machines import Machines, Notes, options, ray, running_machines, small_space
 
 # A crowded machine takes minutes to start a worker.
-pytestmark = pytest.mark.filterwarnings("ignore:Ray has started no worker yet")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Ray has started no worker yet"),
+    pytest.mark.filterwarnings("ignore:. workers? asked, room for"),
+]
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Return the address of a cluster of two nodes with a core each."""
-    with running_machines(head_cpus=1, others=1) as machines:
-        yield machines.address
+def machines() -> Iterator[Machines]:
+    """Return a cluster of two nodes with a core each."""
+    with running_machines(head_cpus=1, others=1) as running:
+        yield running
+
+
+@pytest.fixture
+def address(machines: Machines) -> str:
+    """Return its address."""
+    return str(machines.address)
+
+
+@pytest.fixture
+def engine(address: str) -> Iterator[RayEngine]:
+    """Return an engine whose workers load the real data."""
+    setup = WorkerSetup("fashion_mnist", None, "fashion_cnn", "fid", 1000, threads=1)
+    with contextlib.closing(RayEngine(setup, workers=1, cluster=Cluster(address))) as running:
+        yield running
+
+
+def test_a_worker_that_was_taken_away_is_told_from_one_that_failed(engine: RayEngine):
+    first, second = engine.recruit(0), engine.recruit(0)
+    process = ray.get(second._hand.__ray_call__.remote(lambda _: os.getpid()))
+    ray.kill(first._hand)
+    os.kill(process, signal.SIGKILL)
+    for worker, lost in ((first, True), (second, False)):
+        assert engine.wait([worker], 60) == [worker]
+        assert worker.receive() == Died(None, lost=lost)
+
+
+def test_a_worker_lost_before_the_first_was_ready_is_replaced(engine: RayEngine):
+    foreman = Foreman(engine, workers=1, max_worker_megabytes=2500.0)
+    begin = foreman._crew.start
+
+    def begin_and_lose() -> None:
+        begin()
+        ray.kill(foreman.posts[0].worker._hand)
+
+    foreman._crew.start = begin_and_lose
+    with foreman.on_duty():
+        assert foreman.start().protocol.num_images == 1000
+
+
+def owners_of_images(hand: Any) -> list[tuple[str, bool]]:
+    """Return who owns the images that a worker has, and whether it may write them."""
+    found = []
+    for each in gc.get_objects():
+        if type(each).__name__ == "ImageDataset":
+            array = each.train.images
+            owner = array
+            while isinstance(owner, np.ndarray):
+                owner = owner.base
+            found.append((type(owner).__module__, type(owner).__name__, array.flags.writeable))
+    return found
+
+
+def test_workers_of_a_node_map_one_copy_of_the_images_that_the_brain_read(engine: RayEngine):
+    worker = engine.recruit(0)
+    assert engine.wait([worker], 120) == [worker]
+    assert isinstance(worker.receive(), Ready)
+    assert ray.get(worker._hand.__ray_call__.remote(owners_of_images)) == []
+
+
+def test_workers_without_room_are_counted(engine: RayEngine, address: str):
+    deadline = time.monotonic() + 60
+    while shortage(Cluster(address), 2):  # until those of the test before have left
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert shortage(Cluster(address), 8).startswith("8 workers asked, room for 2 now; the others")
+    assert "no node of the cluster has that" in shortage(Cluster(address, cpus_per_worker=2), 1)
+
+
+def test_a_head_that_does_not_answer_ends_the_wait_in_one_message(
+    address: str, machines: Machines, engine: RayEngine, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(ray_lookout, "EVERY_SECONDS", 0.2)
+    monkeypatch.setattr(engine, "_lookout", Lookout())
+    head = machines.head_node.all_processes["gcs_server"][0].process.pid
+    os.kill(head, signal.SIGSTOP)
+    try:
+        with pytest.raises(HarnessError, match=r"its head does not answer.* same command again"):
+            wait_for_ever(engine)
+    finally:
+        os.kill(head, signal.SIGCONT)
+    deadline = time.monotonic() + 30
+    while engine._lookout.is_gone:  # it is asked on
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def wait_for_ever(engine: RayEngine) -> None:
+    while True:
+        engine.wait([], 0.5)
 
 
 def files_of(folder: Path) -> set[str]:

@@ -15,8 +15,10 @@ from harness.search.brain import Brain
 from harness.search.engines.cluster import Cluster
 from harness.search.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
-from tests.commands import Commands, wait_until
+from harness.training.checkpoint import load_checkpoint
+from tests.commands import TIMEOUT_SECONDS, Commands, wait_until
 from tests.ray_machines import (
+    LONGER,
     NODE,
     Machines,
     Notes,
@@ -32,26 +34,8 @@ pytestmark = [
     pytest.mark.slow,
     # A crowded machine takes minutes to start three workers.
     pytest.mark.filterwarnings("ignore:Ray has started no worker yet"),
+    pytest.mark.filterwarnings("ignore:. workers? asked, room for"),
 ]
-
-SPACE = {
-    "budget": {"rungs_kimg": [2, 30]},
-    "parameters": {
-        "batch_size": {"value": 64},
-        "generator.name": {"value": "mlp"},
-        "generator.latent_dim": {"value": 8},
-        "generator.embedding_dim": {"value": 4},
-        "generator.width": {"value": 16},
-        "generator.depth": {"value": 1},
-        "generator.learning_rate": {"low": 1.0e-3, "high": 3.0e-3, "log": True},
-        "discriminator.name": {"value": "mlp"},
-        "discriminator.padding": {"value": "valid"},
-        "discriminator.widths": {"value": [16]},
-        "discriminator.learning_rate": {"low": 1.0e-3, "high": 3.0e-3, "log": True},
-        "ema.half_life_kimg": {"value": 0.1},
-    },
-    "pruner": {"name": "none"},
-}
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +69,7 @@ class Trouble:
         self.nodes: list[tuple[str, str]] = []
         self.victim = ""
         self.lost_kimg = 0.0
+        self.saved: dict[str, float] = {}
         self.began: float | None = None
         self.seconds: float | None = None
 
@@ -94,6 +79,8 @@ class Trouble:
         hand = posts[name].worker._hand if name in posts else None
         if isinstance(event, Started):
             self.nodes.append((name, node_of(hand)))
+            if name == self.victim:
+                self.saved[name] = saved_kimg(self.brain.folder, name)
             if self.began is not None and name == self.victim:
                 self.seconds = time.monotonic() - self.began
         if isinstance(event, Progressed) and event.kimg > 2.5 and self.began is None:
@@ -104,6 +91,12 @@ class Trouble:
         if self.kind == "node":
             lost = node_of(hand)
             (node,) = [n for n in self.machines.list_all_nodes() if n.node_id == lost]
+            self.machines.remove_node(node, allow_graceful=False)
+        elif self.kind == "loading":
+            node = add_node(self.machines, **NODE | {"num_cpus": 3})
+            loading = [p.worker.placed for p in self.brain._foreman.posts if not p.ready]
+            placed, _ = ray.wait(loading, num_returns=3, timeout=TIMEOUT_SECONDS)
+            assert len(placed) == 3
             self.machines.remove_node(node, allow_graceful=False)
         elif self.kind == "worker":
             os.kill(inside(hand, lambda _: os.getpid()), signal.SIGKILL)
@@ -117,7 +110,7 @@ def run(trouble: Trouble, folder: Path, *, trials: int, workers: int) -> Notes:
     chosen = options(
         folder, trouble.kind, trials=trials, workers=workers, cluster=cluster, checkpoint_seconds=0
     )
-    trouble.brain = Brain(small_space(folder, **SPACE), chosen)
+    trouble.brain = Brain(small_space(folder, **LONGER), chosen)
     notes = Notes(trouble.act)
     assert trouble.brain.run(notes) is None
     entries = read_entries(trouble.brain.folder)
@@ -132,7 +125,7 @@ def test_an_interrupted_trial_goes_on_from_its_checkpoint(machines, tmp_path: Pa
     notes = run(trouble, tmp_path, trials=3, workers=2)
     first, second = notes.of(trouble.victim, Started)
     assert first.kimg == 0
-    assert second.kimg >= 2
+    assert second.kimg == trouble.saved[trouble.victim] >= 2
     assert all(
         len(notes.of(name, Started)) == 1 for name, _ in trouble.nodes if name != trouble.victim
     )
@@ -141,9 +134,20 @@ def test_an_interrupted_trial_goes_on_from_its_checkpoint(machines, tmp_path: Pa
         assert before != after
         add_node(machines, **NODE)
     print(
-        f"| {kind} killed | 3 | 3 | {trouble.victim}, at {trouble.lost_kimg:.2f} kimg, from "
-        f"{second.kimg:.2f} kimg | {trouble.seconds:.1f} |"
+        f"| {kind} killed | 3 | 3 | {trouble.victim}, at {trouble.lost_kimg:.2f} kimg on node "
+        f"{before[:6]}, from {second.kimg:.2f} kimg on {after[:6]} | {trouble.seconds:.1f} |"
     )
+
+
+def test_a_node_lost_with_workers_that_load_interrupts_nothing(machines, tmp_path: Path):
+    for node in list(machines.worker_nodes)[1:]:  # leaves room for one
+        machines.remove_node(node)
+    trouble = Trouble(machines, "loading")
+    run(trouble, tmp_path, trials=2, workers=4)
+    assert [name for name, _ in trouble.nodes] == ["0000", "0001"]
+    for _ in range(2):
+        add_node(machines, **NODE)
+    print("| node lost while three workers load on it | 2 | 2 | nothing was interrupted | 0 |")
 
 
 def test_a_worker_that_waited_for_room_begins_on_a_node_that_joins(machines, tmp_path: Path):
@@ -155,6 +159,12 @@ def test_a_worker_that_waited_for_room_begins_on_a_node_that_joins(machines, tmp
     assert trained
     add_node(machines, **NODE)
     print(f"| node added | 4 | 4 | {trained} trials trained there | 0 |")
+
+
+def saved_kimg(study: Path, name: str) -> float:
+    """Return where a trial's checkpoint in the study stands; 0 where there is none."""
+    file = study / "trials" / name / "checkpoint.npz"
+    return float(load_checkpoint(file)[1]["kimg"]) if file.exists() else 0.0
 
 
 def starts(folder: Path) -> dict[str, list[float]]:
@@ -169,7 +179,7 @@ def starts(folder: Path) -> dict[str, list[float]]:
 def test_the_same_command_goes_on_after_the_brain_was_killed(
     machines, commands: Commands, tmp_path: Path
 ):
-    write_space(tmp_path, **SPACE)
+    write_space(tmp_path, **LONGER)
     command = ("sweep", "--search-space", "./space.yaml", "--study", "brain", "--trials", 3)
     command += ("--engine", "ray", "--address", machines.address, "--workers", 2)
     command += ("--tracker", "jsonl", "--files", "travel", "--checkpoint-seconds", 0)
@@ -178,12 +188,43 @@ def test_the_same_command_goes_on_after_the_brain_was_killed(
     wait_until(lambda: list(study.glob("trials/*/checkpoint.previous.npz")), killed)
     killed.kill()
     killed.communicate()
+    saved = {name: saved_kimg(study, name) for name in starts(study)}
     began = time.monotonic()
     result = commands.run(*command, cwd=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
     entries = read_entries(study)
     assert [entry.name for entry in entries] == ["0000", "0001", "0002"]
     print(starts(study), time.monotonic() - began)
-    again = [kimg for kimgs in starts(study).values() for kimg in kimgs[1:]]
+    again = {name: kimgs[1:] for name, kimgs in starts(study).items() if kimgs[1:]}
     assert again
-    assert max(again) > 0
+    assert all(kimgs == [saved[name]] for name, kimgs in again.items())
+    assert max(saved.values()) > 0
+
+
+def test_a_sweep_whose_cluster_lost_its_head_ends_in_order_and_goes_on_at_the_next(
+    commands: Commands, tmp_path: Path
+):
+    write_space(tmp_path, **LONGER)
+    command = ("sweep", "--search-space", "./space.yaml", "--study", "head", "--trials", 3)
+    command += ("--engine", "ray", "--workers", 1, "--tracker", "jsonl", "--files", "travel")
+    command += ("--checkpoint-seconds", 0, "--address")
+    study = tmp_path / "studies" / "head"
+    with running_machines(head_cpus=0, others=1) as first:
+        sweep = commands.start(*command, first.address, cwd=tmp_path)
+        wait_until(lambda: list(study.glob("trials/*/checkpoint.previous.npz")), sweep)
+        first.head_node.all_processes["gcs_server"][0].process.kill()
+        began = time.monotonic()
+        _, err = sweep.communicate(timeout=TIMEOUT_SECONDS)
+        seconds = time.monotonic() - began
+    assert sweep.returncode == 2, err
+    assert err.count("error: ") == 1
+    assert "its head does not answer). Give the same command again" in err
+    ended = len(list(study.glob("trials/*/outcome.json")))
+    saved = {name: saved_kimg(study, name) for name in starts(study)}
+    with running_machines(head_cpus=0, others=1) as second:
+        result = commands.run(*command, second.address, cwd=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert [entry.name for entry in read_entries(study)] == ["0000", "0001", "0002"]
+    again = {name: kimgs[1:] for name, kimgs in starts(study).items() if kimgs[1:]}
+    assert all(kimgs == [saved[name]] for name, kimgs in again.items())
+    print(f"| head killed | 3 | 3 | {ended} had ended; {again} | ended {seconds:.0f} s after |")

@@ -1,5 +1,6 @@
-"""Train on hosts that share nothing but a network, and cut one of them off for a minute."""
+"""Train on hosts that share nothing but a network; lose workers, hosts, networks, the brain."""
 
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,8 +12,9 @@ import yaml
 pytest.importorskip("ray", reason="Ray is not installed")
 
 from harness.events import Progressed, RungScored, Started
-from harness.search.leaderboard import read_entries
+from harness.search.leaderboard import Entry, read_entries
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
+from harness.training.checkpoint import load_checkpoint
 from tests.commands import TIMEOUT_SECONDS, Commands, wait_until
 from tests.endings import SPACE
 from tests.hosts import Host, Hosts, running_hosts, why_none
@@ -37,10 +39,11 @@ LONG = SPACE | {
 }
 STORE = "--object-store-memory=200000000"
 SWEEP = (
-    *("python", "-m", "harness.sweep", "--search-space", "./space.yaml", "--study", "cut"),
-    *("--engine", "ray", "--address", "10.0.0.1:6379", "--workers", "2", "--files", "travel"),
-    *("--trials", str(TRIALS), "--tracker", "jsonl", "--checkpoint-seconds", "1"),
+    *("python", "-m", "harness.sweep", "--search-space", "./space.yaml", "--engine", "ray"),
+    *("--address", "10.0.0.1:6379", "--workers", "2", "--files", "travel", "--tracker", "jsonl"),
+    *("--checkpoint-seconds", "1"),
 )
+FEW = 3
 
 
 def start_ray(host: Host, *arguments: str) -> None:
@@ -62,6 +65,7 @@ def join(host: Host) -> None:
 def hosts(commands: Commands) -> Iterator[Hosts]:
     """Return a host for the brain alone, and two that train."""
     with running_hosts(3, commands) as running:
+        (running[0].folder / "space.yaml").write_text(yaml.safe_dump(LONG))
         head = ("--head", "--node-ip-address=10.0.0.1", "--port=6379", "--num-cpus=0")
         start_ray(running[0], *head, "--include-dashboard=false")
         for host in running[1:]:
@@ -106,8 +110,10 @@ def cut_for_a_minute(hosts: Hosts, study: Path) -> tuple[str, float]:
     time.sleep(CUT_SECONDS - 10)
     after = running(study)
     hosts.mend(hosts[-1])
-    (lost,) = (name for name, kimg in before.items() if kimg > 2 and after.get(name) == kimg)
-    return lost, before[lost]
+    # None where everything was between two trials, or in its first moments, at that time.
+    stood = [name for name, kimg in before.items() if kimg > 2 and after.get(name) == kimg]
+    assert stood, (before, after)
+    return stood[0], before[stood[0]]
 
 
 def come_back(host: Host, sweep: "subprocess.Popen[str]") -> bool:
@@ -126,13 +132,156 @@ def come_back(host: Host, sweep: "subprocess.Popen[str]") -> bool:
     return restarted
 
 
-def test_a_study_outlives_a_minute_without_one_of_its_hosts(hosts: Hosts):
-    head, _, far = hosts
-    (head.folder / "space.yaml").write_text(yaml.safe_dump(LONG))
-    study = head.folder / "studies" / "cut"
-    sweep = head.start(*SWEEP)
+def begin(
+    hosts: Hosts, name: str, *, trials: int, trains_at: int = 2
+) -> tuple[Path, "subprocess.Popen[str]"]:
+    """Start a sweep, and wait until so many trials have their first rung behind them."""
+    study = hosts[0].folder / "studies" / name
+    sweep = hosts[0].start(*SWEEP, "--study", name, "--trials", str(trials))
     # The checkpoint of the first rung, at 2 kimg, has come with what was said after it.
-    wait_until(lambda: [kimg > 2.5 for kimg in running(study).values()] == [True, True], sweep)
+    wait_until(lambda: sum(kimg > 2.5 for kimg in running(study).values()) == trains_at, sweep)
+    return study, sweep
+
+
+def finish(study: Path, sweep: "subprocess.Popen[str]", *, trials: int) -> list[Entry]:
+    """Wait for the end of a sweep, and expect that it has its trials and no other."""
+    out, err = sweep.communicate(timeout=2 * TIMEOUT_SECONDS)
+    assert sweep.returncode == 0, out + err
+    assert "Takes part in the Ray cluster at 10.0.0.1:6379: until the end Ray listens" in err
+    entries = read_entries(study)
+    assert [entry.name for entry in entries] == [f"{number:04d}" for number in range(trials)]
+    assert all(entry.outcome.final is not None for entry in entries)
+    return entries
+
+
+def place(hosts: Hosts, study: Path, name: str) -> int | None:
+    """Return the number of the host that trains a trial, known by the checkpoint it has saved."""
+    trial = study / "trials" / name
+    known = {content(file) for file in trial.glob("checkpoint*.npz")}
+    for host in hosts[1:]:
+        files = host.folder.glob("harness-worker-*/training/checkpoint*.npz")
+        if known & {content(file) for file in files} - {b""}:
+            return host.number
+    return None
+
+
+def content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:  # replaced or removed at this moment
+        return b""
+
+
+def saved_kimg(study: Path, name: str) -> float:
+    """Return where a trial's checkpoint in the study stands; 0 where there is none."""
+    file = study / "trials" / name / "checkpoint.npz"
+    return float(load_checkpoint(file)[1]["kimg"]) if file.exists() else 0.0
+
+
+def processes(host: Host, pattern: str) -> list[str]:
+    """Return the numbers, on their host, of processes whose command line has a pattern."""
+    lines = host.run("ps", "-eww", "-o", "pid=,args=").splitlines()
+    return [line.split()[0] for line in lines if re.search(pattern, line)]
+
+
+def listening(host: Host) -> str:
+    """Return where the processes of a host listen."""
+    return host.run("ss", "-ltnp")
+
+
+@pytest.mark.parametrize("what", ["worker", "node"])
+def test_what_a_host_loses_goes_on_from_its_checkpoint(hosts: Hosts, what: str):
+    study, sweep = begin(hosts, what, trials=FEW)
+    assert re.search(r"\*:\d+ .*python", listening(hosts[0])), "as it says"
+    lost = min(name for name, kimg in running(study).items() if kimg > 2)
+    wait_until(lambda: place(hosts, study, lost), sweep)
+    host = hosts[(place(hosts, study, lost) or 1) - 1]
+    host.run("kill", "-9", *processes(host, r"ray::Hand" if what == "worker" else r"/raylet "))
+    began = time.monotonic()
+    wait_until(lambda: len(starts(study)[lost]) > 1, sweep)
+    seconds = time.monotonic() - began
+    wait_until(lambda: place(hosts, study, lost), sweep)
+    after = place(hosts, study, lost)
+    finish(study, sweep, trials=FEW)
+    begun = starts(study)
+    assert begun.pop(lost)[1] >= 2
+    assert set(map(tuple, begun.values())) == {(0,)}
+    if what == "node":
+        assert after != host.number
+        host.run("ray", "stop", "--force")
+        join(host)
+    print(
+        f"| {what} of a host killed | {FEW} | {FEW} | {lost} on host {host.number}, from "
+        f"{starts(study)[lost][1]:.2f} kimg on host {after} | {seconds:.0f} |"
+    )
+
+
+def test_the_same_command_goes_on_where_the_brain_of_hosts_was_killed(hosts: Hosts):
+    study, sweep = begin(hosts, "brain", trials=FEW)
+    hosts[0].run("kill", "-9", *processes(hosts[0], r"harness\.sweep"))
+    sweep.communicate(timeout=TIMEOUT_SECONDS)
+    begun = starts(study)
+    saved = {name: saved_kimg(study, name) for name in begun}
+    began = time.monotonic()
+    _, again = begin(hosts, "brain", trials=FEW, trains_at=1)
+    seconds = time.monotonic() - began
+    finish(study, again, trials=FEW)
+    later = {name: kimgs[1:] for name, kimgs in starts(study).items() if kimgs[1:]}
+    assert later
+    assert all(kimgs == [saved[name]] for name, kimgs in later.items())
+    print(f"| brain killed | {FEW} | {FEW} | {later} | {seconds:.0f} |")
+
+
+def test_a_host_that_joins_takes_the_worker_that_waited(hosts: Hosts):
+    far = hosts[-1]
+    far.run("ray", "stop", "--force")
+    wait_for_nodes(hosts[0], 2)
+    study, sweep = begin(hosts, "joins", trials=FEW, trains_at=1)
+    since = time.time()
+    join(far)
+    wait_until(lambda: has_trained(far, since=since), sweep)
+    finish(study, sweep, trials=FEW)
+    assert all(kimgs == [0] for kimgs in starts(study).values())
+    print(f"| host added | {FEW} | {FEW} | nothing was interrupted | 0 |")
+
+
+def wait_for_nodes(head: Host, number: int) -> None:
+    """Wait until a cluster knows of no more nodes than there are."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while len(re.findall(r"^ 1 node_", head.run("ray", "status"), re.MULTILINE)) > number:
+        assert time.monotonic() < deadline
+        time.sleep(1)
+
+
+def test_a_brain_cut_off_for_a_minute_ends_in_order_and_goes_on(hosts: Hosts):
+    """The brain is on the far host here: the cable to it is cut, not those of the others."""
+    far = hosts[-1]
+    (far.folder / "space.yaml").write_text(yaml.safe_dump(LONG))
+    study = far.folder / "studies" / "alone"
+    command = (*SWEEP, "--study", "alone", "--trials", str(FEW))
+    sweep = far.start(*command)
+    wait_until(lambda: sum(kimg > 2.5 for kimg in running(study).values()) == 2, sweep)
+    hosts.cut(far)
+    began = time.monotonic()
+    _, err = sweep.communicate(timeout=TIMEOUT_SECONDS)
+    seconds = time.monotonic() - began
+    time.sleep(max(0, CUT_SECONDS - seconds))
+    hosts.mend(far)
+    assert sweep.returncode == 2, err
+    assert "its head does not answer). Give the same command again" in err
+    saved = {name: saved_kimg(study, name) for name in starts(study)}
+    far.run("ray", "stop", "--force")
+    join(far)
+    finish(study, far.start(*command), trials=FEW)
+    later = {name: kimgs[1:] for name, kimgs in starts(study).items() if kimgs[1:]}
+    assert later
+    assert all(kimgs == [saved[name]] for name, kimgs in later.items())
+    print(f"| network of the brain cut | {FEW} | {FEW} | {later} | ended {seconds:.0f} s after |")
+
+
+def test_a_study_outlives_a_minute_without_one_of_its_hosts(hosts: Hosts):
+    far = hosts[-1]
+    study, sweep = begin(hosts, "cut", trials=TRIALS)
     assert all(has_trained(host, since=0) for host in hosts[1:])
     began = time.monotonic()
     lost, at_kimg = cut_for_a_minute(hosts, study)
@@ -140,11 +289,7 @@ def test_a_study_outlives_a_minute_without_one_of_its_hosts(hosts: Hosts):
     wait_until(lambda: running(study).get(lost, 1e9) > at_kimg, sweep)
     moved = time.monotonic()
     restarted = come_back(far, sweep)
-    out, err = sweep.communicate(timeout=2 * TIMEOUT_SECONDS)
-    assert sweep.returncode == 0, out + err
-    entries = read_entries(study)
-    assert [entry.name for entry in entries] == [f"{number:04d}" for number in range(TRIALS)]
-    assert all(entry.outcome.final is not None for entry in entries)
+    entries = finish(study, sweep, trials=TRIALS)
     begun = starts(study)
     assert all(kimgs == [0] for name, kimgs in begun.items() if name != lost)
     assert all(kimg >= 2 for kimg in begun[lost][1:])

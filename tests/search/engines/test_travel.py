@@ -18,13 +18,13 @@ from harness.search.engines.ray_hand import Desk
 from harness.search.engines.travel import (
     Allowance,
     Errand,
-    Parcel,
     Watch,
     pack,
     pack_luggage,
     unpack,
     unpack_luggage,
 )
+from harness.search.parcel import Parcel
 from harness.training.exam import Exam
 from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob

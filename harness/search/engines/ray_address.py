@@ -1,0 +1,124 @@
+"""Find where a Ray cluster is, and see that it is one, before Ray itself is asked."""
+
+import dataclasses
+import os
+import socket
+from typing import Any
+
+import grpc
+import ray._private.ray_constants
+import ray._private.services
+
+from harness.errors import ConfigError
+
+_CLIENT = "ray://"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_LOOK_SECONDS = 5
+_ANSWER_SECONDS = 10
+# What a cluster's head and its door for outsiders answer, whoever asks.
+_HEAD_CALL = "/ray.rpc.NodeInfoGcsService/CheckAlive"
+_CLIENT_CALL = "/ray.rpc.RayletDriver/ClusterInfo"
+_STRANGE = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "UNIMPLEMENTED")
+_GRPC: Any = grpc  # has no types
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Say where a cluster is.
+
+    Args:
+        address: What Ray is to be told.
+        found: Where that is: HOST:PORT or ray://HOST:PORT.
+    """
+
+    address: str
+    found: str
+
+    @property
+    def is_loopback(self) -> bool:
+        """Return whether only this machine reaches it."""
+        return _split(self.found)[0] in _LOOPBACK
+
+
+def find_place(asked: str) -> Place | None:
+    """Return the place of a cluster that answers; None to start one.
+
+    Ray itself takes minutes to see that nobody answers or that somebody else does, and remembers
+    clusters that are no more.
+
+    Raises:
+        ConfigError: If no cluster answers where one is said to be.
+    """
+    if asked != "auto":
+        _check_answer(asked, asked)
+        return _plain(Place(asked, asked))
+    known = os.environ.get("RAY_ADDRESS", "")
+    if known and known not in ("auto", "local"):
+        _check_answer(known, f"auto (RAY_ADDRESS={known})")
+        return _plain(Place(known, known))
+    try:
+        found = ray._private.services.get_ray_address_from_environment("auto", None)
+        _check_answer(found, asked)
+    except (ConnectionError, ConfigError):
+        return None
+    # Only where Ray itself looks does it use this user's token unasked.
+    return _plain(Place("auto", found))
+
+
+def stay_on_loopback() -> None:
+    """Have Ray take 127.0.0.1 for that.
+
+    It else puts the machine's public address in its place, wherever it reads it.
+    """
+    ray._private.ray_constants.ENABLE_RAY_CLUSTER = False
+
+
+def _plain(place: Place) -> Place:
+    if place.is_loopback:
+        stay_on_loopback()
+    return place
+
+
+def _split(address: str) -> tuple[str, str]:
+    host, _, port = address.removeprefix(_CLIENT).rpartition(":")
+    return host.strip("[]"), port
+
+
+def _check_answer(address: str, asked: str) -> None:
+    host, port = _split(address)
+    if not host or not port.isdecimal():
+        raise ConfigError(
+            f"--address: expected auto, HOST:PORT or {_CLIENT}HOST:PORT; received {asked!r}. "
+            f"`ray status` on a node says where its cluster is; Ray's ports are 6379 and, for "
+            f"{_CLIENT}, 10001."
+        )
+    try:
+        socket.create_connection((host, int(port)), _LOOK_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigError(
+            f"--address {asked}: nobody answers there ({error}). Start a cluster with `ray start "
+            f"--head`, or see with `ray status` on one of its nodes where it is."
+        ) from error
+    _refuse_strangers(address, asked)
+
+
+def _refuse_strangers(address: str, asked: str) -> None:
+    """Refuse what listens there without being Ray, for which Ray would wait, deaf to signals."""
+    if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
+        return  # it answers none without a certificate, and Ray has its own words for that
+    is_client = address.startswith(_CLIENT)
+    options = [("grpc.enable_http_proxy", 0)]  # as Ray does
+    with _GRPC.insecure_channel(address.removeprefix(_CLIENT), options) as channel:
+        ask = channel.unary_unary(_CLIENT_CALL if is_client else _HEAD_CALL)
+        try:
+            ask(b"", timeout=_ANSWER_SECONDS)
+        except grpc.RpcError as error:
+            code = error.code().name
+            if code not in _STRANGE:
+                return  # e.g. it asks for a token
+            raise ConfigError(
+                f"--address {asked}: something listens there, but it does not answer as "
+                f"{'the door of a Ray cluster for outsiders' if is_client else 'a Ray cluster'} "
+                f"does ({code}). Ray's ports are 6379 for HOST:PORT and 10001 for "
+                f"{_CLIENT}HOST:PORT; `ray status` on a node says where its cluster is."
+            ) from error

@@ -1,0 +1,130 @@
+"""Lose workers before they are ready: processes that really end, in the place of real sessions."""
+
+import itertools
+import multiprocessing.connection
+import subprocess
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.search import crew
+from harness.search.engines.messages import Died, Message, Ready
+from harness.search.foreman import Foreman
+from tests.search.test_assignments import PROTOCOL
+
+SCRIPTS = {"loads": "echo; exec cat", "fails": "exit 7", "is lost": "exit 7"}
+
+
+class ProcessWorker:
+    """Hold a process that loads nothing.
+
+    Args:
+        fate: Key of SCRIPTS.
+    """
+
+    def __init__(self, fate: str) -> None:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self._process = subprocess.Popen(["sh", "-c", SCRIPTS[fate]], **pipes)
+        self._lost = fate == "is lost"
+
+    def fileno(self) -> int:
+        return self._process.stdout.fileno()
+
+    def receive(self) -> Message:
+        if self._process.stdout.readline():
+            return Ready(PROTOCOL)
+        code = self._process.wait()
+        self.stop()
+        return Died(code, lost=self._lost)
+
+    def stop(self, *, at_once: bool = False) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._process.stdin.close()
+        self._process.stdout.close()
+
+
+class ProcessEngine:
+    """Start processes that fail, are lost or load, in a given order; the last goes on for ever.
+
+    Args:
+        fates: Keys of SCRIPTS.
+    """
+
+    def __init__(self, *fates: str) -> None:
+        self.fates = list(fates)
+        self.recruited: list[float] = []
+
+    def recruit(self, slot: int) -> ProcessWorker:
+        fate = self.fates.pop(0) if len(self.fates) > 1 else self.fates[0]
+        self.recruited.append(time.monotonic())
+        return ProcessWorker(fate)
+
+    def wait(self, workers: Sequence[Any], timeout_seconds: float) -> Sequence[Any]:
+        ready = multiprocessing.connection.wait(workers, timeout_seconds)
+        return [worker for worker in workers if worker in ready]
+
+    def never_ready(self, exit_code: int | None) -> str:
+        return f"never ready: {exit_code}."
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "_PAUSE_SECONDS", 0.05)
+
+
+def foreman(engine: ProcessEngine, workers: int) -> Foreman:
+    return Foreman(engine, workers=workers, max_worker_megabytes=2500.0)
+
+
+def test_workers_that_are_lost_before_any_was_ready_are_replaced_until_one_is():
+    engine = ProcessEngine(*["is lost"] * 5, "loads")
+    found = foreman(engine, 1)
+    with found.on_duty():
+        assert found.start() == Ready(PROTOCOL)
+    pauses = [later - sooner for sooner, later in itertools.pairwise(engine.recruited)]
+    assert len(pauses) == 5
+    assert pauses[-1] > 0.5  # 0.05 doubled four times is 0.8
+
+
+def test_one_that_fails_does_not_end_what_others_can_do():
+    found = foreman(ProcessEngine("fails", "is lost", "fails", "loads"), 1)
+    with found.on_duty():
+        assert found.start() == Ready(PROTOCOL)
+
+
+def test_three_that_fail_one_after_the_other_do():
+    engine = ProcessEngine("fails")
+    found = foreman(engine, 1)
+    with found.on_duty(), pytest.raises(HarnessError, match=r"^never ready: 7\.$"):
+        found.start()
+    assert len(engine.recruited) == 3
+
+
+def test_once_one_was_ready_the_others_are_tried_for_ever_and_that_is_said_once():
+    engine = ProcessEngine("loads", "fails")
+    found = foreman(engine, 3)
+    with found.on_duty():
+        assert found.start() == Ready(PROTOCOL)
+        with pytest.warns(UserWarning, match="never ready: 7. Others go on") as said:
+            wait_for(found, engine, recruited=9)
+        assert len(said) == 1
+        assert found.posts[0].ready
+
+
+def wait_for(found: Foreman, engine: ProcessEngine, *, recruited: int) -> None:
+    while len(engine.recruited) < recruited:
+        found.hear(NoWork(), found.wait())
+
+
+class NoWork:
+    """Have nothing to train."""
+
+    def next(self) -> None:
+        return None
