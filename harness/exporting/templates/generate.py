@@ -200,15 +200,16 @@ def write_png(file: Path, picture: Array) -> None:
     file.write_bytes(b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b""))
 
 
-def write(out: Path, pixels: Array, **others: Array) -> None:
-    """Write pixels (n, height, width, channels), and what else an `.npz` holds."""
+def write(out: Path, pixels: Array, images: Array, noise: Array, labels: Array | None) -> None:
+    """Write pixels (n, height, width, channels), and in an `.npz` what they come from."""
     try:
         if out.suffix == ".png":
             write_png(out, grid(pixels))
         elif out.suffix == ".npy":
             np.save(out, pixels)
         else:
-            np.savez(out, pixels=pixels, **others)
+            kept = np.zeros(len(noise), np.int32) if labels is None else labels
+            np.savez(out, pixels=pixels, images=images, noise=noise, labels=kept)
     except OSError as error:
         raise RefusedError(
             f"--out {out}: cannot be written: {error.strerror}. Choose another place."
@@ -292,8 +293,7 @@ def main() -> None:
         noise, labels = choose_inputs(options, about)
         images = generate(FOLDER, runtime, noise, labels)
         pixels = to_pixels(images, about["output"])
-        kept = np.zeros(len(noise), np.int32) if labels is None else labels
-        write(options.out, pixels, images=images, noise=noise, labels=kept)
+        write(options.out, pixels, images, noise, labels)
     except RefusedError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
