@@ -2,7 +2,17 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from harness.gan.names import (
+    DISCRIMINATOR_NAMES,
+    GENERATOR_NAMES,
+    LOSS_NAMES,
+    OPTIMIZER_NAMES,
+    REGULARISER_NAMES,
+    SCHEDULE_NAMES,
+    one_of,
+)
 
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -55,7 +65,7 @@ class GeneratorConfig(Ingredient):
         learning_rate: Step size of its optimizer, before `schedule`.
     """
 
-    name: str = "dcgan"
+    name: Annotated[str, AfterValidator(one_of(GENERATOR_NAMES, or_own=True))] = "dcgan"
     latent_dim: Positive = 64
     conditioning: Literal["concatenation", "conditional_batch", "one_hot"] = "concatenation"
     embedding_dim: Positive = 32
@@ -110,7 +120,7 @@ class DiscriminatorConfig(Ingredient):
         learning_rate: Step size of its optimizer, before `schedule`.
     """
 
-    name: str = "conv"
+    name: Annotated[str, AfterValidator(one_of(DISCRIMINATOR_NAMES, or_own=True))] = "conv"
     conditioning: Literal["embedding_map", "one_hot_map", "projection", "auxiliary"] = "projection"
     width: Positive = 24
     depth: Positive = 2
@@ -145,7 +155,7 @@ class LossConfig(Ingredient):
             (`discriminator.conditioning: auxiliary` only).
     """
 
-    name: str = "non_saturating"
+    name: Annotated[str, AfterValidator(one_of(LOSS_NAMES, or_own=True))] = "non_saturating"
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     label_noise: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     auxiliary_weight: Annotated[float, Field(gt=0)] = 1.0
@@ -161,7 +171,7 @@ class RegulariserConfig(Ingredient):
         interval: D updates from one penalty to the next, which weighs `interval` times as much.
     """
 
-    name: Literal["none", "gradient_penalty", "r1", "r2", "r1_r2"] = "none"
+    name: Annotated[str, AfterValidator(one_of(REGULARISER_NAMES))] = "none"
     weight: NotNegative = 0.0
     interval: Positive = 1
 
@@ -205,7 +215,7 @@ class OptimizerConfig(Ingredient):
             clipping off.
     """
 
-    name: str = "adam"
+    name: Annotated[str, AfterValidator(one_of(OPTIMIZER_NAMES))] = "adam"
     beta_1: Fraction = 0.5
     beta_2: Fraction = 0.999
     weight_decay: Fraction = 0.0
@@ -223,7 +233,7 @@ class ScheduleConfig(Ingredient):
         final_share: Share of the full learning rate that is left then.
     """
 
-    name: str = "constant"
+    name: Annotated[str, AfterValidator(one_of(SCHEDULE_NAMES))] = "constant"
     warmup_kimg: NotNegative = 0.0
     decay_kimg: NotNegative = 0.0
     final_share: Annotated[float, Field(ge=0, le=1)] = 0.0
