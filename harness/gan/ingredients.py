@@ -14,7 +14,13 @@ from harness.gan.names import (
     one_of,
 )
 
-Positive = Annotated[int, Field(ge=1)]
+# The bounds are far above anything sensible: beyond them sizes overflow or fill any memory, and
+# TensorFlow says so in words that lead nowhere.
+Positive = Annotated[int, Field(ge=1, le=1_000_000)]
+Size = Annotated[int, Field(ge=1, le=4096)]
+Depth = Annotated[int, Field(ge=1, le=16)]
+Widths = Annotated[tuple[Size, ...], Field(min_length=1, max_length=16)]
+KernelSize = Annotated[int, Field(ge=1, le=32)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 NotNegative = Annotated[float, Field(ge=0)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
@@ -24,9 +30,9 @@ Attention = Literal["none", "quarter", "half"]
 
 
 class Ingredient(BaseModel):
-    """Share the rules of all ingredients: frozen, and no unknown keys."""
+    """Share the rules of all ingredients: frozen, no unknown keys, and finite numbers alone."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class GeneratorConfig(Ingredient):
@@ -66,16 +72,16 @@ class GeneratorConfig(Ingredient):
     """
 
     name: Annotated[str, AfterValidator(one_of(GENERATOR_NAMES, or_own=True))] = "dcgan"
-    latent_dim: Positive = 64
+    latent_dim: Size = 64
     conditioning: Literal["concatenation", "conditional_batch", "one_hot"] = "concatenation"
-    embedding_dim: Positive = 32
-    width: Positive = 24
-    depth: Positive = 2
+    embedding_dim: Size = 32
+    width: Size = 24
+    depth: Depth = 2
     enlargement: Literal["repetition", "transposed"] = "repetition"
-    widths: tuple[Positive, ...] | None = None
-    kernel_size: Positive = 5
-    refine_layers: Annotated[int, Field(ge=0)] = 0
-    refine_kernel_size: Positive = 3
+    widths: Widths | None = None
+    kernel_size: KernelSize = 5
+    refine_layers: Annotated[int, Field(ge=0, le=16)] = 0
+    refine_kernel_size: KernelSize = 3
     normalisation: Normalisation = "batch"
     attention: Attention = "none"
     activation: Activation = "leaky_relu"
@@ -122,10 +128,10 @@ class DiscriminatorConfig(Ingredient):
 
     name: Annotated[str, AfterValidator(one_of(DISCRIMINATOR_NAMES, or_own=True))] = "conv"
     conditioning: Literal["embedding_map", "one_hot_map", "projection", "auxiliary"] = "projection"
-    width: Positive = 24
-    depth: Positive = 2
-    widths: tuple[Positive, ...] | None = None
-    kernel_size: Positive = 5
+    width: Size = 24
+    depth: Depth = 2
+    widths: Widths | None = None
+    kernel_size: KernelSize = 5
     stride: Literal[1, 2] = 2
     padding: Literal["same", "valid"] = "same"
     normalisation: Normalisation = "none"
@@ -134,7 +140,7 @@ class DiscriminatorConfig(Ingredient):
     activation: Activation = "leaky_relu"
     leaky_slope: Fraction = 0.2
     dropout: Fraction = 0.0
-    dropouts: tuple[Fraction, ...] | None = None
+    dropouts: Annotated[tuple[Fraction, ...], Field(min_length=1, max_length=16)] | None = None
     pooling: Literal["none", "max"] = "none"
     head_dropout: Fraction = 0.0
     spectral_normalisation: bool = False
@@ -254,7 +260,7 @@ class UpdateConfig(Ingredient):
     """
 
     order: Literal["alternating", "simultaneous"] = "alternating"
-    discriminator_steps: Positive = 1
+    discriminator_steps: Annotated[int, Field(ge=1, le=100)] = 1
     discriminator_batches: Literal["joint", "separate", "sequential"] = "joint"
     fakes_in_inference_mode: bool = False
     judge_in_inference_mode: bool = False
