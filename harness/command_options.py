@@ -1,5 +1,6 @@
 """Options that several commands share, so that they read and mean the same everywhere."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,14 @@ import typer
 
 STUDIES_DIR = "studies"
 """Where studies lie unless told otherwise."""
+
+
+def finite(value: float | None) -> float | None:
+    """Return an option's number; refuse `inf` and `nan`, which Python reads as numbers too."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is no finite number.")
+    return value
+
 
 DATASET_HELP = (
     "fashion_mnist, mnist, cifar10, or images of your own: folder:PATH, npz:FILE, idx:PATH or "
@@ -94,11 +103,16 @@ Address = Annotated[
 ]
 CpusPerWorker = Annotated[
     float | None,
-    typer.Option(help="Cores Ray sets aside for each worker, e.g. 2 or 0.5.", show_default="1"),
+    typer.Option(
+        callback=finite,
+        help="Cores Ray sets aside for each worker, e.g. 2 or 0.5.",
+        show_default="1",
+    ),
 ]
 GpusPerWorker = Annotated[
     float | None,
     typer.Option(
+        callback=finite,
         help="GPUs Ray sets aside for each worker, e.g. 1 or 0.25; never tried on hardware.",
         show_default="0",
     ),
@@ -112,7 +126,10 @@ Files = Annotated[
     ),
 ]
 CheckpointSeconds = Annotated[
-    float, typer.Option(min=0, help="Save a training at least so often, beside every rung.")
+    float,
+    typer.Option(
+        min=0, callback=finite, help="Save a training at least so often, beside every rung."
+    ),
 ]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -16,13 +16,13 @@ def parse_duration(text: str | None, option: str) -> float | None:
         option: Its name, for the message.
 
     Raises:
-        ConfigError: If it is no duration, or zero.
+        ConfigError: If it is no duration, zero, or more digits than a number can have.
     """
     if text is None:
         return None
     found = _FORM.fullmatch(text.strip())
     seconds = float(found[1]) * _SECONDS[found[2] or "s"] if found else 0.0
-    if seconds <= 0:
+    if not 0 < seconds < float("inf"):
         raise ConfigError(
             f"{option}: expected a duration such as 90s, 20m or 1.5h; received {text!r}."
         )

@@ -47,7 +47,7 @@ def pydantic_faults(
             faults.append(f"{_join(where, '.'.join(location))} is missing. Add it.")
         else:
             path = _join(where, ".".join(location))
-            faults.append(f"{path} {fault_of(detail)}")
+            faults.append(" ".join(filter(None, [path, fault_of(detail)])))
     return faults
 
 
@@ -67,7 +67,7 @@ def fault_of(detail: Any) -> str:
     if message[:1].isupper():
         message = message[0].lower() + message[1:]
     if detail["type"] == "value_error":  # our own validators say all there is to say
-        return message if message.endswith(".") else f"{message}."
+        return message if message.endswith((".", "?")) else f"{message}."
     return f"{message}; received {detail['input']!r}.{number_hint(detail['input'])}"
 
 

@@ -50,7 +50,9 @@ def sweep(
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Train the presets beside the search.")
     ] = False,
-    baseline_seconds: Annotated[float, typer.Option(min=1, help="Time for each of them.")] = 60,
+    baseline_seconds: Annotated[
+        float, typer.Option(min=1, callback=option.finite, help="Time for each of them.")
+    ] = 60,
     dataset: Annotated[
         str | None,
         typer.Option(
@@ -79,7 +81,10 @@ def sweep(
     wandb_entity: option.WandbEntity = None,
     wandb_mode: option.WandbMode = "auto",
     max_worker_memory: Annotated[
-        float, typer.Option(min=500, help="MiB at which a worker process is replaced.")
+        float,
+        typer.Option(
+            min=500, callback=option.finite, help="MiB at which a worker process is replaced."
+        ),
     ] = 2500,
     checkpoint_seconds: option.CheckpointSeconds = 60,
     keep: Annotated[
@@ -89,13 +94,24 @@ def sweep(
         str | None, typer.Option(help="End a trial that takes longer, e.g. 20m.")
     ] = None,
     max_failed_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Stop when more than this share of trials fails.")
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            callback=option.finite,
+            help="Stop when more than this share of trials fails.",
+        ),
     ] = 0.5,
     time_budget: Annotated[
         str | None, typer.Option(help="Stop this sweep in good order after e.g. 45m.")
     ] = None,
     target_fid: Annotated[
-        float | None, typer.Option(min=0, help="Stop once a trial's final FID is at most this.")
+        float | None,
+        typer.Option(
+            min=0,
+            callback=option.finite,
+            help="Stop once a trial's final FID is at most this.",
+        ),
     ] = None,
     storage: Annotated[
         str | None,
@@ -109,7 +125,11 @@ def sweep(
     ] = None,
     lease_seconds: Annotated[
         float,
-        typer.Option(min=1, help="A sweep silent for so long loses its trials to others."),
+        typer.Option(
+            min=1,
+            callback=option.finite,
+            help="A sweep silent for so long loses its trials to others.",
+        ),
     ] = 120,
     fork: Annotated[
         str | None,

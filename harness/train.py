@@ -1,5 +1,6 @@
 """Train one GAN without a search: `python -m harness.train --preset mlp_cgan`."""
 
+import contextlib
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,7 @@ from harness.search.object_store.opening import studies_at
 if TYPE_CHECKING:
     from harness.gan.config import GANConfig
     from harness.gan.user_functions import UserFunctions
+    from harness.training.runner import Runner
     from harness.training.standalone import Training
 
 app = new_app()
@@ -34,7 +36,12 @@ def train(
         typer.Option("--continue", metavar="FOLDER", help="Go on from an ended training."),
     ] = None,
     kimg: Annotated[
-        float, typer.Option(min=0.001, help="Thousands of real images shown to D, in total.")
+        float,
+        typer.Option(
+            min=0.001,
+            callback=option.finite,
+            help="Thousands of real images shown to D, in total.",
+        ),
     ] = 256,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Origin of all randomness of the training.")
@@ -96,7 +103,6 @@ def train(
     """
     names = [] if from_study is None else [from_study.partition(":")[0]]
     with clear_errors(debug), studies_at(studies_dir, *names) as place:
-        from harness.data.datasets import load_dataset
         from harness.data.request import with_options
         from harness.gan.user_functions import named_functions
         from harness.search.starting import find_start, with_cadences
@@ -125,7 +131,8 @@ def train(
         )
         if seed is not None:
             if start.begin_from is not None:
-                raise ConfigError("--seed: a trial goes on with its own seed. Leave it out.")
+                kind = "trial" if start.earlier is None else "training"
+                raise ConfigError(f"--seed: a {kind} goes on with its own seed. Leave it out.")
             gan = gan.model_copy(update={"seed": seed})
         if named_functions(gan):
             _adopt(start.functions, measure["dataset"], data_dir)
@@ -155,11 +162,12 @@ def train(
             ),
             **measure,
         )
+        check(training)  # what needs no images is said first
+        runner = _runner_for(training, data_dir=data_dir, weights=weights)
         if start.earlier is not None:
-            check(training)  # what needs no images is said first
-            check_same_data(start.earlier, load_dataset(training.dataset, data_dir))
-        with claim(training) as record:
-            _run(training, record, data_dir=data_dir, weights=weights)
+            check_same_data(start.earlier, runner.dataset)
+        with claim(training) as record:  # nothing is written before all is known to work
+            _run(training, record, runner)
 
 
 def _adopt(functions: "UserFunctions", dataset: str, data_dir: Path | None) -> None:
@@ -170,7 +178,7 @@ def _adopt(functions: "UserFunctions", dataset: str, data_dir: Path | None) -> N
     with quiet_imports():
         from harness.gan.user_contract import adopt
 
-    images = check_sides(load_dataset(dataset, data_dir))
+    images = check_sides(load_dataset(dataset, data_dir), dataset)
     adopt(functions, images.image_shape, images.num_classes)
 
 
@@ -179,38 +187,23 @@ def _print_networks(gan: "GANConfig", dataset: str, data_dir: Path | None) -> No
     from harness.data.images import check_sides
 
     with quiet_imports():
-        from harness.gan.discriminators import build_discriminator
-        from harness.gan.generators import build_generator
+        from harness.gan.buildable import build_networks
 
-    images = check_sides(load_dataset(dataset, data_dir))
-    for build in (build_generator, build_discriminator):
-        model = build(gan, images.image_shape, images.num_classes)
+    images = check_sides(load_dataset(dataset, data_dir), dataset)
+    for model in build_networks(gan, images.image_shape, images.num_classes):
         model.summary(line_length=98)
         trainable = sum(int(weight.shape.num_elements()) for weight in model.trainable_weights)
         print(f"{model.name}: {model.count_params():,} parameters, {trainable:,} trainable\n")
 
 
-def _run(
-    training: "Training",
-    record: dict[str, Any],
-    *,
-    data_dir: Path | None,
-    weights: Path | None,
-) -> None:
-    from harness.durations import format_kimg, format_seconds
-    from harness.terminal import TrainingDisplay
-    from harness.tracking.wandb_mode import wandb_mode
-
+def _runner_for(training: "Training", *, data_dir: Path | None, weights: Path | None) -> "Runner":
+    """Return what will train, once the networks are known to be buildable."""
     with quiet_imports():
-        from harness.training.reporter import Reporter
-        from harness.training.runner import Runner
-        from harness.training.standalone import run
+        import keras
 
-    console = Console(soft_wrap=True)
-    if training.tracker == "wandb":
-        hint = wandb_mode(training.folder.path, training.tracker_options.wandb_mode).hint
-        console.print(hint, highlight=False, markup=False)
-    _warn_of_spent_rates(training, console)
+        from harness.gan.buildable import build_networks
+        from harness.training.runner import Runner
+
     runner = Runner(
         dataset=training.dataset,
         data_dir=data_dir,
@@ -219,6 +212,25 @@ def _run(
         metric=training.metric,
         num_images=training.num_images,
     )
+    build_networks(training.config, runner.dataset.image_shape, runner.dataset.num_classes)
+    keras.utils.clear_session()  # forget the networks that were tried
+    return runner
+
+
+def _run(training: "Training", record: dict[str, Any], runner: "Runner") -> None:
+    from harness.durations import format_kimg, format_seconds
+    from harness.terminal import TrainingDisplay
+    from harness.tracking.wandb_mode import wandb_mode
+
+    with quiet_imports():
+        from harness.training.reporter import Reporter
+        from harness.training.standalone import run
+
+    console = Console(soft_wrap=True)
+    if training.tracker == "wandb":
+        hint = wandb_mode(training.folder.path, training.tracker_options.wandb_mode).hint
+        console.print(hint, highlight=False, markup=False)
+    _warn_of_spent_rates(training, console)
     reporter = Reporter(
         training.config,
         training.monitor,
@@ -227,9 +239,10 @@ def _run(
         tell=lambda line: console.print(line, highlight=False, markup=False),
         display=TrainingDisplay(console, kimg=training.kimg).hear,
     )
-    outcome = run(
-        training, record, runner=runner, listen=reporter.hear, foretell=reporter.foretell
-    )
+    with contextlib.closing(reporter):
+        outcome = run(
+            training, record, runner=runner, listen=reporter.hear, foretell=reporter.foretell
+        )
     if isinstance(outcome, signal.Signals):
         reporter.draw()
         console.print("Stopped; the same command goes on from here.")

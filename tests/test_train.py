@@ -90,6 +90,40 @@ def test_a_wrong_option_is_one_message(
     assert list(here.iterdir()) == []
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("loss: {name: bce}", r"error: gan\.yaml: loss\.name must be one of non_saturating"),
+        ("optimizer: {name: adm}", r"gan\.yaml: optimizer\.name .*'adm'. Did you mean 'adam'\?"),
+        ("loss: {name: wasserstein}", r"error: gan\.yaml: loss\.name wasserstein needs a bound"),
+        ("ema: {half_life_kimg: .inf}", r"gan\.yaml: ema\.half_life_kimg must be a finite number"),
+        ("generator: {widths: []}", r"gan\.yaml: generator\.widths .*at least 1 item"),
+        ("generator: {name: dcgan, widths: [8]}", r"must hold at least 2 widths for dcgan"),
+        ("discriminator: {depth: 3, padding: valid}", r"discriminator\.padding valid leaves"),
+    ],
+)
+def test_a_configuration_that_cannot_be_trained_leaves_nothing_behind(
+    text: str, message: str, dry_run: bool, here: Path, capsys: pytest.CaptureFixture[str]
+):
+    (here / "gan.yaml").write_text(text)
+    options = ["--config", "gan.yaml", "--kimg", 1, "--tracker", "none"]
+    code, out, err = run(capsys, *options, *(["--dry-run"] if dry_run else []))
+    assert (code, out) == (2, "")
+    assert re.search(message, err), err
+    assert [path.name for path in here.iterdir()] == ["gan.yaml"]
+
+
+@pytest.mark.parametrize("kimg", ["inf", "nan", "-inf"])
+def test_a_total_that_is_no_finite_number_is_refused(
+    kimg: str, here: Path, capsys: pytest.CaptureFixture[str]
+):
+    code, out, err = run(capsys, "--preset", "mlp_cgan", "--kimg", kimg, "--tracker", "none")
+    assert (code, out) == (2, "")
+    assert "--kimg" in err
+    assert list(here.iterdir()) == []
+
+
 def test_ctrl_c_saves_and_the_same_command_ends_it(commands: Commands, tmp_path: Path):
     (tmp_path / "gan.yaml").write_text(yaml.safe_dump(CONFIG))
     options = ["--config", "gan.yaml", "--kimg", 24, "--num-images", 1000]
@@ -328,7 +362,7 @@ def test_learning_rates_that_end_before_the_training_are_told(
     ("options", "message"),
     [
         (["--kimg", "1"], "has been trained to 1.024 kimg; --kimg is the total to reach"),
-        (["--kimg", "2", "--seed", "1"], "--seed: a trial goes on with its own seed"),
+        (["--kimg", "2", "--seed", "1"], "--seed: a training goes on with its own seed"),
         (["--kimg", "2", "--classes", "0,1"], "has been trained on other images than"),
         (["--kimg", "2", "--num-images", "many"], None),
     ],

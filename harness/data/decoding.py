@@ -41,8 +41,10 @@ def opened_image(file: Path) -> Iterator[Image.Image]:
     except HarnessError:
         raise
     except Exception as error:  # Pillow raises whatever a damaged file runs into
+        # Pillow names the file too, in its own way; the message begins with it already.
+        cause = str(error).replace(f" file {str(file)!r}", "") or type(error).__name__
         raise DataError(
-            f"{file}: cannot be read as an image: {error or type(error).__name__}. Expected a "
+            f"{file}: cannot be read as an image: {cause}. Expected a "
             f"sound PNG, JPEG, BMP, GIF, TIFF or WebP: replace the file or remove it."
         ) from error
 

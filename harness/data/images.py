@@ -83,8 +83,12 @@ class ImageDataset:
         return len(self.class_names) if self.class_names else 0
 
 
-def check_sides(dataset: ImageDataset) -> ImageDataset:
+def check_sides(dataset: ImageDataset, origin: str = "") -> ImageDataset:
     """Return a data set to train networks on, which halve and double images twice.
+
+    Args:
+        dataset: The data set.
+        origin: Where it comes from, for the message; its name by default.
 
     Raises:
         DataError: If a side of the images is not a multiple of 4.
@@ -93,7 +97,7 @@ def check_sides(dataset: ImageDataset) -> ImageDataset:
     if height % 4 or width % 4:
         size = max(4, min(height, width) // 4 * 4)
         raise DataError(
-            f"{dataset.name}: images are {height} x {width} pixels; the networks need sides that "
-            f"are multiples of 4. Have them resized: --image-size {size}."
+            f"{origin or dataset.name}: images are {height} x {width} pixels; the networks need "
+            f"sides that are multiples of 4. Have them resized: --image-size {size}."
         )
     return dataset

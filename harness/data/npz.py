@@ -139,8 +139,8 @@ def _class_names(
     names = tuple(str(each) for each in given)
     if present != list(range(len(names))):
         raise DataError(
-            f"{path}: {name} must be all of 0 to {len(names) - 1}, the numbers of {len(names)} "
-            f"classes; received {brief(present)}. Number them anew by "
+            f"{path}: {name} must number the classes from 0 on without a gap, one for each class "
+            f"name where there are any; received {brief(present)}. Number them anew by "
             f"np.unique(labels, return_inverse=True)[1], with one class name for each."
         )
     for name, present in found[1:]:

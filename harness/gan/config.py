@@ -41,7 +41,7 @@ class GANConfig(Ingredient):
     """
 
     conditional: bool = True
-    batch_size: Annotated[int, Field(ge=2)] = 64
+    batch_size: Annotated[int, Field(ge=2, le=65_536)] = 64
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     generator: GeneratorConfig = GeneratorConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()

@@ -2,9 +2,25 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-Positive = Annotated[int, Field(ge=1)]
+from harness.gan.names import (
+    DISCRIMINATOR_NAMES,
+    GENERATOR_NAMES,
+    LOSS_NAMES,
+    OPTIMIZER_NAMES,
+    REGULARISER_NAMES,
+    SCHEDULE_NAMES,
+    one_of,
+)
+
+# The bounds are far above anything sensible: beyond them sizes overflow or fill any memory, and
+# TensorFlow says so in words that lead nowhere.
+Positive = Annotated[int, Field(ge=1, le=1_000_000)]
+Size = Annotated[int, Field(ge=1, le=4096)]
+Depth = Annotated[int, Field(ge=1, le=16)]
+Widths = Annotated[tuple[Size, ...], Field(min_length=1, max_length=16)]
+KernelSize = Annotated[int, Field(ge=1, le=32)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 NotNegative = Annotated[float, Field(ge=0)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
@@ -14,9 +30,9 @@ Attention = Literal["none", "quarter", "half"]
 
 
 class Ingredient(BaseModel):
-    """Share the rules of all ingredients: frozen, and no unknown keys."""
+    """Share the rules of all ingredients: frozen, no unknown keys, and finite numbers alone."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class GeneratorConfig(Ingredient):
@@ -55,17 +71,17 @@ class GeneratorConfig(Ingredient):
         learning_rate: Step size of its optimizer, before `schedule`.
     """
 
-    name: str = "dcgan"
-    latent_dim: Positive = 64
+    name: Annotated[str, AfterValidator(one_of(GENERATOR_NAMES, or_own=True))] = "dcgan"
+    latent_dim: Size = 64
     conditioning: Literal["concatenation", "conditional_batch", "one_hot"] = "concatenation"
-    embedding_dim: Positive = 32
-    width: Positive = 24
-    depth: Positive = 2
+    embedding_dim: Size = 32
+    width: Size = 24
+    depth: Depth = 2
     enlargement: Literal["repetition", "transposed"] = "repetition"
-    widths: tuple[Positive, ...] | None = None
-    kernel_size: Positive = 5
-    refine_layers: Annotated[int, Field(ge=0)] = 0
-    refine_kernel_size: Positive = 3
+    widths: Widths | None = None
+    kernel_size: KernelSize = 5
+    refine_layers: Annotated[int, Field(ge=0, le=16)] = 0
+    refine_kernel_size: KernelSize = 3
     normalisation: Normalisation = "batch"
     attention: Attention = "none"
     activation: Activation = "leaky_relu"
@@ -110,12 +126,12 @@ class DiscriminatorConfig(Ingredient):
         learning_rate: Step size of its optimizer, before `schedule`.
     """
 
-    name: str = "conv"
+    name: Annotated[str, AfterValidator(one_of(DISCRIMINATOR_NAMES, or_own=True))] = "conv"
     conditioning: Literal["embedding_map", "one_hot_map", "projection", "auxiliary"] = "projection"
-    width: Positive = 24
-    depth: Positive = 2
-    widths: tuple[Positive, ...] | None = None
-    kernel_size: Positive = 5
+    width: Size = 24
+    depth: Depth = 2
+    widths: Widths | None = None
+    kernel_size: KernelSize = 5
     stride: Literal[1, 2] = 2
     padding: Literal["same", "valid"] = "same"
     normalisation: Normalisation = "none"
@@ -124,7 +140,7 @@ class DiscriminatorConfig(Ingredient):
     activation: Activation = "leaky_relu"
     leaky_slope: Fraction = 0.2
     dropout: Fraction = 0.0
-    dropouts: tuple[Fraction, ...] | None = None
+    dropouts: Annotated[tuple[Fraction, ...], Field(min_length=1, max_length=16)] | None = None
     pooling: Literal["none", "max"] = "none"
     head_dropout: Fraction = 0.0
     spectral_normalisation: bool = False
@@ -145,7 +161,7 @@ class LossConfig(Ingredient):
             (`discriminator.conditioning: auxiliary` only).
     """
 
-    name: str = "non_saturating"
+    name: Annotated[str, AfterValidator(one_of(LOSS_NAMES, or_own=True))] = "non_saturating"
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     label_noise: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     auxiliary_weight: Annotated[float, Field(gt=0)] = 1.0
@@ -161,7 +177,7 @@ class RegulariserConfig(Ingredient):
         interval: D updates from one penalty to the next, which weighs `interval` times as much.
     """
 
-    name: Literal["none", "gradient_penalty", "r1", "r2", "r1_r2"] = "none"
+    name: Annotated[str, AfterValidator(one_of(REGULARISER_NAMES))] = "none"
     weight: NotNegative = 0.0
     interval: Positive = 1
 
@@ -205,7 +221,7 @@ class OptimizerConfig(Ingredient):
             clipping off.
     """
 
-    name: str = "adam"
+    name: Annotated[str, AfterValidator(one_of(OPTIMIZER_NAMES))] = "adam"
     beta_1: Fraction = 0.5
     beta_2: Fraction = 0.999
     weight_decay: Fraction = 0.0
@@ -223,7 +239,7 @@ class ScheduleConfig(Ingredient):
         final_share: Share of the full learning rate that is left then.
     """
 
-    name: str = "constant"
+    name: Annotated[str, AfterValidator(one_of(SCHEDULE_NAMES))] = "constant"
     warmup_kimg: NotNegative = 0.0
     decay_kimg: NotNegative = 0.0
     final_share: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -244,7 +260,7 @@ class UpdateConfig(Ingredient):
     """
 
     order: Literal["alternating", "simultaneous"] = "alternating"
-    discriminator_steps: Positive = 1
+    discriminator_steps: Annotated[int, Field(ge=1, le=100)] = 1
     discriminator_batches: Literal["joint", "separate", "sequential"] = "joint"
     fakes_in_inference_mode: bool = False
     judge_in_inference_mode: bool = False

@@ -80,7 +80,15 @@ def penalty_in_one_update(config: "GANConfig") -> str | None:
 
 
 def penalty_of_single_images(config: "GANConfig") -> str | None:
-    """Return a fault where a logit depends on other images than the one whose slope counts."""
+    """Return a fault where a logit depends on other images than the one whose slope counts.
+
+    `discriminator.minibatch_deviation` may go with a penalty, although its logits depend on the
+    batch too: it adds one feature and leaves each image its own way to its logit, and what the
+    penalty then sees besides is how steeply D uses that feature, which is as well kept flat.
+    Batch normalisation takes the mean and the spread that an image brings out of that way itself.
+    Karras et al. join the deviation with the gradient penalty (2018, arXiv 1710.10196) and with R1
+    (2020, arXiv 1912.04958).
+    """
     if config.regulariser.name == "none" or config.discriminator.normalisation != "batch":
         return None
     return (
@@ -92,15 +100,15 @@ def penalty_of_single_images(config: "GANConfig") -> str | None:
 
 def critic_is_bounded(config: "GANConfig") -> str | None:
     """Return a fault where nothing bounds the slope of a critic."""
-    discriminator, penalty = config.discriminator, config.regulariser.name
-    if config.loss.name not in CRITIC_LOSSES or penalty == "gradient_penalty":
+    discriminator = config.discriminator
+    if not bounded_by_kernels_alone(config):
         return None
     if not discriminator.spectral_normalisation:
         return (
             f"loss.name {config.loss.name} needs a bound on the discriminator's slope: "
             f"regulariser.name gradient_penalty or discriminator.spectral_normalisation true; "
-            f"received {penalty} and false. r1 and r2 flatten it at images, and leave it free "
-            f"between real and fake ones"
+            f"received {config.regulariser.name} and false. r1 and r2 flatten it at images, and "
+            f"leave it free between real and fake ones"
         )
     unbounded = {
         "normalisation": "dividing by the spread of activations lifts the bound",
@@ -115,6 +123,11 @@ def critic_is_bounded(config: "GANConfig") -> str | None:
                 f"received {received}. Or use regulariser.name gradient_penalty"
             )
     return None
+
+
+def bounded_by_kernels_alone(config: "GANConfig") -> bool:
+    """Return whether a critic has no bound on its slope but what its own kernels give it."""
+    return config.loss.name in CRITIC_LOSSES and config.regulariser.name != "gradient_penalty"
 
 
 def _sequential(config: "GANConfig") -> bool:

@@ -12,6 +12,25 @@ WITH_DROPOUTS = ("mlp", "conv")
 """Discriminators whose hidden layers may each have a dropout of their own."""
 
 
+_MOST_UNITS = 8192
+
+
+def layers_that_memory_holds(config: "GANConfig") -> str | None:
+    """Return a fault where doubling makes the last hidden layer wider than any GPU can bear."""
+    for where, network in (
+        ("generator", config.generator),
+        ("discriminator", config.discriminator),
+    ):
+        widest = max(network.widths or (network.width * 2 ** (network.depth - 1),))
+        if widest > _MOST_UNITS:
+            return (
+                f"{where}.width doubles with each layer of {where}.depth, and must reach at most "
+                f"{_MOST_UNITS}; received {network.width} and {network.depth}, which reach "
+                f"{widest}"
+            )
+    return None
+
+
 def attention_between_blocks(config: "GANConfig") -> str | None:
     """Return a fault where attention is asked of a network that has no place for it."""
     for where, network in (

@@ -6,7 +6,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from harness.errors import ConfigError, near_miss
 from harness.gan.ingredients import OptimizerConfig
 
 
@@ -21,15 +20,7 @@ def build_optimizer(
         config: What both optimizers share.
         learning_rate: Step size.
         model: The network whose trainable variables it will update.
-
-    Raises:
-        ConfigError: If there is no optimizer of this name.
     """
-    if config.name not in OPTIMIZERS:
-        raise ConfigError(
-            f"optimizer.name must be one of {', '.join(OPTIMIZERS)}; received {config.name!r}."
-            f"{near_miss(config.name, OPTIMIZERS)}"
-        )
     optimizer = OPTIMIZERS[config.name](config, learning_rate)
     # There is nothing to sum over replicas here, and the custom gradient that Keras does it with
     # would keep the whole graph of every training for ever.

@@ -154,6 +154,17 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         (
+            "generator.width",
+            "generator.depth",
+            "generator.widths",
+            "discriminator.width",
+            "discriminator.depth",
+            "discriminator.widths",
+        ),
+        network_rules.layers_that_memory_holds,
+    ),
+    Rule(
+        (
             "generator.name",
             "generator.attention",
             "discriminator.name",

@@ -21,6 +21,7 @@ from harness.gan.feed import Feed, Purpose
 from harness.gan.generators import build_generator
 from harness.gan.losses import get_loss
 from harness.gan.optimisers import build_optimizer
+from harness.gan.plain_sums import plain_sums
 from harness.gan.precision import computing_in
 from harness.gan.schedules import is_scheduled, learning_rate_share
 from harness.gan.steps import STEPS, Pair
@@ -128,7 +129,8 @@ class Trainer:
         """
         if max_steps < 1:
             raise ConfigError(f"max_steps must be at least 1; received {max_steps}.")
-        steps, sums, finite = self._run(tf.constant(max_steps, tf.int64))
+        with plain_sums():
+            steps, sums, finite = self._run(tf.constant(max_steps, tf.int64))
         count = int(steps)
         generator_loss, discriminator_loss, real, fake = (sums.numpy() / count).tolist()
         return Progress(

@@ -5,7 +5,7 @@
 arguments. It returns a functional `keras.Model`:
 
 - inputs, a dictionary: `noise`, float32 (n, config.generator.latent_dim), and, where
-  `config.conditional`, `label`, int32 (n,);
+  `config.conditional`, `label`, int32 (n,), each from 0 to num_classes - 1;
 - output: float32 images (n, height, width, channels), in [-1, 1] where `config.generator.output`
   is `tanh`, in [0, 1] where it is `sigmoid`; this is also the last activation in the model;
 - layers and ops that come with Keras, no Lambda, no class or activation of one's own: the saved
@@ -16,6 +16,11 @@ to the same layers. Its inputs are `image`, float32 (n, height, width, channels)
 `label` where the GAN is conditional, unless `config.discriminator.conditioning` is `auxiliary`.
 Its output is a logit (n, 1), higher for real; an auxiliary classifier's logits follow it, (n, 1 +
 num_classes).
+It is held to the rules of `gan/loss_rules.py` as well: under a penalty no logit may depend on the
+other images of a batch, as batch normalisation makes it, unless the configuration says so by
+`discriminator.minibatch_deviation`; and a Wasserstein loss with no bound but spectral
+normalisation takes only the layers that this bounds, `Conv2D`, `Dense` and `Embedding`, beside
+those without weights.
 
 **A loss**, `loss.name: my_file.py:distance`, is a function without arguments. It returns a
 `harness.gan.losses.Loss`, or two functions: the discriminator's and the generator's loss, each
@@ -75,11 +80,13 @@ def adopt(functions: UserFunctions, image_shape: ImageShape, num_classes: int) -
         check_request(config, image_shape, num_classes)
         if role == "generator":
             build = _checked(name, function, check_generator_form)
-            check_generator(name, build(config, image_shape, num_classes), config)
+            model = build(config, image_shape, num_classes)
+            check_generator(name, model, config, num_classes)
             GENERATORS[name] = build
         else:
             build = _checked(name, function, check_discriminator_form)
-            check_discriminator(name, build(config, image_shape, num_classes), config)
+            model = build(config, image_shape, num_classes)
+            check_discriminator(name, model, config, num_classes)
             DISCRIMINATORS[name] = build
     if uses:
         keras.utils.clear_session()  # forget the networks that were tried

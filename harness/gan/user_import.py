@@ -5,6 +5,7 @@ What runs is what was hashed: no file is looked at again, and no cached bytecode
 
 import importlib.abc
 import importlib.util
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -106,5 +107,8 @@ def _describe(error: BaseException, file_name: str) -> str:
     if isinstance(error, SyntaxError):
         lines.append(error.lineno)
     where = f" at {file_name}:{lines[-1]}" if lines else ""
-    message = (str(error).strip().splitlines() or [""])[0][:300]
+    # Keras puts which layer it was above the message, in bold; TensorFlow puts its own node first.
+    plain = re.sub(r"\x1b\[\d*m|\{\{.*?\}\} ", "", str(error))
+    said = [line for line in plain.splitlines() if line.strip()]
+    message = " ".join(said[: 2 if said and said[0].startswith("Exception enc") else 1])[:300]
     return f"{type(error).__name__}{where}: {message}"

@@ -109,7 +109,7 @@ def keep_to_data(file: Path, record: dict[str, Any], dataset: ImageDataset) -> N
 
 def copy_history(source: TrainingFolder, target: TrainingFolder) -> None:
     """Copy what a training told and showed, so that curves begin at its beginning."""
-    names = [source.path / HISTORY_NAME, *source.path.glob("grids/*.png")]
+    names = [source.path / HISTORY_NAME, source.losses_file, *source.path.glob("grids/*.png")]
     for old in (*names, *source.path.glob("samples/*.png")):
         if not old.exists():
             continue

@@ -62,6 +62,11 @@ class TrainingFolder:
         return self.path / "samples" / f"{unit}_{number:06d}.png"
 
     @property
+    def losses_file(self) -> Path:
+        """Return where a training alone keeps its losses, for the picture of them."""
+        return self.path / "losses.jsonl"
+
+    @property
     def loss_plot_file(self) -> Path:
         """Return where the picture of the losses stands."""
         return self.path / "losses.png"

@@ -5,11 +5,16 @@ import time
 from collections.abc import Callable
 
 from harness.durations import format_seconds
-from harness.events import Event, Finished, Progressed
+from harness.events import Event, Finished, Progressed, Started
 from harness.files import write_bytes
 from harness.gan.config import GANConfig
 from harness.gan.monitor import MonitorConfig
-from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
+from harness.tracking.jsonl_tracker import (
+    HISTORY_NAME,
+    JsonlTracker,
+    read_history,
+    rewrite_history,
+)
 from harness.training.calibration import Estimate
 from harness.training.folder import TrainingFolder
 from harness.training.grid import png_bytes
@@ -22,6 +27,9 @@ _SILENT_SECONDS = 60.0
 
 class Reporter:
     """Stand between a training and whoever shows it.
+
+    It keeps the losses in the training's folder, so that their picture begins at the beginning
+    whatever the tracker keeps.
 
     Args:
         config: The GAN.
@@ -49,11 +57,13 @@ class Reporter:
         self._display = display
         self._half = 0.5 if monitor.discriminator_loss == "mean" else 1.0
         self._last_line = time.monotonic()
+        past = _kept_losses(folder)
+        self._kept = JsonlTracker(folder.losses_file)
         self._log = LossLog(
             monitor.print_every,
             images_per_step=round(1000 * config.kimg_per_step),
             images=images,
-            history=read_history(folder.path / HISTORY_NAME),
+            history=past,
         )
 
     def foretell(self, estimate: Estimate) -> None:
@@ -68,7 +78,13 @@ class Reporter:
         )
 
     def hear(self, event: Event) -> None:
-        """Take in one event."""
+        """Take in one event.
+
+        Raises:
+            StorageError: If the losses cannot be kept, or their picture not be written.
+        """
+        if isinstance(event, Started | Progressed):
+            self._kept.emit(event)
         losses = self._log.hear(event)
         if losses is not None:
             self._say(losses)
@@ -77,6 +93,10 @@ class Reporter:
             self._last_line = time.monotonic()
         if isinstance(event, Finished):
             self.draw()
+
+    def close(self) -> None:
+        """Close the file of the losses."""
+        self._kept.close()
 
     def draw(self) -> None:
         """Save the picture of the losses so far; nothing before there is a line to draw.
@@ -112,3 +132,14 @@ class Reporter:
     def _is_silent(self) -> bool:
         cadence = self._monitor.print_every
         return cadence is None or time.monotonic() - self._last_line > _SILENT_SECONDS
+
+
+def _kept_losses(folder: TrainingFolder) -> list[Event]:
+    """Return what is known of the losses so far; a history alone is copied to where they lie."""
+    if folder.losses_file.exists():
+        return read_history(folder.losses_file)
+    history = read_history(folder.path / HISTORY_NAME)
+    past: list[Event] = [each for each in history if isinstance(each, Started | Progressed)]
+    if past:
+        rewrite_history(folder.losses_file, past)
+    return past

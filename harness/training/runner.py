@@ -61,9 +61,10 @@ class Runner:
         if threads:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
-        if not isinstance(dataset, ImageDataset):
-            dataset = load_dataset(dataset, data_dir)
-        self.dataset = check_sides(dataset)
+        if isinstance(dataset, ImageDataset):
+            self.dataset = check_sides(dataset)
+        else:
+            self.dataset = check_sides(load_dataset(dataset, data_dir), dataset)
         adopt(functions, self.dataset.image_shape, self.dataset.num_classes)
         seer = load_extractor(extractor, image_shape=self.dataset.image_shape, weights=weights)
         self._evaluator = Evaluator(

@@ -156,6 +156,14 @@ def test_what_is_wrong_is_named(tmp_path: Path, kind: str, message: str):
         load_folder(place, ImageForm())
 
 
+def test_an_unreadable_image_is_named_once(tmp_path: Path):
+    place = labelled(tmp_path / "pets")
+    named = spoil(place, "other content")
+    with pytest.raises(DataError, match="cannot be read as an image: cannot identify") as error:
+        load_folder(place, ImageForm())
+    assert str(error.value).count(str(named)) == 1
+
+
 def test_what_is_no_folder_of_images_is_refused(tmp_path: Path):
     with pytest.raises(DataError, match="absent: received nothing of that name; expected a fold"):
         load_folder(tmp_path / "absent", ImageForm())

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.data.images import ImageDataset, Split
+from harness.data.images import ImageDataset, Split, check_sides
 from harness.errors import DataError
 
 IMAGES = np.zeros((4, 8, 12, 3), np.uint8)
@@ -45,3 +45,14 @@ def test_shape_and_classes():
     dataset = ImageDataset("a", split, split, split, ("x", "y"))
     assert (dataset.image_shape, dataset.num_classes) == ((8, 12, 3), 2)
     assert ImageDataset("a", split, split, split).num_classes == 0
+
+
+def test_sides_that_networks_cannot_halve_twice_are_refused_with_their_origin():
+    odd = Split("a", np.zeros((4, 30, 32, 1), np.uint8))
+    dataset = ImageDataset("flowers", odd, odd, odd)
+    for origin, named in (("", "flowers"), ("npz:data/flowers.npz", "npz:data/flowers.npz")):
+        with pytest.raises(DataError, match=f"^{named}: images are 30 x 32 .* --image-size 28"):
+            check_sides(dataset, origin)
+    even = Split("a", IMAGES)
+    dataset = ImageDataset("a", even, even, even)
+    assert check_sides(dataset) is dataset

@@ -113,7 +113,7 @@ FAULTS = {
     "named": ({"images": images(), "labels": LABELS.astype(str)}, r"Turn names into numbers"),
     "from one": (
         {"images": images(), "labels": LABELS + 1},
-        r"labels must be all of 0 to 2, .*; received 1, 2, 3\. Number them anew",
+        r"must number the classes from 0 on .*; received 1, 2, 3\. Number them anew",
     ),
     "negative": ({"images": images(), "labels": LABELS - 1}, r"received -1, 0, 1\."),
     "gap": ({"images": images(), "labels": LABELS * 2}, r"received 0, 2, 4\."),
@@ -123,7 +123,7 @@ FAULTS = {
     ),
     "too few names": (
         {"images": images(), "labels": LABELS, "class_names": np.array(["a", "b"])},
-        r"the numbers of 2 classes; received 0, 1, 2\.",
+        r"one for each class name .*; received 0, 1, 2\.",
     ),
     "numbered names": (
         {"images": images(), "labels": LABELS, "class_names": np.arange(3)},

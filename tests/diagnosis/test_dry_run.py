@@ -9,6 +9,7 @@ import yaml
 from harness.data.images import ImageDataset
 from harness.diagnosis.dry_run import configuration_lines, parameter_lines
 from harness.gan.config import GANConfig
+from harness.search.catalogue import space_names
 from harness.search.space import SearchSpace
 from tests.commands import Commands
 from tests.endings import GOOD, SPACE
@@ -106,3 +107,16 @@ def test_a_dry_run_shows_the_space_three_trials_and_the_time(dry: tuple[Path, li
     ]  # fmt: skip
     assert "for 7 trials of the endings space with 2 workers" in text
     assert "  sweep memory: about " in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", space_names())
+def test_every_space_that_comes_along_can_be_tried_dry(
+    name: str, commands: Commands, tmp_path: Path
+):
+    result = commands.run(
+        "sweep", "--search-space", name, "--dry-run", "--trials", 3, "--workers", 1, cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "cannot be built" not in result.stdout
+    assert result.stdout.splitlines()[-1] == "No trial was trained, and nothing was written."

@@ -149,6 +149,6 @@ def test_valid_convolutions_that_use_up_the_image_are_refused(small_config):
     assert built.get_layer("hidden_2").output.shape == (None, 4, 4, 8)
 
 
-def test_unknown_discriminator_is_refused_with_the_nearest(small_config):
-    with pytest.raises(ConfigError, match=r"received 'convv'. Did you mean 'conv'"):
-        build_discriminator(small_config(discriminator={"name": "convv"}), (8, 8, 1), 3)
+def test_a_function_that_was_not_adopted_is_refused(small_config):
+    with pytest.raises(ConfigError, match=r"received 'mine.py:judge'"):
+        build_discriminator(small_config(discriminator={"name": "mine.py:judge"}), (8, 8, 1), 3)

@@ -181,9 +181,9 @@ def test_conditional_without_labels_is_refused(small_config):
         build_generator(small_config(), (8, 8, 1), 0)
 
 
-def test_unknown_family_is_refused_with_the_nearest(small_config):
-    with pytest.raises(ConfigError, match=r"received 'dcgam'. Did you mean 'dcgan'"):
-        build_generator(small_config(generator={"name": "dcgam"}), (8, 8, 1), 3)
+def test_a_function_that_was_not_adopted_is_refused(small_config):
+    with pytest.raises(ConfigError, match=r"received 'mine.py:build'"):
+        build_generator(small_config(generator={"name": "mine.py:build"}), (8, 8, 1), 3)
 
 
 def test_upsample_and_resnet_need_two_layers_and_dcgan_one(small_config):

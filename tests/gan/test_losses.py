@@ -172,6 +172,6 @@ def test_accuracies_know_where_the_loss_draws_the_line(name, on_real, on_fake):
     assert [float(share) for share in shares] == pytest.approx([on_real, on_fake])
 
 
-def test_unknown_loss_is_refused_with_the_nearest():
-    with pytest.raises(ConfigError, match=r"received 'hinges'. Did you mean 'hinge'"):
-        get_loss("hinges")
+def test_a_loss_that_was_not_adopted_is_refused():
+    with pytest.raises(ConfigError, match=r"received 'mine.py:distance'"):
+        get_loss("mine.py:distance")

@@ -94,6 +94,26 @@ def test_a_rounded_training_leaves_the_next_one_alone(small_config, small_images
     assert config["dtype"]["config"]["name"] == "float32"
 
 
+def test_rounding_hardly_turns_the_gradients(small_config, fashion_mnist):
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        config = small_config(
+            conditional=False,
+            batch_size=32,
+            precision=precision,
+            generator={"latent_dim": 16, "width": 8, "depth": 1},
+            discriminator={"width": 8},
+        )
+        found[precision] = Trainer(config, fashion_mnist.train.images[:5000]).gradients()
+    exact, rounded = found["float32"], found["bfloat16"]
+    for network in ("generator/", "discriminator/"):
+        names = [name for name in exact if name.startswith(network)]
+        apart = sum(float(((exact[name] - rounded[name]) ** 2).sum()) for name in names)
+        length = sum(float((exact[name] ** 2).sum()) for name in names)
+        # Four seeds gave 3 to 6 % of the gradient's length.
+        assert 0 < apart < 0.1**2 * length, network
+
+
 def test_bfloat16_learns_as_well(small_config, fashion_mnist):
     images = fashion_mnist.train.images[:5000]
     noise = {"noise": np.random.default_rng(0).normal(size=(2000, 16)).astype(np.float32)}
@@ -125,4 +145,4 @@ def test_bfloat16_learns_as_well(small_config, fashion_mnist):
         scores[precision] = score(trainer)
     assert scores["float32"] < start / 2
     # Three seeds gave 1 to 16 % between the precisions, and 30 % between the seeds.
-    assert scores["bfloat16"] == pytest.approx(scores["float32"], rel=0.25)
+    assert scores["bfloat16"] == pytest.approx(scores["float32"], rel=0.2)

@@ -122,6 +122,17 @@ def test_presets_train_by_the_rules_of_their_sources():
     assert [p.generator.output for p in (mlp, fashion, tutorial)] == ["tanh", "sigmoid", "tanh"]
     assert (fashion.batch_size, fashion.update.discriminator_batches) == (128, "separate")
     assert tutorial.generator.learning_rate == tutorial.discriminator.learning_rate == 1e-4
+    assert tutorial.update.discriminator_batches == "separate"
+    for preset in (mlp, fashion, tutorial):
+        assert preset.optimizer.beta_2 == 0.999
+        assert preset.update.discriminator_steps == 1
+        assert preset.loss.label_smoothing == 0
+        assert preset.regulariser.name == "none"
+    for preset in (mlp, tutorial):  # what fashiongan alone has
+        assert preset.loss.label_noise == 0
+        assert not preset.update.fakes_in_inference_mode
+        assert not preset.update.judge_in_inference_mode
+    assert [p.update.order for p in (mlp, fashion)] == ["alternating", "alternating"]
 
 
 def test_the_presets_of_the_keras_documentation_train_by_its_rules():
@@ -132,7 +143,16 @@ def test_the_presets_of_the_keras_documentation_train_by_its_rules():
     for preset in (faces, digits, critic):
         assert preset.discriminator.learning_rate == preset.generator.learning_rate
         assert preset.ema.half_life_kimg == 0
-    assert faces.loss.label_noise == 0.05
+    assert [p.loss.label_noise for p in (faces, digits, critic)] == [0.05, 0, 0]
+    for preset in (faces, digits):
+        assert preset.loss.name == "non_saturating"
+        assert (preset.optimizer.beta_1, preset.optimizer.beta_2) == (0.9, 0.999)
+        assert preset.update.discriminator_batches == "joint"
+        assert preset.update.discriminator_steps == 1
+    for preset in (faces, digits, critic):
+        assert preset.optimizer.name == "adam"
+        assert preset.update.order == "alternating"
+    assert critic.update.discriminator_batches == "separate"
     assert (critic.loss.name, critic.regulariser.name) == ("wasserstein", "gradient_penalty")
     assert (critic.regulariser.weight, critic.update.discriminator_steps) == (10.0, 3)
     assert (critic.optimizer.beta_1, critic.optimizer.beta_2) == (0.5, 0.9)

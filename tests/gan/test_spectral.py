@@ -95,7 +95,8 @@ def test_fast_passes_use_the_normalised_kernel(small_config):
     }
     before = model(inputs)
     np.testing.assert_allclose(twin(inputs, training=True), before, rtol=1e-4, atol=1e-5)
-    iterate_power(model)
+    layer = model.get_layer("hidden_2")
+    layer.direction.assign(np.eye(*layer.direction.shape))
     assert np.abs(model(inputs) - before).max() > 1e-3
     np.testing.assert_allclose(twin(inputs, training=True), model(inputs), rtol=1e-4, atol=1e-5)
 
@@ -109,6 +110,28 @@ def test_a_saved_discriminator_judges_the_same(small_config, tmp_path):
     np.testing.assert_array_equal(loaded(inputs), model(inputs))
     for one, other in zip(loaded.variables, model.variables, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_new_networks_kernels_have_the_norm_1(small_config):
+    model = build_discriminator(small_config(**SPECTRAL), (8, 8, 1), 3)
+    for name, value in largest_singular_values(model).items():
+        assert value == pytest.approx(1, abs=0.05), name
+
+
+@pytest.mark.parametrize("batches", ["joint", "separate", "sequential"])
+def test_power_iteration_follows_each_update_of_d_and_nothing_else(
+    small_config, small_images, batches
+):
+    # After any update the directions are what one more iteration from there hardly changes.
+    settings = {"discriminator_batches": batches, "discriminator_steps": 2}
+    trainer = Trainer(small_config(**SPECTRAL, update=settings), *small_images, 3)
+    trainer.advance(5)
+    for name, value in largest_singular_values(trainer.discriminator).items():
+        assert value == pytest.approx(1, abs=0.01), name
+    before = kernels(trainer.discriminator)
+    trainer.gradients()
+    for name, kernel in kernels(trainer.discriminator).items():
+        np.testing.assert_array_equal(kernel, before[name])
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +156,28 @@ def test_the_largest_singular_value_is_one_after_training(trained):
         if layer.name in values
     }
     assert max(abs(value - 1) for value in raw.values()) > 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("batches", ["joint", "separate", "sequential"])
+@pytest.mark.parametrize("network", [{"name": "conv"}, {"name": "resnet", "attention": "half"}])
+def test_it_is_one_at_any_moment_of_a_training(
+    small_config, fashion_mnist, network, batches, seed
+):
+    config = small_config(
+        seed=seed,
+        batch_size=24,
+        generator={"learning_rate": 1e-3},
+        discriminator={**SPECTRAL["discriminator"], **network, "width": 8, "learning_rate": 1e-3},
+        update={"discriminator_batches": batches},
+    )
+    train = fashion_mnist.train
+    trainer = Trainer(config, train.images[:4800], train.labels[:4800], 10)
+    for _ in range(20):
+        trainer.advance(7)
+        for name, value in largest_singular_values(trainer.discriminator).items():
+            assert value == pytest.approx(1, abs=0.05), name
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import ConfigError
 from harness.gan.config import GANConfig
-from harness.gan.discriminators import DISCRIMINATORS
+from harness.gan.discriminators import DISCRIMINATORS, build_discriminator
 from harness.gan.generators import GENERATORS, build_generator
 from harness.gan.losses import LOSSES, get_loss
 from harness.gan.sampling import sample
@@ -222,6 +222,79 @@ def test_a_discriminator_is_told_what_it_broke(old: str, new: str, match: str):
         adopted("discriminator", DISCRIMINATOR.replace(old, new), "judge")
 
 
+EMBEDDED = "Embedding(num_classes, 2)"
+
+
+@pytest.mark.parametrize(
+    ("role", "source", "function"),
+    [("generator", GENERATOR, "build"), ("discriminator", DISCRIMINATOR, "judge")],
+)
+def test_each_label_is_tried(role: str, source: str, function: str):
+    assert EMBEDDED in source
+    fewer = source.replace(EMBEDDED, "Embedding(2, 2)")
+    with pytest.raises(
+        ConfigError, match=rf"^mine.py:{function}: raised .*= 2 is not in \[0, 2\)"
+    ):
+        adopted(role, fewer, function)
+
+
+PENALTY = {"regulariser": {"name": "gradient_penalty", "weight": 10.0}}
+SEPARATE = {"update": {"discriminator_batches": "separate"}}
+BATCH = "keras.layers.BatchNormalization()(keras.layers.Flatten()(image))"
+FLAT = "keras.layers.Flatten()(image)"
+
+
+def test_logits_that_depend_on_other_images_are_refused_under_a_penalty():
+    assert FLAT in DISCRIMINATOR
+    source = DISCRIMINATOR.replace(FLAT, BATCH)
+    with pytest.raises(ConfigError, match=r"a logit moves by .* when another image of the batch"):
+        adopted("discriminator", source, "judge", **PENALTY)
+    adopted("discriminator", source, "judge")
+
+
+def test_the_rules_are_applied_to_the_configuration_of_each_trial():
+    config = adopted("discriminator", DISCRIMINATOR.replace(FLAT, BATCH), "judge")
+    trial = GANConfig.model_validate({**config.model_dump(), **PENALTY})
+    with pytest.raises(ConfigError, match="a logit moves by"):
+        build_discriminator(trial, SHAPE, CLASSES)
+
+
+@pytest.mark.parametrize("layer", ["Dropout(0.5)", "LayerNormalization()"])
+def test_logits_of_single_images_are_accepted_under_a_penalty(layer: str):
+    source = DISCRIMINATOR.replace(FLAT, f"keras.layers.{layer}({FLAT})")
+    config = adopted("discriminator", source, "judge", **PENALTY)
+    assert build_discriminator(config, SHAPE, CLASSES).count_params() > 0
+
+
+def test_a_deviation_of_the_batch_that_the_configuration_names_is_accepted():
+    told = {**PENALTY, **SEPARATE, "discriminator": {"minibatch_deviation": True}}
+    deviation = f"keras.ops.add({FLAT}, keras.ops.std(image))"
+    source = DISCRIMINATOR.replace(FLAT, deviation)
+    adopted("discriminator", source, "judge", **told)
+    with pytest.raises(ConfigError, match="a logit moves by"):
+        adopted("discriminator", source, "judge", **PENALTY)
+
+
+@pytest.mark.parametrize(
+    ("layer", "named"),
+    [
+        ("SeparableConv2D(3, 3)(image)", r"SeparableConv2D \(separable_conv2d\)"),
+        ("BatchNormalization()(image)", r"BatchNormalization \("),
+        ("LayerNormalization(center=False, scale=False)(image)", r"LayerNormalization \("),
+    ],
+)
+def test_a_critic_takes_only_layers_that_spectral_normalisation_bounds(layer: str, named: str):
+    source = DISCRIMINATOR.replace(FLAT, f"keras.layers.Flatten()(keras.layers.{layer})")
+    critic = {
+        "loss": {"name": "wasserstein"},
+        "discriminator": {"spectral_normalisation": True},
+    }
+    with pytest.raises(ConfigError, match=rf"bounds Conv2D, Dense, Embedding alone; .*{named}"):
+        adopted("discriminator", source, "judge", **critic)
+    adopted("discriminator", DISCRIMINATOR, "judge", **critic)
+    adopted("discriminator", source, "judge", discriminator={"spectral_normalisation": True})
+
+
 def test_a_network_without_weights_learns_nothing():
     source = """
         import keras
@@ -251,6 +324,8 @@ def test_an_auxiliary_discriminator_tells_the_label():
         ("return discriminator, generator", "return generator", "must return a .*Loss, or two"),
         ("tf.square(fake - real)", "tf.square(real)", "generator's loss does not depend on"),
         ("tf.reduce_mean(tf.square(fake - real))", "tf.square(fake)", r"received shape \(4, 1\)"),
+        ("tf.square(real - 1) + ", "", "discriminator's loss does not depend on the real logits"),
+        ("tf.square(real - 1)", "0.0 * real", "discriminator's .* depend on the real logits"),
         ("tf.square(fake - real)", "tf.math.log(fake)", "generator's .* is not finite: nan"),
         ("tf.square(fake - real)", "fake.numpy()", "raised .*Error at mine.py"),
     ],

@@ -4,6 +4,7 @@ import collections
 import random
 import time
 
+import numpy as np
 import pytest
 
 from harness.search.combinations import sample_values
@@ -72,6 +73,21 @@ def test_it_is_proven_quickly():
     began = time.process_time()  # of this process alone: others do not count
     SearchSpace.load("full")
     assert time.process_time() - began < 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["resnet", "upsample", "dcgan", "mlp"])
+def test_what_is_drawn_trains_at_its_real_size(space: SearchSpace, family: str):
+    from harness.diagnosis.cost import family_configs
+    from harness.gan.trainer import Trainer
+
+    # The resnet has a lazy penalty and tensors so large that graph optimisers rewrote its sums.
+    config = {each.family: each for each in family_configs(space)}[family]
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (300, 32, 32, 3), dtype=np.uint8)
+    trainer = Trainer(config, images, np.arange(300, dtype=np.int32) % 3, 3)
+    assert trainer.advance(20).finite
+    assert trainer.advance(20).finite
 
 
 @pytest.mark.slow

@@ -373,14 +373,14 @@ def test_enqueued_file_becomes_trials(tmp_path):
 
 def test_enqueued_file_reports_all_faults(tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text("- {generator.name: cnn}\n- 5\n- {generator.learning_rate: 1.0}\n")
+    path.write_text("- {generator.name: upsample}\n- 5\n- {generator.learning_rate: 1.0}\n")
 
     with pytest.raises(ConfigError) as caught:
         load_enqueued(path, small())
 
     assert str(caught.value).splitlines() == [
         f"{path} has 3 faults:",
-        "  - entry 1: generator.name must be one of mlp, dcgan; received cnn.",
+        "  - entry 1: generator.name must be one of mlp, dcgan; received upsample.",
         "  - entry 2 must map fields to values; received 5.",
         "  - entry 3: generator.learning_rate must lie from 0.0001 to 0.01; received 1.0.",
     ]

@@ -47,7 +47,6 @@ def discriminator_update(pair: Pair, feed: Feed, update: Any) -> tuple[Any, tupl
         Tensor (3,) of loss, penalty included, accuracy on real and accuracy on fake before the
         update; the real images and their labels.
     """
-    pair.iterate_power()
     real, labels = feed.real(update)
     fake = pair.generate(
         feed.noise(Purpose.DISCRIMINATOR_NOISE, update),

@@ -45,10 +45,6 @@ class Pair:
         """Return the discriminator's twin for training passes; the variables are the same."""
         return fast_twin(self.discriminator)
 
-    def iterate_power(self) -> None:
-        """Bring spectral normalisation up to D's weights, once before each update of D."""
-        iterate_power(self.discriminator)
-
     def generate(self, noise: Any, labels: Any, *, training: bool) -> Any:
         """Return images for noise (n, latent_dim) and labels (n,) or None."""
         inputs = {"noise": noise} if labels is None else {"noise": noise, "label": labels}
@@ -69,9 +65,14 @@ class Pair:
         self.generator_optimizer.apply(gradients, self.generator.trainable_variables)
 
     def update_discriminator(self, gradients: Sequence[Any]) -> None:
-        """Apply the gradients of D's trainable variables, clipped as the configuration says."""
+        """Apply the gradients of D's trainable variables, clipped as the configuration says.
+
+        Spectral normalisation follows at once, so that whatever uses D next, another update, G's
+        or a file, has kernels that are divided by what is now their largest singular value.
+        """
         gradients = clip_gradients(gradients, self.config.optimizer.clip_norm)
         self.discriminator_optimizer.apply(gradients, self.discriminator.trainable_variables)
+        iterate_power(self.discriminator)
 
     def judge_both(self, real: Any, fake: Any, labels: Any) -> tuple[Any, Any, tuple[Any, Any]]:
         """Return the training-mode logits of real and fake images, both with these labels.

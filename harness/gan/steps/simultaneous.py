@@ -40,7 +40,6 @@ def both_gradients(pair: Pair, feed: Feed, step: Any) -> tuple[Any, Sequence[Any
         feed: Source of images, noise and targets.
         step: Number of this step from 0, int64.
     """
-    pair.iterate_power()
     real, labels = feed.real(step)
     real = feed.shown(real, Showing.REAL, step)
     noise = feed.noise(Purpose.DISCRIMINATOR_NOISE, step)
