@@ -34,7 +34,7 @@ class _App(typer.Typer):
         except TyperException as error:
             print(f"error: {_refusal(error)}", file=sys.stderr)
             code = EXIT_BAD_INPUT
-        sys.exit(code)
+        sys.exit(code or 0)
 
 
 def new_app() -> typer.Typer:

@@ -54,6 +54,13 @@ def test_ctrl_c_before_anything_runs_is_exit_code_130(capsys: pytest.CaptureFixt
     assert "Traceback" not in capsys.readouterr().err
 
 
+def test_a_command_that_is_done_exits_with_0():
+    app = new_app()
+    app.command()(lambda: None)
+    with pytest.raises(SystemExit, match=r"^0$"):
+        app([])
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [

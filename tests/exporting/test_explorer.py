@@ -210,6 +210,10 @@ def test_each_image_has_its_class_below_where_all_are_shown(page: Any):
     shown = picture(page)
     # 28 pixels of an image, 28 / 6 = 5 of its name, and one between two rows.
     assert shown.shape == (3 * (28 + 5 + 1) - 1, 3 * (28 + 1) - 1, 3)
+    page.evaluate("scrollTo(0, 0)")
+    box = page.get_by_role("img").bounding_box()
+    assert box["y"] + box["height"] < DESK["height"]  # seen as a whole, and not distorted
+    assert box["height"] / box["width"] == pytest.approx(shown.shape[0] / shown.shape[1], 0.01)
     names = [shown[28:33, x * 29 : x * 29 + 28].astype(int) for x in range(3)]
     paper = shown[-1, -1].astype(int)  # below a name nothing is written
     assert all(np.abs(name - paper).max() > 100 for name in names)
