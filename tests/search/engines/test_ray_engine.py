@@ -77,24 +77,22 @@ def test_a_worker_lost_before_the_first_was_ready_is_replaced(engine: RayEngine)
         assert foreman.start().protocol.num_images == 1000
 
 
-def owners_of_images(hand: Any) -> list[tuple[str, bool]]:
-    """Return who owns the images that a worker has, and whether it may write them."""
-    found = []
-    for each in gc.get_objects():
-        if type(each).__name__ == "ImageDataset":
-            array = each.train.images
-            owner = array
-            while isinstance(owner, np.ndarray):
-                owner = owner.base
-            found.append((type(owner).__module__, type(owner).__name__, array.flags.writeable))
-    return found
-
-
 def test_workers_of_a_node_map_one_copy_of_the_images_that_the_brain_read(engine: RayEngine):
+    def owners(_: Any) -> list[tuple[str, bool]]:
+        """Return who holds the images of a worker, and whether it may write them."""
+        found = []
+        for each in gc.get_objects():
+            if type(each).__name__ == "ImageDataset":
+                owner = each.train.images
+                while isinstance(owner, np.ndarray):
+                    owner = owner.base
+                found.append((type(owner).__module__, each.train.images.flags.writeable))
+        return found
+
     worker = engine.recruit(0)
     assert engine.wait([worker], 120) == [worker]
     assert isinstance(worker.receive(), Ready)
-    assert ray.get(worker._hand.__ray_call__.remote(owners_of_images)) == []
+    assert ray.get(worker._hand.__ray_call__.remote(owners)) == [("ray._raylet", False)]
 
 
 def test_workers_without_room_are_counted(engine: RayEngine, address: str):
