@@ -94,7 +94,7 @@ def main():
     parser.add_argument("--trials", type=int, nargs="+", default=[300, 1000, 3000, 10_000])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--others", type=int, nargs="+", default=[1000, 500, 250, 100])
-    parser.add_argument("--proposals", type=int, default=200)
+    parser.add_argument("--proposals", type=int, default=150)
     parser.add_argument("--out", type=Path, default=Path("reports/scale"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

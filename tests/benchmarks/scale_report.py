@@ -115,10 +115,14 @@ def proposal_table(rows):
 
 def learning_table(rows):
     """Return a Markdown table of how good proposals are by how many others TPE is shown."""
-    lines = ["| others shown | invented score (lower is better) | a proposal |", "|---|---|---|"]
+    lines = [
+        "| ended trials | weaker ones shown | invented score (lower is better) | a proposal |",
+        "|---|---|---|---|",
+    ]
     for row in rows:
         score = f"{row['mean']:.3f} ± {row['error']:.3f}"
-        lines.append(f"| {row['others']:,} | {score} | {row['milliseconds']:.0f} ms |")
+        shown = f"{row['ended']:,} | {row['others']:,}"
+        lines.append(f"| {shown} | {score} | {row['milliseconds']:.0f} ms |")
     return lines
 
 
