@@ -57,7 +57,8 @@ The first thousand proposals come from a quasi-random sequence, as no trial has 
   are counted as they happen, and the display is drawn four times a second with as many rows as
   fit.
 - **YAML.** Resuming, ranking and the study's W&B run read each trial's `config.yaml`: 5.4 ms,
-  now 1.6 ms; it is written by libyaml as well. Publishing to W&B waits until it takes a twentieth of the sweep's time at most.
+  now 1.6 ms; it is written by libyaml as well. Publishing to W&B waits until it takes a twentieth
+  of the sweep's time at most.
 
 The first of these together: 160 trials of 40 workers took 163 s of the brain's time before and
 48 s after, one after the other on the same busy machine, and left the same database, bit for bit.
