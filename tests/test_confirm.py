@@ -93,7 +93,7 @@ def test_export_takes_the_confirmed_winner_and_says_why(confirmed, tmp_path: Pat
     study, _ = confirmed
     bundle = export_bundle(study, out=tmp_path / "confirmed")
     assert bundle.entry.name == "0000-s0"
-    assert "Trial 0000 is the confirmed winner" in bundle.why
+    assert "Trial 0000 alone was retrained" in bundle.why
     assert json.loads((tmp_path / "confirmed" / "metrics.json").read_text())["why"] == bundle.why
     kept = study / "confirmation" / "0000-s0" / "generator.keras"
     assert (tmp_path / "confirmed" / "generator.keras").read_bytes() == kept.read_bytes()

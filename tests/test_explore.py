@@ -8,24 +8,13 @@ from pathlib import Path
 import pytest
 
 from harness.explore import app
-from harness.exporting.checksums import write_checksums
-from harness.exporting.explorable import DIRECTIONS, FOLDER, PARTS
-from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
 from tests.commands import Commands, interrupt, the_one_message
+from tests.exporting.explorable import make_explorable
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    """Return what has the names of a bundle with an explorer; the command runs none of it."""
-    folder = tmp_path / "bundle"
-    (folder / FOLDER).mkdir(parents=True)
-    for name in ("generator.onnx", "generator.json"):
-        (folder / name).write_text(name)
-    for name in (DIRECTIONS, *PARTS, *RUNTIME_FILES):
-        (folder / FOLDER / name).write_text(name)
-    (folder / "explorer.html").write_text("the page")
-    write_checksums(folder)
-    return folder
+    return make_explorable(tmp_path / "bundle")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, -15)])

@@ -12,6 +12,7 @@ import pytest
 
 from tests.commands import Commands, interrupt, wait_until
 from tests.conftest import SweptStudy
+from tests.exporting.explorable import make_explorable
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="sockets are looked up in Linux's /proc"
@@ -88,9 +89,7 @@ def test_pages_are_for_this_machine_alone(name: str, commands: Commands, swept: 
         pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installed")
         what = ["--study", "endings", "--port", "0"]
     else:
-        (swept.cwd / "bundle").mkdir()
-        (swept.cwd / "bundle" / "explorer.html").touch()
-        what = ["bundle"]
+        what = [str(make_explorable(swept.cwd / "bundle"))]
     process = commands.start(name, *what, "--no-browser", cwd=swept.cwd)
     assert "http://127.0.0.1:" in process.stdout.readline()
     found = listening(family(process.pid))

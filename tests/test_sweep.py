@@ -50,7 +50,7 @@ def test_a_trial_folder_holds_what_the_design_says(swept: SweptStudy):
         for path in (swept.folder / "trials").iterdir()
     }
     always = {"config.yaml", "history.jsonl", "outcome.json"}
-    scored = always | {"grids", "generator.keras", "discriminator.keras"}
+    scored = always | {"grids", "samples", "generator.keras", "discriminator.keras"}
     assert kept == {
         "0000": scored | {"checkpoint.npz"},  # the only one that could be trained on
         "0001": always,

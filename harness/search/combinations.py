@@ -37,9 +37,13 @@ def sample_values(parameters: Sequence[Parameter], rng: random.Random) -> dict[s
 
 
 def _variant_faults(parameters: Sequence[Parameter]) -> list[str]:
-    variants = sum(len(part.variants) for part in parameters)
-    most = min(_MOST_CONDITIONS, max(1, _MOST_CHECKS // max(variants, 1)))
+    most = _most_conditions(parameters)
     return [fault for part in parameters for fault in _faults_of(part, parameters, most)]
+
+
+def _most_conditions(parameters: Sequence[Parameter]) -> int:
+    variants = sum(len(part.variants) for part in parameters)
+    return min(_MOST_CONDITIONS, max(1, _MOST_CHECKS // max(variants, 1)))
 
 
 def _faults_of(part: Parameter, parameters: Sequence[Parameter], most: int) -> list[str]:
@@ -94,10 +98,10 @@ def _options(domain: Domain) -> tuple[Any, ...]:
 
 
 def _rule_faults(parameters: Sequence[Parameter]) -> list[str]:
-    faults = []
+    faults, most = [], _most_conditions(parameters)
     for rule in RULES:
         read = _with_conditions(rule.fields, parameters)
-        for values in itertools.islice(_assignments(read, {}), _MOST_CONDITIONS):
+        for values in itertools.islice(_assignments(read, {}), most):
             message = rule.fault(unchecked_config(values))
             if message:
                 faults.append(_impossible(values, message))
