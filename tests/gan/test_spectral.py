@@ -39,14 +39,29 @@ def dense():
 def test_power_iteration_by_hand(dense):
     # |W v| = |(3, 1)| / sqrt(2) = sqrt(5).
     np.testing.assert_allclose(dense.kernel, np.diag([3, 1]) / np.sqrt(5), rtol=1e-6)
-    # W'W stretches by 9 and 1: of (0, 1) + 9^-9 (1, 0) ten steps make (9, 1) / sqrt(82), whose
-    # |W v| is sqrt(27^2 + 1) / sqrt(82).
-    dense.direction.assign([[9.0**-9], [1.0]])
-    dense.iterate_power()
-    np.testing.assert_allclose(dense.direction[:, 0], np.array([9, 1]) / np.sqrt(82), rtol=1e-5)
-    np.testing.assert_allclose(dense.kernel, np.diag([3, 1]) / np.sqrt(730 / 82), rtol=1e-5)
     dense.iterate_power()
     np.testing.assert_allclose(dense.kernel, np.diag([1, 1 / 3]), atol=1e-6)
+
+
+def test_a_small_kernel_takes_64_steps_at_once(dense):
+    # W'W stretches by 1.1 and 1: of (0, 1) + 9 / 1.1^64 (1, 0) 64 steps make (9, 1) / sqrt(82),
+    # whose |W v| is sqrt(81 x 1.1 + 1) / sqrt(82).
+    dense.raw.assign(np.diag([1.1**0.5, 1]))
+    dense.direction.assign([[9 / 1.1**64], [1.0]])
+    dense.iterate_power()
+    np.testing.assert_allclose(dense.direction[:, 0], np.array([9, 1]) / np.sqrt(82), rtol=1e-3)
+    norm = np.sqrt((81 * 1.1 + 1) / 82)
+    np.testing.assert_allclose(dense.kernel, np.diag([1.1**0.5, 1]) / norm, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(3, 40), (40, 3), (150, 130)])
+def test_any_shape_finds_its_largest_singular_value(shape):
+    layer = SpectralDense(shape[1], use_bias=False)
+    layer.build((None, shape[0]))
+    layer.raw.assign(np.random.default_rng(0).normal(size=shape))
+    for _ in range(20):
+        layer.iterate_power()
+    assert np.linalg.norm(layer.kernel, 2) == pytest.approx(1, abs=0.01)
 
 
 def test_the_gradient_flows_through_the_division(dense):
