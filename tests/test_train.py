@@ -344,6 +344,7 @@ def test_a_training_goes_on_to_a_greater_total_as_if_it_had_never_ended(
     assert longer.loss_plot_file.read_bytes() != before["losses.png"]
 
 
+@pytest.mark.slow
 def test_learning_rates_that_end_before_the_training_are_told(
     here: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -53,7 +53,9 @@ def find_place(asked: str) -> Place | None:
         _check_answer(asked, asked)
         return _plain(Place(asked, asked))
     known = os.environ.get("RAY_ADDRESS", "")
-    if known and known not in ("auto", "local"):
+    if known == "local":
+        return None  # as Ray itself takes it: one of its own, whatever else this machine runs
+    if known and known != "auto":
         _check_answer(known, f"auto (RAY_ADDRESS={known})")
         return _plain(Place(known, known))
     try:

@@ -146,10 +146,11 @@ def listener(said: bytes) -> Iterator[int]:
 
 
 def alone(tmp_path: Path) -> dict[str, str]:
-    """Return an environment in which Ray finds no cluster, and a home without a token."""
+    """Return an environment in which Ray looks for no cluster, and a home without a token."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("RAY_")}
     # 107 characters are the longest path of a socket.
-    return kept | {"HOME": str(tmp_path), "RAY_TMPDIR": str(tmp_path.parent.parent)}
+    own = {"RAY_ADDRESS": "local", "RAY_TMPDIR": str(tmp_path.parent.parent)}
+    return kept | own | {"HOME": str(tmp_path)}
 
 
 def on_its_own(tmp_path: Path, line: str) -> subprocess.CompletedProcess[str]:
@@ -166,6 +167,7 @@ def on_its_own(tmp_path: Path, line: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_cluster_of_its_own_has_room_for_as_many_as_asked(tmp_path: Path):
     line = "c = Cluster(cpus_per_worker=0.5); connect(c, workers=999); print(find_room(c))"
     done = on_its_own(tmp_path, line)

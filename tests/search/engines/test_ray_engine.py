@@ -148,6 +148,7 @@ def test_both_engines_give_the_same_bits_and_leave_the_same_files(address: str, 
     assert not ray.is_initialized()
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_its_trial_goes_on_from_its_checkpoint(
     address: str, tmp_path: Path
 ):
@@ -174,6 +175,7 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on_from_its_checkpoint(
     assert entry.outcome.final is not None
 
 
+@pytest.mark.slow
 def test_nodes_that_see_the_folder_write_there_themselves(address: str, tmp_path: Path):
     cluster = Cluster(address, files="shared", cpus_per_worker=0.5)
     seen: list[bool] = []
