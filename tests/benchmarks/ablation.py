@@ -27,8 +27,9 @@ from harness.gan.config import GANConfig
 
 ROWS_FILE = Path(__file__).with_suffix(".yaml")
 SPEED_NOTE = (
-    "Speeds are images a second of processor time on one thread, mean ± standard deviation over "
-    "turns with the row each is compared with (`python -m tests.benchmarks.ablation_speed`)."
+    "Speeds are the backbone's images a second on one thread, times how many times as fast a row "
+    "is: medians of turns with the row it is compared with "
+    "(`python -m tests.benchmarks.ablation_speed`)."
 )
 _runner = None
 
@@ -141,13 +142,21 @@ def table(rows, summary, speeds):
         if both:
             gain = f"{100 * (own['mean'] / rival['mean'] - 1):+.0f} % ({row['against']})"
         if name in speeds:
-            speed = f"{speeds[name]['images_per_second']:,.0f} ± {speeds[name]['deviation']:,.0f}"
+            speed = f"{images_per_second(name, rows, speeds):,.0f}"
             relative = f"{speeds[name]['relative']:.2f}"
         lines.append(
             f"| {row['group']} | {name} | {fid} | {gain} | {own['failed']} of {own['runs']} | "
             f"{speed} | {relative} |"
         )
     return lines
+
+
+def images_per_second(name, rows, speeds):
+    """Return a row's speed on the machine as it was when the backbone's was measured."""
+    rival = rows[name]["against"]
+    if name == rival:
+        return speeds[name]["images_per_second"]
+    return speeds[name]["relative"] * images_per_second(rival, rows, speeds)
 
 
 def given(options):
