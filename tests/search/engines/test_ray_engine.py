@@ -64,6 +64,7 @@ def test_a_worker_that_was_taken_away_is_told_from_one_that_failed(engine: RayEn
         assert worker.receive() == Died(None, lost=lost)
 
 
+@pytest.mark.slow
 def test_a_worker_lost_before_the_first_was_ready_is_replaced(engine: RayEngine):
     foreman = Foreman(engine, workers=1, max_worker_megabytes=2500.0)
     begin = foreman._crew.start
@@ -77,6 +78,7 @@ def test_a_worker_lost_before_the_first_was_ready_is_replaced(engine: RayEngine)
         assert foreman.start().protocol.num_images == 1000
 
 
+@pytest.mark.slow
 def test_workers_of_a_node_map_one_copy_of_the_images_that_the_brain_read(engine: RayEngine):
     def owners(_: Any) -> list[tuple[str, bool]]:
         """Return who holds the images of a worker, and whether it may write them."""
