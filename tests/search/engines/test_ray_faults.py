@@ -1,5 +1,6 @@
 """Lose nodes, workers and the brain of a real four-node cluster, and let the others go on."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -201,6 +202,18 @@ def test_the_same_command_goes_on_after_the_brain_was_killed(
     assert max(saved.values()) > 0
 
 
+def hands_of(machines: Machines) -> list[int]:
+    """Return the processes of all workers on the nodes other than the first."""
+    raylets = [n.all_processes["raylet"][0].process.pid for n in machines.worker_nodes]
+    children = [
+        child
+        for raylet in raylets
+        for thread in Path(f"/proc/{raylet}/task").glob("*/children")
+        for child in map(int, thread.read_text().split())
+    ]
+    return [c for c in children if b"ray::Hand" in Path(f"/proc/{c}/cmdline").read_bytes()]
+
+
 def test_a_sweep_whose_cluster_lost_its_head_ends_in_order_and_goes_on_at_the_next(
     commands: Commands, tmp_path: Path
 ):
@@ -212,10 +225,14 @@ def test_a_sweep_whose_cluster_lost_its_head_ends_in_order_and_goes_on_at_the_ne
     with running_machines(head_cpus=0, others=1) as first:
         sweep = commands.start(*command, first.address, cwd=tmp_path)
         wait_until(lambda: list(study.glob("trials/*/checkpoint.previous.npz")), sweep)
+        (hand,) = hands_of(first)
+        os.kill(hand, signal.SIGSTOP)  # a fast machine would come to the end meanwhile
         first.head_node.all_processes["gcs_server"][0].process.kill()
         began = time.monotonic()
         _, err = sweep.communicate(timeout=TIMEOUT_SECONDS)
         seconds = time.monotonic() - began
+        with contextlib.suppress(ProcessLookupError):  # its node may have ended it
+            os.kill(hand, signal.SIGKILL)
     assert sweep.returncode == 2, err
     assert err.count("error: ") == 1
     assert "its head does not answer). Give the same command again" in err
@@ -226,5 +243,6 @@ def test_a_sweep_whose_cluster_lost_its_head_ends_in_order_and_goes_on_at_the_ne
     assert result.returncode == 0, result.stdout + result.stderr
     assert [entry.name for entry in read_entries(study)] == ["0000", "0001", "0002"]
     again = {name: kimgs[1:] for name, kimgs in starts(study).items() if kimgs[1:]}
+    assert again
     assert all(kimgs == [saved[name]] for name, kimgs in again.items())
     print(f"| head killed | 3 | 3 | {ended} had ended; {again} | ended {seconds:.0f} s after |")
