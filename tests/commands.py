@@ -78,6 +78,7 @@ def wait_until(happened: Callable[[], object], process: subprocess.Popen[str]) -
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not happened():
         if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
             out, err = process.communicate()
             raise AssertionError(f"it never happened; exit code {process.returncode}\n{out}{err}")
         time.sleep(0.05)

@@ -4,6 +4,7 @@ import dataclasses
 import time
 
 import optuna
+from optuna.trial import TrialState
 
 from harness.events import Progressed, RungScored
 from harness.gan.config import GANConfig
@@ -16,7 +17,7 @@ from harness.search.leaderboard import BASELINE_PREFIX
 from harness.search.leases import TURN
 from harness.search.options import SweepOptions
 from harness.search.space import SearchSpace
-from harness.search.study import Study, count_ended, select_running
+from harness.search.study import Study
 from harness.tracking.tracker import Tracker, open_tracker
 from harness.training.job import TrainingJob
 
@@ -93,9 +94,9 @@ class Assignments:
 
     def __bool__(self) -> bool:
         """Return whether any training has not ended, whoever has it."""
-        trials = self._study.trials()
-        is_short = count_ended(trials) < self._options.trials
-        return bool(is_short or select_running(trials) or self._open_baselines())
+        index = self._study.index()
+        is_short = index.count_ended < self._options.trials
+        return bool(is_short or index.of(TrialState.RUNNING) or self._open_baselines())
 
     def next(self) -> Assignment | None:
         """Return the next training; None if there is nothing to hand out now."""
@@ -140,9 +141,9 @@ class Assignments:
 
     def _look(self) -> tuple[list[optuna.trial.FrozenTrial], int]:
         """Return the trials that have no end, and how many have begun that count."""
-        trials = self._study.trials()
-        running = select_running(trials)
-        return running, len(running) + count_ended(trials)
+        index = self._study.index()
+        running = list(index.of(TrialState.RUNNING).trials)
+        return running, len(running) + index.count_ended
 
     def _resume(self, running: list[optuna.trial.FrozenTrial]) -> Assignment | None:
         """Return a trial that was interrupted, be it that the sweep which had it is gone."""

@@ -93,7 +93,7 @@ class Endings:
 
     def follow(self) -> None:
         """Take in how trials ended that other sweeps trained."""
-        for trial in self._study.trials():
+        for trial in self._study.index().select(None):
             name = f"{trial.number:04d}"
             if name in self._known or not trial.state.is_finished():
                 continue

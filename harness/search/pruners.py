@@ -26,6 +26,7 @@ from harness.search.settings import (
     SuccessiveHalvingSettings,
     reduction_factor,
 )
+from harness.search.trial_cache import written_at_once
 
 Rungs = tuple[int, ...]
 
@@ -85,10 +86,12 @@ class RungPruner(BasePruner):
                 wanted and step < self._last_rung_kimg and self._is_quorate(study, trial, step)
             )
             kept = {"verdict": verdict, "notes": notes.taken}
-            study._storage.set_trial_system_attr(trial._trial_id, key, kept)
-        for name, value in kept["notes"].items():
-            if name != key and name not in trial.system_attrs:
-                study._storage.set_trial_system_attr(trial._trial_id, name, value)
+        with written_at_once(study):
+            if key not in trial.system_attrs:
+                study._storage.set_trial_system_attr(trial._trial_id, key, kept)
+            for name, value in kept["notes"].items():
+                if name != key and name not in trial.system_attrs:
+                    study._storage.set_trial_system_attr(trial._trial_id, name, value)
         return bool(kept["verdict"])
 
     def _is_quorate(self, study: Study, trial: FrozenTrial, step: int) -> bool:

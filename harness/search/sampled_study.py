@@ -10,8 +10,8 @@ from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
-"""In these states a trial tells a sampler something."""
+from harness.search.trial_cache import TrialCache
+from harness.search.trial_index import TrialIndex
 
 MOST_OTHERS = 500
 """So many ended trials beside the best ones show TPE where bad ones lie.
@@ -35,28 +35,35 @@ def showing(study: Study, trials: list[FrozenTrial]) -> Study:
     return shown
 
 
-def thin_out(study: Study, trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    """Return what TPE is to learn from: all of some trials, or of thousands a part.
+def index_of(study: Study) -> TrialIndex:
+    """Return a study's trials in groups, as they are now."""
+    if isinstance(study._storage, TrialCache):
+        return study._storage.index(study._study_id)
+    return TrialIndex(study.get_trials(deepcopy=False))
+
+
+def thin_out(study: Study) -> list[FrozenTrial]:
+    """Return what TPE is to learn from: all of some trials, or of thousands a part, by number.
 
     All that run stay, and the best as TPE ranks them. The others are thinned out evenly by number,
     so that early and late ones keep their weights against each other.
 
     Args:
-        study: Where they are from.
-        trials: All of its trials, by number.
+        study: Where they are from; it minimises.
     """
-    ended = [each for each in trials if each.state in ENDED]
-    count = default_gamma(len(ended))
-    if len(ended) - count <= MOST_OTHERS:
-        return trials
-    complete = [each for each in ended if each.state is TrialState.COMPLETE]
+    index = index_of(study)
+    count = default_gamma(len(index.ended))
+    if len(index.ended) - count <= MOST_OTHERS:
+        return list(index.all.trials)
     # None that is complete violates a constraint, and TPE ranks those before all others.
-    best, _ = _split_trials(study, complete if len(complete) >= count else ended, count)
-    good = {each.number for each in best}
-    others = [each for each in ended if each.number not in good]
-    some = [others[place * len(others) // MOST_OTHERS] for place in range(MOST_OTHERS)]
-    running = [each for each in trials if each.state is TrialState.RUNNING]
-    return sorted([*best, *some, *running], key=lambda each: each.number)
+    good = set(index.best(count))
+    if len(good) < count:
+        best, _ = _split_trials(study, index.ended.trials, count)
+        good = {each.number for each in best}
+    others = [number for number in index.ended.numbers if number not in good]
+    some = {others[place * len(others) // MOST_OTHERS] for place in range(MOST_OTHERS)}
+    shown = good | some | set(index.of(TrialState.RUNNING).numbers)
+    return index.pick(sorted(shown))
 
 
 class _Window:

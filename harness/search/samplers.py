@@ -22,7 +22,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
 from harness.errors import MissingExtraError
-from harness.search.sampled_study import ENDED, showing, thin_out
+from harness.search.sampled_study import index_of, showing, thin_out
 from harness.search.settings import (
     CMAESSettings,
     GPSettings,
@@ -167,10 +167,8 @@ class _EvenStartTPESampler(TPESampler):
             return super().infer_relative_search_space(study, trial)
         # Groups follow from which parameters stand together. Trials with the same ones tell the
         # same, and there are few such kinds.
-        kinds: dict[tuple[str, ...], FrozenTrial] = {}
-        for each in study.get_trials(deepcopy=False, states=ENDED):
-            kinds.setdefault(tuple(each.distributions), each)
-        return super().infer_relative_search_space(showing(study, list(kinds.values())), trial)
+        kinds = index_of(study).kinds()
+        return super().infer_relative_search_space(showing(study, kinds), trial)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -192,8 +190,7 @@ class _EvenStartTPESampler(TPESampler):
     def _look(self, study: Study, trial: FrozenTrial) -> Study:
         """Return the study as it is when a trial's first parameter is proposed."""
         if self._looked is None or self._looked[0] != trial.number:
-            trials = thin_out(study, study.get_trials(deepcopy=False))
-            shown = [self._as_proposed(study, each) for each in trials]
+            shown = [self._as_proposed(study, each) for each in thin_out(study)]
             self._looked = trial.number, showing(study, shown)
         return self._looked[1]
 
@@ -206,7 +203,7 @@ class _EvenStartTPESampler(TPESampler):
         return shown
 
     def _begins(self, study: Study) -> bool:
-        return len(study.get_trials(deepcopy=False, states=ENDED)) < self._start_trials
+        return len(index_of(study).ended) < self._start_trials
 
 
 class _KnownSpaceCmaEsSampler(CmaEsSampler):

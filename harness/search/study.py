@@ -24,9 +24,10 @@ from harness.search.pruners import pruner_for
 from harness.search.samplers import sampler_for
 from harness.search.share import Share
 from harness.search.space import SearchSpace
-from harness.search.storage import OVERRIDES, SUPERSEDED_BY, Storage, optuna_name
+from harness.search.storage import OVERRIDES, Storage, optuna_name
 from harness.search.storage_url import find_storage
 from harness.search.trial_cache import TrialCache, written_at_once
+from harness.search.trial_index import TrialIndex
 from harness.seeds import derive_seed
 from harness.training.folder import TrainingFolder
 from harness.training.user_files import write_copies
@@ -99,10 +100,10 @@ class Study:
             None if this sweep was suspended so long that its turn passed to another one.
         """
         with self.storage_faults():
-            trials = self.optuna.get_trials(deepcopy=False)
+            index = self.index()
             # Queued trials already have their numbers, and are handed out first.
-            queued = [t.number for t in trials if t.state is optuna.trial.TrialState.WAITING]
-            self._reseed(min(queued, default=len(trials)))
+            queued = index.of(optuna.trial.TrialState.WAITING).numbers
+            self._reseed(queued[0] if queued else len(index.all))
             trial = self.optuna.ask()
             name = f"{trial.number:04d}"
             if not self.share.claim(name):
@@ -127,24 +128,25 @@ class Study:
             trial = optuna.Trial(self.optuna, frozen._trial_id)
         return trial, self._configure(trial)
 
-    def trials(self) -> list[optuna.trial.FrozenTrial]:
-        """Return all trials by number, as they are at this moment."""
+    def index(self) -> TrialIndex:
+        """Return all trials as they are at this moment, in groups."""
         with self.storage_faults():
-            return self.optuna.get_trials(deepcopy=False)
+            return self._cache.index(self.optuna._study_id)
 
     def interrupted(self) -> list[optuna.trial.FrozenTrial]:
         """Return the trials that were started and have no end in Optuna."""
-        return select_running(self.trials())
+        return list(self.index().of(optuna.trial.TrialState.RUNNING).trials)
 
     def count_ended(self) -> int:
         """Return how many trials have ended; one that another supersedes does not count."""
-        return count_ended(self.trials())
+        return self.index().count_ended
 
     def is_running(self, frozen: optuna.trial.FrozenTrial) -> bool:
         """Return whether a trial has no end in Optuna at this moment."""
         with self.storage_faults():
             self._cache.disown(frozen._trial_id)  # others may have had it since this sweep did
-            return bool(select_running([self._cache.get_trial(frozen._trial_id)]))
+            state = self._cache.get_trial(frozen._trial_id).state
+            return state is optuna.trial.TrialState.RUNNING
 
     @contextlib.contextmanager
     def storage_faults(self) -> Iterator[None]:
@@ -264,15 +266,3 @@ def _refuse_strangers(folder: Path) -> None:
             f"{folder}: is no study but holds {', '.join(others[:5])}, which is left alone. "
             f"Choose another --study or --studies-dir."
         )
-
-
-def select_running(trials: list[optuna.trial.FrozenTrial]) -> list[optuna.trial.FrozenTrial]:
-    """Return those of some trials that were started and have no end in Optuna."""
-    return [trial for trial in trials if trial.state is optuna.trial.TrialState.RUNNING]
-
-
-def count_ended(trials: list[optuna.trial.FrozenTrial]) -> int:
-    """Return how many of some trials have ended; one that another supersedes does not count."""
-    return sum(
-        trial.state.is_finished() and SUPERSEDED_BY not in trial.user_attrs for trial in trials
-    )

@@ -6,18 +6,23 @@ parameters, and one proposal takes a dozen looks.
 
 import contextlib
 import copy
-import functools
+import dataclasses
 import json
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
-from typing import Any
+from collections.abc import Container, Iterator, Sequence
+from typing import Any, cast
 
 import sqlalchemy
-from optuna.distributions import BaseDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    check_distribution_compatibility,
+    distribution_to_json,
+)
 from optuna.storages import RDBStorage
 from optuna.storages._cached_storage import _CachedStorage, _StudyInfo
 from optuna.storages._rdb.models import (
     TrialModel,
+    TrialParamModel,
     TrialSystemAttributeModel,
     TrialUserAttributeModel,
 )
@@ -25,13 +30,12 @@ from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from harness.search.trial_index import TrialIndex
+
 _SHARE_OF_TIME = 0.05
 """At most so much time goes into reading again what other sweeps may have reported."""
 
 _OPEN = (TrialState.RUNNING, TrialState.WAITING)
-
-_Write = Callable[[Any], None]
-"""Writes into a session of the database, without ending its transaction."""
 
 
 def written_at_once(study: Study) -> contextlib.AbstractContextManager[None]:
@@ -45,6 +49,55 @@ def written_at_once(study: Study) -> contextlib.AbstractContextManager[None]:
     """
     storage = study._storage
     return storage.at_once() if isinstance(storage, TrialCache) else contextlib.nullcontext()
+
+
+@dataclasses.dataclass
+class _HeldBack:
+    """Hold what is to be written in one transaction, by trial and name."""
+
+    params: dict[tuple[int, str], tuple[float, BaseDistribution]] = dataclasses.field(
+        default_factory=dict
+    )
+    user_attrs: dict[tuple[int, str], Any] = dataclasses.field(default_factory=dict)
+    system_attrs: dict[tuple[int, str], Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def trial_ids(self) -> set[int]:
+        """Return the trials that it is about."""
+        return {trial_id for trial_id, _ in (*self.params, *self.user_attrs, *self.system_attrs)}
+
+    def write(self, backend: RDBStorage) -> None:
+        """Write it, each kind with one statement for all that is new."""
+        with _create_scoped_session(backend.scoped_session) as session:
+            for trial_id in sorted(self.trial_ids):
+                trial = TrialModel.find_or_raise_by_id(trial_id, session)
+                backend.check_trial_is_updatable(trial_id, cast(TrialState, trial.state))
+            session.add_all(
+                TrialParamModel(
+                    trial_id=trial_id,
+                    param_name=name,
+                    param_value=value,
+                    distribution_json=distribution_to_json(distribution),
+                )
+                for (trial_id, name), (value, distribution) in self.params.items()
+            )
+            self._write_attrs(backend, session, TrialUserAttributeModel, self.user_attrs)
+            self._write_attrs(backend, session, TrialSystemAttributeModel, self.system_attrs)
+
+    def _write_attrs(
+        self, backend: RDBStorage, session: Any, model: Any, attrs: dict[tuple[int, str], Any]
+    ) -> None:
+        if not attrs:
+            return
+        stored = session.query(model.trial_id, model.key).filter(
+            model.trial_id.in_(self.trial_ids)
+        )
+        known = {(row.trial_id, row.key) for row in stored}
+        for (trial_id, key), value in attrs.items():
+            if (trial_id, key) in known:
+                backend._set_trial_attr_without_commit(session, model, trial_id, key, value)
+            else:
+                session.add(model(trial_id=trial_id, key=key, value_json=json.dumps(value)))
 
 
 class TrialCache(_CachedStorage):
@@ -61,13 +114,14 @@ class TrialCache(_CachedStorage):
     def __init__(self, backend: RDBStorage, *, alone: bool) -> None:
         super().__init__(backend)
         self._alone = alone
+        self._index = TrialIndex()
         self._stale: set[int] = set()
         self._own: set[int] = set()
         self._newest = -1
         self._open: dict[int, TrialState] = {}
         self._rest_until = 0.0
         self._holds_back = False
-        self._held_back: list[tuple[int, _Write]] = []
+        self._held_back = _HeldBack()
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:
@@ -75,15 +129,13 @@ class TrialCache(_CachedStorage):
         self._holds_back = True
         try:
             yield
-            with _create_scoped_session(self._backend.scoped_session) as session:
-                for _, write in self._held_back:
-                    write(session)
+            self._held_back.write(self._backend)
         except BaseException:
-            self._stale |= {trial_id for trial_id, _ in self._held_back}  # it never got there
+            self._stale |= self._held_back.trial_ids  # it never got there
             raise
         finally:
             self._holds_back = False
-            self._held_back = []
+            self._held_back = _HeldBack()
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Create a trial here and there."""
@@ -102,15 +154,9 @@ class TrialCache(_CachedStorage):
         if self._holds_back:
             study_id, _ = self._trial_id_to_study_id_and_number[trial_id]
             known = self._studies[study_id].param_distribution
-            write = functools.partial(
-                self._backend._set_trial_param_without_commit,
-                trial_id=trial_id,
-                param_name=param_name,
-                param_value_internal=param_value_internal,
-                distribution=distribution,
-                previous_distribution=known.setdefault(param_name, distribution),
-            )
-            self._held_back.append((trial_id, write))
+            previous = known.setdefault(param_name, distribution)
+            check_distribution_compatibility(previous, distribution)
+            self._held_back.params[trial_id, param_name] = param_value_internal, distribution
         else:
             super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
         value = distribution.to_external_repr(param_value_internal)
@@ -134,7 +180,7 @@ class TrialCache(_CachedStorage):
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Store an attribute here and there."""
         if self._holds_back:
-            self._hold_back_attr(TrialUserAttributeModel, trial_id, key, value)
+            self._held_back.user_attrs[trial_id, key] = value
         else:
             super().set_trial_user_attr(trial_id, key, value)
         self._put(trial_id, "user_attrs", key, json.loads(json.dumps(value)))
@@ -142,7 +188,7 @@ class TrialCache(_CachedStorage):
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Store an attribute here and there."""
         if self._holds_back:
-            self._hold_back_attr(TrialSystemAttributeModel, trial_id, key, value)
+            self._held_back.system_attrs[trial_id, key] = value
         else:
             super().set_trial_system_attr(trial_id, key, value)
         self._put(trial_id, "system_attrs", key, json.loads(json.dumps(value)))
@@ -164,24 +210,19 @@ class TrialCache(_CachedStorage):
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        """Return trials by number, at a fraction of what sorting the trials themselves takes."""
-        self._read_trials_from_remote_storage(study_id)
-        with self._lock:
-            trials = self._studies[study_id].trials
-            found = [trials[number] for number in sorted(trials)]
-        if states is not None:
-            found = [each for each in found if each.state in states]
+        """Return trials by number, without sorting them or looking at each."""
+        found = self.index(study_id).select(states)
         return copy.deepcopy(found) if deepcopy else found
 
-    def _hold_back_attr(self, model: Any, trial_id: int, key: str, value: Any) -> None:
-        write = functools.partial(
-            self._backend._set_trial_attr_without_commit,
-            model_cls=model,
-            trial_id=trial_id,
-            key=key,
-            value=value,
-        )
-        self._held_back.append((trial_id, write))
+    def index(self, study_id: int) -> TrialIndex:
+        """Return the trials as they are now, in groups."""
+        self._read_trials_from_remote_storage(study_id)
+        return self._index
+
+    def _add_trials_to_cache(self, study_id: int, trials: list[FrozenTrial]) -> None:
+        super()._add_trials_to_cache(study_id, trials)
+        for trial in trials:
+            self._index.put(trial)
 
     def _put(self, trial_id: int, field: str, key: str | int, value: Any) -> None:
         """Note in memory what the database has taken; who holds the trial keeps it as it was."""
@@ -194,6 +235,7 @@ class TrialCache(_CachedStorage):
             trial = copy.copy(trials[place[1]])
             setattr(trial, field, getattr(trial, field) | {key: value})
             trials[place[1]] = trial
+            self._index.put(trial)
 
     def _read_trials_from_remote_storage(self, study_id: int) -> None:
         with self._lock:

@@ -24,14 +24,12 @@ def study_of(count: int) -> optuna.Study:
 
 def test_up_to_so_many_trials_all_are_learnt_from():
     study = study_of(MOST_OTHERS + 25)
-    trials = study.get_trials(deepcopy=False)
-    assert thin_out(study, trials) is trials
+    assert thin_out(study) == study.get_trials(deepcopy=False)
 
 
 def test_of_more_the_best_and_the_running_ones_stay_and_the_others_are_spread_evenly():
     study = study_of(4025)
-    trials = study.get_trials(deepcopy=False)
-    shown = thin_out(study, trials)
+    shown = thin_out(study)
     assert len(shown) == 25 + MOST_OTHERS + 3
     numbers = [trial.number for trial in shown]
     assert numbers == sorted(set(numbers))
@@ -43,6 +41,27 @@ def test_of_more_the_best_and_the_running_ones_stay_and_the_others_are_spread_ev
     # 4,000 others, every eighth: each quarter of the study keeps about a quarter of them.
     first = sum(trial.number < 1000 for trial in others)
     assert 120 <= first <= 130
+
+
+def test_where_too_few_are_complete_the_best_are_those_that_tpe_ranks_first():
+    study = optuna.create_study()
+    for number in range(600):
+        ended = TrialState.COMPLETE if number in (7, 311) else TrialState.PRUNED
+        value = 1.0 if ended is TrialState.COMPLETE else None
+        came = {1 + number % 50: float(number)}
+        study.add_trial(
+            create_trial(
+                state=ended,
+                value=value,
+                params={"x": 0.5},
+                distributions=X,
+                intermediate_values=came,
+            )
+        )
+    best, _ = _split_trials(study, study.get_trials(deepcopy=False), 25)
+    shown = {trial.number for trial in thin_out(study)}
+    assert {7, 311} <= {trial.number for trial in best} <= shown
+    assert len(shown) == 25 + MOST_OTHERS
 
 
 def test_a_study_that_shows_some_trials_still_writes_to_the_real_one():

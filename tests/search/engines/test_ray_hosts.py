@@ -34,7 +34,7 @@ MLPS = SPACE["parameters"] | {
 }
 LONG = SPACE | {
     "parameters": MLPS,
-    "budget": {"rungs_kimg": [2, 150]},
+    "budget": {"rungs_kimg": [2, 1000]},
     "pruner": {"name": "none"},
 }
 STORE = "--object-store-memory=200000000"
@@ -71,6 +71,18 @@ def hosts(commands: Commands) -> Iterator[Hosts]:
         for host in running[1:]:
             join(host)
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _whole_again(hosts: Hosts) -> Iterator[None]:
+    """End what a failed test left running, and have every host take part in the next one."""
+    yield
+    for number, host in enumerate(hosts):
+        if left := processes(host, r"harness\.sweep"):
+            host.run("kill", "-9", *left)
+        if number and not is_part(host):
+            host.run("ray", "stop", "--force")
+            join(host)
 
 
 def starts(study: Path) -> dict[str, list[float]]:
@@ -154,13 +166,16 @@ def finish(study: Path, sweep: "subprocess.Popen[str]", *, trials: int) -> list[
     return entries
 
 
-def place(hosts: Hosts, study: Path, name: str) -> int | None:
-    """Return the number of the host that trains a trial, known by the checkpoint it has saved."""
+def place(hosts: Hosts, study: Path, name: str, *, since: float = 0) -> int | None:
+    """Return the number of the host that trains a trial, known by the checkpoint it has saved.
+
+    A host whose node was killed keeps the old ones; `since` leaves these out.
+    """
     trial = study / "trials" / name
     known = {content(file) for file in trial.glob("checkpoint*.npz")}
     for host in hosts[1:]:
         files = host.folder.glob("harness-worker-*/training/checkpoint*.npz")
-        if known & {content(file) for file in files} - {b""}:
+        if known & {content(file) for file in files if changed(file) > since} - {b""}:
             return host.number
     return None
 
@@ -170,6 +185,13 @@ def content(file: Path) -> bytes:
         return file.read_bytes()
     except FileNotFoundError:  # replaced or removed at this moment
         return b""
+
+
+def changed(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def saved_kimg(study: Path, name: str) -> float:
@@ -196,20 +218,25 @@ def test_what_a_host_loses_goes_on_from_its_checkpoint(hosts: Hosts, what: str):
     lost = min(name for name, kimg in running(study).items() if kimg > 2)
     wait_until(lambda: place(hosts, study, lost), sweep)
     host = hosts[(place(hosts, study, lost) or 1) - 1]
+    killed = time.time()
     host.run("kill", "-9", *processes(host, r"ray::Hand" if what == "worker" else r"/raylet "))
     began = time.monotonic()
     wait_until(lambda: len(starts(study)[lost]) > 1, sweep)
     seconds = time.monotonic() - began
-    wait_until(lambda: place(hosts, study, lost), sweep)
-    after = place(hosts, study, lost)
+    after: int | None = None
+
+    def is_saved_anew() -> bool:
+        nonlocal after
+        after = place(hosts, study, lost, since=killed)
+        return after is not None
+
+    wait_until(is_saved_anew, sweep)
     finish(study, sweep, trials=FEW)
     begun = starts(study)
     assert begun.pop(lost)[1] >= 2
     assert set(map(tuple, begun.values())) == {(0,)}
     if what == "node":
         assert after != host.number
-        host.run("ray", "stop", "--force")
-        join(host)
     print(
         f"| {what} of a host killed | {FEW} | {FEW} | {lost} on host {host.number}, from "
         f"{starts(study)[lost][1]:.2f} kimg on host {after} | {seconds:.0f} |"
