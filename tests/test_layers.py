@@ -60,7 +60,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "yaml_file": frozenset({"errors", "faults", "files"}),
     "outcome": frozenset({"score"}),
     "events": frozenset({"outcome", "score"}),
-    "data": GROUND,
+    "data": GROUND | {"cli"},  # its `fetch` is a command
     "gan": frozenset({"errors", "faults", "yaml_file", "data"}),  # knows no FID, no files
     "metrics": DATA,  # knows no GAN
     "tracking": DATA,

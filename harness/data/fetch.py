@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli import clear_errors, new_app
 from harness.data.fashion_mnist import (
     DEBIAN_PACKAGE,
     Place,
@@ -19,12 +20,12 @@ from harness.data.fashion_mnist import (
     find_place,
     read_place,
 )
-from harness.errors import DataError, HarnessError
+from harness.errors import DataError
 
 APT_SECONDS = 600.0
 APT_OPTIONS = ("-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::http::Timeout=20")
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = new_app()
 
 
 @app.command()
@@ -36,15 +37,10 @@ def fetch(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of errors.")] = False,
 ) -> None:
     """Find, check or get Fashion-MNIST: a download, or on Debian the system's package."""
-    try:
+    with clear_errors(debug):
         place = obtain(data_dir)
         start = time.perf_counter()
         dataset = read_place(place)
-    except HarnessError as error:
-        if debug:
-            raise
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
     counts = [len(split) for split in (dataset.train, dataset.validation, dataset.test)]
     typer.echo(
         f"Fashion-MNIST: {place.folder}\n"

@@ -58,8 +58,19 @@ def test_bad_file_is_one_message_and_code_2(bare, link, replace):
     replace(named / LABELS, b"<html>")
     result = fetch("--data-dir", str(named))
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith(f"{named / LABELS}: damaged or not gzip")
+    assert result.stderr.startswith(f"error: {named / LABELS}: damaged or not gzip")
     assert "Traceback" not in result.stderr
+
+
+def test_an_unknown_option_is_refused_in_one_line():
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.data.fetch", "--bogus"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: No such option: --bogus. See --help.\n"
 
 
 def test_debug_shows_the_traceback(bare):
