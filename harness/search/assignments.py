@@ -39,7 +39,9 @@ class Assignment:
         job: What the worker is given.
         tracker: Hears its events.
         trial: Its Optuna trial; None for a baseline.
-        deaths: How many workers died over it.
+        deaths: How many workers died over it; one that was taken away after it had got further
+            than ever before does not count.
+        furthest_kimg: How far it had come when a worker died.
         ended: Whether it has its outcome.
         deadline_seconds: When its worker must have said that it timed out; None for no limit.
         last: The last thing it said about its progress.
@@ -50,6 +52,7 @@ class Assignment:
     tracker: Tracker
     trial: optuna.Trial | None
     deaths: int = 0
+    furthest_kimg: float = 0.0
     ended: bool = False
     deadline_seconds: float | None = None
     last: Progressed | RungScored | None = None
@@ -60,12 +63,27 @@ class Assignment:
         """Return how long it had trained when it was last heard of."""
         return self.last.duration_seconds if self.last else 0.0
 
+    @property
+    def kimg(self) -> float:
+        """Return how far it had come when it was last heard of."""
+        return self.last.kimg if self.last else 0.0
+
+    def note_death(self, *, lost: bool) -> None:
+        """Take note that its worker died, or was lost with its node.
+
+        Nodes may be taken away as often as they like as long as the training gets on between; one
+        that takes its nodes with it always gets as far.
+        """
+        gets_on = self.kimg > self.furthest_kimg
+        self.deaths += not (lost and gets_on)
+        self.furthest_kimg = max(self.furthest_kimg, self.kimg)
+
     def outcome(self, reason: Reason, detail: str) -> Outcome:
         """Return the outcome of a training that could not tell it itself."""
         return Outcome(
             reason=reason,
             detail=detail,
-            kimg=self.last.kimg if self.last else 0.0,
+            kimg=self.kimg,
             duration_seconds=self.seconds,
             best=self.best,
         )

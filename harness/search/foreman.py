@@ -161,10 +161,10 @@ class Foreman:
                 self._leave(post, memory_megabytes)
             case Refused(error):
                 raise error
-            case Died(exit_code):
+            case Died():
                 self._crew.bury(post, message)
                 if assignment is not None:
-                    _mourn(work, assignment, exit_code)
+                    _mourn(work, assignment, message)
 
     def _leave(self, post: Post, memory_megabytes: float) -> None:
         """Take a worker back, or replace one that grew too much or ran out of memory."""
@@ -187,14 +187,14 @@ class Foreman:
             work.end(assignment, assignment.outcome(Reason.TIMED_OUT, detail))
 
 
-def _mourn(work: Work, assignment: Assignment, exit_code: int | None) -> None:
+def _mourn(work: Work, assignment: Assignment, died: Died) -> None:
     """Give the training of a dead worker to another one, from its last checkpoint."""
     if assignment.ended:
         assignment.tracker.close()
         return
-    assignment.deaths += 1
+    assignment.note_death(lost=died.lost)
     if assignment.deaths < _MOST_DEATHS:
         work.give_back(assignment)
         return
-    detail = f"its worker died {assignment.deaths} times, last with exit code {exit_code}"
+    detail = f"its worker died {assignment.deaths} times, last with exit code {died.exit_code}"
     work.end(assignment, assignment.outcome(Reason.CRASHED, detail))

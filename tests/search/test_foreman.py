@@ -8,9 +8,17 @@ from pathlib import Path
 import pytest
 
 from harness.errors import DataError
+from harness.events import Progressed
+from harness.outcome import Reason
+from harness.search.brain import Brain
+from harness.search.endings import Silence
 from harness.search.engines.local_engine import LocalEngine
-from harness.search.engines.messages import WorkerSetup
+from harness.search.engines.messages import Died, Message, Said, WorkerSetup
 from harness.search.foreman import Foreman
+from harness.search.leaderboard import Entry, read_entries
+from harness.search.options import SweepOptions
+from harness.search.space import SearchSpace
+from tests.benchmarks.scale_engine import StandInEngine, StandInWorker
 
 
 def foreman(data_dir: Path) -> Foreman:
@@ -38,3 +46,61 @@ def test_a_signal_before_the_workers_are_ready_ends_the_wait(tmp_path: Path):
         with contextlib.suppress(IndexError):
             assert not found.posts[0].ready
     assert signal.getsignal(signal.SIGINT) == before
+
+
+class LosingEngine(StandInEngine):
+    """Lose workers, each after it has told so often how far it is.
+
+    Args:
+        told: How often the first tells, the second, and so on; those after them stay.
+        lost: Whether they are taken away; otherwise they die by themselves.
+    """
+
+    def __init__(self, told: list[int], *, lost: bool) -> None:
+        super().__init__()
+        self.told = told
+        self.lost = lost
+
+    def recruit(self, slot: int) -> "LosingWorker":
+        worker = LosingWorker(self, slot)
+        self.speak_at(self.now, worker)
+        return worker
+
+
+class LosingWorker(StandInWorker):
+    def __init__(self, engine: LosingEngine, slot: int) -> None:
+        super().__init__(engine, slot)
+        self._left = engine.told.pop(0) if engine.told else 1000
+        self._lost = engine.lost
+
+    def receive(self) -> Message:
+        if self._left == 0:
+            return Died(None, lost=self._lost)
+        message = super().receive()
+        self._left -= isinstance(message, Said) and isinstance(message.event, Progressed)
+        return message
+
+
+def train_one(folder: Path, told: list[int], *, lost: bool) -> Entry:
+    """Return what became of a trial whose workers were lost."""
+    options = SweepOptions(name="s", studies_dir=folder, trials=1, workers=1, tracker="jsonl")
+    engine = LosingEngine(told, lost=lost)
+    Brain(SearchSpace.load("default"), options, engine=engine).run(Silence())
+    (entry,) = read_entries(folder / "s")
+    return entry
+
+
+def test_nodes_may_be_taken_away_for_ever_while_the_training_gets_on(tmp_path: Path):
+    entry = train_one(tmp_path, [1, 2, 3], lost=True)
+    assert entry.outcome.reason is Reason.FINISHED
+
+
+def test_a_training_that_takes_its_nodes_with_it_at_the_same_place_ends(tmp_path: Path):
+    entry = train_one(tmp_path, [1, 1, 1, 1], lost=True)
+    assert entry.outcome.reason is Reason.CRASHED
+    assert "its worker died 3 times" in entry.outcome.detail
+
+
+def test_workers_that_die_by_themselves_count_however_far_they_come(tmp_path: Path):
+    entry = train_one(tmp_path, [1, 2, 3], lost=False)
+    assert entry.outcome.reason is Reason.CRASHED
