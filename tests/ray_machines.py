@@ -26,7 +26,7 @@ _ATTEMPTS = 3
 
 # What makes trials long enough to lose something.
 LONGER: dict[str, Any] = {
-    "budget": {"rungs_kimg": [2, 30]},
+    "budget": {"rungs_kimg": [2, 300]},
     "parameters": {
         "batch_size": {"value": 64},
         "generator.name": {"value": "mlp"},

@@ -31,6 +31,13 @@ _SLOWEST_SCORE_SECONDS = 1800.0
 """A baseline that is silent for so long hangs; large ones take minutes to draw 10,000 images."""
 
 
+_MOST_DEATHS = 3
+"""A training whose worker died by itself this often is the cause of it."""
+
+_MOST_LOSSES = 10
+"""So many workers that were taken away without a new checkpoint between are no accident."""
+
+
 @dataclasses.dataclass
 class Assignment:
     """Follow one training from the brain's side, whichever worker runs it.
@@ -39,9 +46,9 @@ class Assignment:
         job: What the worker is given.
         tracker: Hears its events.
         trial: Its Optuna trial; None for a baseline.
-        deaths: How many workers died over it; one that was taken away after it had got further
-            than ever before does not count.
-        furthest_kimg: How far it had come when a worker died.
+        deaths: How many workers died over it by themselves.
+        losses: How many were taken away in a row since it last went on from a later checkpoint.
+        began_kimg: Where its present worker, or the last one, began.
         ended: Whether it has its outcome.
         deadline_seconds: When its worker must have said that it timed out; None for no limit.
         last: The last thing it said about its progress.
@@ -52,7 +59,8 @@ class Assignment:
     tracker: Tracker
     trial: optuna.Trial | None
     deaths: int = 0
-    furthest_kimg: float = 0.0
+    losses: int = 0
+    began_kimg: float = 0.0
     ended: bool = False
     deadline_seconds: float | None = None
     last: Progressed | RungScored | None = None
@@ -63,27 +71,28 @@ class Assignment:
         """Return how long it had trained when it was last heard of."""
         return self.last.duration_seconds if self.last else 0.0
 
-    @property
-    def kimg(self) -> float:
-        """Return how far it had come when it was last heard of."""
-        return self.last.kimg if self.last else 0.0
+    def note_start(self, kimg: float) -> None:
+        """Take note where a worker begins; what was lost before a later checkpoint is forgiven."""
+        if kimg > self.began_kimg:
+            self.losses = 0
+        self.began_kimg = kimg
 
     def note_death(self, *, lost: bool) -> None:
-        """Take note that its worker died, or was lost with its node.
+        """Take note that its worker died, or was taken away with its node."""
+        self.losses += lost
+        self.deaths += not lost
 
-        Nodes may be taken away as often as they like as long as the training gets on between; one
-        that takes its nodes with it always gets as far.
-        """
-        gets_on = self.kimg > self.furthest_kimg
-        self.deaths += not (lost and gets_on)
-        self.furthest_kimg = max(self.furthest_kimg, self.kimg)
+    @property
+    def is_deadly(self) -> bool:
+        """Return whether so many workers ended over it that it seems to be the cause."""
+        return self.deaths >= _MOST_DEATHS or self.losses >= _MOST_LOSSES
 
     def outcome(self, reason: Reason, detail: str) -> Outcome:
         """Return the outcome of a training that could not tell it itself."""
         return Outcome(
             reason=reason,
             detail=detail,
-            kimg=self.kimg,
+            kimg=self.last.kimg if self.last else 0.0,
             duration_seconds=self.seconds,
             best=self.best,
         )
@@ -172,7 +181,8 @@ class Assignments:
             if name in taken or not share.claim(name):
                 continue
             if self._study.is_running(frozen):
-                return self._trial(*self._study.reopen(frozen))
+                opened = self._study.reopen(frozen)
+                return self._trial(*opened) if opened else None
             share.release(name)  # it ended between the look and the claim
         return None
 

@@ -10,7 +10,7 @@ import typing
 import warnings
 from collections.abc import Iterator, Sequence
 
-from harness.events import Answer, Event
+from harness.events import Answer, Event, Started
 from harness.outcome import Outcome, Reason
 from harness.search.assignments import Assignment
 from harness.search.crew import Crew, Post
@@ -18,9 +18,6 @@ from harness.search.engines.engine import Engine
 from harness.search.engines.messages import Broke, Died, Left, Message, Ready, Refused, Said
 from harness.search.signals import Signals
 from harness.search.stopping import Stop
-
-_MOST_DEATHS = 3
-"""A training whose worker died this often is the cause of it, and ends as crashed."""
 
 _PATIENCE_SECONDS = 5.0
 """How long a signalled command waits for checkpoints; a training whose worker took longer,
@@ -153,6 +150,8 @@ class Foreman:
             case Ready():
                 self._crew.welcome(post)
             case Said(event) if assignment is not None:
+                if isinstance(event, Started):
+                    assignment.note_start(event.kimg)
                 post.worker.answer(work.answer(assignment, event))
             case Broke(reason, detail) if assignment is not None and not assignment.ended:
                 work.end(assignment, assignment.outcome(reason, detail))
@@ -193,8 +192,11 @@ def _mourn(work: Work, assignment: Assignment, died: Died) -> None:
         assignment.tracker.close()
         return
     assignment.note_death(lost=died.lost)
-    if assignment.deaths < _MOST_DEATHS:
+    if not assignment.is_deadly:
         work.give_back(assignment)
         return
-    detail = f"its worker died {assignment.deaths} times, last with exit code {died.exit_code}"
+    count = assignment.deaths + assignment.losses
+    by_itself = "by itself" if died.exit_code is None else f"with exit code {died.exit_code}"
+    how = "with its node" if died.lost else by_itself
+    detail = f"its worker died {count} times, last {how}"
     work.end(assignment, assignment.outcome(Reason.CRASHED, detail))

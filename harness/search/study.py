@@ -97,7 +97,8 @@ class Study:
         Where others share the study, only to be called in this sweep's turn.
 
         Returns:
-            None if this sweep was suspended so long that its turn passed to another one.
+            None if this sweep was suspended so long that its turn, or the trial, passed to
+                another one.
         """
         with self.storage_faults():
             index = self.index()
@@ -115,18 +116,23 @@ class Study:
                 )
                 self.share.release(name)
                 return None
-        return trial, self._configure(trial)
+        config = self._configure(trial)
+        return None if config is None else (trial, config)
 
-    def reopen(self, frozen: optuna.trial.FrozenTrial) -> tuple[optuna.Trial, GANConfig]:
+    def reopen(self, frozen: optuna.trial.FrozenTrial) -> tuple[optuna.Trial, GANConfig] | None:
         """Return an interrupted trial with its configuration.
 
         Parameters that were suggested before the interruption come back from the storage, so a
         trial cut short while it was asked for gets the rest of its parameters now.
+
+        Returns:
+            None if this sweep was suspended so long that another one took the trial.
         """
         self._reseed(frozen.number)
         with self.storage_faults():
             trial = optuna.Trial(self.optuna, frozen._trial_id)
-        return trial, self._configure(trial)
+        config = self._configure(trial)
+        return None if config is None else (trial, config)
 
     def index(self) -> TrialIndex:
         """Return all trials as they are at this moment, in groups."""
@@ -162,11 +168,16 @@ class Study:
             trial_seed=derive_seed(self.record.seed, number, "sampler"),
         )
 
-    def _configure(self, trial: optuna.Trial) -> GANConfig:
+    def _configure(self, trial: optuna.Trial) -> GANConfig | None:
         seed = derive_seed(self.record.seed, trial.number, "training")
-        with self.storage_faults(), written_at_once(self.optuna):
-            config = self.space.suggest(trial, seed=seed)
-            config = config.model_copy(update=trial.user_attrs.get(OVERRIDES, {}))
+        try:
+            with self.storage_faults(), written_at_once(self.optuna):
+                config = self.space.suggest(trial, seed=seed)
+                config = config.model_copy(update=trial.user_attrs.get(OVERRIDES, {}))
+                if not self.share.keeps(f"{trial.number:04d}"):
+                    raise _TakenError  # and nothing of it is written
+        except _TakenError:
+            return None
         folder = self.trial_folder(trial.number)
         if folder.read_config() not in (None, config):
             raise StudyError(
@@ -250,6 +261,10 @@ class Study:
             pruner=pruner_for(self.space.pruner, self.space.budget.rungs_kimg),
             load_if_exists=True,
         )
+
+
+class _TakenError(Exception):
+    """Tell that another sweep took a trial while it was proposed."""
 
 
 def _refuse_strangers(folder: Path) -> None:

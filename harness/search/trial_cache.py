@@ -6,30 +6,20 @@ parameters, and one proposal takes a dozen looks.
 
 import contextlib
 import copy
-import dataclasses
 import json
 import time
 from collections.abc import Container, Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy
-from optuna.distributions import (
-    BaseDistribution,
-    check_distribution_compatibility,
-    distribution_to_json,
-)
+from optuna.distributions import BaseDistribution, check_distribution_compatibility
 from optuna.storages import RDBStorage
 from optuna.storages._cached_storage import _CachedStorage, _StudyInfo
-from optuna.storages._rdb.models import (
-    TrialModel,
-    TrialParamModel,
-    TrialSystemAttributeModel,
-    TrialUserAttributeModel,
-)
-from optuna.storages._rdb.storage import _create_scoped_session
+from optuna.storages._rdb.models import TrialModel
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from harness.search.held_back import HeldBack
 from harness.search.trial_index import TrialIndex
 
 _SHARE_OF_TIME = 0.05
@@ -49,55 +39,6 @@ def written_at_once(study: Study) -> contextlib.AbstractContextManager[None]:
     """
     storage = study._storage
     return storage.at_once() if isinstance(storage, TrialCache) else contextlib.nullcontext()
-
-
-@dataclasses.dataclass
-class _HeldBack:
-    """Hold what is to be written in one transaction, by trial and name."""
-
-    params: dict[tuple[int, str], tuple[float, BaseDistribution]] = dataclasses.field(
-        default_factory=dict
-    )
-    user_attrs: dict[tuple[int, str], Any] = dataclasses.field(default_factory=dict)
-    system_attrs: dict[tuple[int, str], Any] = dataclasses.field(default_factory=dict)
-
-    @property
-    def trial_ids(self) -> set[int]:
-        """Return the trials that it is about."""
-        return {trial_id for trial_id, _ in (*self.params, *self.user_attrs, *self.system_attrs)}
-
-    def write(self, backend: RDBStorage) -> None:
-        """Write it, each kind with one statement for all that is new."""
-        with _create_scoped_session(backend.scoped_session) as session:
-            for trial_id in sorted(self.trial_ids):
-                trial = TrialModel.find_or_raise_by_id(trial_id, session)
-                backend.check_trial_is_updatable(trial_id, cast(TrialState, trial.state))
-            session.add_all(
-                TrialParamModel(
-                    trial_id=trial_id,
-                    param_name=name,
-                    param_value=value,
-                    distribution_json=distribution_to_json(distribution),
-                )
-                for (trial_id, name), (value, distribution) in self.params.items()
-            )
-            self._write_attrs(backend, session, TrialUserAttributeModel, self.user_attrs)
-            self._write_attrs(backend, session, TrialSystemAttributeModel, self.system_attrs)
-
-    def _write_attrs(
-        self, backend: RDBStorage, session: Any, model: Any, attrs: dict[tuple[int, str], Any]
-    ) -> None:
-        if not attrs:
-            return
-        stored = session.query(model.trial_id, model.key).filter(
-            model.trial_id.in_(self.trial_ids)
-        )
-        known = {(row.trial_id, row.key) for row in stored}
-        for (trial_id, key), value in attrs.items():
-            if (trial_id, key) in known:
-                backend._set_trial_attr_without_commit(session, model, trial_id, key, value)
-            else:
-                session.add(model(trial_id=trial_id, key=key, value_json=json.dumps(value)))
 
 
 class TrialCache(_CachedStorage):
@@ -121,7 +62,7 @@ class TrialCache(_CachedStorage):
         self._open: dict[int, TrialState] = {}
         self._rest_until = 0.0
         self._holds_back = False
-        self._held_back = _HeldBack()
+        self._held_back = HeldBack()
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:
@@ -131,11 +72,12 @@ class TrialCache(_CachedStorage):
             yield
             self._held_back.write(self._backend)
         except BaseException:
-            self._stale |= self._held_back.trial_ids  # it never got there
+            for trial_id in self._held_back.trial_ids:  # it never got there
+                self.disown(trial_id)
             raise
         finally:
             self._holds_back = False
-            self._held_back = _HeldBack()
+            self._held_back = HeldBack()
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Create a trial here and there."""

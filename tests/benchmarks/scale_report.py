@@ -11,6 +11,9 @@ from tests.benchmarks.study_curves import PANEL, SCALE, SOFT, Panel
 TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
 KINDS = {"ask": "Asking for a trial", "report": "Reporting a rung", "tell": "Telling an end"}
 COLOURS = ((208, 84, 18), (90, 140, 40), (0, 92, 175), (120, 60, 160), (200, 0, 80), (60, 60, 60))
+PRESENT = "now"
+"""Begins the names of the cases that the picture shows."""
+
 PLACES = (250, 1000, 1250, 2500, 5000, 10_000)
 
 
@@ -27,8 +30,13 @@ def write_report(out):
     spread, proposals, learning = (
         results.pop(key, []) for key in ("spread", "proposals", "learning")
     )
-    if any(full_bins(case) for case in results.values()):
-        draw_waits(results).save(out / "waits.png")
+    present = {
+        name.removeprefix(f"{PRESENT} "): case
+        for name, case in results.items()
+        if name.startswith(f"{PRESENT} ") and full_bins(case)
+    }
+    if present:
+        draw_waits(present).save(out / "waits.png")
     tables = {
         "waits": wait_table(results),
         "spread": spread_table(spread),

@@ -1,6 +1,7 @@
 """Keep workers busy; what happens with real trainings is tested with sweeps and confirmations."""
 
 import contextlib
+import dataclasses
 import os
 import signal
 from pathlib import Path
@@ -8,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from harness.errors import DataError
-from harness.events import Progressed
-from harness.outcome import Reason
+from harness.events import Progressed, Started
+from harness.outcome import Outcome, Reason
 from harness.search.brain import Brain
 from harness.search.endings import Silence
 from harness.search.engines.local_engine import LocalEngine
 from harness.search.engines.messages import Died, Message, Said, WorkerSetup
 from harness.search.foreman import Foreman
-from harness.search.leaderboard import Entry, read_entries
+from harness.search.leaderboard import read_entries
 from harness.search.options import SweepOptions
 from harness.search.space import SearchSpace
 from tests.benchmarks.scale_engine import StandInEngine, StandInWorker
@@ -54,12 +55,15 @@ class LosingEngine(StandInEngine):
     Args:
         told: How often the first tells, the second, and so on; those after them stay.
         lost: Whether they are taken away; otherwise they die by themselves.
+        gets_on: Whether each begins where a later checkpoint is.
     """
 
-    def __init__(self, told: list[int], *, lost: bool) -> None:
+    def __init__(self, told: list[int], *, lost: bool, gets_on: bool = False) -> None:
         super().__init__()
         self.told = told
         self.lost = lost
+        self.step_kimg = 0.1 if gets_on else 0.0
+        self.begun = 0
 
     def recruit(self, slot: int) -> "LosingWorker":
         worker = LosingWorker(self, slot)
@@ -71,36 +75,42 @@ class LosingWorker(StandInWorker):
     def __init__(self, engine: LosingEngine, slot: int) -> None:
         super().__init__(engine, slot)
         self._left = engine.told.pop(0) if engine.told else 1000
-        self._lost = engine.lost
+        self._losing = engine
 
     def receive(self) -> Message:
         if self._left == 0:
-            return Died(None, lost=self._lost)
+            return Died(None, lost=self._losing.lost)
         message = super().receive()
+        if isinstance(message, Said) and isinstance(message.event, Started):
+            began = self._losing.step_kimg * self._losing.begun
+            self._losing.begun += 1
+            return Said(dataclasses.replace(message.event, kimg=began))
         self._left -= isinstance(message, Said) and isinstance(message.event, Progressed)
         return message
 
 
-def train_one(folder: Path, told: list[int], *, lost: bool) -> Entry:
+def train_one(folder: Path, engine: LosingEngine) -> Outcome:
     """Return what became of a trial whose workers were lost."""
     options = SweepOptions(name="s", studies_dir=folder, trials=1, workers=1, tracker="jsonl")
-    engine = LosingEngine(told, lost=lost)
     Brain(SearchSpace.load("default"), options, engine=engine).run(Silence())
     (entry,) = read_entries(folder / "s")
-    return entry
+    return entry.outcome
 
 
 def test_nodes_may_be_taken_away_for_ever_while_the_training_gets_on(tmp_path: Path):
-    entry = train_one(tmp_path, [1, 2, 3], lost=True)
-    assert entry.outcome.reason is Reason.FINISHED
+    outcome = train_one(tmp_path, LosingEngine([1] * 30, lost=True, gets_on=True))
+    assert outcome.reason is Reason.FINISHED
 
 
-def test_a_training_that_takes_its_nodes_with_it_at_the_same_place_ends(tmp_path: Path):
-    entry = train_one(tmp_path, [1, 1, 1, 1], lost=True)
-    assert entry.outcome.reason is Reason.CRASHED
-    assert "its worker died 3 times" in entry.outcome.detail
+def test_a_training_is_tried_ten_times_from_where_its_nodes_are_taken_away(tmp_path: Path):
+    outcome = train_one(tmp_path / "nine", LosingEngine([1] * 9, lost=True))
+    assert outcome.reason is Reason.FINISHED
+    outcome = train_one(tmp_path / "ten", LosingEngine([1] * 10, lost=True))
+    assert outcome.reason is Reason.CRASHED
+    assert outcome.detail == "its worker died 10 times, last with its node"
 
 
 def test_workers_that_die_by_themselves_count_however_far_they_come(tmp_path: Path):
-    entry = train_one(tmp_path, [1, 2, 3], lost=False)
-    assert entry.outcome.reason is Reason.CRASHED
+    outcome = train_one(tmp_path, LosingEngine([1, 2, 3], lost=False, gets_on=True))
+    assert outcome.reason is Reason.CRASHED
+    assert outcome.detail == "its worker died 3 times, last by itself"

@@ -187,6 +187,27 @@ def test_a_turn_that_passed_on_makes_no_trial_too_many(begin):
     assert take(quick) is None
 
 
+def test_a_trial_taken_over_while_it_was_proposed_is_the_other_sweeps(begin, monkeypatch):
+    slow, quick = begin(trials=1), begin(trials=1)
+    found = []
+    suggest = SearchSpace.suggest
+
+    def be_suspended(space, trial, *, seed):
+        config = suggest(space, trial, seed=seed)
+        if not found:
+            found.append("first")
+            silence(slow)
+            found.append(take(quick))
+        return config
+
+    monkeypatch.setattr(SearchSpace, "suggest", be_suspended)
+    assert take(slow) is None
+    assert found[1].job.name == "0000"
+    quick.end(found[1])
+    assert slow.study.count_ended() == quick.study.count_ended() == 1
+    assert take(slow) is None
+
+
 def test_the_ends_of_others_count_for_rules_and_display(begin):
     first, second = begin(target_fid=25.0), begin(target_fid=25.0)
     first.end(take(first))

@@ -12,7 +12,7 @@ import ray._private.services
 from harness.errors import ConfigError
 
 _CLIENT = "ray://"
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _LOOK_SECONDS = 5
 _ANSWER_SECONDS = 10
 # What a cluster's head and its door for outsiders answer, whoever asks.
@@ -35,9 +35,14 @@ class Place:
     found: str
 
     @property
+    def is_client(self) -> bool:
+        """Return whether this process stays outside, at the cluster's door."""
+        return self.found.startswith(_CLIENT)
+
+    @property
     def is_loopback(self) -> bool:
-        """Return whether only this machine reaches it."""
-        return _split(self.found)[0] in _LOOPBACK
+        """Return whether it is reached by an address that only this machine has."""
+        return _split(self.found)[0] in LOOPBACK
 
 
 def find_place(asked: str) -> Place | None:

@@ -25,7 +25,7 @@ from harness.quiet import quiet_stderr
 from harness.search.devices import available_cores, find_gpus
 from harness.search.engines.cluster import Cluster
 from harness.search.engines.local_engine import signals_held_back
-from harness.search.engines.ray_address import find_place, stay_on_loopback
+from harness.search.engines.ray_address import LOOPBACK, find_place, stay_on_loopback
 
 _NAMESPACE = "gan-sweep-harness"
 _FAILURES = (ConnectionError, OSError, RuntimeError, ValueError, TimeoutError)
@@ -70,11 +70,11 @@ def connect(cluster: Cluster, *, workers: int = 0) -> None:
             "This machine belongs to no Ray cluster: started one of its own, on 127.0.0.1 alone, "
             "that ends with this command."
         )
-    elif not place.is_loopback:
+    elif not _is_this_machine_alone():
+        places = "each worker" if place.is_client else "each worker and in this command"
         _say(
-            f"Takes part in the Ray cluster at {place.found}: until the end Ray listens in each "
-            f"worker and in this command on all addresses of their machines, for trusted networks "
-            f"only."
+            f"Takes part in the Ray cluster at {place.found}: until the end Ray listens in "
+            f"{places} on all addresses of their machines, for trusted networks only."
         )
 
 
@@ -88,6 +88,12 @@ def _join(options: dict[str, Any]) -> None:
     # Ray warns at each of twenty attempts; one message says it all.
     with quiet_stderr(shows_at_failure=False):
         ray.init(namespace=_NAMESPACE, log_to_driver=False, logging_level=logging.ERROR, **options)
+
+
+def _is_this_machine_alone() -> bool:
+    """Return whether no other machine can reach a node; the head of many has a loopback, too."""
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return all(node["NodeManagerAddress"] in LOOPBACK for node in nodes if node["Alive"])
 
 
 def _check_own(cluster: Cluster) -> None:
@@ -140,7 +146,10 @@ def _runtime_env(cluster: Cluster) -> dict[str, Any]:
         # Threads of OpenBLAS wait for each other where all cores are busy.
         "OPENBLAS_NUM_THREADS": str(cluster.threads),
     }
-    if 0 < cluster.gpus_per_worker < 1:
+    if not cluster.gpus_per_worker:
+        # Ray hides none from a worker that was leased none, and the first would take all memory.
+        variables["CUDA_VISIBLE_DEVICES"] = "-1"
+    elif cluster.gpus_per_worker < 1:
         variables["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # or the first would take all its memory
     package = Path(harness.__file__).resolve().parent
     return {"py_modules": [str(package)], "env_vars": variables}

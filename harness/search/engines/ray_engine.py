@@ -10,7 +10,7 @@ import dataclasses
 import time
 import uuid
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from harness.search.engines.messages import Died, Message, WorkerSetup
 from harness.search.engines.ray_connection import connect, disconnect
 from harness.search.engines.ray_hand import Hand
 from harness.search.engines.ray_lookout import Lookout
-from harness.search.engines.ray_room import offer, shortage
+from harness.search.engines.ray_room import idle_gpus, offer, shortage
 from harness.search.engines.travel import Errand, Letter, pack, pack_luggage, unpack
 from harness.search.object_store.depot import Depot, find_depot
 from harness.training.folder import TrainingFolder
@@ -40,6 +40,15 @@ _LOST = ("its node has died", "killed by `ray.kill`")
 
 _TIDY_SECONDS = 1.0
 _ASK_SECONDS = 10.0
+
+
+@contextlib.contextmanager
+def _reaching_the_cluster() -> Iterator[None]:
+    """Say in one message that a connection through `ray://` is lost."""
+    try:
+        yield
+    except ConnectionError as error:
+        raise _cut_off(str(error)) from error
 
 
 class RayEngine:
@@ -72,6 +81,7 @@ class RayEngine:
         self._fates: list[str] = []
         self._waiting_since: float | None = None
 
+    @_reaching_the_cluster()
     def recruit(self, slot: int) -> Worker:
         """Start the worker of a place, on whichever node there is room for it, now or later."""
         del slot  # Ray leases GPUs
@@ -84,21 +94,19 @@ class RayEngine:
             self._luggage = ray.put(pack_luggage(setup, dataset))
             self._setup = dataclasses.replace(setup, data_dir=None)
             self._waiting_since = time.monotonic()
-            hint = shortage(self._cluster, self._count)
-            if hint:
-                warnings.warn(hint, stacklevel=2)
+            for hint in (shortage(self._cluster, self._count), idle_gpus(self._cluster)):
+                if hint:
+                    warnings.warn(hint, stacklevel=2)
         hand = self._hand.remote(self._setup, self._luggage, self._count)
         return RayWorker(hand, self._cluster, self._fates)
 
+    @_reaching_the_cluster()
     def wait(self, workers: Sequence[Worker], timeout_seconds: float) -> Sequence[Worker]:
         """Return the workers that have something to say, waiting for the first of them."""
         listening = {w.listening: w for w in workers if isinstance(w, RayWorker)}
-        try:
-            found, _ = ray.wait(list(listening), timeout=timeout_seconds)
-            if found:
-                found, _ = ray.wait(list(listening), num_returns=len(listening), timeout=0)
-        except ConnectionError as error:
-            raise _cut_off(str(error)) from error
+        found, _ = ray.wait(list(listening), timeout=timeout_seconds)
+        if found:
+            found, _ = ray.wait(list(listening), num_returns=len(listening), timeout=0)
         if self._lookout.is_gone:
             raise _cut_off("its head does not answer")
         self._complain_of_waiting(list(listening.values()))
@@ -140,7 +148,7 @@ class RayWorker:
     Args:
         hand: Its actor.
         cluster: Says how files reach the study.
-        fates: Gets a line when the worker is lost.
+        fates: Gets a line when the worker is lost; holds the last one alone.
     """
 
     def __init__(self, hand: Any, cluster: Cluster, fates: list[str]) -> None:
@@ -155,6 +163,7 @@ class RayWorker:
         self.placed: Any = hand.__ray_ready__.remote()
         self.listening: Any = hand.listen.remote()
 
+    @_reaching_the_cluster()
     def train(self, job: TrainingJob) -> None:
         """Hand over a job, with the files to go on from for a worker that does not see them."""
         self._home = TrainingFolder(job.folder.path.absolute())
@@ -169,17 +178,19 @@ class RayWorker:
         job = dataclasses.replace(job, folder=self._home)
         self._hand.hear.remote(Errand(job, self._mark, parcel, self._depot))
 
+    @_reaching_the_cluster()
     def answer(self, answer: Answer) -> None:
         """Answer the event of the last `Said`."""
         self._hand.hear.remote(answer)
 
+    @_reaching_the_cluster()
     def receive(self) -> Message:
         """Return the next message, having written what came with it; `Died` when none will."""
         try:
             letter: Letter = ray.get(self.listening)
         except RayError as error:
             self._answers = False
-            self._fates.append(_first_lines(error))
+            self._fates[:] = [_first_lines(error)]
             self.stop(at_once=True)  # one that is only out of reach is not to come back
             return Died(None, lost=_is_lost(error))
         self.listening = self._hand.listen.remote()

@@ -33,6 +33,17 @@ def shortage(cluster: Cluster, workers: int) -> str:
     )
 
 
+def idle_gpus(cluster: Cluster) -> str:
+    """Return what to tell a user whose workers leave all GPUs of the cluster alone; else ""."""
+    gpus = sum(node.get("GPU", 0) for node in _nodes())
+    if cluster.gpus_per_worker or not gpus:
+        return ""
+    return (
+        f"The cluster has {gpus:g} GPUs, and workers use none of them. Give each one with "
+        f"--gpus-per-worker 1, or let some share one with a fraction."
+    )
+
+
 def offer() -> str:
     """Return what the cluster has and what of it is free, for people."""
     total: dict[str, float] = _RAY.cluster_resources()
