@@ -3,6 +3,7 @@
 import dataclasses
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 from harness.errors import HarnessError
 from harness.search.assignments import Assignment
@@ -16,6 +17,9 @@ _PAUSE_SECONDS = 1.0
 _MOST_DOUBLINGS = 5
 
 _WAIT_SECONDS = 0.5
+
+_MOST_ENDING = 32
+"""So many workers are ended at a time."""
 
 
 @dataclasses.dataclass(eq=False)
@@ -76,9 +80,9 @@ class Crew:
         self.posts = [Post(slot, self._engine.recruit(slot)) for slot in range(self._count)]
 
     def close(self) -> None:
-        """End all workers at once."""
-        for post in self.posts:
-            post.worker.stop(at_once=True)
+        """End all workers at once: one that does not answer is waited for beside the others."""
+        with ThreadPoolExecutor(_MOST_ENDING) as pool:
+            list(pool.map(lambda post: post.worker.stop(at_once=True), self.posts))
         self.posts = []
         self._engine.close()
 

@@ -20,11 +20,20 @@ from harness.search.engines.cluster import Cluster
 from harness.search.engines.messages import Died, Ready, WorkerSetup
 from harness.search.engines.ray_engine import RayEngine
 from harness.search.engines.ray_lookout import Lookout
-from harness.search.engines.ray_room import shortage
+from harness.search.engines.ray_room import idle_gpus, shortage
 from harness.search.foreman import Foreman
 from harness.search.leaderboard import read_entries
 from harness.training.checkpoint import load_checkpoint
-from tests.ray_machines import Machines, Notes, options, ray, running_machines, small_space
+from tests.ray_machines import (
+    NODE,
+    Machines,
+    Notes,
+    add_node,
+    options,
+    ray,
+    running_machines,
+    small_space,
+)
 
 # A crowded machine takes minutes to start a worker.
 pytestmark = [
@@ -57,6 +66,8 @@ def engine(address: str) -> Iterator[RayEngine]:
 def test_a_worker_that_was_taken_away_is_told_from_one_that_failed(engine: RayEngine):
     first, second = engine.recruit(0), engine.recruit(0)
     process = ray.get(second._hand.__ray_call__.remote(lambda _: os.getpid()))
+    visible = second._hand.__ray_call__.remote(lambda _: os.environ["CUDA_VISIBLE_DEVICES"])
+    assert ray.get(visible) == "-1", "none was asked for"
     ray.kill(first._hand)
     os.kill(process, signal.SIGKILL)
     for worker, lost in ((first, True), (second, False)):
@@ -104,6 +115,15 @@ def test_workers_without_room_are_counted(engine: RayEngine, address: str):
         time.sleep(0.1)
     assert shortage(Cluster(address), 8).startswith("8 workers asked, room for 2 now; the others")
     assert "no node of the cluster has that" in shortage(Cluster(address, cpus_per_worker=2), 1)
+
+
+def test_gpus_that_no_worker_uses_are_told_of(machines: Machines, engine: RayEngine, address: str):
+    del engine  # takes part in the cluster
+    assert idle_gpus(Cluster(address)) == ""
+    node = add_node(machines, **NODE | {"num_gpus": 2})
+    assert idle_gpus(Cluster(address)).startswith("The cluster has 2 GPUs, and workers use none")
+    assert idle_gpus(Cluster(address, gpus_per_worker=0.5)) == ""
+    machines.remove_node(node)
 
 
 def test_a_head_that_does_not_answer_ends_the_wait_in_one_message(

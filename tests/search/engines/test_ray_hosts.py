@@ -306,6 +306,40 @@ def test_a_brain_cut_off_for_a_minute_ends_in_order_and_goes_on(hosts: Hosts):
     print(f"| network of the brain cut | {FEW} | {FEW} | {later} | ended {seconds:.0f} s after |")
 
 
+def test_a_head_that_is_reached_through_loopback_says_that_ray_listens_further(hosts: Hosts):
+    command = [*SWEEP, "--study", "loopback", "--trials", "1"]
+    command[command.index("10.0.0.1:6379")] = "127.0.0.1:6379"
+    sweep = hosts[0].start(*command)
+    _, err = sweep.communicate(timeout=2 * TIMEOUT_SECONDS)
+    assert sweep.returncode == 0, err
+    assert "Takes part in the Ray cluster at 127.0.0.1:6379: until the end Ray listens in" in err
+
+
+def test_a_sweep_from_outside_whose_door_closes_ends_in_order(hosts: Hosts):
+    far = hosts[-1]
+    (far.folder / "space.yaml").write_text(yaml.safe_dump(LONG))
+    command = [*SWEEP, "--study", "outside", "--trials", str(FEW)]
+    command[command.index("10.0.0.1:6379")] = "ray://10.0.0.1:10001"
+    study = far.folder / "studies" / "outside"
+    sweep = far.start(*command)
+    wait_until(lambda: sum(kimg > 2.5 for kimg in running(study).values()) == 2, sweep)
+    hosts[0].run("kill", "-9", *processes(hosts[0], r"ray\.util\.client\.server"))
+    began = time.monotonic()
+    _, err = sweep.communicate(timeout=TIMEOUT_SECONDS)
+    seconds = time.monotonic() - began
+    assert sweep.returncode == 2, err
+    assert err.count("error: ") == 1
+    assert "Give the same command again" in err
+    assert "Traceback" not in err
+    command[command.index("ray://10.0.0.1:10001")] = "10.0.0.1:6379"
+    saved = {name: saved_kimg(study, name) for name in starts(study)}
+    finish(study, far.start(*command), trials=FEW)
+    later = {name: kimgs[1:] for name, kimgs in starts(study).items() if kimgs[1:]}
+    assert later
+    assert all(kimgs == [saved[name]] for name, kimgs in later.items())
+    print(f"| door for outsiders killed | {FEW} | {FEW} | {later} | ended {seconds:.0f} s after |")
+
+
 def test_a_study_outlives_a_minute_without_one_of_its_hosts(hosts: Hosts):
     far = hosts[-1]
     study, sweep = begin(hosts, "cut", trials=TRIALS)
