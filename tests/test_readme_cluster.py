@@ -61,6 +61,17 @@ def test_the_options_of_the_table_are_those_of_confirm_too(commands: Commands, t
         assert name in known
 
 
+@pytest.mark.slow
+def test_the_command_for_one_machine_runs(commands: Commands, tmp_path: Path):
+    (block,) = blocks("One machine", "sh")
+    ((command, _),) = commands_of(block)
+    python, module, name, *options = command.split()
+    assert [python, module, name] == ["python", "-m", "harness.sweep"]
+    done = commands.run("sweep", *options, *SMALL, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(read_entries(tmp_path / "studies" / "smoke")) == 3
+
+
 def test_the_batch_script_is_bash(tmp_path: Path):
     (script,) = blocks("SLURM, without Ray", "sh")
     assert script.startswith("#!/bin/bash\n#SBATCH ")
