@@ -25,7 +25,7 @@ from harness.quiet import quiet_stderr
 from harness.search.devices import available_cores, find_gpus
 from harness.search.engines.cluster import Cluster
 from harness.search.engines.local_engine import signals_held_back
-from harness.search.engines.ray_address import LOOPBACK, find_place, stay_on_loopback
+from harness.search.engines.ray_address import LOOPBACK, Place, find_place, stay_on_loopback
 
 _NAMESPACE = "gan-sweep-harness"
 _FAILURES = (ConnectionError, OSError, RuntimeError, ValueError, TimeoutError)
@@ -65,17 +65,7 @@ def connect(cluster: Cluster, *, workers: int = 0) -> None:
                 f"this command RAY_AUTH_MODE=token and the same RAY_AUTH_TOKEN or "
                 f"~/.ray/auth_token."
             ) from error
-    if place is None:
-        _say(
-            "This machine belongs to no Ray cluster: started one of its own, on 127.0.0.1 alone, "
-            "that ends with this command."
-        )
-    elif not _is_this_machine_alone():
-        places = "each worker" if place.is_client else "each worker and in this command"
-        _say(
-            f"Takes part in the Ray cluster at {place.found}: until the end Ray listens in "
-            f"{places} on all addresses of their machines, for trusted networks only."
-        )
+    _tell(place)
 
 
 def disconnect() -> None:
@@ -132,6 +122,21 @@ def _start(options: dict[str, Any], *, cores: int) -> None:
             num_cpus=cores,
             include_dashboard=False,
             **options,
+        )
+
+
+def _tell(place: Place | None) -> None:
+    """Say what listens from now on, and to whom."""
+    if place is None:
+        _say(
+            "This machine belongs to no Ray cluster: started one of its own, on 127.0.0.1 alone, "
+            "that ends with this command."
+        )
+    elif not _is_this_machine_alone():
+        places = "each worker" if place.is_client else "each worker and in this command"
+        _say(
+            f"Takes part in the Ray cluster at {place.found}: until the end Ray listens in "
+            f"{places} on all addresses of their machines, for trusted networks only."
         )
 
 
