@@ -25,12 +25,12 @@ pytestmark = [
 ]
 
 CUT_SECONDS = 60
-TRIALS = 8
+TRIALS = 10
 MLPS = SPACE["parameters"] | {
-    "generator.learning_rate": {"low": 1.0e-3, "high": 3.0e-3, "log": True},
+    "generator.learning_rate": {"low": 1.0e-4, "high": 3.0e-4, "log": True},
     "discriminator.name": {"value": "mlp"},
     "discriminator.widths": {"value": [16]},
-    "discriminator.learning_rate": {"low": 1.0e-3, "high": 3.0e-3, "log": True},
+    "discriminator.learning_rate": {"low": 1.0e-4, "high": 3.0e-4, "log": True},
 }
 LONG = SPACE | {
     "parameters": MLPS,
