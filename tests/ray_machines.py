@@ -26,7 +26,7 @@ _ATTEMPTS = 3
 
 # What makes trials long enough to lose something.
 LONGER: dict[str, Any] = {
-    "budget": {"rungs_kimg": [2, 300]},
+    "budget": {"rungs_kimg": [2, 200]},
     "parameters": {
         "batch_size": {"value": 64},
         "generator.name": {"value": "mlp"},
@@ -34,11 +34,11 @@ LONGER: dict[str, Any] = {
         "generator.embedding_dim": {"value": 4},
         "generator.width": {"value": 16},
         "generator.depth": {"value": 1},
-        "generator.learning_rate": {"low": 1.0e-4, "high": 3.0e-4, "log": True},
+        "generator.learning_rate": {"low": 1.0e-3, "high": 3.0e-3, "log": True},
         "discriminator.name": {"value": "mlp"},
         "discriminator.padding": {"value": "valid"},
         "discriminator.widths": {"value": [16]},
-        "discriminator.learning_rate": {"low": 1.0e-4, "high": 3.0e-4, "log": True},
+        "discriminator.learning_rate": {"low": 1.0e-3, "high": 3.0e-3, "log": True},
         "ema.half_life_kimg": {"value": 0.1},
     },
     "pruner": {"name": "none"},

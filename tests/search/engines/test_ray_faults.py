@@ -164,8 +164,11 @@ def test_a_worker_that_waited_for_room_begins_on_a_node_that_joins(machines, tmp
 
 def saved_kimg(study: Path, name: str) -> float:
     """Return where a trial's checkpoint in the study stands; 0 where there is none."""
-    file = study / "trials" / name / "checkpoint.npz"
-    return float(load_checkpoint(file)[1]["kimg"]) if file.exists() else 0.0
+    for kind in ("checkpoint.npz", "checkpoint.previous.npz"):  # killed between the two
+        file = study / "trials" / name / kind
+        if file.exists():
+            return float(load_checkpoint(file)[1]["kimg"])
+    return 0.0
 
 
 def starts(folder: Path) -> dict[str, list[float]]:

@@ -196,8 +196,11 @@ def changed(file: Path) -> float:
 
 def saved_kimg(study: Path, name: str) -> float:
     """Return where a trial's checkpoint in the study stands; 0 where there is none."""
-    file = study / "trials" / name / "checkpoint.npz"
-    return float(load_checkpoint(file)[1]["kimg"]) if file.exists() else 0.0
+    for kind in ("checkpoint.npz", "checkpoint.previous.npz"):  # killed between the two
+        file = study / "trials" / name / kind
+        if file.exists():
+            return float(load_checkpoint(file)[1]["kimg"])
+    return 0.0
 
 
 def processes(host: Host, pattern: str) -> list[str]:
