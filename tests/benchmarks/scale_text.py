@@ -31,9 +31,9 @@ ran on a more crowded machine, and was stopped.
 
 With a thousand workers the first thousand proposals come from a quasi-random sequence, as no trial
 has ended yet. All ask at once then, and the brain answers one after the other: the last one waits
-for all others, 23 s on SQLite and 52 s on PostgreSQL. How workers queue later is not measured; what
-a thousand of them need of the brain is the last but one column. Nor were there ever a thousand
-actors of Ray.
+for all others, 23 s on SQLite and 52 s on PostgreSQL. How workers queue later is not measured;
+what a thousand of them need of the brain is the last but one column. Nor were there ever a
+thousand actors of Ray.
 
 ## What bent first, and what became of it
 
@@ -55,11 +55,11 @@ actors of Ray.
   Now trials stand in groups that are kept as they change (`TrialIndex`): those that wait, run and
   have ended, the best, the kinds of parameters. From 1,250 to 10,000 trials an ask stays as it is.
 - **A transaction for each parameter and attribute**, two dozen a trial. What a proposal suggests,
-  what a pruner decides and what an ending says is written in one each, and a shared study is looked
-  up once a proposal; a trial whose lease this sweep holds is not read again. Within one, Optuna
-  asks for the trial before each row; new rows now go in one statement for each table. 100 trials of
-  10 workers after 6,000 took 11.5 to 13.2 s of processor time without this and the groups (four
-  runs), and 9.3 and 10.6 s with them, in turns.
+  what a pruner decides and what an ending says is written in one each, and a shared study is
+  looked up once a proposal; a trial whose lease this sweep holds is not read again. Within one,
+  Optuna asks for the trial before each row; new rows now go in one statement for each table. 100
+  trials of 10 workers after 6,000 took 11.5 to 13.2 s of processor time without this and the
+  groups (four runs), and 9.3 and 10.6 s with them, in turns.
 - **Work at each message.** The share of failures was counted over all ended trials, posts were
   searched for in a list, and the live display built a row for each running training. Failures
   are counted as they happen, and the display is drawn four times a second with as many rows as

@@ -98,7 +98,7 @@ class RayEngine:
                 if hint:
                     warnings.warn(hint, stacklevel=2)
         hand = self._hand.remote(self._setup, self._luggage, self._count)
-        return RayWorker(hand, self._cluster, self._fates)
+        return RayWorker(hand, self._cluster, fates=self._fates, lookout=self._lookout)
 
     @_reaching_the_cluster()
     def wait(self, workers: Sequence[Worker], timeout_seconds: float) -> Sequence[Worker]:
@@ -126,7 +126,8 @@ class RayEngine:
         """Leave the cluster; one that was started for this study ends."""
         self._luggage = None
         self._lookout.close()
-        disconnect()
+        with contextlib.suppress(Exception):  # as above
+            disconnect()
 
     def _complain_of_waiting(self, workers: "Sequence[RayWorker]") -> None:
         """Say once that no worker has been started, what each takes and what there is."""
@@ -149,10 +150,12 @@ class RayWorker:
         hand: Its actor.
         cluster: Says how files reach the study.
         fates: Gets a line when the worker is lost; holds the last one alone.
+        lookout: Says whether the cluster can be reached.
     """
 
-    def __init__(self, hand: Any, cluster: Cluster, fates: list[str]) -> None:
+    def __init__(self, hand: Any, cluster: Cluster, *, fates: list[str], lookout: Lookout) -> None:
         self._hand = hand
+        self._lookout = lookout
         self._files = cluster.files
         self._fates = fates
         self._home: TrainingFolder | None = None
@@ -204,9 +207,14 @@ class RayWorker:
         return letter.message
 
     def stop(self, *, at_once: bool = False) -> None:
-        """End the actor; one that is to end after its job has none when this is called."""
+        """End the actor; one that is to end after its job has none when this is called.
+
+        One out of reach ends with its node, which has lost the cluster, too.
+        """
         del at_once
-        with contextlib.suppress(RayError, ConnectionError):
+        if self._lookout.is_gone:
+            return
+        with contextlib.suppress(Exception):  # Ray's client raises it where its connection is lost
             if self._answers:
                 ray.wait([self._hand.tidy.remote()], timeout=_TIDY_SECONDS)
             ray.kill(self._hand)
