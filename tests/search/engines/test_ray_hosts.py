@@ -12,6 +12,7 @@ import yaml
 pytest.importorskip("ray", reason="Ray is not installed")
 
 from harness.events import Progressed, RungScored, Started
+from harness.outcome import Reason
 from harness.search.leaderboard import Entry, read_entries
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.checkpoint import load_checkpoint
@@ -162,7 +163,9 @@ def finish(study: Path, sweep: "subprocess.Popen[str]", *, trials: int) -> list[
     assert "Takes part in the Ray cluster at 10.0.0.1:6379: until the end Ray listens" in err
     entries = read_entries(study)
     assert [entry.name for entry in entries] == [f"{number:04d}" for number in range(trials)]
-    assert all(entry.outcome.final is not None for entry in entries)
+    # Of ten such trials one has a discriminator that wins, wherever it is trained.
+    reasons = {entry.outcome.reason for entry in entries}
+    assert reasons <= {Reason.FINISHED, Reason.DISCRIMINATOR_WON}
     return entries
 
 
