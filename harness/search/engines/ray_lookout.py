@@ -45,31 +45,11 @@ class Lookout:
             self._thread.join()
 
     def _look(self, client: Any) -> None:
-        question: _Question | None = None
         while not self._over.is_set():
             began = time.monotonic()
-            question = question or _Question(client)
-            # Where a cable is cut, Ray keeps a question several times longer than it is told to.
-            if not question.is_over.wait(EVERY_SECONDS):
+            try:
+                client.internal_kv_exists(b"harness", None, timeout=EVERY_SECONDS)
+                self._unanswered = 0
+            except Exception:  # of several kinds, and each says that there was no answer
                 self._unanswered += 1
-                continue
-            self._unanswered = 0 if question.has_answer else self._unanswered + 1
-            question = None
             self._over.wait(max(0.0, began + EVERY_SECONDS - time.monotonic()))
-
-
-class _Question:
-    """Ask the head something, in a thread of its own."""
-
-    def __init__(self, client: Any) -> None:
-        self.is_over = threading.Event()
-        self.has_answer = False
-        threading.Thread(target=self._ask, args=(client,), daemon=True).start()
-
-    def _ask(self, client: Any) -> None:
-        try:
-            client.internal_kv_exists(b"harness", None, timeout=EVERY_SECONDS)
-            self.has_answer = True
-        except Exception:  # of several kinds, and each says that there was no answer
-            self.has_answer = False
-        self.is_over.set()
