@@ -417,7 +417,10 @@ def test_what_cannot_be_exported_is_one_message(
     assert not list(tmp_path.rglob(".export-*"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM, signal.SIGKILL],
+)
 def test_an_export_that_is_ended_leaves_nothing_unproven_for_long(
     number: int, commands: Commands, swept: SweptStudy, bundle: Bundle, tmp_path: Path
 ):

@@ -108,6 +108,7 @@ def studied(place: Path) -> Path:
     return place / "studies" / "tiny"
 
 
+@pytest.mark.slow
 def test_a_study_of_two_families_completes_on_colour_images(studied: Path):
     entries = read_entries(studied)
     assert [entry.config.family for entry in entries] == list(FAMILIES)
@@ -120,6 +121,7 @@ def test_a_study_of_two_families_completes_on_colour_images(studied: Path):
             assert grid.size == (342, 104)  # ten columns and three classes of 32 + 2 pixels
 
 
+@pytest.mark.slow
 def test_a_score_of_fewer_images_than_asked_for_is_said_once(studied: Path):
     said = (studied.parents[1] / "said.txt").read_text().splitlines()
     warned = [line for line in said if line.startswith("warning: ")]
@@ -129,6 +131,7 @@ def test_a_score_of_fewer_images_than_asked_for_is_said_once(studied: Path):
     ]
 
 
+@pytest.mark.slow
 def test_a_study_keeps_what_was_asked_of_its_images(studied: Path):
     record = read_study(studied)
     assert record.dataset == DATASET
@@ -145,6 +148,7 @@ def test_a_study_keeps_what_was_asked_of_its_images(studied: Path):
     assert start.measure["dataset"] == DATASET
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", ["&classes=0,1", "&split=60,20,20", "&channels=1"])
 def test_other_classes_shares_or_channels_are_another_study(studied: Path, options: str):
     space = SearchSpace.load("./tiny.yaml").on_dataset(DATASET + options)
@@ -166,6 +170,7 @@ def test_other_choices_change_the_hash_of_the_reference(place: Path):
     assert len(hashes) == 5
 
 
+@pytest.mark.slow
 def test_its_winner_is_exported(studied: Path):
     call(export.app, studied.parents[1], "--study", "tiny", "--out", "bundle")
     metrics = json.loads(Path("bundle", "metrics.json").read_text())

@@ -275,6 +275,7 @@ def test_a_training_survives_a_disk_that_takes_nothing_more(
     assert contents(folder.path).items() <= contents(after / "longer").items()
 
 
+@pytest.mark.slow
 def test_a_tracker_of_none_writes_no_history(here: Path, capsys: pytest.CaptureFixture[str]):
     Path("gan.yaml").write_text(yaml.safe_dump(CONFIG | {"batch_size": 64}))
     options = ("--config", "gan.yaml", "--kimg", 0.5, "--num-images", 1000, "--tracker", "none")
@@ -310,6 +311,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "gan-1kimg"
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_to_a_greater_total_as_if_it_had_never_ended(
     ended: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -43,6 +43,7 @@ def states(result: StudyResult | Path) -> list[tuple[str, str]]:
     return [(each.name, each.outcome.reason.value) for each in read_entries(folder)]
 
 
+@pytest.mark.slow
 def test_a_target_and_a_time_budget_stop_a_study_that_goes_on_later(tmp_path: Path):
     searched = space("s", [1])
     stop = Brain(searched, options(tmp_path, trials=3, target_fid=1e4)).run(Silence())
