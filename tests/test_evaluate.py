@@ -58,6 +58,7 @@ def test_an_array_gives_a_table_and_json(folder, arrays, run):
     assert f"{measured['kid']['value']:.4f}" in result.stdout
 
 
+@pytest.mark.slow
 def test_a_generator_is_sampled_from_the_seed(swept, run, folder):
     generator = swept.folder / "trials" / "0000" / "generator.keras"
     values = []

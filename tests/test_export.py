@@ -419,7 +419,11 @@ def test_what_cannot_be_exported_is_one_message(
 
 @pytest.mark.parametrize(
     "number",
-    [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM, signal.SIGKILL],
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        signal.SIGTERM,
+        pytest.param(signal.SIGKILL, marks=pytest.mark.slow),
+    ],
 )
 def test_an_export_that_is_ended_leaves_nothing_unproven_for_long(
     number: int, commands: Commands, swept: SweptStudy, bundle: Bundle, tmp_path: Path

@@ -208,6 +208,7 @@ def test_what_cannot_go_on_says_so(
     assert list(here.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_second_equal_command_is_refused_while_the_first_trains(
     commands: Commands, tmp_path: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -361,6 +362,7 @@ def test_learning_rates_that_end_before_the_training_are_told(
     assert "Learning rates" not in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [
