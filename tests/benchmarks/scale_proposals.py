@@ -1,4 +1,4 @@
-"""Measure what a proposal costs TPE by how many trials have ended, without any database.
+"""Measure what a proposal costs by how many trials have ended, with a database in memory.
 
     python -m tests.benchmarks.scale_proposals --trials 300 1000 3000 10000
 
@@ -19,6 +19,7 @@ from optuna.trial import create_trial
 from harness.search import sampled_study
 from harness.search.samplers import sampler_for
 from harness.search.space import SearchSpace
+from harness.search.trial_cache import TrialCache
 from tests.benchmarks.scale_engine import invented_score
 from tests.benchmarks.scale_report import keep
 
@@ -100,7 +101,8 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     space = SearchSpace.load("default")
-    study = optuna.create_study()
+    database = optuna.storages.RDBStorage("sqlite:///:memory:")
+    study = optuna.create_study(storage=TrialCache(database, alone=True))
     rows = []
     for trials in sorted(options.trials):
         fill(study, space, trials - len(study.trials))

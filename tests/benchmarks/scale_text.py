@@ -77,7 +77,8 @@ workers, what it makes of each running trial, 60 ms an ask; Optuna's own SQL, wh
 takes 0.03 s more a trial in this process, beside what the server takes. Memory grows by 2 MiB a
 hundred trials, 4 with a thousand workers.
 
-What a proposal costs TPE, without a database (processor time, median; trials drawn at random):
+What a proposal costs with a database in memory (processor time, median of five; trials drawn at
+random; tests ran beside the first three rows):
 
 {proposals}
 
