@@ -126,8 +126,7 @@ class RayEngine:
         """Leave the cluster; one that was started for this study ends."""
         self._luggage = None
         self._lookout.close()
-        with contextlib.suppress(Exception):  # as above
-            disconnect()
+        disconnect()
 
     def _complain_of_waiting(self, workers: "Sequence[RayWorker]") -> None:
         """Say once that no worker has been started, what each takes and what there is."""
@@ -212,9 +211,9 @@ class RayWorker:
         One out of reach ends with its node, which has lost the cluster, too.
         """
         del at_once
-        if self._lookout.is_gone:
+        if self._lookout.is_gone or not ray.is_initialized():
             return
-        with contextlib.suppress(Exception):  # Ray's client raises it where its connection is lost
+        with contextlib.suppress(RayError, ConnectionError):
             if self._answers:
                 ray.wait([self._hand.tidy.remote()], timeout=_TIDY_SECONDS)
             ray.kill(self._hand)
