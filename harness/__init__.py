@@ -4,8 +4,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harness.core.errors import HarnessError
     from harness.data.datasets import load_dataset
-    from harness.errors import HarnessError
     from harness.exporting.bundle import export_bundle
     from harness.gan.config import GANConfig
     from harness.gan.presets import load_preset
@@ -36,7 +36,7 @@ __all__ = [
 _HOMES = {
     "Evaluator": "harness.metrics.evaluator",
     "GANConfig": "harness.gan.config",
-    "HarnessError": "harness.errors",
+    "HarnessError": "harness.core.errors",
     "Sampler": "harness.gan.sampling",
     "SearchSpace": "harness.search.space",
     "StudyResult": "harness.notebook",

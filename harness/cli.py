@@ -13,7 +13,7 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 EXIT_BAD_INPUT = 2
 """Exit code for input that was refused, or a folder or file that cannot be used."""

@@ -8,14 +8,14 @@ from rich.console import Console
 
 from harness import command_options as option
 from harness.cli import EXIT_CODES, clear_errors, new_app
-from harness.durations import format_seconds
-from harness.events import Event, Finished, RungScored, Started
+from harness.core.durations import format_seconds
+from harness.core.events import Event, Finished, RungScored, Started
 from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
     from harness.confirmation.confirmer import Confirmer
+    from harness.core.outcome import Outcome
     from harness.gan.config import GANConfig
-    from harness.outcome import Outcome
 
 app = new_app()
 

@@ -11,7 +11,7 @@ import typer
 
 from harness import command_options as option
 from harness.cli import clear_errors, new_app
-from harness.errors import MissingExtraError, StorageError
+from harness.core.errors import MissingExtraError, StorageError
 from harness.search.object_store.opening import studies_at
 
 app = new_app()

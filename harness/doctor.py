@@ -10,8 +10,8 @@ from rich.markup import escape
 
 from harness import command_options as option
 from harness.cli import clear_errors, new_app
-from harness.errors import ConfigError
-from harness.quiet import quiet_imports
+from harness.core.errors import ConfigError
+from harness.core.quiet import quiet_imports
 from harness.search.object_store.mode import Mode
 from harness.search.object_store.opening import studies_at
 

@@ -11,8 +11,8 @@ import typer
 
 from harness import command_options as option
 from harness.cli import clear_errors, new_app
-from harness.errors import ConfigError, DataError
-from harness.quiet import quiet_imports
+from harness.core.errors import ConfigError, DataError
+from harness.core.quiet import quiet_imports
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,9 +78,9 @@ def evaluate(
                 f"folder of images."
             )
         with quiet_imports():
+            from harness.core.files import write_json
             from harness.data.datasets import load_dataset
             from harness.data.request import with_options
-            from harness.files import write_json
             from harness.metrics.extractors import load_extractor
 
         wanted = with_options(

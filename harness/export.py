@@ -8,7 +8,7 @@ import typer
 
 from harness import command_options as option
 from harness.cli import EXIT_CODES, clear_errors, new_app, unwound_by_sigterm
-from harness.quiet import quiet_imports
+from harness.core.quiet import quiet_imports
 from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:

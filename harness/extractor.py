@@ -8,7 +8,7 @@ import typer
 
 from harness import command_options as option
 from harness.cli import clear_errors, new_app
-from harness.quiet import quiet_imports
+from harness.core.quiet import quiet_imports
 
 app = new_app()
 

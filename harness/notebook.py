@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from harness.errors import StudyError
+from harness.core.errors import StudyError
 from harness.reporting.study_run import StudyRun
 from harness.search.brain import Brain
 from harness.search.endings import Listener, Silence

@@ -10,8 +10,8 @@ import typer
 
 from harness import command_options as option
 from harness.cli import clear_errors, new_app
-from harness.errors import ConfigError, HarnessError
-from harness.quiet import quiet_imports
+from harness.core.errors import ConfigError, HarnessError
+from harness.core.quiet import quiet_imports
 from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from harness import command_options as option
 from harness.cli import EXIT_CODES, clear_errors, new_app
-from harness.durations import format_seconds, parse_duration
-from harness.quiet import quiet_imports
+from harness.core.durations import format_seconds, parse_duration
+from harness.core.quiet import quiet_imports
 from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:

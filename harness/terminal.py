@@ -12,12 +12,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from harness.durations import format_kimg, format_seconds
-from harness.events import Event, Finished, Progressed, RungScored, Started
+from harness.core.durations import format_kimg, format_seconds
+from harness.core.events import Event, Finished, Progressed, RungScored, Started
+from harness.core.outcome import Outcome, State
+from harness.core.yaml_file import dump_yaml
 from harness.gan.config import GANConfig
-from harness.outcome import Outcome, State
 from harness.search.leaderboard import Entry
-from harness.yaml_file import dump_yaml
 
 if TYPE_CHECKING:
     from harness.metrics.measurement import Measurement

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from harness import command_options as option
 from harness.cli import EXIT_CODES, clear_errors, new_app
-from harness.errors import ConfigError
-from harness.quiet import quiet_imports
+from harness.core.errors import ConfigError
+from harness.core.quiet import quiet_imports
 from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def _runner_for(training: "Training", *, data_dir: Path | None, weights: Path | 
 
 
 def _run(training: "Training", record: dict[str, Any], runner: "Runner") -> None:
-    from harness.durations import format_kimg, format_seconds
+    from harness.core.durations import format_kimg, format_seconds
     from harness.terminal import TrainingDisplay
     from harness.tracking.wandb_mode import wandb_mode
 

@@ -15,7 +15,7 @@ import ray
 import yaml
 from ray.cluster_utils import Cluster as Machines
 
-from harness.events import Event
+from harness.core.events import Event
 from harness.gan.config import GANConfig
 from harness.search.options import SweepOptions
 from harness.search.space import SearchSpace

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from harness.cli import EXIT_BAD_INPUT, clear_errors, new_app
-from harness.errors import HarnessError, StudyError, near_miss
+from harness.core.errors import HarnessError, StudyError, near_miss
 from tests.commands import Commands
 
 

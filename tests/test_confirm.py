@@ -9,10 +9,10 @@ import pytest
 
 from harness.confirm import app
 from harness.confirmation.result import read_result
-from harness.events import Finished
+from harness.core.events import Finished
+from harness.core.score import Protocol
 from harness.exporting.bundle import export_bundle
 from harness.exporting.publish import prepare_wandb
-from harness.score import Protocol
 from harness.search.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
 from harness.tracking.tracker import TrackerOptions

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from harness.core.score import Protocol
 from harness.evaluate import app
-from harness.score import Protocol
 
 
 @pytest.fixture

@@ -16,18 +16,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.core.errors import ExportError, StorageError, StudyError
+from harness.core.files import write_json
+from harness.core.score import Score
 from harness.data.images import ImageDataset
-from harness.errors import ExportError, StorageError, StudyError
 from harness.export import app
 from harness.exporting.bundle import Bundle, export_bundle
 from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
 from harness.exporting.formats import FORMATS
 from harness.exporting.publish import prepare_wandb
 from harness.exporting.target import is_bundle
-from harness.files import write_json
 from harness.gan.presets import load_config
 from harness.gan.sampling import Sampler
-from harness.score import Score
 from harness.search.leaderboard import read_entries
 from harness.tracking.tracker import TrackerOptions
 from harness.tracking.wandb_log import read_records

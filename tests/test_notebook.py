@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness import HarnessError, SearchSpace, SweepOptions, run_study
-from harness.events import Event, Finished, Started
+from harness.core.events import Event, Finished, Started
 from harness.gan.config import GANConfig
 from harness.gan.presets import load_preset
 from harness.search import assignments

@@ -14,12 +14,12 @@ import yaml
 from PIL import Image, ImageDraw
 
 from harness import export, extractor, sweep, train
+from harness.core.errors import StudyError
+from harness.core.score import Protocol
 from harness.data.datasets import load_dataset
-from harness.errors import StudyError
 from harness.gan.config import GANConfig
 from harness.gan.discriminators import build_discriminator
 from harness.gan.generators import GENERATORS, build_generator
-from harness.score import Protocol
 from harness.search.folders import read_study
 from harness.search.leaderboard import read_entries
 from harness.search.space import SearchSpace

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from harness.core.events import Finished, Progressed, RungScored, Started
 from harness.data import fashion_mnist as data
-from harness.events import Finished, Progressed, RungScored, Started
 from harness.search.leaderboard import read_entries, winner
 from harness.tracking.jsonl_tracker import read_history
 from tests.commands import Commands, the_one_message

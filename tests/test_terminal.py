@@ -7,11 +7,11 @@ import pytest
 import yaml
 from rich.console import Console
 
-from harness.durations import format_seconds
-from harness.events import Finished, Progressed, RungScored, Started
+from harness.core.durations import format_seconds
+from harness.core.events import Finished, Progressed, RungScored, Started
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol, Score
 from harness.gan.config import GANConfig
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol, Score
 from harness.search.leaderboard import Entry
 from harness.terminal import (
     SweepDisplay,

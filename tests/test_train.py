@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from harness.events import Finished, Progressed, RungScored, Started
+from harness.core.events import Finished, Progressed, RungScored, Started
 from harness.search.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
 from harness.train import app

@@ -9,7 +9,7 @@ import keras
 import pytest
 
 import harness
-from harness.errors import StorageError, StudyError
+from harness.core.errors import StorageError, StudyError
 from harness.gan.sampling import load_generator
 from harness.search.folders import check_study_name, find_study
 from tests.commands import TIMEOUT_SECONDS, Commands

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from harness.confirmation.racing import Values
 from harness.confirmation.result import FOLDER
-from harness.errors import ConfigError, StudyError
+from harness.core.errors import ConfigError, StudyError
+from harness.core.outcome import Outcome, State
+from harness.core.score import Protocol, Score
+from harness.core.seeds import derive_seed
 from harness.gan.config import GANConfig
-from harness.outcome import Outcome, State
-from harness.score import Protocol, Score
 from harness.search.folders import StudyRecord
 from harness.search.leaderboard import Entry, rank, read_entries
-from harness.seeds import derive_seed
 from harness.training.folder import TrainingFolder
 
 Outcomes = Mapping[tuple[str, int], Outcome]

@@ -7,12 +7,13 @@ from harness.confirmation.candidates import Retraining
 from harness.confirmation.options import ConfirmOptions
 from harness.confirmation.result import FOLDER, Confirmation, write_result
 from harness.confirmation.summary import make_plan, sum_up
-from harness.errors import StudyError
-from harness.events import Answer, Event, Finished, Progressed, RungScored
+from harness.core.errors import StudyError
+from harness.core.events import Answer, Event, Finished, Progressed, RungScored
+from harness.core.locks import is_locked, lock_folder
+from harness.core.outcome import Outcome
+from harness.core.score import Protocol, require_same_protocol
+from harness.core.seeds import derive_seed
 from harness.gan.user_functions import UserFunctions
-from harness.locks import is_locked, lock_folder
-from harness.outcome import Outcome
-from harness.score import Protocol, require_same_protocol
 from harness.search.assignments import Assignment
 from harness.search.endings import Listener
 from harness.search.engines.messages import Ready, WorkerSetup
@@ -22,7 +23,6 @@ from harness.search.foreman import Foreman
 from harness.search.lock import study_held
 from harness.search.space import SearchSpace
 from harness.search.stopping import Stop
-from harness.seeds import derive_seed
 from harness.tracking.catch_up import catch_up
 from harness.tracking.tracker import Tracker, TrialIdentity, check_tracker, open_tracker
 from harness.training.exam import Exam

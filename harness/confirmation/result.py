@@ -4,9 +4,9 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from harness.errors import StorageError
-from harness.files import read_json, write_json
-from harness.score import Protocol, Score
+from harness.core.errors import StorageError
+from harness.core.files import read_json, write_json
+from harness.core.score import Protocol, Score
 
 SCHEMA_VERSION = 1
 """Raised when the file changes its form."""

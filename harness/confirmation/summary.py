@@ -18,7 +18,7 @@ from harness.confirmation.candidates import (
 from harness.confirmation.racing import LEAST_PROBABILITY, Race, run_race
 from harness.confirmation.result import CandidateResult, Confirmation, SeedResult
 from harness.confirmation.statistics import probability_best, t_interval
-from harness.score import Protocol, require_comparable
+from harness.core.score import Protocol, require_comparable
 from harness.search.folders import StudyRecord, read_study
 from harness.search.leaderboard import Entry
 

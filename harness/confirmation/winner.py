@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from harness.confirmation.result import CandidateResult, Confirmation, read_result
-from harness.errors import StudyError
+from harness.core.errors import StudyError
 from harness.search.leaderboard import Entry, find_entry
 from harness.training.folder import TrainingFolder
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.core.errors import DataError
 from harness.data.images import Split
 from harness.data.source import Source, labelled_source, safe_name
-from harness.errors import DataError
 
 MAX_LINE_BYTES = 1 << 24
 """More than the longest line there can be: three channels of 1,024 x 1,024 pixels."""

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.core.errors import ConfigError, near_miss
 from harness.data.csv_table import load_csv
 from harness.data.fashion_mnist import load_fashion_mnist
 from harness.data.fitting import ImageForm, fit_images
@@ -15,7 +16,6 @@ from harness.data.npz import load_npz
 from harness.data.request import DatasetRequest
 from harness.data.source import Source, keep_classes
 from harness.data.splitting import split_dataset
-from harness.errors import ConfigError, near_miss
 
 
 def _fashion_mnist(data_dir: Path | None) -> Source:

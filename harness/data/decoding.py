@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from harness.errors import DataError, HarnessError
+from harness.core.errors import DataError, HarnessError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 """How the names of files end that are taken for images."""

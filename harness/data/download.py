@@ -10,8 +10,8 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from harness.core.errors import DataError
 from harness.data.idx import read_idx
-from harness.errors import DataError
 
 SOCKET_SECONDS = 10.0
 PROBE_SECONDS = 15.0  # a resolver without a network can outlast every socket time-out

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.errors import DataError
 from harness.data.download import download_files, keras_home
 from harness.data.idx import read_idx
 from harness.data.images import ImageDataset, Split
 from harness.data.splitting import hold_out
-from harness.errors import DataError
 
 NAME = "fashion_mnist"
 CLASS_NAMES = (

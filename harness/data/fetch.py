@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import clear_errors, new_app
+from harness.core.errors import DataError
 from harness.data.fashion_mnist import (
     DEBIAN_PACKAGE,
     Place,
@@ -20,7 +21,6 @@ from harness.data.fashion_mnist import (
     find_place,
     read_place,
 )
-from harness.errors import DataError
 
 APT_SECONDS = 600.0
 APT_OPTIONS = ("-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::http::Timeout=20")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import DataError
+from harness.core.errors import DataError
 
 UNSIGNED_BYTES = 0x08  # the type code of images and labels; the format has five others
 MAX_DIMENSIONS = 4  # images, height, width, channels

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.core.errors import DataError
 from harness.data.idx import read_idx
 from harness.data.images import Split
 from harness.data.source import Source, as_labels, labelled_source, safe_name
-from harness.errors import DataError
 
 _REMEDY = "Write or copy it again."
 _TRAIN, _TEST = "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"

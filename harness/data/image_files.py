@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.errors import DataError
 from harness.data.decoding import SUFFIXES, opened_image
 from harness.data.npz_file import read_npz
-from harness.errors import DataError
 
 Labelled = tuple[NDArray[np.uint8], NDArray[np.int32] | None]
 

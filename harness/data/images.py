@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import DataError
+from harness.core.errors import DataError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.errors import DataError
 from harness.data.download import SOCKET_SECONDS, keras_home, probe, socket_timeout
 from harness.data.images import Split
 from harness.data.source import DEFAULT_SHARES, Source, as_labels
-from harness.errors import DataError
 
 _CHUNK_BYTES = 1 << 20
 

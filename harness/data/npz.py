@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.errors import DataError, near_miss
 from harness.data.images import Split
 from harness.data.npz_file import ArrayHeader, read_npz
 from harness.data.source import Source, as_labels, brief, safe_name
-from harness.errors import DataError, near_miss
 
 Arrays = Mapping[str, NDArray[Any]]
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from harness.errors import DataError
+from harness.core.errors import DataError
 
 MAX_BYTES = 8 * 2**30
 """All arrays of a file together may take this much memory."""

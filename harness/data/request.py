@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Self
 
+from harness.core.errors import ConfigError, near_miss
 from harness.data.fitting import MAX_SIZE, RULES, ImageForm
-from harness.errors import ConfigError, near_miss
 
 _QUERY = re.compile(r"(?P<head>.*)\?(?P<query>[a-z_]+=.*)", re.DOTALL)
 

@@ -7,9 +7,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.errors import DataError
 from harness.data.images import ImageDataset, Split
 from harness.data.source import DEFAULT_SHARES, Source
-from harness.errors import DataError
 
 MIN_IMAGES = 2
 """A split of fewer images has no covariance."""

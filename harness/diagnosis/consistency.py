@@ -8,12 +8,12 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from harness.core.errors import HarnessError
 from harness.diagnosis.examined import Examined
 from harness.diagnosis.finding import Finding, Level, fail, ok
 from harness.diagnosis.study_database import check_database
 from harness.diagnosis.study_files import check_files
 from harness.diagnosis.study_logs import check_histories, check_wandb_logs
-from harness.errors import HarnessError
 from harness.search.folders import find_study, read_study
 from harness.search.lock import study_held
 from harness.search.space import SearchSpace

@@ -11,8 +11,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.errors import StorageError
-from harness.events import Answer, Event, Progressed
+from harness.core.errors import StorageError
+from harness.core.events import Answer, Event, Progressed
 from harness.gan.config import GANConfig
 from harness.search.combinations import sample_values
 from harness.search.fields import build_config

@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.core.outcome import Outcome
 from harness.gan.config import GANConfig
-from harness.outcome import Outcome
 from harness.search.folders import StudyRecord
 from harness.search.identity import identify
 from harness.search.leaderboard import BASELINE_PREFIX

@@ -4,8 +4,8 @@ import os
 import re
 from pathlib import Path
 
+from harness.core.errors import HarnessError
 from harness.diagnosis.finding import Finding, fail, ok, warn
-from harness.errors import HarnessError
 from harness.search.storage import STORAGE_VARIABLE
 from harness.search.storage_url import parse_storage
 

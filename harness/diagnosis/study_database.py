@@ -3,10 +3,10 @@
 import functools
 from collections.abc import Iterator
 
+from harness.core.errors import HarnessError
+from harness.core.events import Event
 from harness.diagnosis.examined import Examined, Training
 from harness.diagnosis.finding import Finding, Level, ok
-from harness.errors import HarnessError
-from harness.events import Event
 from harness.search.stored_study import StoredTrial
 from harness.tracking.jsonl_tracker import read_history
 

@@ -6,11 +6,11 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.core.errors import HarnessError
+from harness.core.files import storage_error
+from harness.core.scratch import PREFIX, find_left, remove_left
 from harness.diagnosis.examined import Examined, Training
 from harness.diagnosis.finding import Finding, Level
-from harness.errors import HarnessError
-from harness.files import storage_error
-from harness.scratch import PREFIX, find_left, remove_left
 from harness.search.stored_study import StoredTrial
 from harness.training.checkpoint import load_checkpoint
 

@@ -3,11 +3,11 @@
 import functools
 from collections.abc import Iterator
 
+from harness.core.errors import HarnessError, StorageError
+from harness.core.events import Event, Finished, RungScored
+from harness.core.outcome import Outcome
 from harness.diagnosis.examined import Examined, Training
 from harness.diagnosis.finding import Finding, Level
-from harness.errors import HarnessError, StorageError
-from harness.events import Event, Finished, RungScored
-from harness.outcome import Outcome
 from harness.tracking.catch_up import tell_end
 from harness.tracking.jsonl_tracker import ends_cleanly, read_history, rewrite_history
 from harness.tracking.tracker import TrackerOptions

@@ -8,9 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from harness.confirmation.winner import Choice, choose
+from harness.core.errors import StorageError, StudyError
+from harness.core.files import storage_error, write_json
+from harness.core.score import Score
+from harness.core.scratch import scratch_folder
+from harness.core.seeds import derive_seed
+from harness.core.yaml_file import dump_yaml
 from harness.data.datasets import load_dataset
 from harness.data.images import ImageDataset
-from harness.errors import StorageError, StudyError
 from harness.exporting.checksums import write_checksums
 from harness.exporting.contents import Contents, describe, metrics
 from harness.exporting.explorer import add_explorer
@@ -27,16 +32,11 @@ from harness.exporting.scoring import (
 )
 from harness.exporting.target import put_in_place, refuse_strangers
 from harness.exporting.verification import PROGRAM, Proof, verify
-from harness.files import storage_error, write_json
 from harness.gan.sampling import latent_noise, load_generator
 from harness.metrics.evaluator import Evaluator
-from harness.score import Score
-from harness.scratch import scratch_folder
 from harness.search.folders import StudyRecord, read_study
 from harness.search.leaderboard import Entry
-from harness.seeds import derive_seed
 from harness.training.grid import draw_grid, grid_labels
-from harness.yaml_file import dump_yaml
 
 _SCALE = 2
 

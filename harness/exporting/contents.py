@@ -5,10 +5,10 @@ from typing import Any
 
 import harness
 from harness.confirmation.winner import Choice
+from harness.core.score import Score
 from harness.data.images import ImageDataset
 from harness.exporting.verification import Proof
 from harness.metrics.measurement import Measurement
-from harness.score import Score
 from harness.search.folders import StudyRecord
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 from harness.exporting.checksums import CHECKSUMS, damaged_files
 from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
 from harness.exporting.explorer_server import PAGE

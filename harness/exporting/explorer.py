@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import MissingExtraError
+from harness.core.errors import MissingExtraError
+from harness.core.files import read_json, write_text
 from harness.exporting.explorable import DIRECTIONS, FOLDER, PARTS
 from harness.exporting.explorer_directions import main_directions
 from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
@@ -15,7 +16,6 @@ from harness.exporting.explorer_runtime import find_runtime
 from harness.exporting.explorer_server import PAGE
 from harness.exporting.formats import DESCRIPTION, FORMATS
 from harness.exporting.templates.generate import BATCH, load_onnxruntime
-from harness.files import read_json, write_text
 
 _TEMPLATES = Path(__file__).parent / "templates" / "explorer"
 _DIGITS = 6

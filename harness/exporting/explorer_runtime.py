@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from harness.errors import HarnessError, MissingExtraError, StorageError
-from harness.files import storage_error, write_bytes
+from harness.core.errors import HarnessError, MissingExtraError, StorageError
+from harness.core.files import storage_error, write_bytes
 from harness.metrics.statistics_cache import default_cache_dir
 
 PACKAGE = "onnxruntime-web"

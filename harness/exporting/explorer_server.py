@@ -5,7 +5,7 @@ import urllib.parse
 from http import HTTPStatus
 from pathlib import Path
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 
 HOST = "127.0.0.1"
 """Only this machine can reach it."""

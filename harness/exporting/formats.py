@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import ConfigError, ExportError, MissingExtraError, near_miss
+from harness.core.errors import ConfigError, ExportError, MissingExtraError, near_miss
 
 if TYPE_CHECKING:
     import keras

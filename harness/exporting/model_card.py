@@ -7,11 +7,11 @@ import zipfile
 from pathlib import Path
 
 import harness
+from harness.core.durations import format_kimg
+from harness.core.provenance import code_commit, lock_sha256
 from harness.data.request import DatasetRequest
-from harness.durations import format_kimg
 from harness.exporting.contents import Contents, proof_table, score_table
 from harness.metrics.measurement import Measurement
-from harness.provenance import code_commit, lock_sha256
 
 # By the name of the data set; any other images are the user's own.
 _LICENCES = {

@@ -1,6 +1,6 @@
 """Write the README of an exported bundle; its five lines of code are run by a test."""
 
-from harness.durations import format_kimg
+from harness.core.durations import format_kimg
 from harness.exporting.contents import Contents, proof_table, score_table
 
 

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.errors import StudyError
+from harness.core.score import Score
 from harness.data.images import ImageDataset
-from harness.errors import StudyError
 from harness.exporting.original import Original
 from harness.exporting.templates.generate import to_pixels
 from harness.gan.sampling import latent_noise
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors import load_extractor
 from harness.metrics.measurement import Measurement
-from harness.score import Score
 from harness.search.folders import StudyRecord
 
 _MEASURES = ("memorisation", "label_accuracy", "classes")

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from harness.errors import StorageError, StudyError
+from harness.core.errors import StorageError, StudyError
+from harness.core.files import read_json
+from harness.core.scratch import EARLIER
 from harness.exporting.checksums import CHECKSUMS, listed_files
-from harness.files import read_json
-from harness.scratch import EARLIER
 
 _OLDER_FILES = frozenset(
     {"generator.keras", "config.yaml", "metrics.json", "samples.png", "README.md"}

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import ExportError
+from harness.core.errors import ExportError
+from harness.core.score import Score
 from harness.exporting.formats import FORMATS
 from harness.exporting.scoring import Reference
 from harness.metrics.evaluator import Evaluator
-from harness.score import Score
 
 PROGRAM = "generate.py"
 """What loads the file, and also what users run: nothing else would prove what they get."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from harness.errors import ConfigError, near_miss
+from harness.core.errors import ConfigError, near_miss
 from harness.gan.blocks import minibatch_deviation, residual_down, self_attention
 from harness.gan.config import GANConfig
 from harness.gan.ingredients import DiscriminatorConfig

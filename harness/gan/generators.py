@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from harness.errors import ConfigError, near_miss
+from harness.core.errors import ConfigError, near_miss
 from harness.gan.blocks import residual_up, self_attention
 from harness.gan.config import GANConfig
 from harness.gan.ingredients import GeneratorConfig

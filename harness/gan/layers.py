@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 from harness.gan.config import GANConfig
 from harness.gan.ingredients import DiscriminatorConfig, GeneratorConfig
 from harness.gan.normalisation import Label, normalise

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from harness.errors import ConfigError, near_miss
+from harness.core.errors import ConfigError, near_miss
 
 Targets = tuple[Any, Any]
 """Probabilities to aim at for real and for fake images, each (n, 1) or a number."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 
 _FORM = re.compile(r"(\d+) ?(batch|batches|epoch|epochs|kimg)")
 

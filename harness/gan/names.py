@@ -6,7 +6,7 @@ The functions themselves stand in `GENERATORS`, `DISCRIMINATORS`, `LOSSES`, `REG
 
 from collections.abc import Callable
 
-from harness.errors import near_miss
+from harness.core.errors import near_miss
 from harness.gan.user_functions import is_user_function
 
 GENERATOR_NAMES = ("mlp", "upsample", "dcgan", "resnet")

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
-from harness.errors import ConfigError, StorageError
+from harness.core.errors import ConfigError, StorageError
 from harness.gan.fast_passes import fast_twin
 
 _NOISE_BLOCK = 1000

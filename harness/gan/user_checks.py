@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from harness.errors import StorageError
+from harness.core.errors import StorageError
 from harness.gan.config import GANConfig
 from harness.gan.layers import ImageShape
 from harness.gan.loss_rules import bounded_by_kernels_alone

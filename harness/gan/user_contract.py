@@ -37,7 +37,7 @@ from typing import Any
 
 import keras
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 from harness.gan.config import GANConfig
 from harness.gan.discriminators import DISCRIMINATORS
 from harness.gan.generators import GENERATORS

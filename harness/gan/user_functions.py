@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import near_miss
-from harness.yaml_file import MAX_BYTES
+from harness.core.errors import near_miss
+from harness.core.yaml_file import MAX_BYTES
 
 if TYPE_CHECKING:
     from harness.gan.config import GANConfig

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-from harness.errors import ConfigError, near_miss
+from harness.core.errors import ConfigError, near_miss
 from harness.gan.user_functions import FOLDER, UserFile, plain_name, split_name
 
 

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.errors import ScoreError
 from harness.data.images import Split
-from harness.errors import ScoreError
 from harness.metrics.classifier import build_classifier
 from harness.metrics.classifier_training import TrainingPlan, train_classifier
 from harness.metrics.extractors import Extractor

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from harness.core.errors import DataError
 from harness.data.images import Split
-from harness.errors import DataError
 
 
 @dataclasses.dataclass(frozen=True)

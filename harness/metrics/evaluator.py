@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.errors import ConfigError, ScoreError, near_miss
+from harness.core.score import Protocol, Score
 from harness.data.images import ImageDataset, Split
-from harness.errors import ConfigError, ScoreError, near_miss
 from harness.metrics.classification_accuracy import DEFAULT_PLAN, classification_accuracy
 from harness.metrics.extractors import Extractor, load_extractor
 from harness.metrics.frechet import GaussianStatistics, frechet_distance
@@ -26,7 +27,6 @@ from harness.metrics.measures import (
 from harness.metrics.reference import Reference
 from harness.metrics.selection import check_labels, draw_labels, fitting_number
 from harness.metrics.statistics_cache import default_cache_dir
-from harness.score import Protocol, Score
 
 # What a study may minimise. FID is what all know; KID is unbiased, hence fit for few images.
 OBJECTIVES = {"fid": measure_fid, "kid": measure_kid}

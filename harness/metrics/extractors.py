@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from harness.errors import ConfigError, ScoreError, near_miss
-from harness.files import read_json
+from harness.core.errors import ConfigError, ScoreError, near_miss
+from harness.core.files import read_json
 from harness.metrics import inception
 from harness.metrics.classifier import build_classifier
 from harness.metrics.inception_weights import load_inception_weights

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import ScoreError
+from harness.core.errors import ScoreError
 
 Matrix = NDArray[np.float64]
 

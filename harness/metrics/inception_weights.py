@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from harness.core.errors import ConfigError, MissingExtraError, StorageError
+from harness.core.files import replacing, storage_error, write_bytes
 from harness.data.download import probe
-from harness.errors import ConfigError, MissingExtraError, StorageError
-from harness.files import replacing, storage_error, write_bytes
 from harness.metrics.statistics_cache import default_cache_dir
 
 WEIGHTS_VARIABLE = "HARNESS_INCEPTION_WEIGHTS"

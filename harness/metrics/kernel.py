@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import ScoreError
+from harness.core.errors import ScoreError
 from harness.metrics.features import Matrix, check_features, check_lengths
 
 BLOCK = 1_000

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from harness.score import Protocol
+from harness.core.score import Protocol
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import ScoreError
+from harness.core.errors import ScoreError
 from harness.metrics.features import Matrix, centre_together, check_features, check_lengths
 
 BLOCK = 2_000

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import ScoreError
+from harness.core.errors import ScoreError
 from harness.metrics.features import check_features, check_lengths
 from harness.metrics.frechet import GaussianStatistics
 from harness.metrics.interval import frechet_interval

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.errors import ConfigError, ScoreError
 from harness.data.images import ImageDataset, Split
-from harness.errors import ConfigError, ScoreError
 
 
 def choose_rows(

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import StorageError
-from harness.files import write_bytes
+from harness.core.errors import StorageError
+from harness.core.files import write_bytes
 from harness.metrics.frechet import GaussianStatistics
 
 Arrays = dict[str, NDArray[Any]]

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import StorageError
-from harness.files import storage_error, write_bytes
+from harness.core.errors import StorageError
+from harness.core.files import storage_error, write_bytes
 
 
 def write_weights(model: keras.Model, path: Path) -> str:

@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from harness.confirmation.result import Confirmation
-from harness.outcome import Reason
+from harness.core.outcome import Reason
 from harness.reporting.trials import TrialData
 
 

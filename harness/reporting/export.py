@@ -3,9 +3,9 @@
 import dataclasses
 from pathlib import Path
 
-from harness.errors import HarnessError
-from harness.files import read_json
-from harness.score import Score
+from harness.core.errors import HarnessError
+from harness.core.files import read_json
+from harness.core.score import Score
 from harness.search.folders import StudyRecord
 
 

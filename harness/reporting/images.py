@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from harness.errors import StorageError
+from harness.core.errors import StorageError
 from harness.training.grid import COLUMNS, GAP
 
 GRIDS_BYTES = 6_000_000

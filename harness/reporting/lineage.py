@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.confirmation.result import Confirmation
-from harness.provenance import code_commit, lock_sha256
+from harness.core.provenance import code_commit, lock_sha256
 from harness.reporting.trials import TrialData
 from harness.search.catalogue import space_names
 from harness.search.folders import StudyRecord

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable
 from statistics import median
 
-from harness.events import Event, Progressed, RungScored, Started
+from harness.core.events import Event, Progressed, RungScored, Started
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 import harness
 from harness.confirmation.text import confirmation_lines
-from harness.durations import format_kimg, format_seconds
-from harness.files import write_text
+from harness.core.durations import format_kimg, format_seconds
+from harness.core.files import write_text
 from harness.reporting import curves, plots
 from harness.reporting.curves import colour_of, draw_curves
 from harness.reporting.pictures import Pictures

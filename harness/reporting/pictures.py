@@ -2,7 +2,7 @@
 
 import functools
 
-from harness.durations import format_kimg, format_seconds
+from harness.core.durations import format_kimg, format_seconds
 from harness.reporting.film import Frame, film_of, kept_frame
 from harness.reporting.images import (
     FILM_BYTES,

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.confirmation.result import CandidateResult, Confirmation, read_result
-from harness.locks import is_locked
+from harness.core.locks import is_locked
+from harness.core.score import Protocol
 from harness.reporting.compute import Compute, add_up
 from harness.reporting.export import Exported, read_export
 from harness.reporting.lineage import Lineage, Steps, baseline_options, name_space, trace
 from harness.reporting.parameters import Effects, find_effects, searched_fields
 from harness.reporting.trials import RUNNING, TrialData, read_ended, read_unfinished
-from harness.score import Protocol
 from harness.search.folders import StudyRecord, read_study
 from harness.search.leaderboard import Entry, rank, read_entries, winner
 from harness.search.space import SearchSpace

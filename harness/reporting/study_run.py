@@ -9,13 +9,13 @@ from typing import Any
 
 from harness.confirmation.result import read_result
 from harness.confirmation.winner import choose
-from harness.errors import HarnessError
-from harness.events import Event, Finished
+from harness.core.errors import HarnessError
+from harness.core.events import Event, Finished
+from harness.core.score import Protocol
 from harness.gan.config import GANConfig
 from harness.reporting.compute import add_up
 from harness.reporting.parameters import searched_fields
 from harness.reporting.trials import TrialData, read_ended
-from harness.score import Protocol
 from harness.search.endings import Listener
 from harness.search.folders import StudyRecord, read_study
 from harness.search.leaderboard import rank, read_entries

@@ -1,7 +1,7 @@
 """Write a report as plain text for the terminal."""
 
 from harness.confirmation.text import confirmation_lines
-from harness.durations import format_kimg, format_seconds
+from harness.core.durations import format_kimg, format_seconds
 from harness.reporting.compute import Compute
 from harness.reporting.report_data import ReportData
 from harness.reporting.trials import TrialData

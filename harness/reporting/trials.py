@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.events import Event, Progressed, RungScored
+from harness.core.events import Event, Progressed, RungScored
+from harness.core.outcome import Outcome
+from harness.core.score import Score
 from harness.gan.config import GANConfig
-from harness.outcome import Outcome
 from harness.reporting.pace import Pace, read_pace
-from harness.score import Score
 from harness.search.fields import flatten
 from harness.search.leaderboard import BASELINE_PREFIX, Entry
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.locks import is_locked
+from harness.core.locks import is_locked
 
 _PATTERNS = (
     "study.json",

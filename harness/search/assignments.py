@@ -6,12 +6,12 @@ import time
 import optuna
 from optuna.trial import TrialState
 
-from harness.events import Progressed, RungScored
+from harness.core.events import Progressed, RungScored
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Score
 from harness.gan.config import GANConfig
 from harness.gan.monitor import Cadence, MonitorConfig
 from harness.gan.presets import PRESETS, load_preset
-from harness.outcome import Outcome, Reason
-from harness.score import Score
 from harness.search.identity import identify
 from harness.search.leaderboard import BASELINE_PREFIX
 from harness.search.leases import TURN

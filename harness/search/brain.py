@@ -9,8 +9,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from harness.events import Answer, Event, Finished, Progressed, RungScored
-from harness.outcome import Outcome
+from harness.core.events import Answer, Event, Finished, Progressed, RungScored
+from harness.core.outcome import Outcome
 from harness.search import objective
 from harness.search.assignments import Assignment, Assignments
 from harness.search.crew import Post

@@ -4,7 +4,7 @@ import importlib.resources
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 
 
 def spaces_folder() -> Path:

@@ -5,7 +5,7 @@ import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.search.assignments import Assignment
 from harness.search.engines.engine import Engine, Worker
 from harness.search.engines.messages import Died

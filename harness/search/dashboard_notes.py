@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from harness.durations import format_kimg, format_seconds
-from harness.outcome import Outcome, State
-from harness.score import Protocol
+from harness.core.durations import format_kimg, format_seconds
+from harness.core.outcome import Outcome, State
+from harness.core.score import Protocol
 from harness.search.folders import StudyRecord
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import optuna
 import optuna_dashboard
 
-from harness.errors import ConfigError, StorageError
+from harness.core.errors import ConfigError, StorageError
 from harness.search.dashboard_view import make_view
 from harness.search.folders import StudyRecord, read_study
 from harness.search.reading import opened

@@ -9,9 +9,9 @@ import optuna
 import optuna_dashboard
 from optuna.artifacts.exceptions import ArtifactNotFound
 
-from harness.errors import StorageError
-from harness.outcome import Outcome
-from harness.score import Protocol
+from harness.core.errors import StorageError
+from harness.core.outcome import Outcome
+from harness.core.score import Protocol
 from harness.search.dashboard_notes import study_note, title_of, trial_note
 from harness.search.folders import StudyRecord
 from harness.search.reading import copy_of

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 
 _LISTED = re.compile(r"^GPU (\d+): .*\(UUID: (GPU-[0-9A-Fa-f-]+)\)", re.MULTILINE)
 _LIST_SECONDS = 10

@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from harness.core.errors import ConfigError
+from harness.core.validation import pydantic_faults, unknown_key
 from harness.data.request import DatasetRequest
-from harness.errors import ConfigError
-from harness.faults import pydantic_faults, unknown_key
 from harness.search.parameters import parse_parameters
 from harness.search.settings import (
     PRUNER_SETTINGS,

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.faults import number_hint
+from harness.core.validation import number_hint
 from harness.search.domains import Choices, Domain, Fixed, Range, nearest_high
 from harness.search.fields import Field
 

@@ -7,9 +7,9 @@ the trackers; an interruption between these is mended by replay when the study i
 import dataclasses
 import typing
 
-from harness.events import Event, Finished
+from harness.core.events import Event, Finished
+from harness.core.outcome import Outcome, Reason
 from harness.gan.config import GANConfig
-from harness.outcome import Outcome, Reason
 from harness.search import objective
 from harness.search.assignments import Assignment
 from harness.search.identity import identify

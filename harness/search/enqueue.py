@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ConfigError
-from harness.faults import raise_faults
+from harness.core.errors import ConfigError
+from harness.core.validation import raise_faults
+from harness.core.yaml_file import read_yaml
 from harness.gan.config import GANConfig
 from harness.gan.user_functions import pin
 from harness.search.domains import Fixed
 from harness.search.fields import FIELDS, flatten, unknown_field
 from harness.search.parameters import Parameter, Variant
-from harness.yaml_file import read_yaml
 
 
 def load_entries(path: Path, parameters: Sequence[Parameter]) -> list[dict[str, Any]]:

@@ -6,8 +6,8 @@ import statistics
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from harness.core.outcome import Outcome, State
 from harness.gan.config import GANConfig
-from harness.outcome import Outcome, State
 from harness.search.fields import flatten
 
 _MOST_TRAITS = 3

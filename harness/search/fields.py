@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic.fields import FieldInfo
 
-from harness.errors import near_miss
-from harness.faults import fault_of
+from harness.core.errors import near_miss
+from harness.core.validation import fault_of
 from harness.gan.config import GANConfig
 
 Kind = Literal["int", "float", "other"]

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness.errors import StorageError, StudyError, near_miss
-from harness.files import read_json
+from harness.core.errors import StorageError, StudyError, near_miss
+from harness.core.files import read_json
 
 SCHEMA_VERSION = 1
 """Raised when the files of a study change their form."""

@@ -10,8 +10,8 @@ import typing
 import warnings
 from collections.abc import Iterator, Sequence
 
-from harness.events import Answer, Event, Started
-from harness.outcome import Outcome, Reason
+from harness.core.events import Answer, Event, Started
+from harness.core.outcome import Outcome, Reason
 from harness.search.assignments import Assignment
 from harness.search.crew import Crew, Post
 from harness.search.engines.engine import Engine

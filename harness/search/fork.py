@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import harness
-from harness.errors import ConfigError, StudyError
-from harness.events import Event
-from harness.files import storage_error, write_json, write_text
+from harness.core.errors import ConfigError, StudyError
+from harness.core.events import Event
+from harness.core.files import storage_error, write_json, write_text
+from harness.core.outcome import Outcome
 from harness.gan.config import GANConfig
-from harness.outcome import Outcome
 from harness.search.folders import (
     SEMANTICS_VERSION,
     StudyRecord,

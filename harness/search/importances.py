@@ -10,7 +10,7 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 from harness.search.space import SearchSpace
 
 FEWEST_TRIALS = 10

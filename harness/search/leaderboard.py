@@ -5,10 +5,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from harness.errors import StudyError
+from harness.core.errors import StudyError
+from harness.core.outcome import Outcome, State
+from harness.core.score import Score, require_comparable
 from harness.gan.config import GANConfig
-from harness.outcome import Outcome, State
-from harness.score import Score, require_comparable
 from harness.training.folder import TrainingFolder
 
 BASELINE_PREFIX = "baseline-"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import sqlalchemy
 from sqlalchemy import BigInteger, Column, MetaData, String, Table
 
-from harness.errors import StudyError
+from harness.core.errors import StudyError
 
 LEASE_SECONDS = 120.0
 """How long a lease lasts without being renewed. Closing a W&B run may take half of that."""

@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.errors import StudyError
-from harness.locks import lock_folder
+from harness.core.errors import StudyError
+from harness.core.locks import lock_folder
 from harness.search.folders import read_study
 from harness.search.leases import Leases
 from harness.search.storage import Storage

@@ -5,8 +5,8 @@ import warnings
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
-from harness.errors import StudyError
-from harness.outcome import Outcome, Reason
+from harness.core.errors import StudyError
+from harness.core.outcome import Outcome, Reason
 from harness.search.trial_cache import written_at_once
 
 # Endings that say something about the configuration, and something bad. Optuna ranks pruned

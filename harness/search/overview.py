@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError, StudyError
-from harness.locks import is_locked
-from harness.score import Protocol, Score, require_same_protocol
+from harness.core.errors import HarnessError, StudyError
+from harness.core.locks import is_locked
+from harness.core.score import Protocol, Score, require_same_protocol
 from harness.search.folders import StudyRecord, find_study, read_study
 from harness.search.leaderboard import Entry, rank, read_entries, winner
 from harness.search.retention import disk_use

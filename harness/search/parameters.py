@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.errors import near_miss
-from harness.faults import pydantic_faults
+from harness.core.errors import near_miss
+from harness.core.validation import pydantic_faults
 from harness.gan.user_functions import plain_name
 from harness.search.domain_parsing import VariantForm, parse_domain
 from harness.search.domains import Choices, Domain, Range

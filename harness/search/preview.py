@@ -5,10 +5,10 @@ from typing import Any
 
 import optuna
 
+from harness.core.seeds import derive_seed
 from harness.gan.config import GANConfig
 from harness.search.samplers import sampler_for
 from harness.search.space import SearchSpace
-from harness.seeds import derive_seed
 
 
 def first_configs(

@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
-from harness.errors import StudyError
-from harness.files import storage_error
+from harness.core.errors import StudyError
+from harness.core.files import storage_error
 from harness.search.folders import check_study_name, find_study, read_study
 from harness.search.lock import study_held
 from harness.search.space import SearchSpace

@@ -6,8 +6,8 @@ import stat
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from harness.errors import ConfigError
-from harness.outcome import Outcome, State
+from harness.core.errors import ConfigError
+from harness.core.outcome import Outcome, State
 from harness.search.leaderboard import read_entries, winner
 from harness.training.folder import TrainingFolder
 

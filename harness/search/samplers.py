@@ -21,7 +21,7 @@ from optuna.samplers import (
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
-from harness.errors import MissingExtraError
+from harness.core.errors import MissingExtraError
 from harness.search.sampled_study import index_of, showing, thin_out
 from harness.search.settings import (
     CMAESSettings,

@@ -17,8 +17,8 @@ from pydantic import (
     model_validator,
 )
 
-from harness.errors import near_miss
-from harness.faults import pydantic_faults
+from harness.core.errors import near_miss
+from harness.core.validation import pydantic_faults
 
 Count = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]

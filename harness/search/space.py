@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationError
 
-from harness.errors import ConfigError, near_miss
-from harness.faults import raise_faults
+from harness.core.errors import ConfigError, near_miss
+from harness.core.validation import raise_faults
+from harness.core.yaml_file import dump_yaml, read_yaml
 from harness.gan.config import GANConfig
 from harness.gan.user_functions import UserFile, pin
 from harness.search.catalogue import space_names, spaces_folder
@@ -22,7 +23,6 @@ from harness.search.enqueue import load_entries, params_of
 from harness.search.fields import FIELDS, build_config
 from harness.search.parameters import Parameter
 from harness.search.settings import Budget, ProtocolSettings, Settings, settings_to_dict
-from harness.yaml_file import dump_yaml, read_yaml
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

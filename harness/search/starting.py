@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 from harness.gan.config import GANConfig
 from harness.gan.monitor import UNMONITORED, MonitorConfig, parse_cadence
 from harness.gan.presets import (

@@ -9,7 +9,7 @@ from typing import Any
 import optuna
 import sqlalchemy
 
-from harness.errors import MissingExtraError, StorageError
+from harness.core.errors import MissingExtraError, StorageError
 from harness.search.folders import StudyRecord
 from harness.search.leases import LEASE_SECONDS, Leases
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import sqlalchemy
 
-from harness.errors import ConfigError, StudyError
+from harness.core.errors import ConfigError, StudyError
 from harness.search.folders import read_study
 from harness.search.leases import DATABASES
 from harness.search.storage import STORAGE_VARIABLE, Storage, own_storage, without_secrets

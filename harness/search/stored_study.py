@@ -8,15 +8,15 @@ from typing import Self
 import optuna
 import sqlalchemy
 
-from harness.errors import ConfigError
-from harness.events import Event, RungScored
+from harness.core.errors import ConfigError
+from harness.core.events import Event, RungScored
+from harness.core.outcome import Outcome, Reason
+from harness.core.seeds import derive_seed
 from harness.gan.config import GANConfig
-from harness.outcome import Outcome, Reason
 from harness.search import objective
 from harness.search.folders import StudyRecord
 from harness.search.space import SearchSpace
 from harness.search.storage import OVERRIDES, SUPERSEDED_BY, Storage, optuna_name
-from harness.seeds import derive_seed
 
 
 @dataclasses.dataclass(frozen=True)

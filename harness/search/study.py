@@ -11,13 +11,14 @@ from pathlib import Path
 import optuna
 import sqlalchemy
 
-from harness.errors import StorageError, StudyError
-from harness.files import write_once, write_text
+from harness.core.errors import StorageError, StudyError
+from harness.core.files import write_once, write_text
+from harness.core.locks import LOCK_FILE, lock_folder
+from harness.core.provenance import code_commit, lock_sha256
+from harness.core.score import Protocol
+from harness.core.seeds import derive_seed
 from harness.gan.config import GANConfig
 from harness.gan.user_functions import FOLDER
-from harness.locks import LOCK_FILE, lock_folder
-from harness.provenance import code_commit, lock_sha256
-from harness.score import Protocol
 from harness.search.folders import StudyRecord, check_study_name, read_study
 from harness.search.leases import TURN, Leases
 from harness.search.pruners import pruner_for
@@ -28,7 +29,6 @@ from harness.search.storage import OVERRIDES, Storage, optuna_name
 from harness.search.storage_url import find_storage
 from harness.search.trial_cache import TrialCache, written_at_once
 from harness.search.trial_index import TrialIndex
-from harness.seeds import derive_seed
 from harness.training.folder import TrainingFolder
 from harness.training.user_files import write_copies
 

@@ -1,8 +1,8 @@
 """Tell the trackers how a training ended, where a crash kept that from them."""
 
-from harness.errors import StorageError
-from harness.events import Event, Finished
-from harness.outcome import Outcome
+from harness.core.errors import StorageError
+from harness.core.events import Event, Finished
+from harness.core.outcome import Outcome
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history, rewrite_history
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
 from harness.tracking.wandb_mode import wandb_mode

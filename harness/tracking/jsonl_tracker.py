@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from harness.errors import StorageError
-from harness.events import Event, Finished, RungScored, Started, from_record, to_record
+from harness.core.errors import StorageError
+from harness.core.events import Event, Finished, RungScored, Started, from_record, to_record
 
 HISTORY_NAME = "history.jsonl"
 

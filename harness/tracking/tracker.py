@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from harness.errors import ConfigError, near_miss
-from harness.events import Event
+from harness.core.errors import ConfigError, near_miss
+from harness.core.events import Event
 from harness.tracking.jsonl_tracker import HISTORY_NAME, JsonlTracker
 
 RequestedMode = Literal["auto", "online", "offline", "disabled"]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.errors import StorageError
+from harness.core.errors import StorageError
 from harness.tracking.tracker import TrialIdentity
 
 # A row of progress carries the first, a row of a rung the second; one row may carry both.

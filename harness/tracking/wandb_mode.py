@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Literal
 
-from harness.errors import ConfigError, near_miss
+from harness.core.errors import ConfigError, near_miss
 from harness.tracking.tracker import RequestedMode
 
 Mode = Literal["online", "offline", "disabled"]

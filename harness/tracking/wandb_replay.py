@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import StorageError
-from harness.events import Event, Finished, Progressed, RungScored, Started
-from harness.files import storage_error
+from harness.core.errors import StorageError
+from harness.core.events import Event, Finished, Progressed, RungScored, Started
+from harness.core.files import storage_error
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
 from harness.tracking.wandb_log import (
     PROGRESS_KEY,

@@ -12,8 +12,8 @@ from typing import Any
 import wandb
 from PIL import Image
 
-from harness.errors import StorageError, StudyError
-from harness.locks import lock_folder
+from harness.core.errors import StorageError, StudyError
+from harness.core.locks import lock_folder
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
 from harness.tracking.wandb_artifact import Contents, log_artifact, staging_in
 from harness.tracking.wandb_log import find_segments, run_id, what_was_logged

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import wandb
 
-from harness.events import Event, Finished, Inspection, Progressed, RungScored, Started
-from harness.outcome import Outcome, State
-from harness.score import Score
+from harness.core.events import Event, Finished, Inspection, Progressed, RungScored, Started
+from harness.core.outcome import Outcome, State
+from harness.core.score import Score
 from harness.tracking.image_budget import spend
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.tracking.tracker import TrackerOptions, TrialIdentity

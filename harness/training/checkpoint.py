@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import DamagedError
-from harness.files import replacing, storage_error
+from harness.core.errors import DamagedError
+from harness.core.files import replacing, storage_error
 from harness.training.folder import previous_file
 
 _META = "meta"

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import pydantic
 
+from harness.core.errors import StudyError, near_miss
+from harness.core.files import read_json, storage_error, write_bytes, write_json
 from harness.data.images import ImageDataset
-from harness.errors import StudyError, near_miss
-from harness.files import read_json, storage_error, write_bytes, write_json
 from harness.gan.config import GANConfig
 from harness.gan.monitor import MonitorConfig
 from harness.tracking.jsonl_tracker import HISTORY_NAME

@@ -3,14 +3,14 @@
 import dataclasses
 from collections.abc import Callable
 
+from harness.core.events import Answer, Event, Finished
+from harness.core.outcome import Outcome, State
+from harness.core.score import Protocol
+from harness.core.seeds import derive_seed
 from harness.data.images import ImageDataset
-from harness.events import Answer, Event, Finished
 from harness.gan.sampling import Sampler, load_generator
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors import Extractor
-from harness.outcome import Outcome, State
-from harness.score import Protocol
-from harness.seeds import derive_seed
 from harness.training.job import TrainingJob
 from harness.training.sampling import sample_for
 

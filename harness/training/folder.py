@@ -3,12 +3,12 @@
 import dataclasses
 from pathlib import Path
 
-from harness.errors import StorageError
-from harness.files import read_json, write_json, write_text
+from harness.core.errors import StorageError
+from harness.core.files import read_json, write_json, write_text
+from harness.core.outcome import Outcome, State
+from harness.core.yaml_file import dump_yaml
 from harness.gan.config import GANConfig
 from harness.gan.presets import load_config
-from harness.outcome import Outcome, State
-from harness.yaml_file import dump_yaml
 
 
 @dataclasses.dataclass(frozen=True)

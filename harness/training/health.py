@@ -4,8 +4,8 @@ import dataclasses
 import math
 from typing import Any, NamedTuple, Self
 
+from harness.core.outcome import Reason
 from harness.gan.trainer import Progress
-from harness.outcome import Reason
 
 EXPLODED_LOSS = 1e4
 """Mean losses beyond this have diverged, finite or not.

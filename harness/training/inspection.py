@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.events import Histogram, Inspection
+from harness.core.events import Histogram, Inspection
 from harness.gan.trainer import Trainer
 
 _BINS = 64

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from harness.events import Event, Progressed, Started
+from harness.core.events import Event, Progressed, Started
 from harness.gan.monitor import Cadence
 
 _MOST_POINTS = 200

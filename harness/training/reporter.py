@@ -4,9 +4,9 @@ import dataclasses
 import time
 from collections.abc import Callable
 
-from harness.durations import format_seconds
-from harness.events import Event, Finished, Progressed, Started
-from harness.files import write_bytes
+from harness.core.durations import format_seconds
+from harness.core.events import Event, Finished, Progressed, Started
+from harness.core.files import write_bytes
 from harness.gan.config import GANConfig
 from harness.gan.monitor import MonitorConfig
 from harness.tracking.jsonl_tracker import (

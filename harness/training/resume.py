@@ -3,10 +3,10 @@
 import dataclasses
 from typing import Any, Self
 
-from harness.errors import ConfigError, DamagedError, StorageError
+from harness.core.errors import ConfigError, DamagedError, StorageError
+from harness.core.score import Score
 from harness.gan.config import GANConfig
 from harness.gan.trainer import Trainer
-from harness.score import Score
 from harness.training.checkpoint import load_checkpoint, save_checkpoint
 from harness.training.health import Health
 from harness.training.job import TrainingJob

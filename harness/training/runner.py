@@ -7,15 +7,15 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from harness.core.events import Answer, Event, Finished
+from harness.core.outcome import Outcome
+from harness.core.score import Protocol
 from harness.data.datasets import load_dataset
 from harness.data.images import ImageDataset, check_sides
-from harness.events import Answer, Event, Finished
 from harness.gan.user_contract import adopt
 from harness.gan.user_functions import NO_FUNCTIONS, UserFunctions
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors import load_extractor
-from harness.outcome import Outcome
-from harness.score import Protocol
 from harness.training.calibration import Estimate
 from harness.training.exam import Exam
 from harness.training.examiner import Examiner

@@ -14,15 +14,15 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.events import Answer, Event, Finished, Progressed, RungScored, Started
+from harness.core.files import replacing, write_bytes
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Score, require_comparable
+from harness.core.seeds import derive_seed
 from harness.data.images import ImageDataset
-from harness.events import Answer, Event, Finished, Progressed, RungScored, Started
-from harness.files import replacing, write_bytes
 from harness.gan.sampling import Sampler, load_generator
 from harness.gan.trainer import Progress, Trainer
 from harness.metrics.evaluator import Evaluator
-from harness.outcome import Outcome, Reason
-from harness.score import Score, require_comparable
-from harness.seeds import derive_seed
 from harness.training.calibration import Estimate, measure
 from harness.training.grid import draw_grid, grid_labels, png_bytes
 from harness.training.health import Ending

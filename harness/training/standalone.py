@@ -9,14 +9,14 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
-from harness.errors import StudyError
-from harness.events import Answer, Event, Finished
-from harness.files import read_json, storage_error, write_bytes, write_json
+from harness.core.errors import StudyError
+from harness.core.events import Answer, Event, Finished
+from harness.core.files import read_json, storage_error, write_bytes, write_json
+from harness.core.locks import LOCK_FILE, lock_folder
+from harness.core.outcome import Outcome
 from harness.gan.config import GANConfig
 from harness.gan.monitor import UNMONITORED, MonitorConfig
 from harness.gan.user_functions import UserFile
-from harness.locks import LOCK_FILE, lock_folder
-from harness.outcome import Outcome
 from harness.tracking.tracker import (
     TrackerOptions,
     TrialIdentity,

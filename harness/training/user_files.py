@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.files import write_bytes
+from harness.core.files import write_bytes
 from harness.gan.user_functions import FOLDER, UserFile
 
 

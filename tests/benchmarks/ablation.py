@@ -22,7 +22,7 @@ from pathlib import Path
 
 import yaml
 
-from harness.files import write_text
+from harness.core.files import write_text
 from harness.gan.config import GANConfig
 
 ROWS_FILE = Path(__file__).with_suffix(".yaml")
@@ -64,7 +64,7 @@ def train(task):
     """Train one row on one seed in a worker process; return its result."""
     global _runner
     name, config, seed, kimg = task
-    from harness.events import Answer, Finished
+    from harness.core.events import Answer, Finished
     from harness.training.folder import TrainingFolder
     from harness.training.job import TrainingJob
     from harness.training.runner import Runner

@@ -14,7 +14,7 @@ import statistics
 import time
 from pathlib import Path
 
-from harness.files import write_json
+from harness.core.files import write_json
 from tests.benchmarks.ablation import load_rows
 
 WARM_STEPS = 40

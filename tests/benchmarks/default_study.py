@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.core.durations import format_kimg, format_seconds
+from harness.core.events import Answer
+from harness.core.files import write_json, write_text
+from harness.core.seeds import derive_seed
 from harness.data.datasets import load_dataset
-from harness.durations import format_kimg, format_seconds
-from harness.events import Answer
-from harness.files import write_json, write_text
 from harness.gan.presets import load_preset
 from harness.gan.sampling import Sampler, load_generator
 from harness.gan.trainer import Trainer
@@ -26,7 +27,6 @@ from harness.metrics.extractors import load_extractor
 from harness.search.folders import read_study
 from harness.search.leaderboard import find_entry, rank, read_entries, winner
 from harness.search.space import SearchSpace
-from harness.seeds import derive_seed
 from harness.terminal import count_outcomes
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.folder import TrainingFolder

@@ -8,8 +8,8 @@ import argparse
 import numpy as np
 import optuna
 
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol, Score
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol, Score
 from harness.search.objective import tell
 from harness.search.samplers import sampler_for
 from harness.search.space import SearchSpace

@@ -18,13 +18,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness.events import Finished
-from harness.files import read_json, write_json, write_text
+from harness.core.events import Finished
+from harness.core.files import read_json, write_json, write_text
+from harness.core.yaml_file import parse_yaml
 from harness.search.brain import Brain
 from harness.search.engines.cluster import Cluster
 from harness.search.options import SweepOptions
 from harness.search.space import SearchSpace
-from harness.yaml_file import parse_yaml
 from tests.ray_machines import ray, running_machines
 
 SPACE = """

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.core.files import write_json, write_text
+from harness.core.seeds import derive_seed
 from harness.data.datasets import load_dataset
-from harness.files import write_json, write_text
 from harness.gan.presets import load_preset
 from harness.gan.sampling import Sampler, load_generator
 from harness.gan.trainer import Trainer
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.selection import choose_rows
 from harness.search.leaderboard import find_entry
-from harness.seeds import derive_seed
 from harness.training.folder import TrainingFolder
 
 ROOT = Path(__file__).parents[2]

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import scipy.stats
 
-from harness.events import RungScored
-from harness.files import write_json, write_text
-from harness.outcome import State
+from harness.core.events import RungScored
+from harness.core.files import write_json, write_text
+from harness.core.outcome import State
 from harness.search.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from tests.benchmarks.rung_curves import draw_rungs

@@ -12,10 +12,10 @@ import random
 import time
 import zlib
 
-from harness.events import Answer, Finished, Progressed, RungScored, Started
-from harness.files import write_bytes
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol, Score
+from harness.core.events import Answer, Finished, Progressed, RungScored, Started
+from harness.core.files import write_bytes
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol, Score
 from harness.search.engines.messages import Left, Ready, Said
 
 PROTOCOL = Protocol(

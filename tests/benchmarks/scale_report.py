@@ -4,7 +4,7 @@ import math
 
 from PIL import Image, ImageDraw
 
-from harness.files import read_json, write_json, write_text
+from harness.core.files import read_json, write_json, write_text
 from tests.benchmarks.scale_text import TEXT
 from tests.benchmarks.study_curves import PANEL, SCALE, SOFT, Panel
 

@@ -4,7 +4,7 @@ import math
 
 from PIL import Image, ImageDraw, ImageFont
 
-from harness.events import Progressed, RungScored
+from harness.core.events import Progressed, RungScored
 
 SCALE = 3
 PANEL = (560, 404)

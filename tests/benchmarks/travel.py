@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness.files import write_text
+from harness.core.files import write_text
 from harness.search.brain import Brain
 from harness.search.endings import Silence
 from harness.search.engines import ray_engine

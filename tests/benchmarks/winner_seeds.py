@@ -13,9 +13,9 @@ import statistics
 from pathlib import Path
 
 from harness.confirmation.result import read_result
-from harness.durations import format_kimg
-from harness.files import write_json, write_text
-from harness.seeds import derive_seed
+from harness.core.durations import format_kimg
+from harness.core.files import write_json, write_text
+from harness.core.seeds import derive_seed
 from harness.training.folder import TrainingFolder
 
 YARDSTICK = "reference_dcgan"
@@ -26,7 +26,7 @@ RUNGS = (16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0)
 def train(task):
     """Train the yardstick on one seed for so many seconds in a process of its own."""
     folder, seed, seconds = task
-    from harness.events import Answer
+    from harness.core.events import Answer
     from harness.gan.presets import load_preset
     from harness.training.job import TrainingJob
     from harness.training.runner import Runner

@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness.files import write_json, write_text
+from harness.core.files import write_json, write_text
 from harness.search.brain import Brain
 from harness.search.options import SweepOptions
 from harness.search.space import SearchSpace

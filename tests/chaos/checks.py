@@ -5,9 +5,9 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from harness.events import Finished, Progressed, RungScored
+from harness.core.events import Finished, Progressed, RungScored
+from harness.core.outcome import Outcome
 from harness.gan.presets import PRESETS
-from harness.outcome import Outcome
 from harness.training.folder import TrainingFolder
 from tests.chaos.sweeps import Sweep
 from tests.tracking.offline_log import OfflineRun, read_trainings

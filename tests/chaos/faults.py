@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness.events import Progressed, RungScored
+from harness.core.events import Progressed, RungScored
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from tests.chaos.sweeps import Loss, Sweep
 

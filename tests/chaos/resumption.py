@@ -4,8 +4,8 @@ import dataclasses
 import time
 from typing import Self
 
-from harness.errors import DamagedError
-from harness.events import Event, Finished, Progressed, RungScored, Started
+from harness.core.errors import DamagedError
+from harness.core.events import Event, Finished, Progressed, RungScored, Started
 from harness.training.checkpoint import load_checkpoint
 from tests.chaos.sweeps import PATIENCE_SECONDS, Loss, Sweep
 

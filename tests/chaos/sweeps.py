@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from harness.events import Event
+from harness.core.events import Event
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.folder import TrainingFolder
 from tests.commands import Commands, workers_of

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from harness.confirmation.candidates import Outcomes
 from harness.confirmation.summary import Plan
-from harness.files import write_json
+from harness.core.files import write_json
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol, Score
 from harness.gan.config import GANConfig
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol, Score
 from harness.search.folders import StudyRecord
 from harness.training.folder import TrainingFolder
 

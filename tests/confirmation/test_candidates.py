@@ -7,8 +7,8 @@ import pytest
 
 from harness.confirmation.candidates import choose_candidates, race_values, retrainings
 from harness.confirmation.summary import make_plan
-from harness.errors import ConfigError, StudyError
-from harness.seeds import derive_seed
+from harness.core.errors import ConfigError, StudyError
+from harness.core.seeds import derive_seed
 from tests.confirmation.made import (
     RECORD,
     TEST,

@@ -12,10 +12,10 @@ import pytest
 from harness.confirmation.confirmer import Confirmer
 from harness.confirmation.options import ConfirmOptions
 from harness.confirmation.result import Confirmation, read_result
-from harness.errors import ConfigError, StudyError
-from harness.events import Event, Finished, RungScored, Started
+from harness.core.errors import ConfigError, StudyError
+from harness.core.events import Event, Finished, RungScored, Started
+from harness.core.locks import lock_folder
 from harness.gan.config import GANConfig
-from harness.locks import lock_folder
 from harness.metrics.extractors import EMBEDDED_FOLDER
 from harness.search.stopping import Stop
 from harness.tracking.jsonl_tracker import read_history

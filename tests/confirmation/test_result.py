@@ -7,7 +7,7 @@ import pytest
 
 from harness.confirmation.result import read_result, result_file, write_result
 from harness.confirmation.summary import make_plan, sum_up
-from harness.errors import StorageError
+from harness.core.errors import StorageError
 from tests.confirmation.made import TEST, make_study, outcomes_of
 
 

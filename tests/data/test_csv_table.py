@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.core.errors import DataError
 from harness.data import csv_table as module
 from harness.data.csv_table import load_csv
 from harness.data.datasets import load_dataset
-from harness.errors import DataError
 
 RNG = np.random.default_rng(0)
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from harness.core.errors import ConfigError, DataError
 from harness.data.datasets import SCHEMES, load_dataset
 from harness.data.fashion_mnist import CLASS_NAMES, load_fashion_mnist
-from harness.errors import ConfigError, DataError
 
 NAMES = "cifar10, fashion_mnist, mnist, folder:PATH, npz:PATH, idx:PATH, csv:PATH"
 

@@ -6,11 +6,11 @@ import threading
 import numpy as np
 import pytest
 
+from harness.core.errors import DataError
 from harness.data import download
 from harness.data import fashion_mnist as module
 from harness.data.download import download_files
 from harness.data.fashion_mnist import FILES, load_fashion_mnist
-from harness.errors import DataError
 
 LABELS = "t10k-labels-idx1-ubyte.gz"
 

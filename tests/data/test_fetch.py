@@ -82,7 +82,7 @@ def test_debug_shows_the_traceback(bare):
     )
     assert done.returncode == 1
     assert "Traceback" in done.stderr
-    assert "harness.errors.DataError" in done.stderr
+    assert "harness.core.errors.DataError" in done.stderr
 
 
 def test_nothing_works_without_apt(bare):

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
+from harness.core.errors import DataError
 from harness.data import folder as module
 from harness.data.datasets import load_dataset
 from harness.data.fitting import ImageForm
 from harness.data.folder import load_folder
-from harness.errors import DataError
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.integers(0, 256, (9, 8, 8, 3), dtype=np.uint8)

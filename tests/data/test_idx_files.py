@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.core.errors import DataError
 from harness.data.datasets import load_dataset
 from harness.data.idx_files import load_idx
-from harness.errors import DataError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (42, 8, 8), dtype=np.uint8)
 LABELS = (np.arange(42) % 3).astype(np.uint8)

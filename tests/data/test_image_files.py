@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.core.errors import DataError
 from harness.data.image_files import read_images
-from harness.errors import DataError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 8, 12, 3), dtype=np.uint8)
 

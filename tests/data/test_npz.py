@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.core.errors import ConfigError, DataError
 from harness.data.datasets import load_dataset
 from harness.data.images import ImageDataset
-from harness.errors import ConfigError, DataError
 
 COUNT = 42
 

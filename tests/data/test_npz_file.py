@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.core.errors import DataError
 from harness.data.npz_file import ArrayHeader, read_npz
-from harness.errors import DataError
 
 
 def accept(headers) -> None:

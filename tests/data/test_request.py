@@ -2,9 +2,9 @@
 
 import pytest
 
+from harness.core.errors import ConfigError
 from harness.data.fitting import ImageForm
 from harness.data.request import DatasetRequest, with_options
-from harness.errors import ConfigError
 
 WHOLE = "folder:my shapes?size=32&fit=stretch&channels=3&classes=0,2,10&split=80,10,10"
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from harness.core.errors import DataError
 from harness.data.images import ImageDataset, Split
 from harness.data.source import Source
 from harness.data.splitting import hold_out, split_dataset
-from harness.errors import DataError
 
 
 def divide(pool: Split, *, shares: tuple[int, ...] = (), **given) -> ImageDataset:

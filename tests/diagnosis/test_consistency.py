@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.errors import StorageError, StudyError
+from harness.core.events import Finished, RungScored
 from harness.diagnosis.consistency import examine_study
 from harness.diagnosis.finding import Finding
-from harness.errors import StorageError, StudyError
-from harness.events import Finished, RungScored
 from harness.search.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
 from tests.conftest import SweptStudy

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import MissingExtraError
+from harness.core.errors import MissingExtraError
 from harness.exporting.explorer_runtime import find_runtime
 
 

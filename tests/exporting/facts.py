@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.confirmation.winner import Choice
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol, Score
 from harness.data.images import ImageDataset
 from harness.exporting.contents import Contents
 from harness.exporting.verification import Proof
 from harness.gan.config import GANConfig
 from harness.metrics.measurement import Measurement, Quantity
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol, Score
 from harness.search.folders import StudyRecord
 from harness.search.leaderboard import Entry
 from harness.training.folder import TrainingFolder

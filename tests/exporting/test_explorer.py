@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.core.files import write_json
 from harness.exporting.explorer import add_explorer
 from harness.exporting.explorer_server import BundleServer
 from harness.exporting.formats import write_format
-from harness.files import write_json
 from harness.gan.config import GANConfig
 from harness.gan.generators import build_generator
 from harness.gan.sampling import Sampler

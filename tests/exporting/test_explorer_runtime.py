@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import MissingExtraError, StorageError
+from harness.core.errors import MissingExtraError, StorageError
 from harness.exporting.explorer_runtime import FILES, TARBALL_VARIABLE, find_runtime, unpack
 
 CONTENT = b"export default 1;\n"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.errors import ConfigError, ExportError, MissingExtraError
+from harness.core.errors import ConfigError, ExportError, MissingExtraError
 from harness.exporting.formats import FORMATS, check_formats, parse_formats, write_format
 from harness.exporting.templates.generate import BATCH, RUNTIMES, generate
 from tests.exporting.generators import CLASSES, build, write_bundle

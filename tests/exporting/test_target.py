@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import StudyError
+from harness.core.errors import StudyError
 from harness.exporting.checksums import CHECKSUMS, listed_files, write_checksums
 from harness.exporting.target import is_bundle, put_in_place, refuse_strangers
 

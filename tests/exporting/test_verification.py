@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.core.errors import ExportError
 from harness.data.images import ImageDataset
-from harness.errors import ExportError
 from harness.exporting.original import Original
 from harness.exporting.scoring import Reference, draw_reference, measure_more
 from harness.exporting.verification import verify

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from harness.files import read_json
+from harness.core.files import read_json
 from harness.metrics.extractors import RECORD_FILE, WEIGHTS_FILE, Extractor
 from harness.metrics.weight_files import read_weights
 

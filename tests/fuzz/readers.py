@@ -17,18 +17,18 @@ import numpy as np
 import yaml
 from PIL import ExifTags, Image
 
+from harness.core.errors import HarnessError
+from harness.core.events import Finished, Progressed, RungScored, Started, to_record
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol, Score
 from harness.data.datasets import load_dataset
 from harness.data.fitting import ImageForm
 from harness.data.folder import load_folder
 from harness.data.idx import read_idx
 from harness.data.image_files import read_images
 from harness.data.request import DatasetRequest
-from harness.errors import HarnessError
-from harness.events import Finished, Progressed, RungScored, Started, to_record
 from harness.gan.config import GANConfig
 from harness.gan.presets import load_config
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol, Score
 from harness.search.catalogue import spaces_folder
 from harness.search.folders import StudyRecord, read_study
 from harness.search.space import SearchSpace, load_enqueued

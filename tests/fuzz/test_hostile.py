@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.training.checkpoint import load_checkpoint
 from tests.fuzz.readers import READERS
 

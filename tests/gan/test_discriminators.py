@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 from harness.gan.discriminators import DISCRIMINATORS, build_discriminator
 from harness.gan.presets import load_preset
 

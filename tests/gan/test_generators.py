@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 from harness.gan.discriminators import build_discriminator
 from harness.gan.generators import GENERATORS, build_generator
 from harness.gan.presets import load_preset

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 from harness.gan.loss_rules import PAIRED_LOSSES, TARGETED_LOSSES
 from harness.gan.losses import LOSSES, get_loss
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 from harness.gan import names
 from harness.gan.config import GANConfig
 from harness.gan.discriminators import DISCRIMINATORS

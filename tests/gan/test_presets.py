@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 from harness.gan.config import GANConfig
 from harness.gan.discriminators import build_discriminator
 from harness.gan.generators import build_generator

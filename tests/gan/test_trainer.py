@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 from harness.gan.trainer import Trainer
 
 # Everything that holds state at once: both normalisations, dropout, both embeddings, EMA.

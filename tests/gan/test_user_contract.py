@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 from harness.gan.config import GANConfig
 from harness.gan.discriminators import DISCRIMINATORS, build_discriminator
 from harness.gan.generators import GENERATORS, build_generator

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
+from harness.core.yaml_file import MAX_BYTES
 from harness.gan.config import GANConfig
 from harness.gan.presets import load_config, load_config_functions
 from harness.gan.user_functions import (
@@ -16,7 +17,6 @@ from harness.gan.user_functions import (
     plain_name,
     split_name,
 )
-from harness.yaml_file import MAX_BYTES
 
 SOURCE = b"def build(config, image_shape, num_classes): ...\n"
 SHA256 = hashlib.sha256(SOURCE).hexdigest()

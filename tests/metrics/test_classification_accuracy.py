@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from harness.core.errors import DataError, ScoreError
 from harness.data.images import Split
-from harness.errors import DataError, ScoreError
 from harness.metrics.classification_accuracy import classification_accuracy
 from harness.metrics.classifier_training import TrainingPlan
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from harness.errors import DataError
+from harness.core.errors import DataError
 from harness.metrics.classifier import build_classifier
 from harness.metrics.classifier_training import (
     TrainingPlan,

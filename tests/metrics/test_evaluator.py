@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from harness.core.errors import ConfigError, ScoreError
 from harness.data.images import ImageDataset, Split
-from harness.errors import ConfigError, ScoreError
 from harness.metrics.evaluator import Evaluator
 
 

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from harness.errors import DataError, StorageError
+from harness.core.errors import DataError, StorageError
 from harness.metrics.classifier_training import TrainingPlan
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractor_training import train_extractor

@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from harness.errors import ConfigError, ScoreError, StorageError
+from harness.core.errors import ConfigError, ScoreError, StorageError
 from harness.metrics import extractors
 from harness.metrics.extractors import EMBEDDED_FOLDER, load_extractor
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.errors import ScoreError
+from harness.core.errors import ScoreError
 from harness.metrics.extrapolation import (
     _draw_subsets,
     _image_weights,

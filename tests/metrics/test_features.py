@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.errors import ScoreError
+from harness.core.errors import ScoreError
 from harness.metrics.features import centre_together, check_features, check_lengths
 
 

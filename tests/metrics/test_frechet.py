@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from harness.errors import ScoreError
+from harness.core.errors import ScoreError
 from harness.metrics.frechet import GaussianStatistics, frechet_distance
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from harness.core.errors import ConfigError, MissingExtraError, StorageError
 from harness.data import download
-from harness.errors import ConfigError, MissingExtraError, StorageError
 from harness.metrics import inception_weights
 from harness.metrics.inception_weights import load_inception_weights
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.errors import ScoreError
+from harness.core.errors import ScoreError
 from harness.metrics.frechet import GaussianStatistics, frechet_distance
 from harness.metrics.interval import Z_95, frechet_interval
 

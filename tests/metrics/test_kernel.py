@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from harness.errors import ScoreError
+from harness.core.errors import ScoreError
 from harness.metrics import kernel
 from harness.metrics.kernel import kernel_distance
 

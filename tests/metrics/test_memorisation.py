@@ -3,7 +3,7 @@ import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import mannwhitneyu
 
-from harness.errors import ScoreError
+from harness.core.errors import ScoreError
 from harness.metrics import memorisation as module
 from harness.metrics.memorisation import memorisation, nearest_distances
 

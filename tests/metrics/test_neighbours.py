@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from harness.errors import ScoreError
+from harness.core.errors import ScoreError
 from harness.metrics import neighbours
 from harness.metrics.neighbours import ManifoldScores, manifold_scores
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.errors import ScoreError
+from harness.core.errors import ScoreError
 from harness.metrics.frechet import GaussianStatistics, frechet_distance
 from harness.metrics.interval import frechet_interval
 from harness.metrics.per_class import per_class_distances

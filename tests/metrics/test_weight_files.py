@@ -4,7 +4,7 @@ import io
 import numpy as np
 import pytest
 
-from harness.errors import StorageError
+from harness.core.errors import StorageError
 from harness.metrics.classifier import build_classifier
 from harness.metrics.weight_files import read_weights, write_weights
 

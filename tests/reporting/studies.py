@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from harness.confirmation.result import CandidateResult, Confirmation, SeedResult
-from harness.events import Finished, Progressed, RungScored, Started
+from harness.core.events import Finished, Progressed, RungScored, Started
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol, Score
 from harness.gan.config import GANConfig
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol, Score
 from harness.search.fields import build_config
 from harness.search.folders import StudyRecord
 from harness.search.space import SearchSpace

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.outcome import Reason
+from harness.core.outcome import Reason
 from harness.reporting.compute import add_up
 from harness.reporting.report_data import ReportData, read_report
 from tests.reporting.studies import Clock, add_training, confirmation, make_study

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.outcome import Reason
+from harness.core.outcome import Reason
 from harness.reporting.film import MOST_FRAMES, film_of, kept_frame
 from harness.reporting.report_data import ReportData, read_report
 from harness.reporting.trials import Sample, TrialData

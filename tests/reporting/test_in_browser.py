@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from harness.outcome import Reason
+from harness.core.outcome import Reason
 from harness.reporting.page import write_page
 from harness.reporting.report_data import ReportData, read_report
 from tests.browser import started_browser

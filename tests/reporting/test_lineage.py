@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.outcome import Reason
+from harness.core.outcome import Reason
 from harness.reporting.lineage import Steps, name_space, trace
 from harness.reporting.report_data import ReportData, read_report
 from harness.search.space import SearchSpace

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.events import Event, Progressed, RungScored, Started
+from harness.core.events import Event, Progressed, RungScored, Started
 from harness.reporting.pace import read_pace
 from tests.reporting.studies import score
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.outcome import Reason
+from harness.core.outcome import Reason
 from harness.reporting.export import Exported
 from harness.reporting.page import example_search, render_page, value_text, write_page
 from harness.reporting.report_data import ReportData, read_report

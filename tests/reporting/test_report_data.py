@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.confirmation.result import write_result
-from harness.errors import StorageError
-from harness.outcome import Reason
+from harness.core.errors import StorageError
+from harness.core.outcome import Reason
 from harness.reporting.report_data import ReportData, read_report
 from tests.reporting.studies import add_training, confirmation, make_study, score
 

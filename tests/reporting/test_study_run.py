@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.events import Finished, Started
-from harness.outcome import Outcome, Reason
+from harness.core.events import Finished, Started
+from harness.core.outcome import Outcome, Reason
 from harness.reporting import study_run
 from harness.reporting.study_run import StudyRun, publish, read_snapshot
 from harness.search.endings import Silence

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.locks import lock_folder
-from harness.outcome import Reason
+from harness.core.locks import lock_folder
+from harness.core.outcome import Reason
 from harness.reporting.watch import keep_current
 from tests.reporting.studies import add_training
 

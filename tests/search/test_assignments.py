@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.events import Progressed
+from harness.core.events import Progressed
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol, Score
 from harness.gan.presets import PRESETS
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol, Score
 from harness.search import objective
 from harness.search.assignments import Assignment, Assignments
 from harness.search.options import SweepOptions

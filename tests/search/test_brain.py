@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.events import Finished, Progressed, RungScored
+from harness.core.events import Finished, Progressed, RungScored
 from harness.search.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
 from tests.commands import Commands, interrupt, wait_until, workers_of

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.search import crew
 from harness.search.engines.messages import Died, Message, Ready
 from harness.search.foreman import Foreman

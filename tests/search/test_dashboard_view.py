@@ -9,7 +9,7 @@ pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installe
 import optuna_dashboard
 from optuna.artifacts.exceptions import ArtifactNotFound
 
-from harness.errors import StorageError
+from harness.core.errors import StorageError
 from harness.search.dashboard_view import GridStore, make_view
 from harness.search.folders import read_study
 from tests.reporting.studies import make_small_study

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 from harness.search.devices import Fleet, divide, find_gpus, lease, visible_gpus
 
 LISTING = """\

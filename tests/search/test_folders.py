@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import StorageError, StudyError
-from harness.files import read_json, write_json
+from harness.core.errors import StorageError, StudyError
+from harness.core.files import read_json, write_json
 from harness.search.folders import StudyRecord, check_study_name, find_study, read_study
 
 RECORD = StudyRecord(

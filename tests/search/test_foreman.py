@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import DataError
-from harness.events import Progressed, Started
-from harness.outcome import Outcome, Reason
+from harness.core.errors import DataError
+from harness.core.events import Progressed, Started
+from harness.core.outcome import Outcome, Reason
 from harness.search.brain import Brain
 from harness.search.endings import Silence
 from harness.search.engines.local_engine import LocalEngine

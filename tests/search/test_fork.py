@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.core.errors import StudyError
+from harness.core.score import Protocol
 from harness.diagnosis.consistency import examine_study
-from harness.errors import StudyError
-from harness.score import Protocol
 from harness.search.folders import SEMANTICS_VERSION, read_study
 from harness.search.fork import fork_study
 from harness.search.leaderboard import read_entries

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import ProtocolMismatchError, StudyError
+from harness.core.errors import ProtocolMismatchError, StudyError
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol, Score
 from harness.gan.config import GANConfig
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol, Score
 from harness.search.leaderboard import Entry, find_entry, rank, read_entries, winner
 from harness.training.folder import TrainingFolder
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from harness.errors import StudyError
+from harness.core.errors import StudyError
 from harness.search.leases import LEASES, TURN, Leases
 
 

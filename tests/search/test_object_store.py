@@ -20,7 +20,7 @@ import optuna
 import pytest
 import yaml
 
-from harness.errors import ConfigError, MissingExtraError, StorageError, StudyError
+from harness.core.errors import ConfigError, MissingExtraError, StorageError, StudyError
 from harness.search.object_store import lease, session
 from harness.search.object_store import store as store_module
 from harness.search.object_store.lease import Holder, Lease

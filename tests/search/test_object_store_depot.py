@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import StorageError
-from harness.events import Event, Progressed, Started
+from harness.core.errors import StorageError
+from harness.core.events import Event, Progressed, Started
 from harness.search.brain import Brain
 from harness.search.engines.cluster import Cluster
 from harness.search.object_store import depot

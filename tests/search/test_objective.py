@@ -2,9 +2,9 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from harness.errors import StudyError
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol, Score
+from harness.core.errors import StudyError
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol, Score
 from harness.search.objective import VIOLATIONS, report, tell
 from tests.benchmarks.divergence_learning import share_proposed
 

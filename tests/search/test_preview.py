@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.score import Protocol
+from harness.core.score import Protocol
 from harness.search.preview import first_configs
 from harness.search.space import SearchSpace
 from harness.search.study import Study

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol, Score
 from harness.gan.config import GANConfig
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol, Score
 from harness.search.retention import Retention, check_keep, disk_use
 from harness.training.folder import TrainingFolder
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol
 from harness.search import objective
 from harness.search.retries import enqueue_retry
 from harness.search.space import SearchSpace

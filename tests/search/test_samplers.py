@@ -6,9 +6,9 @@ import optuna
 import pytest
 from optuna.samplers import CmaEsSampler
 
-from harness.errors import MissingExtraError
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol, Score
+from harness.core.errors import MissingExtraError
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol, Score
 from harness.search.objective import tell
 from harness.search.samplers import SAMPLERS, sampler_for
 from harness.search.settings import SAMPLER_SETTINGS

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from harness.events import Finished, RungScored
-from harness.outcome import Reason
+from harness.core.events import Finished, RungScored
+from harness.core.outcome import Reason
 from harness.search.brain import Brain
 from harness.search.endings import Silence
 from harness.search.leaderboard import read_entries

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
+from harness.core.errors import StudyError
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol, Score
 from harness.diagnosis.consistency import examine_study
 from harness.diagnosis.file_systems import check_storage
-from harness.errors import StudyError
 from harness.gan.presets import PRESETS
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol, Score
 from harness.search.assignments import Assignments
 from harness.search.endings import Endings
 from harness.search.folders import read_study

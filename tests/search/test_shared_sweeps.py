@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy
 import yaml
 
-from harness.events import Finished, Progressed
+from harness.core.events import Finished, Progressed
+from harness.core.outcome import Outcome, Reason
 from harness.gan.presets import PRESETS
-from harness.outcome import Outcome, Reason
 from harness.search.folders import read_study
 from harness.search.leaderboard import read_entries
 from harness.search.storage_url import parse_storage

@@ -9,7 +9,7 @@ import optuna
 import pytest
 import yaml
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 from harness.gan.config import GANConfig
 from harness.search.catalogue import first_folder, space_names, spaces_folder
 from harness.search.combinations import sample_values

@@ -3,9 +3,9 @@
 import re
 import time
 
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol, Score
 from harness.gan.config import GANConfig
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol, Score
 from harness.search.leaderboard import Entry
 from harness.search.options import SweepOptions
 from harness.search.stopping import StopRules

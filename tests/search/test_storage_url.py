@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import ConfigError, MissingExtraError, StorageError, StudyError
-from harness.score import Protocol
+from harness.core.errors import ConfigError, MissingExtraError, StorageError, StudyError
+from harness.core.score import Protocol
 from harness.search.options import SweepOptions
 from harness.search.space import SearchSpace
 from harness.search.storage import Storage, own_storage

@@ -9,9 +9,9 @@ from pathlib import Path
 import optuna
 import pytest
 
-from harness.errors import StorageError, StudyError
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol, Score
+from harness.core.errors import StorageError, StudyError
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol, Score
 from harness.search import objective
 from harness.search.folders import read_study
 from harness.search.space import SearchSpace
@@ -126,7 +126,7 @@ def test_a_second_sweep_of_the_same_study_is_refused(open_study, tmp_path: Path)
         open_study()
     # Another process is refused likewise.
     code = (
-        "from harness.locks import lock_folder\nfrom pathlib import Path\n"
+        "from harness.core.locks import lock_folder\nfrom pathlib import Path\n"
         f"lock_folder(Path({str(tmp_path / 'studies' / 's')!r}), 'it is taken')"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

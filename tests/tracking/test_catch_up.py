@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.events import Finished
+from harness.core.events import Finished
 from harness.tracking.catch_up import catch_up
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.tracking.tracker import open_tracker

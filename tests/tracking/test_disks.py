@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness.events import Progressed
+from harness.core.events import Progressed
 from harness.tracking.jsonl_tracker import read_history
 from tests.tracking.disks import run_on_disk
 
@@ -13,7 +13,7 @@ def test_a_full_disk_ends_the_history_with_one_message(tmp_path: Path):
         disk,
         "size=64k",
         f"""
-        from harness.errors import StorageError
+        from harness.core.errors import StorageError
         from harness.tracking.jsonl_tracker import JsonlTracker, read_history
         from tests.tracking.trainings import *
         path = Path({str(disk)!r}, "trials", "0007", "history.jsonl")
@@ -40,7 +40,7 @@ def test_a_read_only_folder_is_one_message(tmp_path: Path):
         disk,
         "ro",
         f"""
-        from harness.errors import StorageError
+        from harness.core.errors import StorageError
         from harness.tracking.jsonl_tracker import JsonlTracker
         from pathlib import Path
         try:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import StorageError
-from harness.events import Finished, Progressed, Started
+from harness.core.errors import StorageError
+from harness.core.events import Finished, Progressed, Started
 from harness.tracking.jsonl_tracker import JsonlTracker, read_history
 from tests.tracking.trainings import between, complete, diverged, identify, play, start
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import ConfigError
-from harness.events import Event, Finished, Progressed, RungScored
+from harness.core.errors import ConfigError
+from harness.core.events import Event, Finished, Progressed, RungScored
 from harness.tracking.jsonl_tracker import read_history
 from harness.tracking.tracker import (
     TRACKERS,

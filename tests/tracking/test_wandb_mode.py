@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 from harness.tracking.wandb_mode import wandb_mode
 from tests.tracking.trainings import identify, record_whole_trial
 

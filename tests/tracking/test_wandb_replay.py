@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.events import Event, Finished, Progressed
+from harness.core.events import Event, Finished, Progressed
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history, rewrite_history
 from harness.tracking.tracker import TrialIdentity, open_tracker
 from harness.tracking.wandb_replay import wandb_fault

@@ -12,7 +12,7 @@ import plotly.graph_objects
 import pytest
 from PIL import Image
 
-from harness.locks import lock_folder
+from harness.core.locks import lock_folder
 from harness.tracking import wandb_study
 from harness.tracking.tracker import TrackerOptions
 from harness.tracking.wandb_study import Prize, StudySnapshot, publish_study

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from harness.errors import ConfigError
-from harness.events import Event, Progressed, RungScored
+from harness.core.errors import ConfigError
+from harness.core.events import Event, Progressed, RungScored
 from harness.gan.config import GANConfig
 from harness.tracking.jsonl_tracker import read_history
 from harness.tracking.tracker import TrackerOptions, TrialIdentity, open_tracker

@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from harness.events import (
+from harness.core.events import (
     Event,
     Finished,
     Histogram,
@@ -15,9 +15,9 @@ from harness.events import (
     RungScored,
     Started,
 )
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol, Score
 from harness.gan.config import GANConfig
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol, Score
 from harness.tracking.tracker import Tracker, TrackerOptions, TrialIdentity, open_tracker
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 10_000, "fashion_mnist/validation", "cd" * 32)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from harness.core.events import Answer, Event
+from harness.core.outcome import Outcome
 from harness.data.images import ImageDataset
-from harness.events import Answer, Event
 from harness.gan.config import GANConfig
 from harness.metrics.evaluator import Evaluator
-from harness.outcome import Outcome
 from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
 from harness.training.session import Session

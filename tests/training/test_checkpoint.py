@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.errors import DamagedError, StorageError
+from harness.core.errors import DamagedError, StorageError
 from harness.training.checkpoint import load_checkpoint, save_checkpoint
 from harness.training.folder import previous_file
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.errors import StorageError
+from harness.core.events import Answer, Event, Finished, Started
+from harness.core.outcome import Outcome, Reason
 from harness.data.images import ImageDataset
-from harness.errors import StorageError
-from harness.events import Answer, Event, Finished, Started
 from harness.metrics.extractors import load_extractor
-from harness.outcome import Outcome, Reason
 from harness.training.examiner import Examiner
 from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob

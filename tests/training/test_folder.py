@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import ConfigError, StorageError
+from harness.core.errors import ConfigError, StorageError
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol, Score
 from harness.gan.config import GANConfig
 from harness.gan.presets import PRESETS, load_preset
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol, Score
 from harness.training.folder import TrainingFolder
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
+from harness.core.outcome import Reason
 from harness.gan.loss_rules import CRITIC_LOSSES
 from harness.gan.losses import LOSSES
 from harness.gan.trainer import Progress
-from harness.outcome import Reason
 from harness.training.health import WON_LOSS, Health
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.events import Progressed, Started
+from harness.core.events import Progressed, Started
 from harness.gan.monitor import Cadence
 from harness.training.losses import Losses, LossLog
 

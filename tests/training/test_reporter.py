@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.events import Event, Progressed, Started
+from harness.core.events import Event, Progressed, Started
 from harness.gan.config import GANConfig
 from harness.gan.monitor import UNMONITORED
 from harness.tracking.jsonl_tracker import JsonlTracker

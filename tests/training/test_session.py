@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.errors import ProtocolMismatchError, StorageError
-from harness.events import Answer, Event, Finished, Progressed, RungScored, Started
+from harness.core.errors import ProtocolMismatchError, StorageError
+from harness.core.events import Answer, Event, Finished, Progressed, RungScored, Started
+from harness.core.outcome import Reason, State
 from harness.gan.sampling import Sampler
 from harness.metrics.evaluator import Evaluator
-from harness.outcome import Reason, State
 from harness.training.checkpoint import load_checkpoint, save_checkpoint
 from harness.training.folder import TrainingFolder, previous_file
 from harness.training.sampling import sample_for

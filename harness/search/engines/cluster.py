@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal, cast, get_args
 
-from harness.errors import ConfigError, near_miss
+from harness.core.errors import ConfigError, near_miss
 
 ENGINES = ("local", "ray")
 """Where workers can run: in processes of this machine, or on a Ray cluster."""

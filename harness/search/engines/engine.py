@@ -7,7 +7,7 @@ of it does not depend on which one runs.
 import typing
 from collections.abc import Sequence
 
-from harness.events import Answer
+from harness.core.events import Answer
 from harness.search.engines.messages import Message
 from harness.training.job import TrainingJob
 

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from harness.events import Answer
+from harness.core.events import Answer
 from harness.search.devices import lease
 from harness.search.engines.engine import Worker
 from harness.search.engines.messages import Died, Message, WorkerSetup

@@ -3,12 +3,12 @@
 import dataclasses
 from pathlib import Path
 
+from harness.core.errors import HarnessError
+from harness.core.events import Event
+from harness.core.outcome import Reason
+from harness.core.score import Protocol
 from harness.data.images import ImageDataset
-from harness.errors import HarnessError
-from harness.events import Event
 from harness.gan.user_functions import NO_FUNCTIONS, UserFunctions
-from harness.outcome import Reason
-from harness.score import Protocol
 from harness.training.exam import Exam
 
 

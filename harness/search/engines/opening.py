@@ -3,7 +3,7 @@
 import importlib.util
 import os
 
-from harness.errors import MissingExtraError
+from harness.core.errors import MissingExtraError
 from harness.search.devices import Fleet, available_cores, divide, find_gpus
 from harness.search.engines.cluster import Cluster
 from harness.search.engines.engine import Engine

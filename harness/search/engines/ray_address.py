@@ -9,7 +9,7 @@ import grpc
 import ray._private.ray_constants
 import ray._private.services
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 
 _CLIENT = "ray://"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

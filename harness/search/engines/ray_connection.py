@@ -20,8 +20,8 @@ import ray._private.worker
 import ray.exceptions
 
 import harness
-from harness.errors import ConfigError
-from harness.quiet import quiet_stderr
+from harness.core.errors import ConfigError
+from harness.core.quiet import quiet_stderr
 from harness.search.devices import available_cores, find_gpus
 from harness.search.engines.cluster import Cluster
 from harness.search.engines.local_engine import signals_held_back

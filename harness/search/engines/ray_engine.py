@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.core.errors import HarnessError
+from harness.core.events import Answer
 from harness.data.datasets import load_dataset
 from harness.data.images import ImageDataset
-from harness.errors import HarnessError
-from harness.events import Answer
 from harness.search.engines.cluster import Cluster
 from harness.search.engines.engine import Worker
 from harness.search.engines.messages import Died, Message, WorkerSetup

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ConfigError, StudyError
-from harness.events import Answer, Progressed, RungScored
-from harness.locks import is_locked, lock_folder
+from harness.core.errors import ConfigError, StudyError
+from harness.core.events import Answer, Progressed, RungScored
+from harness.core.locks import is_locked, lock_folder
 from harness.search.engines.messages import Left, Message, Refused, Said, WorkerSetup
 from harness.search.engines.serving import serve
 from harness.search.engines.travel import (

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError, StorageError
-from harness.events import Answer, Event
-from harness.outcome import Reason
-from harness.quiet import quiet_imports
+from harness.core.errors import HarnessError, StorageError
+from harness.core.events import Answer, Event
+from harness.core.outcome import Reason
+from harness.core.quiet import quiet_imports
 from harness.search.engines.messages import (
     Broke,
     Left,

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from harness.core.errors import StorageError
+from harness.core.files import replacing, storage_error
 from harness.data.images import ImageDataset
-from harness.errors import StorageError
-from harness.files import replacing, storage_error
 from harness.search.engines.messages import Message, WorkerSetup
 from harness.search.object_store.depot import Depot
 from harness.search.parcel import Parcel

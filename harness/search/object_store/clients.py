@@ -5,7 +5,7 @@ from typing import Any
 
 import fsspec
 
-from harness.errors import ConfigError, MissingExtraError
+from harness.core.errors import ConfigError, MissingExtraError
 
 _EXTRAS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs"}
 _LASTING = (*_EXTRAS, "abfss", "az", "oci", "oss", "file", "local", "sftp", "ssh", "hdfs", "smb")

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from harness.errors import StorageError
+from harness.core.errors import StorageError
 
 FILE = "optuna.db"
 """Where a study keeps its database by default, in its folder."""

@@ -13,7 +13,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import HarnessError, StorageError
+from harness.core.errors import HarnessError, StorageError
 from harness.search.object_store.manifest import MANIFEST, STATE_FOLDER, URL_FILE, Manifest
 from harness.search.parcel import Parcel
 from harness.training.folder import previous_file

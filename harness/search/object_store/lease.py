@@ -22,7 +22,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Self
 
-from harness.errors import StudyError
+from harness.core.errors import StudyError
 from harness.search.object_store.store import ObjectStore
 
 FOLDER = ".holder"

@@ -9,9 +9,9 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.errors import StorageError, StudyError
-from harness.files import storage_error
-from harness.locks import LOCK_FILE
+from harness.core.errors import StorageError, StudyError
+from harness.core.files import storage_error
+from harness.core.locks import LOCK_FILE
 from harness.search.object_store import database, lease
 from harness.search.object_store.manifest import MANIFEST, STATE_FOLDER, Entry, Manifest
 from harness.search.object_store.store import ObjectStore, Stored

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.errors import ConfigError, MissingExtraError
+from harness.core.errors import ConfigError, MissingExtraError
 from harness.search.object_store.mode import Mode
 
 LEASE_SECONDS = 120.0

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.errors import StorageError
+from harness.core.errors import StorageError
 from harness.search.object_store.clients import open_client
 
 Result = TypeVar("Result")

@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
-from harness.errors import StorageError
-from harness.files import storage_error
+from harness.core.errors import StorageError
+from harness.core.files import storage_error
 from harness.search.object_store import database
 from harness.search.object_store.depot import CHECKPOINT, FOLDER, LARGE_BYTES, staged
 from harness.search.object_store.manifest import Entry

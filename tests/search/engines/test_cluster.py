@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import ConfigError, MissingExtraError
+from harness.core.errors import ConfigError, MissingExtraError
 from harness.search.engines.cluster import Cluster, read_cluster
 from harness.search.engines.opening import find_fleet, find_room
 from tests.commands import TIMEOUT_SECONDS, Commands, interrupt, the_one_message, wait_until

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import DataError
-from harness.events import Answer, Progressed
+from harness.core.errors import DataError
+from harness.core.events import Answer, Progressed
 from harness.gan.presets import load_preset
 from harness.search.engines.local_engine import LocalEngine, LocalWorker
 from harness.search.engines.messages import Died, Left, Ready, Refused, Said, WorkerSetup

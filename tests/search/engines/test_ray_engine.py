@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.errors import HarnessError
-from harness.events import Event, Progressed, Started
+from harness.core.errors import HarnessError
+from harness.core.events import Event, Progressed, Started
 from harness.search.brain import Brain
 from harness.search.engines import ray_lookout
 from harness.search.engines.cluster import Cluster

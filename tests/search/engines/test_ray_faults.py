@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.events import Event, Progressed, Started
+from harness.core.events import Event, Progressed, Started
 from harness.search.brain import Brain
 from harness.search.engines.cluster import Cluster
 from harness.search.leaderboard import read_entries

@@ -11,8 +11,8 @@ import yaml
 
 pytest.importorskip("ray", reason="Ray is not installed")
 
-from harness.events import Progressed, RungScored, Started
-from harness.outcome import Reason
+from harness.core.events import Progressed, RungScored, Started
+from harness.core.outcome import Reason
 from harness.search.leaderboard import Entry, read_entries
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.checkpoint import load_checkpoint

@@ -2,8 +2,8 @@
 
 import mmap
 
-from harness.errors import ScoreError
-from harness.outcome import Reason
+from harness.core.errors import ScoreError
+from harness.core.outcome import Reason
 from harness.search.engines.serving import _broke, _memory_megabytes
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.core.errors import ConfigError, StorageError
+from harness.core.events import Progressed, RungScored
+from harness.core.score import Protocol, Score
 from harness.data.images import ImageDataset, Split
-from harness.errors import ConfigError, StorageError
-from harness.events import Progressed, RungScored
 from harness.gan.presets import load_preset
-from harness.score import Protocol, Score
 from harness.search.engines.messages import Left, Ready, Refused, Said, WorkerSetup
 from harness.search.engines.ray_hand import Desk
 from harness.search.engines.travel import (

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from harness.outcome import Outcome, Reason, State
-from harness.score import Protocol, Score
+from harness.core.outcome import Outcome, Reason, State
+from harness.core.score import Protocol, Score
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
 

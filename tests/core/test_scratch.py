@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.scratch import find_left, remove_left, scratch_folder
+from harness.core.scratch import find_left, remove_left, scratch_folder
 
 AT_WORK = """
 import pathlib, sys
-from harness.scratch import scratch_folder
+from harness.core.scratch import scratch_folder
 with scratch_folder(pathlib.Path(sys.argv[1])) as folder:
     (folder / "bundle").mkdir()
     print(folder, flush=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import StorageError, StudyError
-from harness.locks import is_locked, lock_folder
+from harness.core.errors import StorageError, StudyError
+from harness.core.locks import is_locked, lock_folder
 
 
 def test_a_second_taker_is_told_and_the_first_keeps_it(tmp_path: Path):
@@ -38,8 +38,8 @@ def test_those_that_share_a_lock_keep_out_those_that_do_not(tmp_path: Path):
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path):
     code = (
-        "import sys, pathlib, harness.locks\n"
-        "held = harness.locks.lock_folder(pathlib.Path(sys.argv[1]), 'in use.')\n"
+        "import sys, pathlib, harness.core.locks\n"
+        "held = harness.core.locks.lock_folder(pathlib.Path(sys.argv[1]), 'in use.')\n"
         "print('held', flush=True)\n"
         "sys.stdin.read()\n"
     )

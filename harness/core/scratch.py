@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.errors import StudyError
-from harness.files import storage_error
-from harness.locks import LOCK_FILE, is_locked, lock_folder
+from harness.core.errors import StudyError
+from harness.core.files import storage_error
+from harness.core.locks import LOCK_FILE, is_locked, lock_folder
 
 EARLIER = "earlier"
 """What stood in a place, for the moment in which something else is put there."""

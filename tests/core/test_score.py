@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from harness.errors import ProtocolMismatchError
-from harness.score import Protocol, Score, require_comparable
+from harness.core.errors import ProtocolMismatchError
+from harness.core.score import Protocol, Score, require_comparable
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 10_000, "fashion_mnist/validation", "cd" * 32)
 

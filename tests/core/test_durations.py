@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.durations import format_kimg, parse_duration
-from harness.errors import ConfigError
+from harness.core.durations import format_kimg, parse_duration
+from harness.core.errors import ConfigError
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import dataclasses
 from enum import StrEnum
 from typing import Any
 
-from harness.score import Score
+from harness.core.score import Score
 
 
 class State(StrEnum):

@@ -4,8 +4,8 @@ import dataclasses
 from enum import Enum
 from typing import Any
 
-from harness.outcome import Outcome
-from harness.score import Score
+from harness.core.outcome import Outcome
+from harness.core.score import Score
 
 
 @dataclasses.dataclass(frozen=True)

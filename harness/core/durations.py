@@ -2,7 +2,7 @@
 
 import re
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 
 _FORM = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -4,9 +4,17 @@ import json
 
 import pytest
 
-from harness.events import Event, Finished, Progressed, RungScored, Started, from_record, to_record
-from harness.outcome import Outcome, Reason
-from harness.score import Protocol, Score
+from harness.core.events import (
+    Event,
+    Finished,
+    Progressed,
+    RungScored,
+    Started,
+    from_record,
+    to_record,
+)
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol, Score
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
 NOW, BEST = Score(30.0, 2.048, 1, PROTOCOL), Score(20.0, 1.024, 1, PROTOCOL)

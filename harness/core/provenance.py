@@ -4,7 +4,7 @@ import hashlib
 import subprocess
 from pathlib import Path
 
-_ROOT = Path(__file__).parent.parent
+_ROOT = Path(__file__).parents[2]
 _TIMEOUT_SECONDS = 10
 
 

@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import StorageError
-from harness.files import read_json, replacing, write_bytes, write_json, write_once, write_text
+from harness.core.errors import StorageError
+from harness.core.files import (
+    read_json,
+    replacing,
+    write_bytes,
+    write_json,
+    write_once,
+    write_text,
+)
 from tests.tracking.disks import run_on_disk
 
 
@@ -84,8 +91,8 @@ def test_a_full_disk_keeps_the_old_file(tmp_path: Path):
         "size=64k",
         f"""
         from pathlib import Path
-        from harness.errors import StorageError
-        from harness.files import write_text
+        from harness.core.errors import StorageError
+        from harness.core.files import write_text
         path = Path({str(path)!r})
         write_text(path, "old")
         try:
@@ -107,8 +114,8 @@ def test_a_read_only_disk_is_one_message(tmp_path: Path):
         "ro",
         f"""
         from pathlib import Path
-        from harness.errors import StorageError
-        from harness.files import write_json
+        from harness.core.errors import StorageError
+        from harness.core.files import write_json
         try:
             write_json(Path({str(tmp_path)!r}, "disk", "study", "x.json"), {{}})
         except StorageError as error:

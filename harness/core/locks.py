@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from typing import IO
 
-from harness.errors import StudyError
-from harness.files import storage_error
+from harness.core.errors import StudyError
+from harness.core.files import storage_error
 
 LOCK_FILE = "lock"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import provenance
+from harness.core import provenance
 
 
 def test_the_commit_is_that_of_the_repository():
-    root = Path(provenance.__file__).parent.parent
+    root = Path(provenance.__file__).parents[2]
     if not (root / ".git").exists():
         pytest.skip("the code lies in no repository")
     head = subprocess.run(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.errors import StorageError
+from harness.core.errors import StorageError
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 import pytest
 
-from harness.errors import ConfigError
-from harness.yaml_file import MAX_BYTES, parse_yaml, read_yaml
+from harness.core.errors import ConfigError
+from harness.core.yaml_file import MAX_BYTES, parse_yaml, read_yaml
 
 BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pydantic
 
-from harness.errors import ConfigError, near_miss
+from harness.core.errors import ConfigError, near_miss
 
 
 def raise_faults(source: str, faults: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 
-from harness.seeds import derive_seed
+from harness.core.seeds import derive_seed
 
 
 def test_the_seed_is_the_upper_31_bits_of_a_hash_of_the_parts():

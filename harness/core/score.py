@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from harness.errors import ProtocolMismatchError
+from harness.core.errors import ProtocolMismatchError
 
 
 @dataclasses.dataclass(frozen=True)
