@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from harness import command_options as option
-from harness.cli import EXIT_CODES, clear_errors, new_app
+from harness.cli import options as option
+from harness.cli.app import EXIT_CODES, clear_errors, new_app
 from harness.core.durations import format_seconds
 from harness.core.events import Event, Finished, RungScored, Started
 from harness.search.object_store.opening import studies_at

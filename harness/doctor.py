@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from harness import command_options as option
-from harness.cli import clear_errors, new_app
+from harness.cli import options as option
+from harness.cli.app import clear_errors, new_app
 from harness.core.errors import ConfigError
 from harness.core.quiet import quiet_imports
 from harness.search.object_store.mode import Mode

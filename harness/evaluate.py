@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness import command_options as option
-from harness.cli import clear_errors, new_app
+from harness.cli import options as option
+from harness.cli.app import clear_errors, new_app
 from harness.core.errors import ConfigError, DataError
 from harness.core.quiet import quiet_imports
 
@@ -153,7 +153,7 @@ def _take(
 def _print_table(measured: "list[Measurement]", path: Path) -> None:
     from rich.console import Console
 
-    from harness.terminal import measurement_table
+    from harness.cli.display import measurement_table
 
     console = Console(soft_wrap=True)
     console.print(measurement_table(measured))

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from harness import command_options as option
-from harness.cli import clear_errors, new_app
+from harness.cli import options as option
+from harness.cli.app import clear_errors, new_app
 
 app = new_app()
 

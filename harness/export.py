@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness import command_options as option
-from harness.cli import EXIT_CODES, clear_errors, new_app, unwound_by_sigterm
+from harness.cli import options as option
+from harness.cli.app import EXIT_CODES, clear_errors, new_app, unwound_by_sigterm
 from harness.core.quiet import quiet_imports
 from harness.search.object_store.opening import studies_at
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from harness import command_options as option
-from harness.cli import clear_errors, new_app
+from harness.cli import options as option
+from harness.cli.app import clear_errors, new_app
 from harness.core.quiet import quiet_imports
 
 app = new_app()

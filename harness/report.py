@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness import command_options as option
-from harness.cli import clear_errors, new_app
+from harness.cli import options as option
+from harness.cli.app import clear_errors, new_app
 from harness.core.errors import ConfigError, HarnessError
 from harness.core.quiet import quiet_imports
 from harness.search.object_store.opening import studies_at

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness import command_options as option
-from harness.cli import clear_errors, new_app
+from harness.cli import options as option
+from harness.cli.app import clear_errors, new_app
 from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def show(
         board = [entry.to_dict() for entry in overview.ranked]
         _print_json(overview.to_dict() | {"leaderboard": board})
         return
-    from harness.terminal import count_outcomes, leaderboard_table
+    from harness.cli.display import count_outcomes, leaderboard_table
 
     console = Console(soft_wrap=True)
     for key, value in dataclasses.asdict(overview.record).items():

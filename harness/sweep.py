@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from harness import command_options as option
-from harness.cli import EXIT_CODES, clear_errors, new_app
+from harness.cli import options as option
+from harness.cli.app import EXIT_CODES, clear_errors, new_app
 from harness.core.durations import format_seconds, parse_duration
 from harness.core.quiet import quiet_imports
 from harness.search.object_store.opening import studies_at
@@ -252,10 +252,10 @@ def _preview(space: "SearchSpace", options: "SweepOptions") -> None:
 
 
 def _run(brain: "Brain", studies_dir: str, *, last_rung: float, as_json: bool) -> None:
+    from harness.cli.display import SweepDisplay
     from harness.reporting.study_run import StudyRun
     from harness.search.leaderboard import rank, read_entries
     from harness.search.retention import disk_use
-    from harness.terminal import SweepDisplay
     from harness.tracking.wandb_mode import wandb_mode
 
     console = Console(stderr=as_json, soft_wrap=True)
@@ -299,8 +299,8 @@ def _print_json(folder: Path, ranked: "list[Entry]", *, complete: bool) -> None:
 def _print_result(
     console: Console, folder: Path, ranked: "list[Entry]", *, seconds: float
 ) -> None:
+    from harness.cli.display import count_outcomes, format_config, leaderboard_table
     from harness.search.leaderboard import winner
-    from harness.terminal import count_outcomes, format_config, leaderboard_table
 
     console.print(leaderboard_table(ranked))
     console.print(f"{count_outcomes(ranked)}; {format_seconds(seconds)}", highlight=False)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from harness import command_options as option
-from harness.cli import EXIT_CODES, clear_errors, new_app
+from harness.cli import options as option
+from harness.cli.app import EXIT_CODES, clear_errors, new_app
 from harness.core.errors import ConfigError
 from harness.core.quiet import quiet_imports
 from harness.search.object_store.opening import studies_at
@@ -218,8 +218,8 @@ def _runner_for(training: "Training", *, data_dir: Path | None, weights: Path | 
 
 
 def _run(training: "Training", record: dict[str, Any], runner: "Runner") -> None:
+    from harness.cli.display import TrainingDisplay
     from harness.core.durations import format_kimg, format_seconds
-    from harness.terminal import TrainingDisplay
     from harness.tracking.wandb_mode import wandb_mode
 
     with quiet_imports():

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import clear_errors, new_app
+from harness.cli.app import clear_errors, new_app
 from harness.core.errors import DataError
 from harness.data.fashion_mnist import (
     DEBIAN_PACKAGE,

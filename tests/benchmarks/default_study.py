@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.cli.display import count_outcomes
 from harness.core.durations import format_kimg, format_seconds
 from harness.core.events import Answer
 from harness.core.files import write_json, write_text
@@ -27,7 +28,6 @@ from harness.metrics.extractors import load_extractor
 from harness.search.folders import read_study
 from harness.search.leaderboard import find_entry, rank, read_entries, winner
 from harness.search.space import SearchSpace
-from harness.terminal import count_outcomes
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.folder import TrainingFolder
 from harness.training.grid import draw_grid, grid_labels

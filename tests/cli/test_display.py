@@ -7,19 +7,19 @@ import pytest
 import yaml
 from rich.console import Console
 
-from harness.core.durations import format_seconds
-from harness.core.events import Finished, Progressed, RungScored, Started
-from harness.core.outcome import Outcome, Reason
-from harness.core.score import Protocol, Score
-from harness.gan.config import GANConfig
-from harness.search.leaderboard import Entry
-from harness.terminal import (
+from harness.cli.display import (
     SweepDisplay,
     TrainingDisplay,
     count_outcomes,
     format_config,
     leaderboard_table,
 )
+from harness.core.durations import format_seconds
+from harness.core.events import Finished, Progressed, RungScored, Started
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Protocol, Score
+from harness.gan.config import GANConfig
+from harness.search.leaderboard import Entry
 from harness.training.folder import TrainingFolder
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from harness.cli import EXIT_BAD_INPUT, clear_errors, new_app
+from harness.cli.app import EXIT_BAD_INPUT, clear_errors, new_app
 from harness.core.errors import HarnessError, StudyError, near_miss
 from tests.commands import Commands
 
@@ -108,7 +108,7 @@ def test_help_is_typers_and_loads_nothing_heavy(name: str, commands: Commands, t
     )
     result = subprocess.run(
         [sys.executable, "-c", script],
-        env=commands.environment | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        env=commands.environment | {"PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
         text=True,
         check=False,

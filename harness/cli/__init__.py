@@ -1,0 +1,1 @@
+"""What the commands share: manners, options, and what they show at a terminal."""
