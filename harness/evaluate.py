@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from harness.data.images import ImageDataset
+    from harness.data.image_dataset import ImageDataset
     from harness.metrics.evaluator import Evaluator
     from harness.metrics.measurement import Measurement
 
@@ -124,7 +124,7 @@ def _take(
     source: Path, dataset: "ImageDataset", settings: dict[str, Any], seed: int
 ) -> "tuple[Evaluator, NDArray[np.uint8], NDArray[np.int32] | None]":
     """Return an evaluator for as many images as there are, with the images and their labels."""
-    from harness.data.image_files import read_images
+    from harness.data.readers.image_files import read_images
     from harness.gan.sampling import Sampler, load_generator
     from harness.metrics.evaluator import Evaluator
     from harness.metrics.selection import choose_rows

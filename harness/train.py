@@ -173,7 +173,7 @@ def train(
 def _adopt(functions: "UserFunctions", dataset: str, data_dir: Path | None) -> None:
     """Check functions of the user's own before the training's folder is written."""
     from harness.data.datasets import load_dataset
-    from harness.data.images import check_sides
+    from harness.data.image_dataset import check_sides
 
     with quiet_imports():
         from harness.gan.user_contract import adopt
@@ -184,7 +184,7 @@ def _adopt(functions: "UserFunctions", dataset: str, data_dir: Path | None) -> N
 
 def _print_networks(gan: "GANConfig", dataset: str, data_dir: Path | None) -> None:
     from harness.data.datasets import load_dataset
-    from harness.data.images import check_sides
+    from harness.data.image_dataset import check_sides
 
     with quiet_imports():
         from harness.gan.buildable import build_networks

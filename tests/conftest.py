@@ -12,7 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import pytest
 
 from harness.data.datasets import load_dataset
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from tests.commands import Commands
 from tests.endings import ENDINGS, write_endings
 

@@ -19,7 +19,7 @@ from PIL import Image
 from harness.core.errors import ExportError, StorageError, StudyError
 from harness.core.files import write_json
 from harness.core.score import Score
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from harness.export import app
 from harness.exporting.bundle import Bundle, export_bundle
 from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES

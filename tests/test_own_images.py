@@ -15,7 +15,7 @@ import yaml
 from harness import export, extractor, sweep, train
 from harness.core.errors import StudyError
 from harness.data.datasets import load_dataset
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors import load_extractor
 from harness.search.folders import read_study

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.core.errors import ConfigError, near_miss
-from harness.data.csv_table import load_csv
 from harness.data.fashion_mnist import load_fashion_mnist
 from harness.data.fitting import ImageForm, fit_images
-from harness.data.folder import load_folder
-from harness.data.idx_files import load_idx
-from harness.data.images import ImageDataset, Split
-from harness.data.keras_sets import load_keras_set
-from harness.data.npz import load_npz
+from harness.data.image_dataset import ImageDataset, Split
+from harness.data.readers.csv_table import load_csv
+from harness.data.readers.idx_files import load_idx
+from harness.data.readers.image_folder import load_folder
+from harness.data.readers.keras_sets import load_keras_set
+from harness.data.readers.npz import load_npz
 from harness.data.request import DatasetRequest
 from harness.data.source import Source, keep_classes
 from harness.data.splitting import split_dataset

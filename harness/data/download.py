@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from harness.core.errors import DataError
-from harness.data.idx import read_idx
+from harness.data.readers.idx import read_idx
 
 SOCKET_SECONDS = 10.0
 PROBE_SECONDS = 15.0  # a resolver without a network can outlast every socket time-out

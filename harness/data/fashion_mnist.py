@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from harness.core.errors import DataError
 from harness.data.download import download_files, keras_home
-from harness.data.idx import read_idx
-from harness.data.images import ImageDataset, Split
+from harness.data.image_dataset import ImageDataset, Split
+from harness.data.readers.idx import read_idx
 from harness.data.splitting import hold_out
 
 NAME = "fashion_mnist"

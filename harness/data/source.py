@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import ConfigError, DataError
-from harness.data.images import Split
+from harness.data.image_dataset import Split
 
 DEFAULT_SHARES = (5, 1, 1)
 """Fashion-MNIST's proportions: 50,000 training, 10,000 validation and 10,000 test images."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import DataError
-from harness.data.images import ImageDataset, Split
+from harness.data.image_dataset import ImageDataset, Split
 from harness.data.source import DEFAULT_SHARES, Source
 
 MIN_IMAGES = 2

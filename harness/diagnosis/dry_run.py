@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from harness.diagnosis.prediction import PlannedSweep, predict_sweep, runner_for
 from harness.gan.config import GANConfig
 from harness.gan.discriminators import build_discriminator

@@ -15,7 +15,7 @@ from harness.core.scratch import scratch_folder
 from harness.core.seeds import derive_seed
 from harness.core.yaml_file import dump_yaml
 from harness.data.datasets import load_dataset
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from harness.exporting.checksums import write_checksums
 from harness.exporting.contents import Contents, describe, metrics
 from harness.exporting.explorer import add_explorer

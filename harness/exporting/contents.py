@@ -6,7 +6,7 @@ from typing import Any
 import harness
 from harness.confirmation.winner import Choice
 from harness.core.score import Score
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from harness.exporting.verification import Proof
 from harness.metrics.measurement import Measurement
 from harness.search.folders import StudyRecord

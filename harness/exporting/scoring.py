@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import StudyError
 from harness.core.score import Score
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from harness.exporting.original import Original
 from harness.exporting.templates.generate import to_pixels
 from harness.gan.sampling import latent_noise

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import ScoreError
-from harness.data.images import Split
+from harness.data.image_dataset import Split
 from harness.metrics.classifier import build_classifier
 from harness.metrics.classifier_training import TrainingPlan, train_classifier
 from harness.metrics.extractors import Extractor

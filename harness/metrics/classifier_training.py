@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from harness.core.errors import DataError
-from harness.data.images import Split
+from harness.data.image_dataset import Split
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import ConfigError, ScoreError, near_miss
 from harness.core.score import Protocol, Score
-from harness.data.images import ImageDataset, Split
+from harness.data.image_dataset import ImageDataset, Split
 from harness.metrics.classification_accuracy import DEFAULT_PLAN, classification_accuracy
 from harness.metrics.extractors import Extractor, load_extractor
 from harness.metrics.frechet import GaussianStatistics, frechet_distance

@@ -10,7 +10,7 @@ import keras
 
 from harness.core.errors import DataError, StorageError
 from harness.core.files import storage_error, write_json
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from harness.metrics.classifier import build_classifier
 from harness.metrics.classifier_training import TrainingPlan, train_classifier
 from harness.metrics.extractors import RECORD_FILE, WEIGHTS_FILE, Extractor

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.images import ImageDataset, Split
+from harness.data.image_dataset import ImageDataset, Split
 from harness.metrics.extractors import Extractor
 from harness.metrics.frechet import GaussianStatistics
 from harness.metrics.memorisation import nearest_distances

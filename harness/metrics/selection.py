@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import ConfigError, ScoreError
-from harness.data.images import ImageDataset, Split
+from harness.data.image_dataset import ImageDataset, Split
 
 
 def choose_rows(

@@ -7,7 +7,7 @@ from harness.core.events import Answer, Event, Finished
 from harness.core.outcome import Outcome, State
 from harness.core.score import Protocol
 from harness.core.seeds import derive_seed
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from harness.gan.sampling import Sampler, load_generator
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors import Extractor

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 
 COLUMNS = 10
 GAP = 2

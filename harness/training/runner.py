@@ -11,7 +11,7 @@ from harness.core.events import Answer, Event, Finished
 from harness.core.outcome import Outcome
 from harness.core.score import Protocol
 from harness.data.datasets import load_dataset
-from harness.data.images import ImageDataset, check_sides
+from harness.data.image_dataset import ImageDataset, check_sides
 from harness.gan.user_contract import adopt
 from harness.gan.user_functions import NO_FUNCTIONS, UserFunctions
 from harness.metrics.evaluator import Evaluator

@@ -19,7 +19,7 @@ from harness.core.files import replacing, write_bytes
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Score, require_comparable
 from harness.core.seeds import derive_seed
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from harness.gan.sampling import Sampler, load_generator
 from harness.gan.trainer import Progress, Trainer
 from harness.metrics.evaluator import Evaluator

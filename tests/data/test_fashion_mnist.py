@@ -6,7 +6,7 @@ import pytest
 from harness.core.errors import DataError
 from harness.data import fashion_mnist as module
 from harness.data.fashion_mnist import FILES, find_place, load_fashion_mnist, validation_mask
-from harness.data.idx import read_idx
+from harness.data.readers.idx import read_idx
 
 LABELS = "t10k-labels-idx1-ubyte.gz"  # the smallest file: 5 KB
 

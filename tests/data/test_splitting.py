@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.core.errors import DataError
-from harness.data.images import ImageDataset, Split
+from harness.data.image_dataset import ImageDataset, Split
 from harness.data.source import Source
 from harness.data.splitting import hold_out, split_dataset
 

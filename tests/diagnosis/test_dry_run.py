@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from harness.diagnosis.dry_run import configuration_lines, parameter_lines
 from harness.gan.config import GANConfig
 from harness.search.catalogue import space_names

@@ -7,7 +7,7 @@ from typing import Any
 from harness.confirmation.winner import Choice
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from harness.exporting.contents import Contents
 from harness.exporting.verification import Proof
 from harness.gan.config import GANConfig

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from harness.data.images import ImageDataset, Split
+from harness.data.image_dataset import ImageDataset, Split
 from harness.exporting.model_card import model_card
 from harness.gan.config import GANConfig
 from tests.exporting.facts import PROTOCOL, RECORD, contents_of, measured

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from harness.exporting.readme import bundle_readme
 from harness.gan.config import GANConfig
 from harness.gan.generators import build_generator

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.core.errors import ExportError
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from harness.exporting.original import Original
 from harness.exporting.scoring import Reference, draw_reference, measure_more
 from harness.exporting.verification import verify

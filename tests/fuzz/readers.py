@@ -23,9 +23,9 @@ from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.data.datasets import load_dataset
 from harness.data.fitting import ImageForm
-from harness.data.folder import load_folder
-from harness.data.idx import read_idx
-from harness.data.image_files import read_images
+from harness.data.readers.idx import read_idx
+from harness.data.readers.image_files import read_images
+from harness.data.readers.image_folder import load_folder
 from harness.data.request import DatasetRequest
 from harness.gan.config import GANConfig
 from harness.gan.presets import load_config

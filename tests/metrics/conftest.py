@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from harness.data.images import ImageDataset, Split
+from harness.data.image_dataset import ImageDataset, Split
 from harness.metrics.extractors import load_extractor
 from harness.metrics.inception import build_inception, weight_shapes
 

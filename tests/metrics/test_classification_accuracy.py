@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.core.errors import DataError, ScoreError
-from harness.data.images import Split
+from harness.data.image_dataset import Split
 from harness.metrics.classification_accuracy import classification_accuracy
 from harness.metrics.classifier_training import TrainingPlan
 

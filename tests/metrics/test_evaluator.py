@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.core.errors import ConfigError, ScoreError
-from harness.data.images import ImageDataset, Split
+from harness.data.image_dataset import ImageDataset, Split
 from harness.metrics.evaluator import Evaluator
 
 

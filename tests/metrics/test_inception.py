@@ -4,7 +4,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from harness.core.errors import ConfigError, ScoreError
-from harness.data.images import ImageDataset, Split
+from harness.data.image_dataset import ImageDataset, Split
 from harness.metrics import inception
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors import Extractor, load_extractor

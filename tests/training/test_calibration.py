@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from harness.gan.sampling import Sampler
 from harness.gan.trainer import Trainer
 from harness.metrics.evaluator import Evaluator

@@ -8,7 +8,7 @@ import pytest
 from harness.core.errors import StorageError
 from harness.core.events import Answer, Event, Finished, Started
 from harness.core.outcome import Outcome, Reason
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from harness.metrics.extractors import load_extractor
 from harness.training.examiner import Examiner
 from harness.training.folder import TrainingFolder

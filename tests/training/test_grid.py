@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from harness.training.grid import draw_grid, grid_labels, png_bytes
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from harness.core.events import RungScored, from_record, to_record
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from harness.gan.config import GANConfig
 from harness.gan.trainer import Trainer
 from harness.training.inspection import histogram, inspect

@@ -17,7 +17,7 @@ from typing import Any
 from harness.core.errors import HarnessError
 from harness.core.events import Answer
 from harness.data.datasets import load_dataset
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from harness.search.engines.cluster import Cluster
 from harness.search.engines.engine import Worker
 from harness.search.engines.messages import Died, Message, WorkerSetup

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from harness.core.errors import StorageError
 from harness.core.files import replacing, storage_error
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 from harness.search.engines.messages import Message, WorkerSetup
 from harness.search.object_store.depot import Depot
 from harness.search.parcel import Parcel

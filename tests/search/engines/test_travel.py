@@ -11,7 +11,7 @@ import pytest
 from harness.core.errors import ConfigError, StorageError
 from harness.core.events import Progressed, RungScored
 from harness.core.score import Protocol, Score
-from harness.data.images import ImageDataset, Split
+from harness.data.image_dataset import ImageDataset, Split
 from harness.gan.presets import load_preset
 from harness.search.engines.messages import Left, Ready, Refused, Said, WorkerSetup
 from harness.search.engines.ray_hand import Desk

@@ -7,7 +7,7 @@ import pytest
 
 from harness.core.errors import ConfigError, DataError
 from harness.data.datasets import load_dataset
-from harness.data.images import ImageDataset
+from harness.data.image_dataset import ImageDataset
 
 COUNT = 42
 

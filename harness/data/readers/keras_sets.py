@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import DataError
 from harness.data.download import SOCKET_SECONDS, keras_home, probe, socket_timeout
-from harness.data.images import Split
+from harness.data.image_dataset import Split
 from harness.data.source import DEFAULT_SHARES, Source, as_labels
 
 _CHUNK_BYTES = 1 << 20

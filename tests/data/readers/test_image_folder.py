@@ -8,10 +8,10 @@ import pytest
 from PIL import ExifTags, Image
 
 from harness.core.errors import DataError
-from harness.data import folder as module
 from harness.data.datasets import load_dataset
 from harness.data.fitting import ImageForm
-from harness.data.folder import load_folder
+from harness.data.readers import image_folder as module
+from harness.data.readers.image_folder import load_folder
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.integers(0, 256, (9, 8, 8, 3), dtype=np.uint8)

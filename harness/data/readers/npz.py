@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import DataError, near_miss
-from harness.data.images import Split
-from harness.data.npz_file import ArrayHeader, read_npz
+from harness.data.image_dataset import Split
+from harness.data.readers.npz_file import ArrayHeader, read_npz
 from harness.data.source import Source, as_labels, brief, safe_name
 
 Arrays = Mapping[str, NDArray[Any]]

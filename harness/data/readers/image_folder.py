@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from harness.core.errors import DataError
-from harness.data.decoding import SUFFIXES, opened_image
 from harness.data.fitting import MAX_SIZE, ImageForm, fit_image, fit_images
-from harness.data.images import Split
-from harness.data.npz_file import MAX_BYTES
+from harness.data.image_dataset import Split
+from harness.data.readers.decoding import SUFFIXES, opened_image
+from harness.data.readers.npz_file import MAX_BYTES
 from harness.data.source import Source, safe_name
 
 _GREY_MODES = ("1", "L", "LA")

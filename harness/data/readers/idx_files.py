@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from harness.core.errors import DataError
-from harness.data.idx import read_idx
-from harness.data.images import Split
+from harness.data.image_dataset import Split
+from harness.data.readers.idx import read_idx
 from harness.data.source import Source, as_labels, labelled_source, safe_name
 
 _REMEDY = "Write or copy it again."

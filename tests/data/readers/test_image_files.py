@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from harness.core.errors import DataError
-from harness.data.image_files import read_images
+from harness.data.readers.image_files import read_images
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 8, 12, 3), dtype=np.uint8)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.core.errors import DataError
-from harness.data.npz_file import ArrayHeader, read_npz
+from harness.data.readers.npz_file import ArrayHeader, read_npz
 
 
 def accept(headers) -> None:

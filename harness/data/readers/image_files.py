@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import DataError
-from harness.data.decoding import SUFFIXES, opened_image
-from harness.data.npz_file import read_npz
+from harness.data.readers.decoding import SUFFIXES, opened_image
+from harness.data.readers.npz_file import read_npz
 
 Labelled = tuple[NDArray[np.uint8], NDArray[np.int32] | None]
 

@@ -10,7 +10,7 @@ import pytest
 
 from harness.core.errors import DataError
 from harness.data.datasets import load_dataset
-from harness.data.idx_files import load_idx
+from harness.data.readers.idx_files import load_idx
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (42, 8, 8), dtype=np.uint8)
 LABELS = (np.arange(42) % 3).astype(np.uint8)

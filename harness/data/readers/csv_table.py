@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.core.errors import DataError
-from harness.data.images import Split
+from harness.data.image_dataset import Split
 from harness.data.source import Source, labelled_source, safe_name
 
 MAX_LINE_BYTES = 1 << 24

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from harness.core.errors import DataError
-from harness.data.images import ImageDataset, Split, check_sides
+from harness.data.image_dataset import ImageDataset, Split, check_sides
 
 IMAGES = np.zeros((4, 8, 12, 3), np.uint8)
 LABELS = np.array([0, 1, 0, 1], np.int32)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from harness.core.errors import DataError
-from harness.data import csv_table as module
-from harness.data.csv_table import load_csv
 from harness.data.datasets import load_dataset
+from harness.data.readers import csv_table as module
+from harness.data.readers.csv_table import load_csv
 
 RNG = np.random.default_rng(0)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from harness.core.errors import DataError
-from harness.data.idx import read_idx
+from harness.data.readers.idx import read_idx
 
 # Magic: two zero bytes, 08 for unsigned bytes, 03 dimensions; then 2 images of 2 rows, 3 columns.
 IMAGES = bytes([0, 0, 8, 3]) + bytes([0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3]) + bytes(range(12))

@@ -18,8 +18,8 @@ from keras.src.backend import config
 from keras.src.utils import file_utils
 
 from harness.core.errors import DataError
-from harness.data import keras_sets as module
 from harness.data.datasets import load_dataset
+from harness.data.readers import keras_sets as module
 
 LABELS = (np.arange(10_000) % 10).astype(np.uint8)
 
