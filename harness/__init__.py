@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from harness.core.errors import HarnessError
     from harness.data.datasets import load_dataset
     from harness.exporting.bundle import export_bundle
-    from harness.gan.config import GANConfig
+    from harness.gan.config.config import GANConfig
     from harness.gan.presets import load_preset
     from harness.gan.sampling import Sampler
     from harness.gan.trainer import Trainer
@@ -35,7 +35,7 @@ __all__ = [
 
 _HOMES = {
     "Evaluator": "harness.metrics.evaluator",
-    "GANConfig": "harness.gan.config",
+    "GANConfig": "harness.gan.config.config",
     "HarnessError": "harness.core.errors",
     "Sampler": "harness.gan.sampling",
     "SearchSpace": "harness.search.space",

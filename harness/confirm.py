@@ -15,7 +15,7 @@ from harness.search.object_store.opening import studies_at
 if TYPE_CHECKING:
     from harness.confirmation.confirmer import Confirmer
     from harness.core.outcome import Outcome
-    from harness.gan.config import GANConfig
+    from harness.gan.config.config import GANConfig
 
 app = new_app()
 

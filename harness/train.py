@@ -15,8 +15,8 @@ from harness.core.quiet import quiet_imports
 from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
-    from harness.gan.config import GANConfig
-    from harness.gan.user_functions import UserFunctions
+    from harness.gan.config.config import GANConfig
+    from harness.gan.user_code.user_functions import UserFunctions
     from harness.training.runner import Runner
     from harness.training.standalone import Training
 
@@ -104,7 +104,7 @@ def train(
     names = [] if from_study is None else [from_study.partition(":")[0]]
     with clear_errors(debug), studies_at(studies_dir, *names) as place:
         from harness.data.request import with_options
-        from harness.gan.user_functions import named_functions
+        from harness.gan.user_code.user_functions import named_functions
         from harness.search.starting import find_start, with_cadences
 
         given: dict[str, Any] = {
@@ -176,7 +176,7 @@ def _adopt(functions: "UserFunctions", dataset: str, data_dir: Path | None) -> N
     from harness.data.image_dataset import check_sides
 
     with quiet_imports():
-        from harness.gan.user_contract import adopt
+        from harness.gan.user_code.contract import adopt
 
     images = check_sides(load_dataset(dataset, data_dir), dataset)
     adopt(functions, images.image_shape, images.num_classes)
@@ -187,7 +187,7 @@ def _print_networks(gan: "GANConfig", dataset: str, data_dir: Path | None) -> No
     from harness.data.image_dataset import check_sides
 
     with quiet_imports():
-        from harness.gan.buildable import build_networks
+        from harness.gan.networks.build import build_networks
 
     images = check_sides(load_dataset(dataset, data_dir), dataset)
     for model in build_networks(gan, images.image_shape, images.num_classes):
@@ -201,7 +201,7 @@ def _runner_for(training: "Training", *, data_dir: Path | None, weights: Path | 
     with quiet_imports():
         import keras
 
-        from harness.gan.buildable import build_networks
+        from harness.gan.networks.build import build_networks
         from harness.training.runner import Runner
 
     runner = Runner(

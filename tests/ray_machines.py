@@ -16,7 +16,7 @@ import yaml
 from ray.cluster_utils import Cluster as Machines
 
 from harness.core.events import Event
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.options import SweepOptions
 from harness.search.space import SearchSpace
 from tests.endings import GOOD, SPACE

@@ -6,7 +6,7 @@ import pytest
 
 from harness import HarnessError, SearchSpace, SweepOptions, run_study
 from harness.core.events import Event, Finished, Started
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.gan.presets import load_preset
 from harness.search import assignments
 from harness.search.leaderboard import read_entries

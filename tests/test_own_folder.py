@@ -17,9 +17,9 @@ from harness import export, extractor, sweep, train
 from harness.core.errors import StudyError
 from harness.core.score import Protocol
 from harness.data.datasets import load_dataset
-from harness.gan.config import GANConfig
-from harness.gan.discriminators import build_discriminator
-from harness.gan.generators import GENERATORS, build_generator
+from harness.gan.config.config import GANConfig
+from harness.gan.networks.discriminators import build_discriminator
+from harness.gan.networks.generators import GENERATORS, build_generator
 from harness.search.folders import read_study
 from harness.search.leaderboard import read_entries
 from harness.search.space import SearchSpace

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.gan.generators import build_generator
-from harness.gan.user_contract import adopt
+from harness.gan.networks.generators import build_generator
+from harness.gan.user_code.contract import adopt
 from harness.search.catalogue import space_names
 from harness.search.examples import user_functions
 from harness.search.space import SearchSpace

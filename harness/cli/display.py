@@ -16,7 +16,7 @@ from harness.core.durations import format_kimg, format_seconds
 from harness.core.events import Event, Finished, Progressed, RungScored, Started
 from harness.core.outcome import Outcome, State
 from harness.core.yaml_file import dump_yaml
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.leaderboard import Entry
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from harness.core.errors import ConfigError, StudyError
 from harness.core.outcome import Outcome, State
 from harness.core.score import Protocol, Score
 from harness.core.seeds import derive_seed
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.folders import StudyRecord
 from harness.search.leaderboard import Entry, rank, read_entries
 from harness.training.folder import TrainingFolder

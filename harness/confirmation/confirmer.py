@@ -13,7 +13,7 @@ from harness.core.locks import is_locked, lock_folder
 from harness.core.outcome import Outcome
 from harness.core.score import Protocol, require_same_protocol
 from harness.core.seeds import derive_seed
-from harness.gan.user_functions import UserFunctions
+from harness.gan.user_code.user_functions import UserFunctions
 from harness.search.assignments import Assignment
 from harness.search.endings import Listener
 from harness.search.engines.messages import Ready, WorkerSetup

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.core.errors import StorageError
 from harness.core.events import Answer, Event, Progressed
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.combinations import sample_values
 from harness.search.fields import build_config
 from harness.search.retention import disk_use

@@ -6,11 +6,11 @@ from typing import Any
 from harness.core.errors import HarnessError
 from harness.data.image_dataset import ImageDataset
 from harness.diagnosis.prediction import PlannedSweep, predict_sweep, runner_for
-from harness.gan.config import GANConfig
-from harness.gan.discriminators import build_discriminator
-from harness.gan.generators import build_generator
-from harness.gan.user_contract import adopt
-from harness.gan.user_functions import plain_name
+from harness.gan.config.config import GANConfig
+from harness.gan.networks.discriminators import build_discriminator
+from harness.gan.networks.generators import build_generator
+from harness.gan.user_code.contract import adopt
+from harness.gan.user_code.user_functions import plain_name
 from harness.search.devices import available_cores
 from harness.search.domains import Choices, Domain, Fixed
 from harness.search.examples import user_functions

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.core.outcome import Outcome
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.folders import StudyRecord
 from harness.search.identity import identify
 from harness.search.leaderboard import BASELINE_PREFIX

@@ -10,9 +10,9 @@ import pydantic
 from harness.core.errors import ConfigError, near_miss
 from harness.core.validation import fault_error, pydantic_faults, raise_faults
 from harness.core.yaml_file import parse_yaml, read_yaml
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.gan.monitor import MonitorConfig
-from harness.gan.user_functions import UserFile, UserFunctions, pin
+from harness.gan.user_code.user_functions import UserFile, UserFunctions, pin
 
 
 def _preset_folder() -> Traversable:

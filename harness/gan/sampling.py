@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
 from harness.core.errors import ConfigError, StorageError
-from harness.gan.fast_passes import fast_twin
+from harness.gan.networks.fast_conv import fast_twin
 
 _NOISE_BLOCK = 1000
 

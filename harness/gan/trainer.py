@@ -14,18 +14,18 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from harness.core.errors import ConfigError
-from harness.gan.config import GANConfig
-from harness.gan.discriminators import build_discriminator
-from harness.gan.ema import kept_share, update_average
-from harness.gan.feed import Feed, Purpose
-from harness.gan.generators import build_generator
-from harness.gan.losses import get_loss
-from harness.gan.optimisers import build_optimizer
-from harness.gan.plain_sums import plain_sums
-from harness.gan.precision import computing_in
-from harness.gan.schedules import is_scheduled, learning_rate_share
-from harness.gan.steps import STEPS, Pair
-from harness.gan.steps.simultaneous import both_gradients
+from harness.gan.config.config import GANConfig
+from harness.gan.networks.discriminators import build_discriminator
+from harness.gan.networks.generators import build_generator
+from harness.gan.updates import STEPS, Pair
+from harness.gan.updates.batches import Feed, Purpose
+from harness.gan.updates.ema import kept_share, update_average
+from harness.gan.updates.grappler_workaround import plain_sums
+from harness.gan.updates.losses import get_loss
+from harness.gan.updates.optimizers import build_optimizer
+from harness.gan.updates.precision import computing_in
+from harness.gan.updates.schedules import is_scheduled, learning_rate_share
+from harness.gan.updates.simultaneous import both_gradients
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from harness.confirmation.winner import choose
 from harness.core.errors import HarnessError
 from harness.core.events import Event, Finished
 from harness.core.score import Protocol
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.reporting.compute import add_up
 from harness.reporting.parameters import searched_fields
 from harness.reporting.trials import TrialData, read_ended

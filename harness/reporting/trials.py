@@ -8,7 +8,7 @@ from typing import Any
 from harness.core.events import Event, Progressed, RungScored
 from harness.core.outcome import Outcome
 from harness.core.score import Score
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.reporting.pace import Pace, read_pace
 from harness.search.fields import flatten
 from harness.search.leaderboard import BASELINE_PREFIX, Entry

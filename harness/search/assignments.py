@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 from harness.core.events import Progressed, RungScored
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Score
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.gan.monitor import Cadence, MonitorConfig
 from harness.gan.presets import PRESETS, load_preset
 from harness.search.identity import identify

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.gan.rules import RULES
+from harness.gan.config.rules import RULES
 from harness.search.domains import Choices, Domain, Fixed
 from harness.search.fields import build_config, unchecked_config
 from harness.search.parameters import Parameter

@@ -9,7 +9,7 @@ import typing
 
 from harness.core.events import Event, Finished
 from harness.core.outcome import Outcome, Reason
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search import objective
 from harness.search.assignments import Assignment
 from harness.search.identity import identify

@@ -7,8 +7,8 @@ from typing import Any
 from harness.core.errors import ConfigError
 from harness.core.validation import raise_faults
 from harness.core.yaml_file import read_yaml
-from harness.gan.config import GANConfig
-from harness.gan.user_functions import pin
+from harness.gan.config.config import GANConfig
+from harness.gan.user_code.user_functions import pin
 from harness.search.domains import Fixed
 from harness.search.fields import FIELDS, flatten, unknown_field
 from harness.search.parameters import Parameter, Variant

@@ -2,7 +2,12 @@
 
 import random
 
-from harness.gan.user_functions import ROLES, UserFunctions, is_user_function, named_functions
+from harness.gan.user_code.user_functions import (
+    ROLES,
+    UserFunctions,
+    is_user_function,
+    named_functions,
+)
 from harness.search.combinations import sample_values
 from harness.search.fields import build_config
 from harness.search.space import SearchSpace

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from harness.core.outcome import Outcome, State
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.fields import flatten
 
 _MOST_TRAITS = 3

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from harness.core.errors import near_miss
 from harness.core.validation import fault_of
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 
 Kind = Literal["int", "float", "other"]
 

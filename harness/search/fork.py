@@ -14,7 +14,7 @@ from harness.core.errors import ConfigError, StudyError
 from harness.core.events import Event
 from harness.core.files import storage_error, write_json, write_text
 from harness.core.outcome import Outcome
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.folders import (
     SEMANTICS_VERSION,
     StudyRecord,

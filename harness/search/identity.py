@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.folders import StudyRecord
 from harness.search.leaderboard import BASELINE_PREFIX
 from harness.search.space import SearchSpace

@@ -8,7 +8,7 @@ from typing import Any
 from harness.core.errors import StudyError
 from harness.core.outcome import Outcome, State
 from harness.core.score import Score, require_comparable
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.training.folder import TrainingFolder
 
 BASELINE_PREFIX = "baseline-"

@@ -6,7 +6,7 @@ from typing import Any
 import optuna
 
 from harness.core.seeds import derive_seed
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.samplers import sampler_for
 from harness.search.space import SearchSpace
 

@@ -3,7 +3,7 @@
 import optuna
 
 from harness.core.errors import ConfigError
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.storage import OVERRIDES, RETRY_OF
 from harness.search.study import Study
 

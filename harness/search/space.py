@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from harness.core.errors import ConfigError, near_miss
 from harness.core.validation import raise_faults
 from harness.core.yaml_file import dump_yaml, read_yaml
-from harness.gan.config import GANConfig
-from harness.gan.user_functions import UserFile, pin
+from harness.gan.config.config import GANConfig
+from harness.gan.user_code.user_functions import UserFile, pin
 from harness.search.catalogue import space_names, spaces_folder
 from harness.search.combinations import combination_faults
 from harness.search.document import KEYS, parse_document

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import ConfigError
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.gan.monitor import UNMONITORED, MonitorConfig, parse_cadence
 from harness.gan.presets import (
     PRESETS,
@@ -15,7 +15,7 @@ from harness.gan.presets import (
     load_preset,
     load_preset_monitor,
 )
-from harness.gan.user_functions import NO_FUNCTIONS, UserFunctions, kept_functions
+from harness.gan.user_code.user_functions import NO_FUNCTIONS, UserFunctions, kept_functions
 from harness.search.folders import find_study, read_study
 from harness.search.leaderboard import find_entry
 from harness.training.continuing import Earlier, default_folder, read_training

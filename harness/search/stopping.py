@@ -4,7 +4,7 @@ import dataclasses
 import time
 
 from harness.core.outcome import Outcome, State
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.failures import Ended, explain_failures
 from harness.search.leaderboard import Entry
 from harness.search.options import SweepOptions

@@ -12,7 +12,7 @@ from harness.core.errors import ConfigError
 from harness.core.events import Event, RungScored
 from harness.core.outcome import Outcome, Reason
 from harness.core.seeds import derive_seed
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search import objective
 from harness.search.folders import StudyRecord
 from harness.search.space import SearchSpace

@@ -17,8 +17,8 @@ from harness.core.locks import LOCK_FILE, lock_folder
 from harness.core.provenance import code_commit, lock_sha256
 from harness.core.score import Protocol
 from harness.core.seeds import derive_seed
-from harness.gan.config import GANConfig
-from harness.gan.user_functions import FOLDER
+from harness.gan.config.config import GANConfig
+from harness.gan.user_code.user_functions import FOLDER
 from harness.search.folders import StudyRecord, check_study_name, read_study
 from harness.search.leases import TURN, Leases
 from harness.search.pruners import pruner_for

@@ -9,7 +9,7 @@ import pydantic
 from harness.core.errors import StudyError, near_miss
 from harness.core.files import read_json, storage_error, write_bytes, write_json
 from harness.data.image_dataset import ImageDataset
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.gan.monitor import MonitorConfig
 from harness.tracking.jsonl_tracker import HISTORY_NAME
 from harness.training.folder import TrainingFolder

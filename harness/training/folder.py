@@ -7,7 +7,7 @@ from harness.core.errors import StorageError
 from harness.core.files import read_json, write_json, write_text
 from harness.core.outcome import Outcome, State
 from harness.core.yaml_file import dump_yaml
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.gan.presets import load_config
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.gan.monitor import UNMONITORED, MonitorConfig
 from harness.training.folder import TrainingFolder
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from harness.core.durations import format_seconds
 from harness.core.events import Event, Finished, Progressed, Started
 from harness.core.files import write_bytes
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.gan.monitor import MonitorConfig
 from harness.tracking.jsonl_tracker import (
     HISTORY_NAME,

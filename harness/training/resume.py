@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from harness.core.errors import ConfigError, DamagedError, StorageError
 from harness.core.score import Score
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.gan.trainer import Trainer
 from harness.training.checkpoint import load_checkpoint, save_checkpoint
 from harness.training.health import Health

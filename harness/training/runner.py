@@ -12,8 +12,8 @@ from harness.core.outcome import Outcome
 from harness.core.score import Protocol
 from harness.data.datasets import load_dataset
 from harness.data.image_dataset import ImageDataset, check_sides
-from harness.gan.user_contract import adopt
-from harness.gan.user_functions import NO_FUNCTIONS, UserFunctions
+from harness.gan.user_code.contract import adopt
+from harness.gan.user_code.user_functions import NO_FUNCTIONS, UserFunctions
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors import load_extractor
 from harness.training.calibration import Estimate

@@ -14,9 +14,9 @@ from harness.core.events import Answer, Event, Finished
 from harness.core.files import read_json, storage_error, write_bytes, write_json
 from harness.core.locks import LOCK_FILE, lock_folder
 from harness.core.outcome import Outcome
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.gan.monitor import UNMONITORED, MonitorConfig
-from harness.gan.user_functions import UserFile
+from harness.gan.user_code.user_functions import UserFile
 from harness.tracking.tracker import (
     TrackerOptions,
     TrialIdentity,

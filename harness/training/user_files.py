@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.core.files import write_bytes
-from harness.gan.user_functions import FOLDER, UserFile
+from harness.gan.user_code.user_functions import FOLDER, UserFile
 
 
 def write_copies(folder: Path, files: Iterable[UserFile]) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 import yaml
 
 from harness.core.files import write_text
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 
 ROWS_FILE = Path(__file__).with_suffix(".yaml")
 SPEED_NOTE = (

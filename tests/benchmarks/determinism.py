@@ -9,7 +9,7 @@ import multiprocessing
 import statistics
 import time
 
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 
 CONFIG = {
     "batch_size": 32,

@@ -23,9 +23,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from harness.gan.config import GANConfig
-from harness.gan.discriminators import build_discriminator
-from harness.gan.generators import build_generator
+from harness.gan.config.config import GANConfig
+from harness.gan.networks.discriminators import build_discriminator
+from harness.gan.networks.generators import build_generator
 from harness.gan.trainer import Trainer
 
 BATCH = 128

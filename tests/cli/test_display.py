@@ -18,7 +18,7 @@ from harness.core.durations import format_seconds
 from harness.core.events import Finished, Progressed, RungScored, Started
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.leaderboard import Entry
 from harness.training.folder import TrainingFolder
 

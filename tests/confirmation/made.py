@@ -9,7 +9,7 @@ from harness.confirmation.summary import Plan
 from harness.core.files import write_json
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.folders import StudyRecord
 from harness.training.folder import TrainingFolder
 

@@ -15,7 +15,7 @@ from harness.confirmation.result import Confirmation, read_result
 from harness.core.errors import ConfigError, StudyError
 from harness.core.events import Event, Finished, RungScored, Started
 from harness.core.locks import lock_folder
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.metrics.extractors import EMBEDDED_FOLDER
 from harness.search.stopping import Stop
 from harness.tracking.jsonl_tracker import read_history

@@ -10,7 +10,7 @@ from harness.core.score import Protocol, Score
 from harness.data.image_dataset import ImageDataset
 from harness.exporting.contents import Contents
 from harness.exporting.verification import Proof
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.metrics.measurement import Measurement, Quantity
 from harness.search.folders import StudyRecord
 from harness.search.leaderboard import Entry

@@ -10,8 +10,8 @@ import numpy as np
 from harness.exporting.formats import FORMATS, write_format
 from harness.exporting.original import Original
 from harness.exporting.verification import PROGRAM
-from harness.gan.config import GANConfig
-from harness.gan.generators import build_generator
+from harness.gan.config.config import GANConfig
+from harness.gan.networks.generators import build_generator
 
 TEMPLATE = Path(__file__).parents[2] / "harness" / "exporting" / "templates" / PROGRAM
 CLASSES = [f"class {number}" for number in range(4)]

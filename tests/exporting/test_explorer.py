@@ -16,8 +16,8 @@ from harness.core.files import write_json
 from harness.exporting.explorer import add_explorer
 from harness.exporting.explorer_server import BundleServer
 from harness.exporting.formats import write_format
-from harness.gan.config import GANConfig
-from harness.gan.generators import build_generator
+from harness.gan.config.config import GANConfig
+from harness.gan.networks.generators import build_generator
 from harness.gan.sampling import Sampler
 from tests.browser import started_browser
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.data.image_dataset import ImageDataset, Split
 from harness.exporting.model_card import model_card
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from tests.exporting.facts import PROTOCOL, RECORD, contents_of, measured
 from tests.exporting.generators import build
 

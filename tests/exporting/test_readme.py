@@ -8,8 +8,8 @@ import pytest
 
 from harness.data.image_dataset import ImageDataset
 from harness.exporting.readme import bundle_readme
-from harness.gan.config import GANConfig
-from harness.gan.generators import build_generator
+from harness.gan.config.config import GANConfig
+from harness.gan.networks.generators import build_generator
 from harness.gan.sampling import Sampler
 from tests.exporting.facts import PROTOCOL, contents_of
 

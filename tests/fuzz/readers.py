@@ -27,7 +27,7 @@ from harness.data.readers.idx import read_idx
 from harness.data.readers.image_files import read_images
 from harness.data.readers.image_folder import load_folder
 from harness.data.request import DatasetRequest
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.gan.presets import load_config
 from harness.search.catalogue import spaces_folder
 from harness.search.folders import StudyRecord, read_study

@@ -3,7 +3,7 @@ import copy
 import numpy as np
 import pytest
 
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 
 SMALL = {
     "batch_size": 8,

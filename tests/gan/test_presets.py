@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import ConfigError
-from harness.gan.config import GANConfig
-from harness.gan.discriminators import build_discriminator
-from harness.gan.generators import build_generator
+from harness.gan.config.config import GANConfig
 from harness.gan.monitor import Cadence, MonitorConfig
+from harness.gan.networks.discriminators import build_discriminator
+from harness.gan.networks.generators import build_generator
 from harness.gan.presets import (
     PRESETS,
     load_config,

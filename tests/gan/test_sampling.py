@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from harness.core.errors import ConfigError
-from harness.gan.generators import build_generator
+from harness.gan.networks.generators import build_generator
 from harness.gan.sampling import Sampler, latent_noise, sample
 
 

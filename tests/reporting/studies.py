@@ -11,7 +11,7 @@ from harness.confirmation.result import CandidateResult, Confirmation, SeedResul
 from harness.core.events import Finished, Progressed, RungScored, Started
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.fields import build_config
 from harness.search.folders import StudyRecord
 from harness.search.space import SearchSpace

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from harness.gan.config import GANConfig
-from harness.gan.rules import RULES
+from harness.gan.config.config import GANConfig
+from harness.gan.config.rules import RULES
 from harness.search.combinations import combination_faults, sample_values
 from harness.search.fields import FIELDS, build_config, unchecked_config
 from harness.search.parameters import parse_parameters

@@ -1,7 +1,7 @@
 import copy
 from pathlib import Path
 
-from harness.gan.user_functions import NO_FUNCTIONS, named_functions
+from harness.gan.user_code.user_functions import NO_FUNCTIONS, named_functions
 from harness.search.examples import user_functions
 from harness.search.space import SearchSpace, load_enqueued
 

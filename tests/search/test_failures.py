@@ -1,7 +1,7 @@
 """Find what failed trials share, in hand-made studies."""
 
 from harness.core.outcome import Outcome, Reason
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.failures import Ended, common_traits, explain_failures
 
 

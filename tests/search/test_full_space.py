@@ -92,8 +92,8 @@ def test_what_is_drawn_trains_at_its_real_size(space: SearchSpace, family: str):
 
 @pytest.mark.slow
 def test_networks_of_what_is_drawn_can_be_built(drawn):
-    from harness.gan.discriminators import build_discriminator
-    from harness.gan.generators import build_generator
+    from harness.gan.networks.discriminators import build_discriminator
+    from harness.gan.networks.generators import build_generator
 
     for values in drawn[:60]:
         config = build_config(values)

@@ -8,7 +8,7 @@ import pytest
 from harness.core.errors import ProtocolMismatchError, StudyError
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.leaderboard import Entry, find_entry, rank, read_entries, winner
 from harness.training.folder import TrainingFolder
 

@@ -7,7 +7,7 @@ import pytest
 from harness.core.errors import ConfigError
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.retention import Retention, check_keep, disk_use
 from harness.training.folder import TrainingFolder
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from harness.core.errors import ConfigError
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.catalogue import first_folder, space_names, spaces_folder
 from harness.search.combinations import sample_values
 from harness.search.fields import build_config

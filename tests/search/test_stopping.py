@@ -5,7 +5,7 @@ import time
 
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.leaderboard import Entry
 from harness.search.options import SweepOptions
 from harness.search.stopping import StopRules

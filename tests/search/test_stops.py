@@ -12,7 +12,7 @@ import yaml
 from harness import StudyResult, SweepOptions, run_study
 from harness.core.events import Event, Progressed, Started
 from harness.core.outcome import Reason, State
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.search.brain import Brain
 from harness.search.endings import Silence
 from harness.search.leaderboard import read_entries

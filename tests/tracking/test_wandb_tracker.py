@@ -12,7 +12,7 @@ from PIL import Image
 
 from harness.core.errors import ConfigError
 from harness.core.events import Event, Progressed, RungScored
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.tracking.jsonl_tracker import read_history
 from harness.tracking.tracker import TrackerOptions, TrialIdentity, open_tracker
 from harness.tracking.wandb_log import run_id, what_was_logged

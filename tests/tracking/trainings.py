@@ -17,7 +17,7 @@ from harness.core.events import (
 )
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.tracking.tracker import Tracker, TrackerOptions, TrialIdentity, open_tracker
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 10_000, "fashion_mnist/validation", "cd" * 32)

@@ -10,7 +10,7 @@ import pytest
 from harness.core.events import Answer, Event
 from harness.core.outcome import Outcome
 from harness.data.image_dataset import ImageDataset
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.metrics.evaluator import Evaluator
 from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.events import Event, Progressed, Started
-from harness.gan.config import GANConfig
+from harness.gan.config.config import GANConfig
 from harness.gan.monitor import UNMONITORED
 from harness.tracking.jsonl_tracker import JsonlTracker
 from harness.training.continuing import copy_history

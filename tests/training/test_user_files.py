@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from harness.gan.user_functions import UserFile, pin
+from harness.gan.user_code.user_functions import UserFile, pin
 from harness.training.user_files import write_copies
 
 

@@ -8,7 +8,7 @@ from harness.core.events import Event
 from harness.core.outcome import Reason
 from harness.core.score import Protocol
 from harness.data.image_dataset import ImageDataset
-from harness.gan.user_functions import NO_FUNCTIONS, UserFunctions
+from harness.gan.user_code.user_functions import NO_FUNCTIONS, UserFunctions
 from harness.training.exam import Exam
 
 

@@ -1,0 +1,1 @@
+"""The configuration of a training, its sections and the rules between them."""

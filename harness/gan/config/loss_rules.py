@@ -1,0 +1,134 @@
+"""State which losses, penalties and networks exclude each other; `rules.py` lists them."""
+
+from typing import TYPE_CHECKING
+
+from harness.gan.user_code.user_functions import is_user_function
+
+if TYPE_CHECKING:
+    from harness.gan.config.config import GANConfig
+
+TARGETED_LOSSES = ("non_saturating", "least_squares")
+"""Losses that aim at targets, which can be smoothed and made noisy."""
+
+PAIRED_LOSSES = ("relativistic",)
+"""Losses that compare each fake with a real image, so that D must judge both in one update."""
+
+CRITIC_LOSSES = ("wasserstein",)
+"""Losses without a bound of their own: D must not be able to grow as steep as it likes."""
+
+
+def targets_where_used(config: "GANConfig") -> str | None:
+    """Return a fault where targets are to be changed that the loss has not."""
+    loss = config.loss
+    if loss.name in TARGETED_LOSSES or not (loss.label_smoothing or loss.label_noise):
+        return None
+    return (
+        f"loss.label_smoothing and loss.label_noise need targets, which the loss "
+        f"{loss.name} has not; received {loss.label_smoothing} and {loss.label_noise}"
+    )
+
+
+def targets_apart(config: "GANConfig") -> str | None:
+    """Return a fault where a real image's target may fall below a fake's."""
+    loss = config.loss
+    if 1 - loss.label_smoothing - loss.label_noise >= loss.label_noise:
+        return None
+    return (
+        f"loss.label_smoothing + 2 loss.label_noise must be at most 1, or targets of real images "
+        f"fall below those of fakes; received {loss.label_smoothing} and {loss.label_noise}"
+    )
+
+
+def pairs_together(config: "GANConfig") -> str | None:
+    """Return a fault where D is to learn from real and fake apart, and its loss pairs them."""
+    paired = config.loss.name in PAIRED_LOSSES or is_user_function(config.loss.name)
+    if not paired or not _sequential(config):
+        return None
+    return (
+        f"update.discriminator_batches must be joint or separate with loss.name "
+        f"{config.loss.name}, which sees real and fake logits together in one update; "
+        f"received sequential"
+    )
+
+
+def weight_with_regulariser(config: "GANConfig") -> str | None:
+    """Return a fault where a penalty has no weight, or a weight or interval no penalty."""
+    regulariser = config.regulariser
+    if regulariser.name != "none":
+        if regulariser.weight > 0:
+            return None
+        return (
+            f"regulariser.weight must be above 0 with regulariser.name {regulariser.name}, such "
+            f"as 10.0; received {regulariser.weight}"
+        )
+    if regulariser.weight == 0 and regulariser.interval == 1:
+        return None
+    return (
+        f"regulariser.weight must be 0 and regulariser.interval 1 with regulariser.name none, "
+        f"which they would not change; received {regulariser.weight} and {regulariser.interval}"
+    )
+
+
+def penalty_in_one_update(config: "GANConfig") -> str | None:
+    """Return a fault where D has two updates, neither of which a penalty belongs to."""
+    if config.regulariser.name == "none" or not _sequential(config):
+        return None
+    return (
+        f"update.discriminator_batches must be joint or separate with regulariser.name "
+        f"{config.regulariser.name}, which belongs to neither of two updates; received sequential"
+    )
+
+
+def penalty_of_single_images(config: "GANConfig") -> str | None:
+    """Return a fault where a logit depends on other images than the one whose slope counts.
+
+    `discriminator.minibatch_deviation` may go with a penalty, although its logits depend on the
+    batch too: it adds one feature and leaves each image its own way to its logit, and what the
+    penalty then sees besides is how steeply D uses that feature, which is as well kept flat.
+    Batch normalisation takes the mean and the spread that an image brings out of that way itself.
+    Karras et al. join the deviation with the gradient penalty (2018, arXiv 1710.10196) and with R1
+    (2020, arXiv 1912.04958).
+    """
+    if config.regulariser.name == "none" or config.discriminator.normalisation != "batch":
+        return None
+    return (
+        f"discriminator.normalisation must not be batch with regulariser.name "
+        f"{config.regulariser.name}: a penalty is on each logit's slope at its own image, and "
+        f"batch normalisation makes it depend on all the others"
+    )
+
+
+def critic_is_bounded(config: "GANConfig") -> str | None:
+    """Return a fault where nothing bounds the slope of a critic."""
+    discriminator = config.discriminator
+    if not bounded_by_kernels_alone(config):
+        return None
+    if not discriminator.spectral_normalisation:
+        return (
+            f"loss.name {config.loss.name} needs a bound on the discriminator's slope: "
+            f"regulariser.name gradient_penalty or discriminator.spectral_normalisation true; "
+            f"received {config.regulariser.name} and false. r1 and r2 flatten it at images, and "
+            f"leave it free between real and fake ones"
+        )
+    unbounded = {
+        "normalisation": "dividing by the spread of activations lifts the bound",
+        "attention": "its gate grows without one",
+    }
+    for field, reason in unbounded.items():
+        received = getattr(discriminator, field)
+        if received != "none":
+            return (
+                f"discriminator.{field} must be none with loss.name {config.loss.name} and no "
+                f"bound on the slope but discriminator.spectral_normalisation: {reason}; "
+                f"received {received}. Or use regulariser.name gradient_penalty"
+            )
+    return None
+
+
+def bounded_by_kernels_alone(config: "GANConfig") -> bool:
+    """Return whether a critic has no bound on its slope but what its own kernels give it."""
+    return config.loss.name in CRITIC_LOSSES and config.regulariser.name != "gradient_penalty"
+
+
+def _sequential(config: "GANConfig") -> bool:
+    return config.update.discriminator_batches == "sequential"

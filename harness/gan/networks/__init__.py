@@ -1,0 +1,1 @@
+"""Generators, discriminators and the layers that they are built from."""

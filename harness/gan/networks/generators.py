@@ -1,0 +1,239 @@
+"""Build generators: noise, and a label where conditional, to an image."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from harness.core.errors import ConfigError, near_miss
+from harness.gan.config.config import GANConfig
+from harness.gan.config.sections import GeneratorConfig
+from harness.gan.networks.blocks import residual_up, self_attention
+from harness.gan.networks.layers import (
+    ImageShape,
+    check_request,
+    finish_hidden,
+    hidden_widths,
+    label_input,
+)
+from harness.gan.networks.normalization import Label
+
+
+def build_generator(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:
+    """Build the generator that the configuration names.
+
+    Its inputs are a dictionary: `noise`, float32 (n, latent_dim), and where the GAN is conditional
+    `label`, int32 (n,). Only built-in layers are used, so a saved file loads with Keras alone.
+
+    Args:
+        config: The configuration.
+        image_shape: (height, width, channels); sides multiples of 4, channels 1 or 3.
+        num_classes: Number of classes; 0 for an unlabelled data set.
+
+    Returns:
+        A model to images (n, height, width, channels) in [-1, 1] (tanh) or [0, 1] (sigmoid).
+
+    Raises:
+        ConfigError: If the name is unknown or the images do not fit.
+    """
+    check_request(config, image_shape, num_classes)
+    name = config.generator.name
+    if name not in GENERATORS:
+        raise ConfigError(
+            f"generator.name must be one of {', '.join(GENERATORS)}; received {name!r}."
+            f"{near_miss(name, GENERATORS)}"
+        )
+    return GENERATORS[name](config, image_shape, num_classes)
+
+
+def build_mlp(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:
+    """Build dense layers whose widths double, and a dense output in the image's shape."""
+    settings = config.generator
+    inputs, x, label = _latent(config, num_classes)
+    for i, units in enumerate(hidden_widths(settings, settings.depth), start=1):
+        x = keras.layers.Dense(units, use_bias=settings.use_bias, name=f"hidden_{i}")(x)
+        x = finish_hidden(x, settings, f"hidden_{i}", label=label)
+    x = keras.layers.Dense(
+        math.prod(image_shape), activation=settings.output, use_bias=settings.use_bias, name="out"
+    )(x)
+    image = keras.layers.Reshape(image_shape, name="image")(x)
+    return keras.Model(inputs, image, name="generator")
+
+
+def build_upsample(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:
+    """Build convolutions between enlargements, by default by repetition: no checkerboard.
+
+    The last two of the `depth` convolutions see their input enlarged by 2, or are transposed ones
+    that enlarge it themselves; `refine_layers` more follow at full size.
+    """
+    settings = config.generator
+    widths = _spatial_widths(settings)
+    _check_two_enlargements(settings, widths)
+    inputs, x, label = _project(config, image_shape, num_classes, channels=widths[0])
+    for i, channels in enumerate(widths[1:], start=1):
+        if i >= len(widths) - 2 and settings.enlargement == "transposed":
+            x = _transpose(x, settings, (channels, 2), f"hidden_{i}", label)
+            continue
+        if i >= len(widths) - 2:
+            x = keras.layers.UpSampling2D(2, name=f"enlarge_{i}")(x)
+        x = _convolve(x, settings, (channels, settings.kernel_size), f"hidden_{i}", label)
+    for i in range(1, settings.refine_layers + 1):
+        size = widths[-1], settings.refine_kernel_size
+        x = _convolve(x, settings, size, f"refine_{i}", label)
+    image = _image(x, settings, (image_shape[2], settings.refine_kernel_size))
+    return keras.Model(inputs, image, name="generator")
+
+
+def build_dcgan(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:
+    """Build transposed convolutions; the last hidden one and the output double the size.
+
+    References:
+        Radford et al. 2015, arXiv 1511.06434, with the layer order of the TensorFlow tutorial.
+    """
+    settings = config.generator
+    widths = _spatial_widths(settings)
+    if len(widths) < 2:
+        raise ConfigError(
+            f"generator.widths must hold at least 2 widths for dcgan, the projection's first; "
+            f"received {list(widths)}."
+        )
+    inputs, x, label = _project(config, image_shape, num_classes, channels=widths[0])
+    for i, channels in enumerate(widths[1:], start=1):
+        strides = 2 if i == len(widths) - 1 else 1
+        x = _transpose(x, settings, (channels, strides), f"hidden_{i}", label)
+    image = keras.layers.Conv2DTranspose(
+        image_shape[2],
+        settings.kernel_size,
+        strides=2,
+        padding="same",
+        activation=settings.output,
+        use_bias=settings.use_bias,
+        name="image",
+    )(x)
+    return keras.Model(inputs, image, name="generator")
+
+
+def build_resnet(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:
+    """Build residual blocks, of which the last two enlarge.
+
+    References:
+        Miyato et al. 2018, arXiv 1802.05957, appendix B.4; attention by Zhang et al. 2019, arXiv
+        1805.08318.
+    """
+    settings = config.generator
+    widths = _spatial_widths(settings)
+    _check_two_enlargements(settings, widths)
+    inputs, x, label = _project(config, image_shape, num_classes, channels=widths[0])
+    for i, channels in enumerate(widths[1:], start=1):
+        left = len(widths) - i  # blocks from here on, this one included
+        if (settings.attention, left) in (("quarter", 2), ("half", 1)):
+            x = self_attention(x, f"attention_{settings.attention}")
+        x = residual_up(
+            x, settings, channels=channels, enlarge=left <= 2, name=f"block_{i}", label=label
+        )
+    x = finish_hidden(x, settings, "features", label=label)
+    image = _image(x, settings, (image_shape[2], settings.kernel_size))
+    return keras.Model(inputs, image, name="generator")
+
+
+GENERATORS: dict[str, Callable[[GANConfig, ImageShape, int], keras.Model]] = {
+    "mlp": build_mlp,
+    "upsample": build_upsample,
+    "dcgan": build_dcgan,
+    "resnet": build_resnet,
+}
+
+
+def _latent(config: GANConfig, num_classes: int) -> tuple[dict[str, Any], Any, Label | None]:
+    """Return the inputs, what the first layer sees, and the label that normalisation needs.
+
+    The first layer sees the noise, joined with the label's embedding where it is concatenated.
+    """
+    settings = config.generator
+    noise = keras.Input(shape=(settings.latent_dim,), name="noise")
+    if not config.conditional:
+        return {"noise": noise}, noise, None
+    label = label_input()
+    inputs = {"noise": noise, "label": label}
+    if settings.conditioning == "conditional_batch":
+        return inputs, noise, Label(label, num_classes)
+    if settings.conditioning == "one_hot":
+        encoded = keras.ops.one_hot(label, num_classes)
+        return inputs, keras.layers.Concatenate(name="latent")([noise, encoded]), None
+    embedding = keras.layers.Embedding(
+        num_classes, settings.embedding_dim, name="label_embedding"
+    )(label)
+    joined = keras.layers.Concatenate(name="latent")([noise, embedding])
+    return inputs, joined, None
+
+
+def _spatial_widths(settings: GeneratorConfig) -> tuple[int, ...]:
+    """Return the channels of the projection and of each hidden layer after it, widest first."""
+    return settings.widths or hidden_widths(settings, settings.depth + 1)[::-1]
+
+
+def _check_two_enlargements(settings: GeneratorConfig, widths: tuple[int, ...]) -> None:
+    if len(widths) < 3:
+        raise ConfigError(
+            f"generator.depth must be at least 2 for {settings.name}, which enlarges twice (or "
+            f"generator.widths hold at least 3 widths); received widths {list(widths)}."
+        )
+
+
+def _project(
+    config: GANConfig, image_shape: ImageShape, num_classes: int, *, channels: int
+) -> tuple[dict[str, Any], Any, Label | None]:
+    """Return what `_latent` does, with feature maps of a quarter of the image's sides."""
+    settings = config.generator
+    inputs, x, label = _latent(config, num_classes)
+    shape = (image_shape[0] // 4, image_shape[1] // 4, channels)
+    x = keras.layers.Dense(math.prod(shape), use_bias=settings.use_bias, name="projection")(x)
+    if settings.name == "resnet":  # whose blocks begin with normalisation and activation
+        return inputs, keras.layers.Reshape(shape, name="feature_maps")(x), label
+    if settings.normalisation in ("none", "batch") and label is None:
+        # Batch normalisation of the vector knows the places apart, as in the TensorFlow tutorial.
+        x = finish_hidden(x, settings, "projection")
+        return inputs, keras.layers.Reshape(shape, name="feature_maps")(x), label
+    x = keras.layers.Reshape(shape, name="feature_maps")(x)
+    return inputs, finish_hidden(x, settings, "projection", label=label), label
+
+
+def _transpose(
+    x: Any, settings: GeneratorConfig, size: tuple[int, int], name: str, label: Label | None
+) -> Any:
+    """Apply a hidden transposed convolution of (channels, strides)."""
+    channels, strides = size
+    x = keras.layers.Conv2DTranspose(
+        channels,
+        settings.kernel_size,
+        strides=strides,
+        padding="same",
+        use_bias=settings.use_bias,
+        name=name,
+    )(x)
+    return finish_hidden(x, settings, name, label=label)
+
+
+def _convolve(
+    x: Any, settings: GeneratorConfig, size: tuple[int, int], name: str, label: Label | None
+) -> Any:
+    """Apply a hidden convolution of (channels, kernel size) that keeps height and width."""
+    channels, kernel_size = size
+    x = keras.layers.Conv2D(
+        channels, kernel_size, padding="same", use_bias=settings.use_bias, name=name
+    )(x)
+    return finish_hidden(x, settings, name, label=label)
+
+
+def _image(x: Any, settings: GeneratorConfig, size: tuple[int, int]) -> Any:
+    """Apply the last convolution, of (channels, kernel size), that makes the image."""
+    channels, kernel_size = size
+    return keras.layers.Conv2D(
+        channels,
+        kernel_size,
+        padding="same",
+        activation=settings.output,
+        use_bias=settings.use_bias,
+        name="image",
+    )(x)

@@ -1,0 +1,91 @@
+"""Build the optimizers that update the two networks, and clip the gradients they are given."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from harness.gan.config.sections import OptimizerConfig
+
+
+def build_optimizer(
+    config: OptimizerConfig, learning_rate: float, model: keras.Model
+) -> keras.optimizers.Optimizer:
+    """Build the optimizer that the configuration names, with its variables.
+
+    Its learning rate lives in a variable, which a schedule may set.
+
+    Args:
+        config: What both optimizers share.
+        learning_rate: Step size.
+        model: The network whose trainable variables it will update.
+    """
+    optimizer = OPTIMIZERS[config.name](config, learning_rate)
+    # There is nothing to sum over replicas here, and the custom gradient that Keras does it with
+    # would keep the whole graph of every training for ever.
+    optimizer._all_reduce_sum_gradients = list
+    optimizer.build(model.trainable_variables)
+    return optimizer
+
+
+def adam(config: OptimizerConfig, learning_rate: float) -> keras.optimizers.Optimizer:
+    """Return Adam.
+
+    References:
+        Kingma & Ba 2015, arXiv 1412.6980.
+    """
+    return keras.optimizers.Adam(learning_rate, beta_1=config.beta_1, beta_2=config.beta_2)
+
+
+def adamw(config: OptimizerConfig, learning_rate: float) -> keras.optimizers.Optimizer:
+    """Return Adam with decoupled weight decay, of biases and scales as well.
+
+    References:
+        Loshchilov & Hutter 2019, arXiv 1711.05101, algorithm 2; as in Keras, the decay is taken
+        times the learning rate.
+    """
+    return keras.optimizers.AdamW(
+        learning_rate,
+        weight_decay=config.weight_decay,
+        beta_1=config.beta_1,
+        beta_2=config.beta_2,
+    )
+
+
+def rmsprop(config: OptimizerConfig, learning_rate: float) -> keras.optimizers.Optimizer:
+    """Return RMSprop without momentum, as WGANs with momentum are unstable.
+
+    References:
+        Tieleman & Hinton 2012, lecture 6.5; Arjovsky et al. 2017, arXiv 1701.07875, section 4.
+    """
+    return keras.optimizers.RMSprop(learning_rate, rho=config.beta_2)
+
+
+OPTIMIZERS: dict[str, Callable[[OptimizerConfig, float], keras.optimizers.Optimizer]] = {
+    "adam": adam,
+    "adamw": adamw,
+    "rmsprop": rmsprop,
+}
+
+
+def clip_gradients(gradients: Sequence[Any], clip_norm: float) -> list[Any]:
+    """Return gradients scaled down, all by one factor, until their joint norm is `clip_norm`.
+
+    Keras's `global_clipnorm` fails on the sparse gradient of an embedding, whose norm is that of
+    the dense one: a row that two labels share must be added up before it is squared.
+
+    Args:
+        gradients: Of one network's trainable variables.
+        clip_norm: Largest norm; 0 returns the gradients as they are.
+
+    References:
+        Pascanu et al. 2013, arXiv 1211.5063, algorithm 1, over all parameters at once.
+    """
+    if not clip_norm:
+        return list(gradients)
+    dense = [
+        None if gradient is None else tf.convert_to_tensor(gradient) for gradient in gradients
+    ]
+    clipped, _ = tf.clip_by_global_norm(dense, clip_norm)
+    return list(clipped)

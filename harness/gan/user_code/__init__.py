@@ -1,0 +1,1 @@
+"""Networks and losses of the user's own: found, imported and checked."""

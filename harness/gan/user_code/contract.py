@@ -1,0 +1,144 @@
+"""Import functions of the user's own, and hold them to their contract before anything trains.
+
+**A generator**, `generator.name: my_file.py:build`, is a function of the configuration, the shape
+(height, width, channels) of images and the number of classes, called with three positional
+arguments. It returns a functional `keras.Model`:
+
+- inputs, a dictionary: `noise`, float32 (n, config.generator.latent_dim), and, where
+  `config.conditional`, `label`, int32 (n,), each from 0 to num_classes - 1;
+- output: float32 images (n, height, width, channels), in [-1, 1] where `config.generator.output`
+  is `tanh`, in [0, 1] where it is `sigmoid`; this is also the last activation in the model;
+- layers and ops that come with Keras, no Lambda, no class or activation of one's own: the saved
+  file loads with Keras alone.
+
+**A discriminator**, `discriminator.name: my_file.py:judge`, takes the same arguments and is held
+to the same layers. Its inputs are `image`, float32 (n, height, width, channels) in that range, and
+`label` where the GAN is conditional, unless `config.discriminator.conditioning` is `auxiliary`.
+Its output is a logit (n, 1), higher for real; an auxiliary classifier's logits follow it, (n, 1 +
+num_classes).
+It is held to the rules of `gan/loss_rules.py` as well: under a penalty no logit may depend on the
+other images of a batch, as batch normalisation makes it, unless the configuration says so by
+`discriminator.minibatch_deviation`; and a Wasserstein loss with no bound but spectral
+normalisation takes only the layers that this bounds, `Conv2D`, `Dense` and `Embedding`, beside
+those without weights.
+
+**A loss**, `loss.name: my_file.py:distance`, is a function without arguments. It returns a
+`harness.gan.updates.losses.Loss`, or two functions: the discriminator's and the generator's loss, each
+of real and fake logits (n, 1), each a mean of TensorFlow operations.
+
+Both networks may read every other field of the configuration, such as `generator.width`, and need
+not. Their weights are drawn by Keras's initializers, which the training seeds. The file is one
+alone: it may import what is installed, and its hash says what it was.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from harness.core.errors import ConfigError
+from harness.gan.config.config import GANConfig
+from harness.gan.networks.discriminators import DISCRIMINATORS
+from harness.gan.networks.generators import GENERATORS
+from harness.gan.networks.layers import ImageShape, check_request
+from harness.gan.updates.losses import LOSSES, Loss
+from harness.gan.user_code.checks import (
+    check_discriminator,
+    check_discriminator_form,
+    check_generator,
+    check_generator_form,
+    check_loss,
+)
+from harness.gan.user_code.loader import broken, call, import_function
+from harness.gan.user_code.user_functions import UserFunctions
+
+Build = Callable[[GANConfig, ImageShape, int], keras.Model]
+
+
+def adopt(functions: UserFunctions, image_shape: ImageShape, num_classes: int) -> None:
+    """Import functions of the user's own, check them, and let trainings find them by name.
+
+    From then on `GENERATORS`, `DISCRIMINATORS` and `LOSSES` of this process hold them.
+
+    Args:
+        functions: The files, and configurations that name each function.
+        image_shape: (height, width, channels) of the images to be learnt.
+        num_classes: Number of their classes; 0 where they have no labels.
+
+    Raises:
+        ConfigError: Says which function breaks the contract, and how; or that its file is
+            missing or another one than the configuration was made with.
+    """
+    uses = list(functions.uses())
+    for role, name, config in uses:
+        function = import_function(name, functions.files)
+        if role == "loss":
+            LOSSES[name] = _make_loss(name, function)
+            continue
+        # Without labels a conditional configuration is refused by another message.
+        check_request(config, image_shape, num_classes)
+        if role == "generator":
+            build = _checked(name, function, check_generator_form)
+            model = build(config, image_shape, num_classes)
+            check_generator(name, model, config, num_classes)
+            GENERATORS[name] = build
+        else:
+            build = _checked(name, function, check_discriminator_form)
+            model = build(config, image_shape, num_classes)
+            check_discriminator(name, model, config, num_classes)
+            DISCRIMINATORS[name] = build
+    if uses:
+        keras.utils.clear_session()  # forget the networks that were tried
+
+
+def _checked(name: str, function: Callable[..., Any], check_form: Callable[..., None]) -> Build:
+    """Return a function that builds as the user's does, and looks at what it returns.
+
+    A trial's width may break what the example's did not.
+    """
+    _check_signature(name, function, "(config, image_shape, num_classes)", count=3)
+
+    def build(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:
+        # Layers without names are numbered; checkpoints know them by name, so begin anew.
+        keras.utils.clear_session(free_memory=False)
+        model = call(name, function, config, image_shape, num_classes)
+        check_form(name, model, config, image_shape=image_shape, num_classes=num_classes)
+        return model
+
+    return build
+
+
+def _make_loss(name: str, function: Callable[..., Any]) -> Loss:
+    _check_signature(name, function, "()", count=0)
+    made = call(name, function)
+    if isinstance(made, tuple) and len(made) == 2 and all(callable(each) for each in made):
+        discriminator, generator = made
+        made = Loss(
+            lambda real, fake, _: discriminator(real, fake),
+            generator,
+            boundary=None,  # what it calls real is its own: halfway between the means
+        )
+    if not isinstance(made, Loss):
+        raise broken(
+            name,
+            f"must return a harness.gan.updates.losses.Loss, or two functions (discriminator, generator) "
+            f"of real and fake logits; returned {type(made).__name__}.",
+        )
+    check_loss(name, made)
+    return made
+
+
+def _check_signature(
+    name: str, function: Callable[..., Any], expected: str, *, count: int
+) -> None:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # written in C: calling it will tell
+        return
+    try:
+        signature.bind(*range(count))
+    except TypeError as error:
+        raise ConfigError(
+            f"{broken(name, f'is called as {expected}')}, but is declared as {signature}: {error}."
+        ) from error

@@ -1,0 +1,194 @@
+"""Find functions of the user's own that a YAML names, `my_file.py:build`, without running them.
+
+`generator.name`, `discriminator.name` and `loss.name` may name one. What stands before the colon
+is a path, relative to the YAML's own folder. Reading the YAML adds the SHA-256 of the file to the
+name, so that a configuration says all that its training depends on. Only `gan/user_contract.py`
+imports the file; its docstring says what a function must keep to.
+"""
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.core.errors import near_miss
+from harness.core.yaml_file import MAX_BYTES
+
+if TYPE_CHECKING:
+    from harness.gan.config.config import GANConfig
+
+FOLDER = "functions"
+"""Where a study or a training keeps copies of the files it names, in its own folder."""
+
+ROLES = ("generator", "discriminator", "loss")
+"""Ingredients whose `name` may be a function of the user's own."""
+
+_REFERENCE = re.compile(
+    r"(?P<path>[^:@]*[^:@/\\]\.py):(?P<function>[^:@]+)(@(?P<sha256>[0-9a-f]{64}))?"
+)
+_MEANT = re.compile(r"\.py(:|$)")
+_MOST_CHARACTERS = 60  # W&B, which is given it as a tag, takes 64
+
+
+@dataclasses.dataclass(frozen=True)
+class UserFile:
+    """Hold a Python file of the user's own.
+
+    Args:
+        name: Its name without the folder.
+        content: Its bytes, which are what is run: the file may have changed since.
+    """
+
+    name: str
+    content: bytes = dataclasses.field(repr=False)
+
+    @property
+    def sha256(self) -> str:
+        """Return the hash that configurations name it by."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclasses.dataclass(frozen=True)
+class UserFunctions:
+    """Hold what trainings need that name functions of the user's own.
+
+    Args:
+        files: The files that were found.
+        examples: Configurations that between them name each function to be used.
+    """
+
+    files: tuple[UserFile, ...] = ()
+    examples: "tuple[GANConfig, ...]" = ()
+
+    def uses(self) -> "Iterator[tuple[str, str, GANConfig]]":
+        """Yield each function once: its role, its name, and a configuration that names it."""
+        seen = set()
+        for config in self.examples:
+            for role, name in named_functions(config):
+                if (role, name) not in seen:
+                    seen.add((role, name))
+                    yield role, name, config
+
+
+NO_FUNCTIONS = UserFunctions()
+"""What trainings need that name none."""
+
+
+def kept_functions(folder: Path, *configs: "GANConfig") -> UserFunctions:
+    """Return the functions that stored configurations name, from the copies beside them.
+
+    Args:
+        folder: Of a study or a training.
+        configs: Some of its configurations.
+    """
+    names = [name for config in configs for _, name in named_functions(config)]
+    _, files = pin(names, folder, [])
+    return UserFunctions(tuple(files.values()), configs)
+
+
+def named_functions(config: "GANConfig") -> list[tuple[str, str]]:
+    """Return the role and the name of each function of the user's own in a configuration."""
+    names = [(role, getattr(config, role).name) for role in ROLES]
+    return [(role, name) for role, name in names if is_user_function(name)]
+
+
+def is_user_function(name: str) -> bool:
+    """Return whether a name is that of a function of the user's own."""
+    return _REFERENCE.fullmatch(name) is not None
+
+
+def plain_name(name: str) -> str:
+    """Return a name for people: `my_file.py:build` without the hash; other names as they are."""
+    return name.partition("@")[0] if is_user_function(name) else name
+
+
+def split_name(name: str) -> tuple[str, str, str]:
+    """Return the file, the function and the hash that a pinned name consists of."""
+    match = _REFERENCE.fullmatch(name)
+    path, function, sha256 = match.group("path", "function", "sha256") if match else (name, "", "")
+    return path, function, sha256 or ""
+
+
+def pin(content: Any, folder: Path, faults: list[str]) -> tuple[Any, dict[str, UserFile]]:
+    """Add its file's hash to each user function's name in the content of a YAML.
+
+    Names that have a hash already come from a study or a training, which keeps copies: they stay
+    as they are, and a copy that is missing or damaged is found out when it is to be imported.
+
+    Args:
+        content: Mappings, lists and values, e.g. what `read_yaml` returns.
+        folder: Where the YAML lies.
+        faults: Gets one sentence for each name that leads to no file.
+
+    Returns:
+        The content with pinned names, and the files found, by name.
+    """
+    files: dict[str, UserFile] = {}
+    found: list[str] = []
+
+    def visit(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: visit(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(visit(each) for each in value)
+        if isinstance(value, str) and _MEANT.search(value):
+            return _pin_name(value, folder, files, faults=found)
+        return value
+
+    pinned = visit(content)
+    faults.extend(dict.fromkeys(found))  # a search space names a function in conditions, too
+    return pinned, files
+
+
+def _pin_name(text: str, folder: Path, files: dict[str, UserFile], *, faults: list[str]) -> str:
+    path_text, function, sha256 = split_name(text)
+    path = Path(path_text)
+    if sha256:
+        copy = _read(folder / FOLDER / path.name)
+        if isinstance(copy, UserFile) and copy.sha256 == sha256:
+            files[copy.name] = copy
+        return text
+    fault = _form_fault(text, path.name, function)
+    if fault:
+        faults.append(fault)
+        return text
+    file = _read(folder / path)
+    if isinstance(file, str):
+        faults.append(f"{text}: {file}")
+        return text
+    if files.setdefault(file.name, file) != file:
+        faults.append(f"{text}: another file is called {file.name} as well. Rename one of them.")
+    return f"{file.name}:{function}@{file.sha256}"
+
+
+def _form_fault(text: str, file: str, function: str) -> str:
+    if not function.isidentifier():
+        return f"{text} must name a function after the file, such as my_file.py:build."
+    if len(f"{file}:{function}") > _MOST_CHARACTERS:
+        return (
+            f"{text} must have at most {_MOST_CHARACTERS} characters, folders left out. "
+            f"Rename the file or the function."
+        )
+    return ""
+
+
+def _read(path: Path) -> UserFile | str:
+    """Return a file, or what is wrong with it."""
+    try:
+        if not path.is_file():
+            there = [each.name for each in path.parent.glob("*.py")]
+            return (
+                f"there is no file {path}; paths are relative to the YAML's folder."
+                f"{near_miss(path.name, there)}"
+            )
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}."
+    except ValueError as error:
+        return f"{path!s:.99} is no path: {error}."
+    if len(content) > MAX_BYTES:
+        return f"{path} must have at most {MAX_BYTES} bytes. Is it the right file?"
+    return UserFile(path.name, content)

@@ -1,0 +1,73 @@
+"""Check which losses, penalties and networks GANConfig refuses to join."""
+
+import pydantic
+import pytest
+
+from harness.gan.config.config import GANConfig
+
+PENALTY = {"name": "r1", "weight": 10.0}
+SEQUENTIAL = {"discriminator_batches": "sequential"}
+SPECTRAL = {"spectral_normalisation": True}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"regulariser": {"name": "r1"}}, r"regulariser\.weight must be above 0 .* r1, such as"),
+        ({"regulariser": {"weight": 1.0}}, r"regulariser\.weight must be 0 .*received 1\.0 and 1"),
+        ({"regulariser": {"interval": 2}}, r"interval 1 with regulariser\.name none"),
+        ({"regulariser": PENALTY, "update": SEQUENTIAL}, "belongs to neither of two updates"),
+        (
+            {"regulariser": PENALTY, "discriminator": {"normalisation": "batch"}},
+            "makes it depend on all the others",
+        ),
+        (
+            {"loss": {"name": "relativistic"}, "update": SEQUENTIAL},
+            "sees real and fake logits together",
+        ),
+        ({"loss": {"name": "hinge", "label_noise": 0.1}}, "need targets, which the loss hinge"),
+        ({"loss": {"name": "wasserstein"}}, "needs a bound .* received none and false"),
+        (
+            {"loss": {"name": "wasserstein"}, "regulariser": PENALTY},
+            "r1 and r2 flatten it at images, and leave it free between",
+        ),
+        (
+            {
+                "loss": {"name": "wasserstein"},
+                "discriminator": {**SPECTRAL, "normalisation": "layer"},
+            },
+            "lifts the bound; received layer",
+        ),
+        (
+            {
+                "loss": {"name": "wasserstein"},
+                "discriminator": {**SPECTRAL, "name": "resnet", "attention": "half"},
+            },
+            "its gate grows without one; received half",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused_with_the_reason(content, message):
+    with pytest.raises(pydantic.ValidationError, match=message):
+        GANConfig.model_validate(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"loss": {"name": "least_squares", "label_smoothing": 0.1}},
+        {"loss": {"name": "wasserstein"}, "discriminator": SPECTRAL},
+        {
+            "loss": {"name": "wasserstein"},
+            "regulariser": {"name": "gradient_penalty", "weight": 10.0},
+            "discriminator": {"normalisation": "layer"},
+        },
+        {
+            "loss": {"name": "relativistic"},
+            "regulariser": {"name": "r1_r2", "weight": 1.0, "interval": 16},
+            "update": {"order": "simultaneous", "discriminator_batches": "separate"},
+        },
+    ],
+)
+def test_what_can_work_is_accepted(content):
+    assert isinstance(GANConfig.model_validate(content), GANConfig)
