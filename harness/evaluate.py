@@ -81,7 +81,7 @@ def evaluate(
             from harness.core.files import write_json
             from harness.data.datasets import load_dataset
             from harness.data.request import with_options
-            from harness.metrics.extractors import load_extractor
+            from harness.metrics.extractors.feature_extractor import load_extractor
 
         wanted = with_options(
             dataset,
@@ -127,7 +127,7 @@ def _take(
     from harness.data.readers.image_files import read_images
     from harness.gan.sampling import Sampler, load_generator
     from harness.metrics.evaluator import Evaluator
-    from harness.metrics.selection import choose_rows
+    from harness.metrics.label_policy import choose_rows
     from harness.training.sampling import sample_for
 
     if source.suffix == ".keras":

@@ -17,7 +17,7 @@ from harness.core.errors import StudyError
 from harness.data.datasets import load_dataset
 from harness.data.image_dataset import ImageDataset
 from harness.metrics.evaluator import Evaluator
-from harness.metrics.extractors import load_extractor
+from harness.metrics.extractors.feature_extractor import load_extractor
 from harness.search.folders import read_study
 from harness.search.leaderboard import read_entries
 from harness.search.space import SearchSpace

@@ -14,7 +14,7 @@ from harness.data.fashion_mnist import NAME as FASHION_MNIST
 from harness.data.fashion_mnist import find_place
 from harness.diagnosis.file_systems import check_storage, nearest_folder
 from harness.diagnosis.finding import Finding, fail, ok, warn
-from harness.metrics.extractors import load_extractor
+from harness.metrics.extractors.feature_extractor import load_extractor
 from harness.search.devices import available_cores
 from harness.tracking.wandb_mode import wandb_mode
 

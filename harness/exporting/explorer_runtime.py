@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from harness.core.errors import HarnessError, MissingExtraError, StorageError
 from harness.core.files import storage_error, write_bytes
-from harness.metrics.statistics_cache import default_cache_dir
+from harness.metrics.cache import default_cache_dir
 
 PACKAGE = "onnxruntime-web"
 VERSION = "1.30.0"

@@ -13,7 +13,7 @@ from harness.exporting.original import Original
 from harness.exporting.templates.generate import to_pixels
 from harness.gan.sampling import latent_noise
 from harness.metrics.evaluator import Evaluator
-from harness.metrics.extractors import load_extractor
+from harness.metrics.extractors.feature_extractor import load_extractor
 from harness.metrics.measurement import Measurement
 from harness.search.folders import StudyRecord
 

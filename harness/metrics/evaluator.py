@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from harness.core.errors import ConfigError, ScoreError, near_miss
 from harness.core.score import Protocol, Score
 from harness.data.image_dataset import ImageDataset, Split
-from harness.metrics.classification_accuracy import DEFAULT_PLAN, classification_accuracy
-from harness.metrics.extractors import Extractor, load_extractor
-from harness.metrics.frechet import GaussianStatistics, frechet_distance
+from harness.metrics.cache import default_cache_dir
+from harness.metrics.cas import DEFAULT_PLAN, classification_accuracy
+from harness.metrics.extractors.feature_extractor import Extractor, load_extractor
+from harness.metrics.fid import GaussianStatistics, frechet_distance
+from harness.metrics.label_policy import check_labels, draw_labels, fitting_number
 from harness.metrics.measurement import Measurement, Quantity
 from harness.metrics.measures import (
     MEASURES,
@@ -25,8 +27,6 @@ from harness.metrics.measures import (
     measure_kid,
 )
 from harness.metrics.reference import Reference
-from harness.metrics.selection import check_labels, draw_labels, fitting_number
-from harness.metrics.statistics_cache import default_cache_dir
 
 # What a study may minimise. FID is what all know; KID is unbiased, hence fit for few images.
 OBJECTIVES = {"fid": measure_fid, "kid": measure_kid}

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.metrics.extrapolation import fewest_images, frechet_at_infinity
-from harness.metrics.frechet import GaussianStatistics
-from harness.metrics.interval import Z_95, frechet_interval
-from harness.metrics.kernel import kernel_distance
+from harness.metrics.fid import GaussianStatistics
+from harness.metrics.fid_infinity import fewest_images, frechet_at_infinity
+from harness.metrics.fid_interval import Z_95, frechet_interval
+from harness.metrics.fid_per_class import per_class_distances
+from harness.metrics.kid import kernel_distance
 from harness.metrics.measurement import Quantity
 from harness.metrics.memorisation import memorisation, nearest_distances
-from harness.metrics.neighbours import manifold_scores
-from harness.metrics.per_class import per_class_distances
+from harness.metrics.precision_recall import manifold_scores
 
 _SUBSET_SEED = 0
 """Which subsets FID∞ takes; one seed for all, so that equal images give equal numbers."""

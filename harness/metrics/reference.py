@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.image_dataset import ImageDataset, Split
-from harness.metrics.extractors import Extractor
-from harness.metrics.frechet import GaussianStatistics
+from harness.metrics.cache import cached_arrays, cached_statistics
+from harness.metrics.extractors.feature_extractor import Extractor
+from harness.metrics.fid import GaussianStatistics
 from harness.metrics.memorisation import nearest_distances
-from harness.metrics.statistics_cache import cached_arrays, cached_statistics
 
 
 class Reference:

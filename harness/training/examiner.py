@@ -10,7 +10,7 @@ from harness.core.seeds import derive_seed
 from harness.data.image_dataset import ImageDataset
 from harness.gan.sampling import Sampler, load_generator
 from harness.metrics.evaluator import Evaluator
-from harness.metrics.extractors import Extractor
+from harness.metrics.extractors.feature_extractor import Extractor
 from harness.training.job import TrainingJob
 from harness.training.sampling import sample_for
 

@@ -15,7 +15,7 @@ from harness.data.image_dataset import ImageDataset, check_sides
 from harness.gan.user_code.contract import adopt
 from harness.gan.user_code.user_functions import NO_FUNCTIONS, UserFunctions
 from harness.metrics.evaluator import Evaluator
-from harness.metrics.extractors import load_extractor
+from harness.metrics.extractors.feature_extractor import load_extractor
 from harness.training.calibration import Estimate
 from harness.training.exam import Exam
 from harness.training.examiner import Examiner

@@ -24,7 +24,7 @@ from harness.gan.presets import load_preset
 from harness.gan.sampling import Sampler, load_generator
 from harness.gan.trainer import Trainer
 from harness.metrics.evaluator import Evaluator
-from harness.metrics.extractors import load_extractor
+from harness.metrics.extractors.feature_extractor import load_extractor
 from harness.search.folders import read_study
 from harness.search.leaderboard import find_entry, rank, read_entries, winner
 from harness.search.space import SearchSpace

@@ -16,8 +16,8 @@ from scipy import stats
 from harness.core.files import write_json, write_text
 from harness.core.seeds import derive_seed
 from harness.data.fashion_mnist import load_fashion_mnist
-from harness.metrics.extractors import load_extractor
-from harness.metrics.frechet import GaussianStatistics, frechet_distance
+from harness.metrics.extractors.feature_extractor import load_extractor
+from harness.metrics.fid import GaussianStatistics, frechet_distance
 from tests.benchmarks.curves import draw_curves
 from tests.benchmarks.disturbances import DISTURBANCES, dropped_classes
 from tests.benchmarks.validation_readme import describe

@@ -10,7 +10,7 @@ import time
 import numpy as np
 from scipy import linalg
 
-from harness.metrics.frechet import GaussianStatistics, frechet_distance
+from harness.metrics.fid import GaussianStatistics, frechet_distance
 
 
 def random_statistics(rng, dimensions):

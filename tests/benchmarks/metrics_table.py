@@ -16,7 +16,7 @@ from harness.gan.presets import load_preset
 from harness.gan.sampling import Sampler, load_generator
 from harness.gan.trainer import Trainer
 from harness.metrics.evaluator import Evaluator
-from harness.metrics.selection import choose_rows
+from harness.metrics.label_policy import choose_rows
 from harness.search.leaderboard import find_entry
 from harness.training.folder import TrainingFolder
 

@@ -11,12 +11,12 @@ import time
 
 import numpy as np
 
-from harness.metrics.extrapolation import frechet_at_infinity
-from harness.metrics.frechet import GaussianStatistics
-from harness.metrics.kernel import kernel_distance
+from harness.metrics.fid import GaussianStatistics
+from harness.metrics.fid_infinity import frechet_at_infinity
+from harness.metrics.fid_per_class import per_class_distances
+from harness.metrics.kid import kernel_distance
 from harness.metrics.memorisation import nearest_distances
-from harness.metrics.neighbours import manifold_scores
-from harness.metrics.per_class import per_class_distances
+from harness.metrics.precision_recall import manifold_scores
 
 
 class PeakMemory:

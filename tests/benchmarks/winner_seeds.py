@@ -148,7 +148,7 @@ def main():
 
     from harness.data.datasets import load_dataset
     from harness.metrics.evaluator import Evaluator
-    from harness.metrics.extractors import load_extractor
+    from harness.metrics.extractors.feature_extractor import load_extractor
     from tests.extractors.residual import load_second_extractor
 
     dataset = load_dataset("fashion_mnist")

@@ -16,7 +16,7 @@ from harness.core.errors import ConfigError, StudyError
 from harness.core.events import Event, Finished, RungScored, Started
 from harness.core.locks import lock_folder
 from harness.gan.config.config import GANConfig
-from harness.metrics.extractors import EMBEDDED_FOLDER
+from harness.metrics.extractors.feature_extractor import EMBEDDED_FOLDER
 from harness.search.stopping import Stop
 from harness.tracking.jsonl_tracker import read_history
 from tests.confirmation.made import make_study

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from harness.data.image_dataset import ImageDataset, Split
-from harness.metrics.extractors import load_extractor
-from harness.metrics.inception import build_inception, weight_shapes
+from harness.metrics.extractors.feature_extractor import load_extractor
+from harness.metrics.extractors.inception import build_inception, weight_shapes
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.metrics.frechet import GaussianStatistics, frechet_distance
+from harness.metrics.fid import GaussianStatistics, frechet_distance
 from tests.benchmarks.disturbances import DISTURBANCES
 from tests.extractors.residual import FOLDER, load_second_extractor
 

@@ -9,7 +9,7 @@ from harness.core.errors import StorageError
 from harness.core.events import Answer, Event, Finished, Started
 from harness.core.outcome import Outcome, Reason
 from harness.data.image_dataset import ImageDataset
-from harness.metrics.extractors import load_extractor
+from harness.metrics.extractors.feature_extractor import load_extractor
 from harness.training.examiner import Examiner
 from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob

@@ -16,7 +16,7 @@ from typing import IO
 from harness.core.errors import ConfigError, HarnessError, StorageError, StudyError
 from harness.core.files import write_bytes, write_text
 from harness.core.locks import is_locked, lock_folder
-from harness.metrics.statistics_cache import default_cache_dir
+from harness.metrics.cache import default_cache_dir
 from harness.search.folders import check_study_name
 from harness.search.object_store import lease
 from harness.search.object_store.lease import Lease, last_session

@@ -6,7 +6,7 @@ import tensorflow as tf
 from harness.gan.trainer import Trainer
 from harness.gan.updates import alternating_step
 from harness.gan.updates.precision import computing_in
-from harness.metrics.frechet import GaussianStatistics, frechet_distance
+from harness.metrics.fid import GaussianStatistics, frechet_distance
 
 
 def test_hidden_layers_round_and_the_last_ones_do_not(small_config, small_images):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from harness.core.errors import ScoreError
-from harness.metrics.frechet import GaussianStatistics, frechet_distance
-from harness.metrics.interval import Z_95, frechet_interval
+from harness.metrics.fid import GaussianStatistics, frechet_distance
+from harness.metrics.fid_interval import Z_95, frechet_interval
 
 
 def statistics(features):

@@ -5,10 +5,10 @@ from safetensors.numpy import save_file
 
 from harness.core.errors import ConfigError, ScoreError
 from harness.data.image_dataset import ImageDataset, Split
-from harness.metrics import inception
 from harness.metrics.evaluator import Evaluator
-from harness.metrics.extractors import Extractor, load_extractor
-from harness.metrics.inception import (
+from harness.metrics.extractors import inception
+from harness.metrics.extractors.feature_extractor import Extractor, load_extractor
+from harness.metrics.extractors.inception import (
     build_inception,
     hash_weights,
     set_inception_weights,

@@ -20,7 +20,7 @@ from safetensors.numpy import load, save
 from harness.core.errors import ConfigError, MissingExtraError, StorageError
 from harness.core.files import replacing, storage_error, write_bytes
 from harness.data.download import probe
-from harness.metrics.statistics_cache import default_cache_dir
+from harness.metrics.cache import default_cache_dir
 
 WEIGHTS_VARIABLE = "HARNESS_INCEPTION_WEIGHTS"
 ADDRESS = (

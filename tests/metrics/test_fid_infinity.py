@@ -3,14 +3,14 @@ import pytest
 from scipy import stats
 
 from harness.core.errors import ScoreError
-from harness.metrics.extrapolation import (
+from harness.metrics.fid import GaussianStatistics, frechet_distance
+from harness.metrics.fid_infinity import (
     _draw_subsets,
     _image_weights,
     _intercept,
     _subset_sizes,
     frechet_at_infinity,
 )
-from harness.metrics.frechet import GaussianStatistics, frechet_distance
 
 DIMENSIONS = 16
 # Unit Gaussians whose deviations are 1 and 1.2 and whose means differ by 0.1 in each direction:

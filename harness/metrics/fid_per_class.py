@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from harness.core.errors import ScoreError
 from harness.metrics.features import check_features, check_lengths
-from harness.metrics.frechet import GaussianStatistics
-from harness.metrics.interval import frechet_interval
+from harness.metrics.fid import GaussianStatistics
+from harness.metrics.fid_interval import frechet_interval
 
 ClassDistances = dict[int, tuple[float, tuple[float, float]]]
 

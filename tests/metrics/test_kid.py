@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from harness.core.errors import ScoreError
-from harness.metrics import kernel
-from harness.metrics.kernel import kernel_distance
+from harness.metrics import kid
+from harness.metrics.kid import kernel_distance
 
 
 def naive(real, fake):
@@ -53,7 +53,7 @@ def test_blocks_do_not_change_the_numbers(monkeypatch):
     rng = np.random.default_rng(1)
     real, fake = draw(rng, 53), draw(rng, 38, shift=0.3)
     whole = kernel_distance(real, fake)
-    monkeypatch.setattr(kernel, "BLOCK", 7)
+    monkeypatch.setattr(kid, "BLOCK", 7)
     assert kernel_distance(real, fake) == pytest.approx(whole, rel=1e-10)
 
 

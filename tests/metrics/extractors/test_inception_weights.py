@@ -11,8 +11,8 @@ from safetensors.numpy import load_file, save_file
 
 from harness.core.errors import ConfigError, MissingExtraError, StorageError
 from harness.data import download
-from harness.metrics import inception_weights
-from harness.metrics.inception_weights import load_inception_weights
+from harness.metrics.extractors import inception_weights
+from harness.metrics.extractors.inception_weights import load_inception_weights
 
 # The rules are the same for two small arrays as for the network's 472.
 SHAPES = {"Conv2d_1a_3x3.conv.weight": (2, 3, 1, 1), "fc.bias": (4,)}

@@ -3,7 +3,7 @@ import pytest
 from scipy import linalg
 
 from harness.core.errors import ScoreError
-from harness.metrics.frechet import GaussianStatistics, frechet_distance
+from harness.metrics.fid import GaussianStatistics, frechet_distance
 
 
 def gaussian(mean, covariance):

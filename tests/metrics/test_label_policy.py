@@ -1,6 +1,6 @@
 import numpy as np
 
-from harness.metrics.selection import choose_rows
+from harness.metrics.label_policy import choose_rows
 
 
 def test_takes_the_first_of_each_class_as_often_as_wanted():

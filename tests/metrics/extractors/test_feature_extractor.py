@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from harness.core.errors import ConfigError, ScoreError, StorageError
-from harness.metrics import extractors
-from harness.metrics.extractors import EMBEDDED_FOLDER, load_extractor
+from harness.metrics.extractors import feature_extractor
+from harness.metrics.extractors.feature_extractor import EMBEDDED_FOLDER, load_extractor
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_damaged_embedded_weights_are_refused(tmp_path, monkeypatch):
     shutil.copytree(EMBEDDED_FOLDER, tmp_path / "weights")
     path = tmp_path / "weights" / "fashion_cnn" / "weights.npz"
     path.write_bytes(path.read_bytes()[:-1])
-    monkeypatch.setattr(extractors, "EMBEDDED_FOLDER", tmp_path / "weights")
+    monkeypatch.setattr(feature_extractor, "EMBEDDED_FOLDER", tmp_path / "weights")
     with pytest.raises(StorageError, match="reinstall the package"):
         load_extractor("fashion_cnn")
 

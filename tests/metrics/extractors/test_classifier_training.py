@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from harness.core.errors import DataError
-from harness.metrics.classifier import build_classifier
-from harness.metrics.classifier_training import (
+from harness.metrics.extractors.classifier import build_classifier
+from harness.metrics.extractors.classifier_training import (
     TrainingPlan,
     _augment,
     standard_plans,

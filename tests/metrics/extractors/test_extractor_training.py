@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from harness.core.errors import DataError, StorageError
-from harness.metrics.classifier_training import TrainingPlan
 from harness.metrics.evaluator import Evaluator
-from harness.metrics.extractor_training import train_extractor
-from harness.metrics.extractors import load_extractor
+from harness.metrics.extractors.classifier_training import TrainingPlan
+from harness.metrics.extractors.extractor_training import train_extractor
+from harness.metrics.extractors.feature_extractor import load_extractor
 
 
 def train(dataset, folder):

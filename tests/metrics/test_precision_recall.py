@@ -5,8 +5,8 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from harness.core.errors import ScoreError
-from harness.metrics import neighbours
-from harness.metrics.neighbours import ManifoldScores, manifold_scores
+from harness.metrics import precision_recall
+from harness.metrics.precision_recall import ManifoldScores, manifold_scores
 
 
 def naive(real, fake):
@@ -74,7 +74,7 @@ def test_blocks_do_not_change_the_numbers(monkeypatch):
     rng = np.random.default_rng(1)
     real, fake = draw(rng, 60), draw(rng, 45, shift=0.5)
     whole = manifold_scores(real, fake)
-    monkeypatch.setattr(neighbours, "BLOCK", 7)
+    monkeypatch.setattr(precision_recall, "BLOCK", 7)
     assert manifold_scores(real, fake) == whole
 
 

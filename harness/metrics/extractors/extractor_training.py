@@ -11,10 +11,10 @@ import keras
 from harness.core.errors import DataError, StorageError
 from harness.core.files import storage_error, write_json
 from harness.data.image_dataset import ImageDataset
-from harness.metrics.classifier import build_classifier
-from harness.metrics.classifier_training import TrainingPlan, train_classifier
-from harness.metrics.extractors import RECORD_FILE, WEIGHTS_FILE, Extractor
-from harness.metrics.weight_files import write_weights
+from harness.metrics.extractors.classifier import build_classifier
+from harness.metrics.extractors.classifier_training import TrainingPlan, train_classifier
+from harness.metrics.extractors.feature_extractor import RECORD_FILE, WEIGHTS_FILE, Extractor
+from harness.metrics.extractors.weight_files import write_weights
 
 MIN_SIDE = 4
 

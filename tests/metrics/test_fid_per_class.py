@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from harness.core.errors import ScoreError
-from harness.metrics.frechet import GaussianStatistics, frechet_distance
-from harness.metrics.interval import frechet_interval
-from harness.metrics.per_class import per_class_distances
+from harness.metrics.fid import GaussianStatistics, frechet_distance
+from harness.metrics.fid_interval import frechet_interval
+from harness.metrics.fid_per_class import per_class_distances
 
 
 def draw(rng, count, dimensions=6):

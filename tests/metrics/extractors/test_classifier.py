@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.metrics.classifier import build_classifier
+from harness.metrics.extractors.classifier import build_classifier
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (8, 8, 1)])

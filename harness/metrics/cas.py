@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from harness.core.errors import ScoreError
 from harness.data.image_dataset import Split
-from harness.metrics.classifier import build_classifier
-from harness.metrics.classifier_training import TrainingPlan, train_classifier
-from harness.metrics.extractors import Extractor
+from harness.metrics.extractors.classifier import build_classifier
+from harness.metrics.extractors.classifier_training import TrainingPlan, train_classifier
+from harness.metrics.extractors.feature_extractor import Extractor
 
 DEFAULT_PLAN = TrainingPlan(epochs=5, seed=1, mirror=False)
 """Short: 10,000 images of 28 x 28 in about a minute on one core. Not mirrored: digits are not."""

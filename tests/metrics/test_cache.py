@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.metrics.frechet import GaussianStatistics
-from harness.metrics.statistics_cache import cached_statistics, default_cache_dir
+from harness.metrics.cache import cached_statistics, default_cache_dir
+from harness.metrics.fid import GaussianStatistics
 
 KEY = ("images", "extractor")
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from harness.core.errors import StorageError
-from harness.metrics.classifier import build_classifier
-from harness.metrics.weight_files import read_weights, write_weights
+from harness.metrics.extractors.classifier import build_classifier
+from harness.metrics.extractors.weight_files import read_weights, write_weights
 
 
 @pytest.fixture

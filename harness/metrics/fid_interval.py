@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import ScoreError
 from harness.metrics.features import Matrix
-from harness.metrics.frechet import (
+from harness.metrics.fid import (
     GaussianStatistics,
     cross_covariance,
     distance_from_spectrum,

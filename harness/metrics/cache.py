@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import StorageError
 from harness.core.files import write_bytes
-from harness.metrics.frechet import GaussianStatistics
+from harness.metrics.fid import GaussianStatistics
 
 Arrays = dict[str, NDArray[Any]]
 
