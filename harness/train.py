@@ -141,8 +141,8 @@ def train(
             return
         from harness.tracking.tracker import TrackerOptions, check_wandb_mode
         from harness.training.continuing import check_same_data
-        from harness.training.folder import TrainingFolder
         from harness.training.standalone import Training, check, claim
+        from harness.training.training_folder import TrainingFolder
 
         training = Training(
             config=gan,

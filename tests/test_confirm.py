@@ -16,7 +16,7 @@ from harness.exporting.publish import prepare_wandb
 from harness.search.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
 from harness.tracking.tracker import TrackerOptions
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 from tests.commands import Commands
 from tests.confirmation.test_confirmer import add_trial
 from tests.conftest import SweptStudy

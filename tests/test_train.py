@@ -14,8 +14,8 @@ from harness.search.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
 from harness.train import app
 from harness.training.checkpoint import load_checkpoint
-from harness.training.folder import TrainingFolder
 from harness.training.standalone import Training, prepare
+from harness.training.training_folder import TrainingFolder
 from tests.commands import Commands, interrupt, the_one_message, wait_until
 from tests.conftest import SweptStudy
 from tests.tracking.disks import run_command_on_disk, run_command_on_used_disk

@@ -14,7 +14,7 @@ from harness.core.seeds import derive_seed
 from harness.gan.config.config import GANConfig
 from harness.search.folders import StudyRecord
 from harness.search.leaderboard import Entry, rank, read_entries
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 
 Outcomes = Mapping[tuple[str, int], Outcome]
 """How trainings ended, by trial and seed index."""

@@ -25,8 +25,8 @@ from harness.search.space import SearchSpace
 from harness.search.stopping import Stop
 from harness.tracking.catch_up import catch_up
 from harness.tracking.tracker import Tracker, TrialIdentity, check_tracker, open_tracker
-from harness.training.exam import Exam
 from harness.training.job import TrainingJob
+from harness.training.test_scoring import Exam
 
 _SWEEP_RUNS = "a sweep is running this study. Wait for it, or stop it with Ctrl-C."
 _CONFIRMATION_RUNS = (

@@ -6,7 +6,7 @@ from pathlib import Path
 from harness.confirmation.result import CandidateResult, Confirmation, read_result
 from harness.core.errors import StudyError
 from harness.search.leaderboard import Entry, find_entry
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,9 +19,9 @@ from harness.search.fields import build_config
 from harness.search.retention import disk_use
 from harness.search.settings import SuccessiveHalvingSettings, reduction_factor
 from harness.search.space import SearchSpace
-from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
 from harness.training.runner import Runner
+from harness.training.training_folder import TrainingFolder
 
 BRAIN_MEGABYTES = 350
 """The process that drives the study: Optuna, SQLAlchemy and W&B, but no TensorFlow."""

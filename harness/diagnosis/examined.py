@@ -14,7 +14,7 @@ from harness.search.space import SearchSpace
 from harness.search.stored_study import StoredStudy, StoredTrial
 from harness.tracking.jsonl_tracker import HISTORY_NAME
 from harness.tracking.tracker import TrialIdentity
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 
 
 @dataclasses.dataclass(frozen=True)

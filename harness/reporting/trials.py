@@ -13,7 +13,7 @@ from harness.reporting.pace import Pace, read_pace
 from harness.search.fields import flatten
 from harness.search.leaderboard import BASELINE_PREFIX, Entry
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 
 RUNNING = "running"
 """What stands for the outcome of a training that has not ended."""

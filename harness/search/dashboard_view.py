@@ -17,7 +17,7 @@ from harness.search.folders import StudyRecord
 from harness.search.reading import copy_of
 from harness.tracking.tracker import TrialIdentity
 from harness.tracking.wandb_log import latest_segments, run_address, run_id
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 
 
 class GridStore:

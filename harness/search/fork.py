@@ -28,7 +28,7 @@ from harness.search.storage import Storage, own_storage
 from harness.search.storage_url import find_storage
 from harness.search.stored_study import StoredStudy
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 from harness.training.user_files import write_copies
 
 

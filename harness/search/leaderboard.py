@@ -9,7 +9,7 @@ from harness.core.errors import StudyError
 from harness.core.outcome import Outcome, State
 from harness.core.score import Score, require_comparable
 from harness.gan.config.config import GANConfig
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 
 BASELINE_PREFIX = "baseline-"
 _ORDER = {State.COMPLETE: 0, State.PRUNED: 1, State.FAILED: 2}

@@ -19,7 +19,7 @@ from harness.gan.user_code.user_functions import NO_FUNCTIONS, UserFunctions, ke
 from harness.search.folders import find_study, read_study
 from harness.search.leaderboard import find_entry
 from harness.training.continuing import Earlier, default_folder, read_training
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,7 +29,7 @@ from harness.search.storage import OVERRIDES, Storage, optuna_name
 from harness.search.storage_url import find_storage
 from harness.search.trial_cache import TrialCache, written_at_once
 from harness.search.trial_index import TrialIndex
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 from harness.training.user_files import write_copies
 
 

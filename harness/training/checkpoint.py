@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import DamagedError
 from harness.core.files import replacing, storage_error
-from harness.training.folder import previous_file
+from harness.training.training_folder import previous_file
 
 _META = "meta"
 _DIGEST = "sha256"

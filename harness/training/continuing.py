@@ -12,7 +12,7 @@ from harness.data.image_dataset import ImageDataset
 from harness.gan.config.config import GANConfig
 from harness.gan.monitor import MonitorConfig
 from harness.tracking.jsonl_tracker import HISTORY_NAME
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 
 RECORD_FILE = "training.json"
 _DATA_KEY = "data_sha256"

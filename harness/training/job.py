@@ -4,7 +4,7 @@ import dataclasses
 
 from harness.gan.config.config import GANConfig
 from harness.gan.monitor import UNMONITORED, MonitorConfig
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from harness.training.losses import Losses
+from harness.training.loss_log import Losses
 
 _SIZE = (900, 560)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 92, 30, 78, 76

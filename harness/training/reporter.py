@@ -16,10 +16,10 @@ from harness.tracking.jsonl_tracker import (
     rewrite_history,
 )
 from harness.training.calibration import Estimate
-from harness.training.folder import TrainingFolder
 from harness.training.grid import png_bytes
+from harness.training.loss_log import Losses, LossLog
 from harness.training.loss_plot import draw_losses
-from harness.training.losses import Losses, LossLog
+from harness.training.training_folder import TrainingFolder
 
 _SILENT_SECONDS = 60.0
 """Where losses are told at a cadence, other lines come only after so long a silence."""

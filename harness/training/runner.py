@@ -17,10 +17,10 @@ from harness.gan.user_code.user_functions import NO_FUNCTIONS, UserFunctions
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors.feature_extractor import load_extractor
 from harness.training.calibration import Estimate
-from harness.training.exam import Exam
-from harness.training.examiner import Examiner
 from harness.training.job import TrainingJob
-from harness.training.session import Session
+from harness.training.loop import Session
+from harness.training.test_scorer import Examiner
+from harness.training.test_scoring import Exam
 
 
 class Runner:

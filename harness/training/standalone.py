@@ -25,8 +25,8 @@ from harness.tracking.tracker import (
 )
 from harness.training.checkpoint import load_checkpoint
 from harness.training.continuing import RECORD_FILE, copy_history, keep_to_data
-from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
+from harness.training.training_folder import TrainingFolder
 from harness.training.user_files import write_copies
 
 if TYPE_CHECKING:

@@ -65,9 +65,9 @@ def train(task):
     global _runner
     name, config, seed, kimg = task
     from harness.core.events import Answer, Finished
-    from harness.training.folder import TrainingFolder
     from harness.training.job import TrainingJob
     from harness.training.runner import Runner
+    from harness.training.training_folder import TrainingFolder
 
     _runner = _runner or Runner(threads=1)
     outcomes = []

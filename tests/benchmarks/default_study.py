@@ -29,10 +29,10 @@ from harness.search.folders import read_study
 from harness.search.leaderboard import find_entry, rank, read_entries, winner
 from harness.search.space import SearchSpace
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
-from harness.training.folder import TrainingFolder
 from harness.training.grid import draw_grid, grid_labels
 from harness.training.job import TrainingJob
 from harness.training.runner import Runner
+from harness.training.training_folder import TrainingFolder
 from tests.benchmarks.extractor_validation import Instrument
 from tests.benchmarks.study_curves import draw_learning_curves
 from tests.extractors.residual import load_second_extractor

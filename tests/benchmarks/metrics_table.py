@@ -18,7 +18,7 @@ from harness.gan.trainer import Trainer
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.label_policy import choose_rows
 from harness.search.leaderboard import find_entry
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 
 ROOT = Path(__file__).parents[2]
 REPORT = ROOT / "reports" / "metrics"

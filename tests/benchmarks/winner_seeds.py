@@ -16,7 +16,7 @@ from harness.confirmation.result import read_result
 from harness.core.durations import format_kimg
 from harness.core.files import write_json, write_text
 from harness.core.seeds import derive_seed
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 
 YARDSTICK = "reference_dcgan"
 RUNGS = (16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0)

@@ -54,7 +54,7 @@ def observe_worker():
     from harness.gan.trainer import Trainer
     from harness.metrics.evaluator import Evaluator
     from harness.search import workers
-    from harness.training import session
+    from harness.training import loop
 
     def timed(function, kind):
         @functools.wraps(function)
@@ -79,7 +79,7 @@ def observe_worker():
     Trainer.advance = timed(Trainer.advance, "training")
     Evaluator.score = timed(Evaluator.score, "scoring")
     Evaluator.diversity = timed(Evaluator.diversity, "scoring")
-    session.sample_for = timed(session.sample_for, "scoring")
+    loop.sample_for = timed(loop.sample_for, "scoring")
     workers._memory_megabytes = measured(workers._memory_megabytes)
 
 

@@ -11,7 +11,7 @@ from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.gan.config.config import GANConfig
 from harness.search.folders import StudyRecord
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 
 VALIDATION = Protocol("fid", "cnn", "ab" * 32, 1000, "images/validation", "cd" * 32)
 TEST = dataclasses.replace(VALIDATION, reference="images/test", reference_sha256="ef" * 32)

@@ -7,7 +7,7 @@ import pytest
 
 from harness.confirmation.summary import make_plan, sum_up
 from harness.core.errors import ProtocolMismatchError
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 from tests.confirmation.made import TEST, finished, make_study, outcomes_of, score, write_outcomes
 
 VALUES = {

@@ -8,7 +8,7 @@ from harness.confirmation.result import result_file, write_result
 from harness.confirmation.summary import make_plan, sum_up
 from harness.confirmation.winner import choose
 from harness.core.errors import StudyError
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 from tests.confirmation.made import TEST, finished, make_study, outcomes_of, write_outcomes
 
 

@@ -14,7 +14,7 @@ from harness.gan.config.config import GANConfig
 from harness.metrics.measurement import Measurement, Quantity
 from harness.search.folders import StudyRecord
 from harness.search.leaderboard import Entry
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/test", "cd" * 32)
 RECORD = StudyRecord(

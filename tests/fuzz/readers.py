@@ -34,7 +34,7 @@ from harness.search.folders import StudyRecord, read_study
 from harness.search.space import SearchSpace, load_enqueued
 from harness.tracking.jsonl_tracker import read_history
 from harness.training.checkpoint import load_checkpoint, save_checkpoint
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 
 MOST_SECONDS = 5
 MOST_MEGABYTES = 500

@@ -16,8 +16,8 @@ from harness.search.fields import build_config
 from harness.search.folders import StudyRecord
 from harness.search.space import SearchSpace
 from harness.tracking.jsonl_tracker import HISTORY_NAME, JsonlTracker
-from harness.training.folder import TrainingFolder
 from harness.training.grid import draw_grid, png_bytes
+from harness.training.training_folder import TrainingFolder
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
 RUNGS = (8, 32)

@@ -19,7 +19,7 @@ from harness.search.folders import read_study
 from harness.search.leaderboard import read_entries
 from harness.search.storage_url import parse_storage
 from harness.tracking.jsonl_tracker import read_history
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 from tests.commands import TIMEOUT_SECONDS, Commands, interrupt, wait_until
 from tests.endings import GOOD, SPACE
 from tests.postgres import PASSWORD

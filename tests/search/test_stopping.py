@@ -9,7 +9,7 @@ from harness.gan.config.config import GANConfig
 from harness.search.leaderboard import Entry
 from harness.search.options import SweepOptions
 from harness.search.stopping import StopRules
-from harness.training.folder import TrainingFolder
+from harness.training.training_folder import TrainingFolder
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
 CONFIG = GANConfig()

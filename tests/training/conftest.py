@@ -12,9 +12,9 @@ from harness.core.outcome import Outcome
 from harness.data.image_dataset import ImageDataset
 from harness.gan.config.config import GANConfig
 from harness.metrics.evaluator import Evaluator
-from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
-from harness.training.session import Session
+from harness.training.loop import Session
+from harness.training.training_folder import TrainingFolder
 
 TINY = GANConfig.model_validate(
     {

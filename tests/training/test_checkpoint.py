@@ -10,7 +10,7 @@ import pytest
 
 from harness.core.errors import DamagedError, StorageError
 from harness.training.checkpoint import load_checkpoint, save_checkpoint
-from harness.training.folder import previous_file
+from harness.training.training_folder import previous_file
 
 STATE = {
     "step": np.array(7, np.int64),

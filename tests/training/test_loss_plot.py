@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from harness.training.loss_log import Losses
 from harness.training.loss_plot import draw_losses, ticks
-from harness.training.losses import Losses
 
 BLUE, ORANGE = (0, 92, 175), (208, 84, 18)
 

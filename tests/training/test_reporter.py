@@ -11,8 +11,8 @@ from harness.gan.config.config import GANConfig
 from harness.gan.monitor import UNMONITORED
 from harness.tracking.jsonl_tracker import JsonlTracker
 from harness.training.continuing import copy_history
-from harness.training.folder import TrainingFolder
 from harness.training.reporter import Reporter
+from harness.training.training_folder import TrainingFolder
 
 FIRST = [0.064, 0.128, 0.192]
 LATER = [0.256, 0.320, 0.384]

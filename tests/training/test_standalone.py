@@ -11,8 +11,8 @@ from harness.core.errors import ConfigError, StudyError
 from harness.core.outcome import Outcome, Reason
 from harness.gan.config.config import GANConfig
 from harness.training.checkpoint import save_checkpoint
-from harness.training.folder import TrainingFolder
 from harness.training.standalone import Training, claim, prepare, score_points
+from harness.training.training_folder import TrainingFolder
 
 
 @pytest.fixture

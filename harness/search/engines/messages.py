@@ -9,7 +9,7 @@ from harness.core.outcome import Reason
 from harness.core.score import Protocol
 from harness.data.image_dataset import ImageDataset
 from harness.gan.user_code.user_functions import NO_FUNCTIONS, UserFunctions
-from harness.training.exam import Exam
+from harness.training.test_scoring import Exam
 
 
 @dataclasses.dataclass(frozen=True)

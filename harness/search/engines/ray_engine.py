@@ -27,8 +27,8 @@ from harness.search.engines.ray_lookout import Lookout
 from harness.search.engines.ray_room import idle_gpus, offer, shortage
 from harness.search.engines.travel import Errand, Letter, pack, pack_luggage, unpack
 from harness.search.object_store.depot import Depot, find_depot
-from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
+from harness.training.training_folder import TrainingFolder
 
 import ray  # isort: skip - after `ray_connection`, which says first what Ray may tell its makers
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayError  # isort: skip

@@ -27,8 +27,8 @@ from harness.search.engines.travel import (
 )
 from harness.search.object_store.depot import Depot
 from harness.search.parcel import Parcel
-from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
+from harness.training.training_folder import TrainingFolder
 
 _PREFIX = "harness-worker-"
 _OLD_SECONDS = 60

@@ -17,8 +17,8 @@ from harness.data.image_dataset import ImageDataset
 from harness.search.engines.messages import Message, WorkerSetup
 from harness.search.object_store.depot import Depot
 from harness.search.parcel import Parcel
-from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
+from harness.training.training_folder import TrainingFolder
 
 LARGEST_FILE_BYTES = 2**30
 """No file travels that is larger; use a folder that all nodes see for networks of that size."""

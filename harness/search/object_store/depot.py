@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from harness.core.errors import HarnessError, StorageError
 from harness.search.object_store.manifest import MANIFEST, STATE_FOLDER, URL_FILE, Manifest
 from harness.search.parcel import Parcel
-from harness.training.folder import previous_file
+from harness.training.training_folder import previous_file
 
 if TYPE_CHECKING:  # the package behind it is an extra, which workers may be without
     from harness.search.object_store.store import ObjectStore

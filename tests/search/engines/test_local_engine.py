@@ -13,8 +13,8 @@ from harness.gan.presets import load_preset
 from harness.search.engines.local_engine import LocalEngine, LocalWorker
 from harness.search.engines.messages import Died, Left, Ready, Refused, Said, WorkerSetup
 from harness.training.checkpoint import load_checkpoint
-from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
+from harness.training.training_folder import TrainingFolder
 
 
 def worker_setup(data_dir: Path) -> WorkerSetup:

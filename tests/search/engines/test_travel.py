@@ -25,9 +25,9 @@ from harness.search.engines.travel import (
     unpack_luggage,
 )
 from harness.search.parcel import Parcel
-from harness.training.exam import Exam
-from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
+from harness.training.test_scoring import Exam
+from harness.training.training_folder import TrainingFolder
 
 PROGRESSED = Said(Progressed(1.0, 0.1, 0.2, 0.5, 0.5, 100.0, 1.0))
 SCORE = Score(3.0, 1.0, 0, Protocol("fid", "x", "0" * 64, 10, "r", "0" * 64))

@@ -23,14 +23,14 @@ from harness.data.image_dataset import ImageDataset
 from harness.gan.sampling import Sampler, load_generator
 from harness.gan.trainer import Progress, Trainer
 from harness.metrics.evaluator import Evaluator
+from harness.training.cadence import Showing
 from harness.training.calibration import Estimate, measure
+from harness.training.evaluator_samples import sample_for
 from harness.training.grid import draw_grid, grid_labels, png_bytes
 from harness.training.health import Ending
-from harness.training.inspection import inspect
+from harness.training.histograms import inspect
 from harness.training.job import TrainingJob
 from harness.training.resume import Position, restore, save
-from harness.training.sampling import sample_for
-from harness.training.showing import Showing
 from harness.training.speed import Speed
 
 

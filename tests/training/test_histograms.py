@@ -8,7 +8,7 @@ from harness.core.events import RungScored, from_record, to_record
 from harness.data.image_dataset import ImageDataset
 from harness.gan.config.config import GANConfig
 from harness.gan.trainer import Trainer
-from harness.training.inspection import histogram, inspect
+from harness.training.histograms import histogram, inspect
 from tests.training.conftest import TINY, Heard
 
 

@@ -11,8 +11,8 @@ from harness.data.image_dataset import ImageDataset
 from harness.gan.sampling import Sampler, load_generator
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors.feature_extractor import Extractor
+from harness.training.evaluator_samples import sample_for
 from harness.training.job import TrainingJob
-from harness.training.sampling import sample_for
 
 
 class Examiner:

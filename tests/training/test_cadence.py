@@ -1,7 +1,7 @@
 """Find the steps after which something is printed or shown."""
 
 from harness.gan.monitor import UNMONITORED, Cadence, MonitorConfig
-from harness.training.showing import Showing
+from harness.training.cadence import Showing
 
 # 45 images in steps of 10: epochs end after steps 5, 9, 14 and 18.
 BOTH = Showing(

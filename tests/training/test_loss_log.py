@@ -4,7 +4,7 @@ import pytest
 
 from harness.core.events import Progressed, Started
 from harness.gan.monitor import Cadence
-from harness.training.losses import Losses, LossLog
+from harness.training.loss_log import Losses, LossLog
 
 
 def started(kimg: float) -> Started:

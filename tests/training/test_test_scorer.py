@@ -10,9 +10,9 @@ from harness.core.events import Answer, Event, Finished, Started
 from harness.core.outcome import Outcome, Reason
 from harness.data.image_dataset import ImageDataset
 from harness.metrics.extractors.feature_extractor import load_extractor
-from harness.training.examiner import Examiner
-from harness.training.folder import TrainingFolder
 from harness.training.job import TrainingJob
+from harness.training.test_scorer import Examiner
+from harness.training.training_folder import TrainingFolder
 from tests.training.conftest import TINY, Heard
 
 

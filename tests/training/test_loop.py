@@ -15,8 +15,8 @@ from harness.core.outcome import Reason, State
 from harness.gan.sampling import Sampler
 from harness.metrics.evaluator import Evaluator
 from harness.training.checkpoint import load_checkpoint, save_checkpoint
-from harness.training.folder import TrainingFolder, previous_file
-from harness.training.sampling import sample_for
+from harness.training.evaluator_samples import sample_for
+from harness.training.training_folder import TrainingFolder, previous_file
 from tests.training.conftest import EXPLODING, TINY, Heard
 
 
@@ -36,7 +36,7 @@ def stop_at(kind: type, number: int, answer: Answer):
 def complete(fashion_mnist, evaluator, tmp_path_factory):
     """Return what one training said, its outcome, its folder and its first checkpoint."""
     from harness.training.job import TrainingJob
-    from harness.training.session import Session
+    from harness.training.loop import Session
 
     folder = TrainingFolder(tmp_path_factory.mktemp("complete") / "0000")
     job = TrainingJob(config=TINY, folder=folder, rungs_kimg=(1.0, 2.0), seed=3, name="0000")
