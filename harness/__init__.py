@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.metrics.evaluator import Evaluator
     from harness.notebook import StudyResult, run_study
     from harness.search.options import SweepOptions
-    from harness.search.space import SearchSpace
+    from harness.space.space import SearchSpace
 
 __version__ = "0.1.0"
 
@@ -38,7 +38,7 @@ _HOMES = {
     "GANConfig": "harness.gan.config.config",
     "HarnessError": "harness.core.errors",
     "Sampler": "harness.gan.sampling",
-    "SearchSpace": "harness.search.space",
+    "SearchSpace": "harness.space.space",
     "StudyResult": "harness.notebook",
     "SweepOptions": "harness.search.options",
     "Trainer": "harness.gan.trainer",

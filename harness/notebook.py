@@ -9,8 +9,8 @@ from harness.search.brain import Brain
 from harness.search.endings import Listener, Silence
 from harness.search.leaderboard import Entry, rank, read_entries, winner
 from harness.search.options import SweepOptions
-from harness.search.space import SearchSpace
 from harness.search.stopping import TOO_MANY_FAILED
+from harness.space.space import SearchSpace
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.search.brain import Brain
     from harness.search.leaderboard import Entry
     from harness.search.options import SweepOptions
-    from harness.search.space import SearchSpace
+    from harness.space.space import SearchSpace
 
 app = new_app()
 
@@ -158,7 +158,7 @@ def sweep(
         from harness.search.engines.opening import find_fleet
         from harness.search.options import SweepOptions
         from harness.search.retention import check_keep
-        from harness.search.space import SearchSpace
+        from harness.space.space import SearchSpace
         from harness.tracking.tracker import TrackerOptions, check_wandb_mode
 
         space = SearchSpace.load(search_space)

@@ -18,7 +18,7 @@ from ray.cluster_utils import Cluster as Machines
 from harness.core.events import Event
 from harness.gan.config.config import GANConfig
 from harness.search.options import SweepOptions
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 from tests.endings import GOOD, SPACE
 
 NODE = {"num_cpus": 1, "object_store_memory": 150 * 2**20}

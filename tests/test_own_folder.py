@@ -22,9 +22,9 @@ from harness.gan.networks.discriminators import build_discriminator
 from harness.gan.networks.generators import GENERATORS, build_generator
 from harness.search.folders import read_study
 from harness.search.leaderboard import read_entries
-from harness.search.space import SearchSpace
 from harness.search.starting import find_start
 from harness.search.study import Study
+from harness.space.space import SearchSpace
 
 CLASSES = ("circle", "square", "triangle")
 IMAGES = 40  # of each class

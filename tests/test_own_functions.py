@@ -9,7 +9,7 @@ import yaml
 
 from harness.gan.sampling import load_generator
 from harness.search.leaderboard import read_entries
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 from tests.commands import Commands, the_one_message
 
 NET = """

@@ -20,9 +20,9 @@ from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors.feature_extractor import load_extractor
 from harness.search.folders import read_study
 from harness.search.leaderboard import read_entries
-from harness.search.space import SearchSpace
 from harness.search.starting import find_start
 from harness.search.study import Study
+from harness.space.space import SearchSpace
 from tests.endings import GOOD, SPACE
 
 Run = Callable[..., tuple[int, str, str]]

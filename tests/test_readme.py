@@ -7,9 +7,9 @@ import pytest
 
 from harness.gan.networks.generators import build_generator
 from harness.gan.user_code.contract import adopt
-from harness.search.catalogue import space_names
-from harness.search.examples import user_functions
-from harness.search.space import SearchSpace
+from harness.space.shipped import space_names
+from harness.space.space import SearchSpace
+from harness.space.user_function_examples import user_functions
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 # `console` blocks show commands after a dollar sign; other lines are what they printed.

@@ -21,8 +21,8 @@ from harness.search.engines.opening import find_room, open_engine
 from harness.search.folders import find_study
 from harness.search.foreman import Foreman
 from harness.search.lock import study_held
-from harness.search.space import SearchSpace
 from harness.search.stopping import Stop
+from harness.space.space import SearchSpace
 from harness.tracking.catch_up import catch_up
 from harness.tracking.tracker import Tracker, TrialIdentity, check_tracker, open_tracker
 from harness.training.job import TrainingJob

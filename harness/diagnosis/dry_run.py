@@ -12,13 +12,13 @@ from harness.gan.networks.generators import build_generator
 from harness.gan.user_code.contract import adopt
 from harness.gan.user_code.user_functions import plain_name
 from harness.search.devices import available_cores
-from harness.search.domains import Choices, Domain, Fixed
-from harness.search.examples import user_functions
-from harness.search.fields import flatten
 from harness.search.options import SweepOptions
-from harness.search.parameters import Variant
 from harness.search.preview import first_configs
-from harness.search.space import SearchSpace, load_enqueued
+from harness.space.domains import Choices, Domain, Fixed
+from harness.space.fields import flatten
+from harness.space.parameters import Variant
+from harness.space.space import SearchSpace, load_enqueued
+from harness.space.user_function_examples import user_functions
 
 CALIBRATION_SECONDS = 10.0
 """How long the families train, all together, to tell what a sweep takes."""

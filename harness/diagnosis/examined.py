@@ -10,8 +10,8 @@ from harness.gan.config.config import GANConfig
 from harness.search.folders import StudyRecord
 from harness.search.identity import identify
 from harness.search.leaderboard import BASELINE_PREFIX
-from harness.search.space import SearchSpace
 from harness.search.stored_study import StoredStudy, StoredTrial
+from harness.space.space import SearchSpace
 from harness.tracking.jsonl_tracker import HISTORY_NAME
 from harness.tracking.tracker import TrialIdentity
 from harness.training.training_folder import TrainingFolder

@@ -13,7 +13,7 @@ from harness.diagnosis.environment import MEGABYTE, available_megabytes
 from harness.diagnosis.file_systems import nearest_folder
 from harness.diagnosis.finding import Finding, fail, ok, warn
 from harness.search.devices import available_cores
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 from harness.training.runner import Runner
 
 DEFAULT_TRIALS = 50

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.reporting.trials import TrialData
 from harness.search.importances import Importance, estimate_importances
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ from harness.reporting.parameters import Effects, find_effects, searched_fields
 from harness.reporting.trials import RUNNING, TrialData, read_ended, read_unfinished
 from harness.search.folders import StudyRecord, read_study
 from harness.search.leaderboard import Entry, rank, read_entries, winner
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,8 +21,8 @@ from harness.search.folders import StudyRecord, read_study
 from harness.search.leaderboard import rank, read_entries
 from harness.search.plots import draw_plots
 from harness.search.reading import opened
-from harness.search.space import SearchSpace
 from harness.search.storage_url import find_storage
+from harness.space.space import SearchSpace
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
 from harness.tracking.wandb_study import Prize, StudySnapshot, publish_study
 

@@ -16,8 +16,8 @@ from harness.search.identity import identify
 from harness.search.leaderboard import BASELINE_PREFIX
 from harness.search.leases import TURN
 from harness.search.options import SweepOptions
-from harness.search.space import SearchSpace
 from harness.search.study import Study
+from harness.space.space import SearchSpace
 from harness.tracking.tracker import Tracker, open_tracker
 from harness.training.job import TrainingJob
 

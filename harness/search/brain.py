@@ -18,15 +18,15 @@ from harness.search.endings import Endings, Listener
 from harness.search.engines.engine import Engine
 from harness.search.engines.messages import WorkerSetup
 from harness.search.engines.opening import find_room, open_engine
-from harness.search.examples import user_functions
 from harness.search.folders import check_study_name
 from harness.search.foreman import Foreman
 from harness.search.options import SweepOptions
-from harness.search.space import SearchSpace, load_enqueued
 from harness.search.stopping import Stop
 from harness.search.storage import Storage
 from harness.search.storage_url import find_storage
 from harness.search.study import Study
+from harness.space.space import SearchSpace, load_enqueued
+from harness.space.user_function_examples import user_functions
 from harness.tracking.tracker import check_tracker
 
 

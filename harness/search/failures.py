@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.core.outcome import Outcome, State
 from harness.gan.config.config import GANConfig
-from harness.search.fields import flatten
+from harness.space.fields import flatten
 
 _MOST_TRAITS = 3
 _LEAST_LIFT = 0.25

@@ -23,10 +23,10 @@ from harness.search.folders import (
     read_study,
 )
 from harness.search.lock import study_held
-from harness.search.space import SearchSpace
 from harness.search.storage import Storage, own_storage
 from harness.search.storage_url import find_storage
 from harness.search.stored_study import StoredStudy
+from harness.space.space import SearchSpace
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.training_folder import TrainingFolder
 from harness.training.user_files import write_copies

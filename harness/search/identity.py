@@ -5,7 +5,7 @@ from pathlib import Path
 from harness.gan.config.config import GANConfig
 from harness.search.folders import StudyRecord
 from harness.search.leaderboard import BASELINE_PREFIX
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 from harness.tracking.tracker import TrialIdentity
 
 

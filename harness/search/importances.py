@@ -11,7 +11,7 @@ import optuna
 from numpy.typing import NDArray
 
 from harness.core.errors import ConfigError
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 
 FEWEST_TRIALS = 10
 """Below this, importances are noise and are not computed."""

@@ -8,7 +8,7 @@ import optuna
 from harness.core.seeds import derive_seed
 from harness.gan.config.config import GANConfig
 from harness.search.samplers import sampler_for
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 
 
 def first_configs(

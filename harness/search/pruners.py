@@ -17,7 +17,8 @@ from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from harness.search.settings import (
+from harness.search.trial_cache import written_at_once
+from harness.space.settings import (
     HyperbandSettings,
     MedianSettings,
     PatientSettings,
@@ -26,7 +27,6 @@ from harness.search.settings import (
     SuccessiveHalvingSettings,
     reduction_factor,
 )
-from harness.search.trial_cache import written_at_once
 
 Rungs = tuple[int, ...]
 

@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial
 
 from harness.core.errors import MissingExtraError
 from harness.search.sampled_study import index_of, showing, thin_out
-from harness.search.settings import (
+from harness.space.settings import (
     CMAESSettings,
     GPSettings,
     QMCSettings,
@@ -32,7 +32,7 @@ from harness.search.settings import (
 )
 
 if TYPE_CHECKING:
-    from harness.search.space import SearchSpace
+    from harness.space.space import SearchSpace
 
 
 @dataclasses.dataclass(frozen=True)

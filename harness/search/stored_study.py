@@ -15,8 +15,8 @@ from harness.core.seeds import derive_seed
 from harness.gan.config.config import GANConfig
 from harness.search import objective
 from harness.search.folders import StudyRecord
-from harness.search.space import SearchSpace
 from harness.search.storage import OVERRIDES, SUPERSEDED_BY, Storage, optuna_name
+from harness.space.space import SearchSpace
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,11 +24,11 @@ from harness.search.leases import TURN, Leases
 from harness.search.pruners import pruner_for
 from harness.search.samplers import sampler_for
 from harness.search.share import Share
-from harness.search.space import SearchSpace
 from harness.search.storage import OVERRIDES, Storage, optuna_name
 from harness.search.storage_url import find_storage
 from harness.search.trial_cache import TrialCache, written_at_once
 from harness.search.trial_index import TrialIndex
+from harness.space.space import SearchSpace
 from harness.training.training_folder import TrainingFolder
 from harness.training.user_files import write_copies
 

@@ -27,7 +27,7 @@ from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors.feature_extractor import load_extractor
 from harness.search.folders import read_study
 from harness.search.leaderboard import find_entry, rank, read_entries, winner
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.grid import draw_grid, grid_labels
 from harness.training.job import TrainingJob

@@ -12,7 +12,7 @@ from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.search.objective import tell
 from harness.search.samplers import sampler_for
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab", 1000, "fashion_mnist/validation", "cd")
 DIVERGES_ABOVE = 3e-3

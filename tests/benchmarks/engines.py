@@ -24,7 +24,7 @@ from harness.core.yaml_file import parse_yaml
 from harness.search.brain import Brain
 from harness.search.engines.cluster import Cluster
 from harness.search.options import SweepOptions
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 from tests.ray_machines import ray, running_machines
 
 SPACE = """

@@ -22,7 +22,7 @@ from pathlib import Path
 from harness.search.brain import Brain
 from harness.search.endings import Silence
 from harness.search.options import SweepOptions
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 from tests.benchmarks.scale_engine import StandInEngine, minus, now
 from tests.benchmarks.scale_report import keep, write_report
 from tests.postgres import running_server

@@ -20,8 +20,8 @@ import optuna
 from optuna.distributions import CategoricalDistribution
 
 from harness.search.samplers import sampler_for
-from harness.search.settings import RandomSettings
-from harness.search.space import SearchSpace
+from harness.space.settings import RandomSettings
+from harness.space.space import SearchSpace
 from tests.benchmarks.scale_engine import invented_score
 from tests.benchmarks.scale_report import keep, write_report
 

@@ -19,7 +19,7 @@ from harness.search.engines.cluster import Cluster
 from harness.search.engines.travel import BYTES_PER_SECOND, LARGEST_FILE_BYTES
 from harness.search.leaderboard import read_entries
 from harness.search.options import SweepOptions
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 from tests.ray_machines import running_machines
 
 SPACE = """

@@ -23,7 +23,7 @@ from pathlib import Path
 from harness.core.files import write_json, write_text
 from harness.search.brain import Brain
 from harness.search.options import SweepOptions
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 from tests.benchmarks.memory_curve import draw_memory, growth_per_trial
 
 LOG = "HARNESS_WORKERS_LOG"

@@ -14,7 +14,7 @@ from harness.diagnosis.cost import (
     trials_at_rungs,
 )
 from harness.diagnosis.prediction import sweep_disk, sweep_memory, sweep_time
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 from harness.training.runner import Runner
 
 DEFAULT = SearchSpace.load("default")

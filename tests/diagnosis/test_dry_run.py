@@ -9,8 +9,8 @@ import yaml
 from harness.data.image_dataset import ImageDataset
 from harness.diagnosis.dry_run import configuration_lines, parameter_lines
 from harness.gan.config.config import GANConfig
-from harness.search.catalogue import space_names
-from harness.search.space import SearchSpace
+from harness.space.shipped import space_names
+from harness.space.space import SearchSpace
 from tests.commands import Commands
 from tests.endings import GOOD, SPACE
 

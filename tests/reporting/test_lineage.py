@@ -8,7 +8,7 @@ import pytest
 from harness.core.outcome import Reason
 from harness.reporting.lineage import Steps, name_space, trace
 from harness.reporting.report_data import ReportData, read_report
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 from tests.reporting.studies import PROTOCOL, Clock, add_training, confirmation, make_study
 
 COMMIT = "1234567890" * 4

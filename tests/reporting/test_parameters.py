@@ -4,7 +4,7 @@ import dataclasses
 
 from harness.reporting.parameters import find_effects
 from harness.reporting.report_data import ReportData
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 from tests.reporting.studies import SPACE
 
 SMALL = SearchSpace.from_dict(SPACE, source="small")

@@ -11,8 +11,8 @@ from harness.gan.presets import PRESETS
 from harness.search import objective
 from harness.search.assignments import Assignment, Assignments
 from harness.search.options import SweepOptions
-from harness.search.space import SearchSpace
 from harness.search.study import Study
+from harness.space.space import SearchSpace
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
 SMOKE = SearchSpace.load("smoke")

@@ -18,7 +18,7 @@ from harness.search.engines.messages import Died, Message, Said, WorkerSetup
 from harness.search.foreman import Foreman
 from harness.search.leaderboard import read_entries
 from harness.search.options import SweepOptions
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 from tests.benchmarks.scale_engine import StandInEngine, StandInWorker
 
 

@@ -15,8 +15,8 @@ from harness.diagnosis.consistency import examine_study
 from harness.search.folders import SEMANTICS_VERSION, read_study
 from harness.search.fork import fork_study
 from harness.search.leaderboard import read_entries
-from harness.search.space import SearchSpace
 from harness.search.study import Study
+from harness.space.space import SearchSpace
 from tests.commands import Commands, the_one_message
 from tests.conftest import SweptStudy
 from tests.endings import SPACE

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.search.importances import FEWEST_TRIALS, estimate_importances
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 from tests.reporting.studies import SPACE, config
 
 SMALL = SearchSpace.from_dict(SPACE, source="small")

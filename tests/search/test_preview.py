@@ -6,8 +6,8 @@ import pytest
 
 from harness.core.score import Protocol
 from harness.search.preview import first_configs
-from harness.search.space import SearchSpace
 from harness.search.study import Study
+from harness.space.space import SearchSpace
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
 

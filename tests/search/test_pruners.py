@@ -3,7 +3,7 @@ import pytest
 
 from harness.search.objective import report
 from harness.search.pruners import PRUNERS, pruner_for
-from harness.search.settings import (
+from harness.space.settings import (
     PRUNER_SETTINGS,
     HyperbandSettings,
     MedianSettings,

@@ -8,8 +8,8 @@ from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol
 from harness.search import objective
 from harness.search.retries import enqueue_retry
-from harness.search.space import SearchSpace
 from harness.search.study import Study
+from harness.space.space import SearchSpace
 from tests.endings import GOOD, SPACE
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)

@@ -11,8 +11,8 @@ from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.search.objective import tell
 from harness.search.samplers import SAMPLERS, sampler_for
-from harness.search.settings import SAMPLER_SETTINGS
-from harness.search.space import SearchSpace
+from harness.space.settings import SAMPLER_SETTINGS
+from harness.space.space import SearchSpace
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab", 1000, "fashion_mnist/validation", "cd")
 INSTALLED = [name for name in SAMPLERS if name != "gp" or importlib.util.find_spec("torch")]

@@ -8,7 +8,7 @@ from harness.search.brain import Brain
 from harness.search.endings import Silence
 from harness.search.leaderboard import read_entries
 from harness.search.options import SweepOptions
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 from harness.tracking.jsonl_tracker import read_history
 from tests.benchmarks.scale_engine import StandInEngine
 

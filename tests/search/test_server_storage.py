@@ -21,9 +21,9 @@ from harness.search.leases import LEASES, TURN
 from harness.search.options import SweepOptions
 from harness.search.overview import sum_up
 from harness.search.removal import remove
-from harness.search.space import SearchSpace
 from harness.search.storage_url import parse_storage
 from harness.search.study import Study
+from harness.space.space import SearchSpace
 from tests.postgres import PASSWORD
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)

@@ -16,7 +16,7 @@ from harness.gan.config.config import GANConfig
 from harness.search.brain import Brain
 from harness.search.endings import Silence
 from harness.search.leaderboard import read_entries
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 from tests.commands import Commands
 from tests.endings import ENDINGS, GOOD, SPACE
 

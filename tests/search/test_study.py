@@ -14,8 +14,8 @@ from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.search import objective
 from harness.search.folders import read_study
-from harness.search.space import SearchSpace
 from harness.search.study import Study
+from harness.space.space import SearchSpace
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
 SMOKE = SearchSpace.load("smoke")

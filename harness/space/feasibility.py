@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.gan.config.rules import RULES
-from harness.search.domains import Choices, Domain, Fixed
-from harness.search.fields import build_config, unchecked_config
-from harness.search.parameters import Parameter
+from harness.space.domains import Choices, Domain, Fixed
+from harness.space.fields import build_config, unchecked_config
+from harness.space.parameters import Parameter
 
 _SAMPLES = 500
 _MOST_CONDITIONS = 10_000

@@ -3,9 +3,9 @@ import random
 import optuna
 import pytest
 
-from harness.search.combinations import combination_faults, sample_values
-from harness.search.domains import Choices, Fixed, Range
-from harness.search.parameters import parse_parameters
+from harness.space.domains import Choices, Fixed, Range
+from harness.space.feasibility import combination_faults, sample_values
+from harness.space.parameters import parse_parameters
 
 
 def parse(record):

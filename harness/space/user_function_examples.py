@@ -8,9 +8,9 @@ from harness.gan.user_code.user_functions import (
     is_user_function,
     named_functions,
 )
-from harness.search.combinations import sample_values
-from harness.search.fields import build_config
-from harness.search.space import SearchSpace
+from harness.space.feasibility import sample_values
+from harness.space.fields import build_config
+from harness.space.space import SearchSpace
 
 _DRAWS = 300
 

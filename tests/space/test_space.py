@@ -11,11 +11,11 @@ import yaml
 
 from harness.core.errors import ConfigError
 from harness.gan.config.config import GANConfig
-from harness.search.catalogue import first_folder, space_names, spaces_folder
-from harness.search.combinations import sample_values
-from harness.search.fields import build_config
-from harness.search.parameters import parse_parameters
-from harness.search.space import SearchSpace, load_enqueued
+from harness.space.feasibility import sample_values
+from harness.space.fields import build_config
+from harness.space.parameters import parse_parameters
+from harness.space.shipped import first_folder, space_names, spaces_folder
+from harness.space.space import SearchSpace, load_enqueued
 
 ROOT = Path(__file__).parents[2]
 
@@ -113,7 +113,7 @@ def test_spaces_lie_at_the_top_of_the_source_tree():
 
 def test_reading_a_space_imports_neither_optuna_nor_tensorflow():
     code = (
-        "import sys; from harness.search.space import SearchSpace; SearchSpace.load('default');"
+        "import sys; from harness.space.space import SearchSpace; SearchSpace.load('default');"
         "print([m for m in ('optuna', 'tensorflow', 'keras', 'wandb') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

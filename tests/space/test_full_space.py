@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 
-from harness.search.combinations import sample_values
-from harness.search.fields import FIELDS, build_config
-from harness.search.space import SearchSpace
+from harness.space.feasibility import sample_values
+from harness.space.fields import FIELDS, build_config
+from harness.space.space import SearchSpace
 
 LEFT_OUT = {
     "generator.widths",  # width and depth say it for every network whose widths double

@@ -6,9 +6,9 @@ import pytest
 
 from harness.gan.config.config import GANConfig
 from harness.gan.config.rules import RULES
-from harness.search.combinations import combination_faults, sample_values
-from harness.search.fields import FIELDS, build_config, unchecked_config
-from harness.search.parameters import parse_parameters
+from harness.space.feasibility import combination_faults, sample_values
+from harness.space.fields import FIELDS, build_config, unchecked_config
+from harness.space.parameters import parse_parameters
 
 OPTIMISATION = {
     "optimizer.name": {"choices": ["adam", "adamw", "rmsprop"]},

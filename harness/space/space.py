@@ -16,13 +16,13 @@ from harness.core.validation import raise_faults
 from harness.core.yaml_file import dump_yaml, read_yaml
 from harness.gan.config.config import GANConfig
 from harness.gan.user_code.user_functions import UserFile, pin
-from harness.search.catalogue import space_names, spaces_folder
-from harness.search.combinations import combination_faults
-from harness.search.document import KEYS, parse_document
-from harness.search.enqueue import load_entries, params_of
-from harness.search.fields import FIELDS, build_config
-from harness.search.parameters import Parameter
-from harness.search.settings import Budget, ProtocolSettings, Settings, settings_to_dict
+from harness.space.enqueue import load_entries, params_of
+from harness.space.feasibility import combination_faults
+from harness.space.fields import FIELDS, build_config
+from harness.space.parameters import Parameter
+from harness.space.settings import Budget, ProtocolSettings, Settings, settings_to_dict
+from harness.space.shipped import space_names, spaces_folder
+from harness.space.yaml_form import KEYS, parse_document
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

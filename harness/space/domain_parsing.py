@@ -5,8 +5,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from harness.core.validation import number_hint
-from harness.search.domains import Choices, Domain, Fixed, Range, nearest_high
-from harness.search.fields import Field
+from harness.space.domains import Choices, Domain, Fixed, Range, nearest_high
+from harness.space.fields import Field
 
 
 class VariantForm(BaseModel):

@@ -2,8 +2,8 @@ import copy
 from pathlib import Path
 
 from harness.gan.user_code.user_functions import NO_FUNCTIONS, named_functions
-from harness.search.examples import user_functions
-from harness.search.space import SearchSpace, load_enqueued
+from harness.space.space import SearchSpace, load_enqueued
+from harness.space.user_function_examples import user_functions
 
 RECORD = {
     "name": "own",

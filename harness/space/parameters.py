@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from harness.core.errors import near_miss
 from harness.core.validation import pydantic_faults
 from harness.gan.user_code.user_functions import plain_name
-from harness.search.domain_parsing import VariantForm, parse_domain
-from harness.search.domains import Choices, Domain, Range
-from harness.search.fields import FIELDS, Field, unknown_field
+from harness.space.domain_parsing import VariantForm, parse_domain
+from harness.space.domains import Choices, Domain, Range
+from harness.space.fields import FIELDS, Field, unknown_field
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Search spaces: YAML in, validated parameters and settings out."""
