@@ -36,7 +36,7 @@ def dashboard(
     changes the study.
     """
     with clear_errors(debug), studies_at(studies_dir, study, mode="look") as place:
-        from harness.search.folders import find_study
+        from harness.study.record import find_study
 
         folder = find_study(place, study)
         if importlib.util.find_spec("optuna_dashboard") is None:

@@ -54,7 +54,7 @@ def export(
     ):
         from harness.exporting.formats import parse_formats
         from harness.exporting.publish import find_destination
-        from harness.search.folders import find_study
+        from harness.study.record import find_study
         from harness.tracking.tracker import TrackerOptions, check_wandb_mode
 
         names = parse_formats(formats)

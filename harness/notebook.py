@@ -7,10 +7,10 @@ from harness.core.errors import StudyError
 from harness.reporting.study_run import StudyRun
 from harness.search.brain import Brain
 from harness.search.endings import Listener, Silence
-from harness.search.leaderboard import Entry, rank, read_entries, winner
 from harness.search.options import SweepOptions
 from harness.search.stopping import TOO_MANY_FAILED
 from harness.space.space import SearchSpace
+from harness.study.leaderboard import Entry, rank, read_entries, winner
 
 
 @dataclasses.dataclass(frozen=True)

@@ -43,7 +43,7 @@ def report(
     the baselines, what it cost and how to repeat it. A study may be running meanwhile.
     """
     with clear_errors(debug), studies_at(studies_dir, study, mode="look") as place:
-        from harness.search.folders import check_study_name, find_study
+        from harness.study.record import check_study_name, find_study
 
         if sum((watch, as_text, as_json)) > 1:
             raise ConfigError(
@@ -94,7 +94,7 @@ def _watch(folder: Path, target: Path, data_dir: Path | None) -> None:
 
 def _read(folder: Path, data_dir: Path | None) -> "ReportData":
     from harness.reporting.report_data import read_report
-    from harness.search.folders import read_study
+    from harness.study.record import read_study
 
     names = _class_names(read_study(folder).dataset, data_dir)
     return read_report(folder, class_names=names)

@@ -14,7 +14,7 @@ from harness.cli.app import clear_errors, new_app
 from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
-    from harness.search.overview import StudyOverview, Unreadable
+    from harness.study.overview import StudyOverview, Unreadable
 
 app = new_app()
 
@@ -32,7 +32,7 @@ def list_studies(
 ) -> None:
     """List all studies with their trials by state and their best final score."""
     with clear_errors(debug), studies_at(studies_dir, mode="all") as place:
-        from harness.search.overview import Unreadable, sum_up_all
+        from harness.study.overview import Unreadable, sum_up_all
 
         found = sum_up_all(place)
     damaged = [each for each in found if isinstance(each, Unreadable)]
@@ -57,8 +57,8 @@ def show(
 ) -> None:
     """Show one study: its record, how its trials ended, the best of them, its disk use."""
     with clear_errors(debug), studies_at(studies_dir, study, mode="look") as place:
-        from harness.search.folders import find_study
-        from harness.search.overview import sum_up
+        from harness.study.overview import sum_up
+        from harness.study.record import find_study
 
         overview = sum_up(find_study(place, study))
     if as_json:
@@ -90,7 +90,7 @@ def compare(
 ) -> None:
     """Compare studies that were scored by one protocol, the best first."""
     with clear_errors(debug), studies_at(studies_dir, *studies, mode="look") as place:
-        from harness.search.overview import compare as compare_studies
+        from harness.study.overview import compare as compare_studies
 
         found = compare_studies(place, studies)
     if as_json:
@@ -109,8 +109,8 @@ def rm(
 ) -> None:
     """Remove a study with everything in its folder and its database, after asking."""
     with clear_errors(debug), studies_at(studies_dir, study, mode="remove") as place:
-        from harness.search.removal import find_to_remove, remove
-        from harness.search.retention import disk_use
+        from harness.study.removal import find_to_remove, remove
+        from harness.study.retention import disk_use
 
         folder = find_to_remove(place, study, storage)
         size = _megabytes(disk_use(folder))

@@ -18,9 +18,9 @@ from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
     from harness.search.brain import Brain
-    from harness.search.leaderboard import Entry
     from harness.search.options import SweepOptions
     from harness.space.space import SearchSpace
+    from harness.study.leaderboard import Entry
 
 app = new_app()
 
@@ -157,8 +157,8 @@ def sweep(
         from harness.search.engines.cluster import read_cluster
         from harness.search.engines.opening import find_fleet
         from harness.search.options import SweepOptions
-        from harness.search.retention import check_keep
         from harness.space.space import SearchSpace
+        from harness.study.retention import check_keep
         from harness.tracking.tracker import TrackerOptions, check_wandb_mode
 
         space = SearchSpace.load(search_space)
@@ -236,7 +236,7 @@ def sweep(
 def _fork(
     studies_dir: Path, source: str, target: str, space: "SearchSpace", storage: str | None
 ) -> None:
-    from harness.search.fork import fork_study
+    from harness.study.fork import fork_study
 
     made = fork_study(studies_dir, source, target, space=space, storage=storage)
     lines = [f"{made.folder} begins with {made.copied} trials of {source}."]
@@ -254,8 +254,8 @@ def _preview(space: "SearchSpace", options: "SweepOptions") -> None:
 def _run(brain: "Brain", studies_dir: str, *, last_rung: float, as_json: bool) -> None:
     from harness.cli.display import SweepDisplay
     from harness.reporting.study_run import StudyRun
-    from harness.search.leaderboard import rank, read_entries
-    from harness.search.retention import disk_use
+    from harness.study.leaderboard import rank, read_entries
+    from harness.study.retention import disk_use
     from harness.tracking.wandb_mode import wandb_mode
 
     console = Console(stderr=as_json, soft_wrap=True)
@@ -300,7 +300,7 @@ def _print_result(
     console: Console, folder: Path, ranked: "list[Entry]", *, seconds: float
 ) -> None:
     from harness.cli.display import count_outcomes, format_config, leaderboard_table
-    from harness.search.leaderboard import winner
+    from harness.study.leaderboard import winner
 
     console.print(leaderboard_table(ranked))
     console.print(f"{count_outcomes(ranked)}; {format_seconds(seconds)}", highlight=False)
@@ -313,7 +313,7 @@ def _print_result(
 
 
 def _print_next(console: Console, folder: Path, studies_dir: str, ranked: "list[Entry]") -> None:
-    from harness.search.leaderboard import winner
+    from harness.study.leaderboard import winner
 
     if winner(ranked) is None:
         return

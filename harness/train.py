@@ -105,7 +105,7 @@ def train(
     with clear_errors(debug), studies_at(studies_dir, *names) as place:
         from harness.data.request import with_options
         from harness.gan.user_code.user_functions import named_functions
-        from harness.search.starting import find_start, with_cadences
+        from harness.study.training_source import find_start, with_cadences
 
         given: dict[str, Any] = {
             "dataset": dataset,

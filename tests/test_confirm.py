@@ -13,7 +13,7 @@ from harness.core.events import Finished
 from harness.core.score import Protocol
 from harness.exporting.bundle import export_bundle
 from harness.exporting.publish import prepare_wandb
-from harness.search.leaderboard import read_entries
+from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
 from harness.tracking.tracker import TrackerOptions
 from harness.training.training_folder import TrainingFolder

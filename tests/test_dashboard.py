@@ -18,7 +18,7 @@ pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installe
 from harness.dashboard import app
 from harness.search import dashboard_server
 from harness.search.dashboard_server import LiveDashboard
-from harness.search.folders import read_study
+from harness.study.record import read_study
 from tests.browser import started_browser
 from tests.commands import Commands, interrupt, wait_until
 from tests.conftest import SweptStudy

@@ -28,7 +28,7 @@ from harness.exporting.publish import prepare_wandb
 from harness.exporting.target import is_bundle
 from harness.gan.presets import load_config
 from harness.gan.sampling import Sampler
-from harness.search.leaderboard import read_entries
+from harness.study.leaderboard import read_entries
 from harness.tracking.tracker import TrackerOptions
 from harness.tracking.wandb_log import read_records
 from tests.commands import Commands, interrupt, the_one_message, wait_until

@@ -9,7 +9,7 @@ from harness.core.events import Event, Finished, Started
 from harness.gan.config.config import GANConfig
 from harness.gan.presets import load_preset
 from harness.search import assignments
-from harness.search.leaderboard import read_entries
+from harness.study.leaderboard import read_entries
 from harness.tracking.tracker import TrackerOptions
 from tests.endings import GOOD, SPACE
 from tests.tracking.offline_log import read_offline_runs

@@ -20,11 +20,11 @@ from harness.data.datasets import load_dataset
 from harness.gan.config.config import GANConfig
 from harness.gan.networks.discriminators import build_discriminator
 from harness.gan.networks.generators import GENERATORS, build_generator
-from harness.search.folders import read_study
-from harness.search.leaderboard import read_entries
-from harness.search.starting import find_start
 from harness.search.study import Study
 from harness.space.space import SearchSpace
+from harness.study.leaderboard import read_entries
+from harness.study.record import read_study
+from harness.study.training_source import find_start
 
 CLASSES = ("circle", "square", "triangle")
 IMAGES = 40  # of each class

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from harness.gan.sampling import load_generator
-from harness.search.leaderboard import read_entries
 from harness.space.space import SearchSpace
+from harness.study.leaderboard import read_entries
 from tests.commands import Commands, the_one_message
 
 NET = """

@@ -18,11 +18,11 @@ from harness.data.datasets import load_dataset
 from harness.data.image_dataset import ImageDataset
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors.feature_extractor import load_extractor
-from harness.search.folders import read_study
-from harness.search.leaderboard import read_entries
-from harness.search.starting import find_start
 from harness.search.study import Study
 from harness.space.space import SearchSpace
+from harness.study.leaderboard import read_entries
+from harness.study.record import read_study
+from harness.study.training_source import find_start
 from tests.endings import GOOD, SPACE
 
 Run = Callable[..., tuple[int, str, str]]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.search.leaderboard import read_entries
+from harness.study.leaderboard import read_entries
 from tests.commands import TIMEOUT_SECONDS, Commands
 from tests.hosts import Host, Hosts, running_hosts, why_none
 from tests.postgres import missing, running_server

@@ -13,7 +13,7 @@ from PIL import Image
 
 from harness.core.events import Finished, Progressed, RungScored, Started
 from harness.data import fashion_mnist as data
-from harness.search.leaderboard import read_entries, winner
+from harness.study.leaderboard import read_entries, winner
 from harness.tracking.jsonl_tracker import read_history
 from tests.commands import Commands, the_one_message
 from tests.conftest import SweptStudy

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from harness.core.events import Finished, Progressed, RungScored, Started
-from harness.search.leaderboard import read_entries
+from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
 from harness.train import app
 from harness.training.checkpoint import load_checkpoint

@@ -11,7 +11,7 @@ import pytest
 import harness
 from harness.core.errors import StorageError, StudyError
 from harness.gan.sampling import load_generator
-from harness.search.folders import check_study_name, find_study
+from harness.study.record import check_study_name, find_study
 from tests.commands import TIMEOUT_SECONDS, Commands
 
 PACKAGE = Path(harness.__file__).parent

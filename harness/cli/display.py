@@ -17,7 +17,7 @@ from harness.core.events import Event, Finished, Progressed, RungScored, Started
 from harness.core.outcome import Outcome, State
 from harness.core.yaml_file import dump_yaml
 from harness.gan.config.config import GANConfig
-from harness.search.leaderboard import Entry
+from harness.study.leaderboard import Entry
 
 if TYPE_CHECKING:
     from harness.metrics.measurement import Measurement

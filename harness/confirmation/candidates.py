@@ -12,8 +12,8 @@ from harness.core.outcome import Outcome, State
 from harness.core.score import Protocol, Score
 from harness.core.seeds import derive_seed
 from harness.gan.config.config import GANConfig
-from harness.search.folders import StudyRecord
-from harness.search.leaderboard import Entry, rank, read_entries
+from harness.study.leaderboard import Entry, rank, read_entries
+from harness.study.record import StudyRecord
 from harness.training.training_folder import TrainingFolder
 
 Outcomes = Mapping[tuple[str, int], Outcome]

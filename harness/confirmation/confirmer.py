@@ -18,11 +18,11 @@ from harness.search.assignments import Assignment
 from harness.search.endings import Listener
 from harness.search.engines.messages import Ready, WorkerSetup
 from harness.search.engines.opening import find_room, open_engine
-from harness.search.folders import find_study
 from harness.search.foreman import Foreman
-from harness.search.lock import study_held
 from harness.search.stopping import Stop
 from harness.space.space import SearchSpace
+from harness.study.exclusive import study_held
+from harness.study.record import find_study
 from harness.tracking.catch_up import catch_up
 from harness.tracking.tracker import Tracker, TrialIdentity, check_tracker, open_tracker
 from harness.training.job import TrainingJob

@@ -19,8 +19,8 @@ from harness.confirmation.racing import LEAST_PROBABILITY, Race, run_race
 from harness.confirmation.result import CandidateResult, Confirmation, SeedResult
 from harness.confirmation.statistics import probability_best, t_interval
 from harness.core.score import Protocol, require_comparable
-from harness.search.folders import StudyRecord, read_study
-from harness.search.leaderboard import Entry
+from harness.study.leaderboard import Entry
+from harness.study.record import StudyRecord, read_study
 
 METHOD = (
     "means over new training seeds on the test split, with Student's 95 % interval from each "

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from harness.confirmation.result import CandidateResult, Confirmation, read_result
 from harness.core.errors import StudyError
-from harness.search.leaderboard import Entry, find_entry
+from harness.study.leaderboard import Entry, find_entry
 from harness.training.training_folder import TrainingFolder
 
 

@@ -14,10 +14,10 @@ from harness.diagnosis.finding import Finding, Level, fail, ok
 from harness.diagnosis.study_database import check_database
 from harness.diagnosis.study_files import check_files
 from harness.diagnosis.study_logs import check_histories, check_wandb_logs
-from harness.search.folders import find_study, read_study
-from harness.search.lock import study_held
-from harness.search.stored_study import StoredStudy
 from harness.space.space import SearchSpace
+from harness.study.exclusive import study_held
+from harness.study.record import find_study, read_study
+from harness.study.repair import StoredStudy
 from harness.tracking.tracker import check_tracker
 
 STAGES: tuple[Callable[[Examined], Iterator[Finding]], ...] = (

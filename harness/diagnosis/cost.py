@@ -14,11 +14,11 @@ from pathlib import Path
 from harness.core.errors import StorageError
 from harness.core.events import Answer, Event, Progressed
 from harness.gan.config.config import GANConfig
-from harness.search.retention import disk_use
 from harness.space.feasibility import sample_values
 from harness.space.fields import build_config
 from harness.space.settings import SuccessiveHalvingSettings, reduction_factor
 from harness.space.space import SearchSpace
+from harness.study.retention import disk_use
 from harness.training.job import TrainingJob
 from harness.training.runner import Runner
 from harness.training.training_folder import TrainingFolder

@@ -7,11 +7,11 @@ from pathlib import Path
 from harness.core.errors import HarnessError
 from harness.core.outcome import Outcome
 from harness.gan.config.config import GANConfig
-from harness.search.folders import StudyRecord
 from harness.search.identity import identify
-from harness.search.leaderboard import BASELINE_PREFIX
-from harness.search.stored_study import StoredStudy, StoredTrial
 from harness.space.space import SearchSpace
+from harness.study.leaderboard import BASELINE_PREFIX
+from harness.study.record import StudyRecord
+from harness.study.repair import StoredStudy, StoredTrial
 from harness.tracking.jsonl_tracker import HISTORY_NAME
 from harness.tracking.tracker import TrialIdentity
 from harness.training.training_folder import TrainingFolder

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.diagnosis.finding import Finding, fail, ok, warn
-from harness.search.storage import STORAGE_VARIABLE
-from harness.search.storage_url import parse_storage
+from harness.study.storage import STORAGE_VARIABLE
+from harness.study.storage_url import parse_storage
 
 MOUNTS_FILE = Path("/proc/mounts")
 

@@ -7,7 +7,7 @@ from harness.core.errors import HarnessError
 from harness.core.events import Event
 from harness.diagnosis.examined import Examined, Training
 from harness.diagnosis.finding import Finding, Level, ok
-from harness.search.stored_study import StoredTrial
+from harness.study.repair import StoredTrial
 from harness.tracking.jsonl_tracker import read_history
 
 

@@ -11,7 +11,7 @@ from harness.core.files import storage_error
 from harness.core.scratch import PREFIX, find_left, remove_left
 from harness.diagnosis.examined import Examined, Training
 from harness.diagnosis.finding import Finding, Level
-from harness.search.stored_study import StoredTrial
+from harness.study.repair import StoredTrial
 from harness.training.checkpoint import load_checkpoint
 
 

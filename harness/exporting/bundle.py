@@ -34,8 +34,8 @@ from harness.exporting.target import put_in_place, refuse_strangers
 from harness.exporting.verification import PROGRAM, Proof, verify
 from harness.gan.sampling import latent_noise, load_generator
 from harness.metrics.evaluator import Evaluator
-from harness.search.folders import StudyRecord, read_study
-from harness.search.leaderboard import Entry
+from harness.study.leaderboard import Entry
+from harness.study.record import StudyRecord, read_study
 from harness.training.grid import draw_grid, grid_labels
 
 _SCALE = 2

@@ -9,7 +9,7 @@ from harness.core.score import Score
 from harness.data.image_dataset import ImageDataset
 from harness.exporting.verification import Proof
 from harness.metrics.measurement import Measurement
-from harness.search.folders import StudyRecord
+from harness.study.record import StudyRecord
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from harness.core.files import read_json, storage_error
 from harness.exporting.explorable import FOLDER as EXPLORER_FOLDER
 from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
 from harness.exporting.explorer_runtime import PACKAGE, VERSION
-from harness.search.folders import read_study
+from harness.study.record import read_study
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
 from harness.tracking.wandb_mode import WandbMode, wandb_mode
 

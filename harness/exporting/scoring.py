@@ -15,7 +15,7 @@ from harness.gan.sampling import latent_noise
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors.feature_extractor import load_extractor
 from harness.metrics.measurement import Measurement
-from harness.search.folders import StudyRecord
+from harness.study.record import StudyRecord
 
 _MEASURES = ("memorisation", "label_accuracy", "classes")
 

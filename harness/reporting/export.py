@@ -6,7 +6,7 @@ from pathlib import Path
 from harness.core.errors import HarnessError
 from harness.core.files import read_json
 from harness.core.score import Score
-from harness.search.folders import StudyRecord
+from harness.study.record import StudyRecord
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,9 +15,9 @@ from harness.reporting.export import Exported, read_export
 from harness.reporting.lineage import Lineage, Steps, baseline_options, name_space, trace
 from harness.reporting.parameters import Effects, find_effects, searched_fields
 from harness.reporting.trials import RUNNING, TrialData, read_ended, read_unfinished
-from harness.search.folders import StudyRecord, read_study
-from harness.search.leaderboard import Entry, rank, read_entries, winner
 from harness.space.space import SearchSpace
+from harness.study.leaderboard import Entry, rank, read_entries, winner
+from harness.study.record import StudyRecord, read_study
 
 
 @dataclasses.dataclass(frozen=True)

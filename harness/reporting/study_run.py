@@ -17,12 +17,12 @@ from harness.reporting.compute import add_up
 from harness.reporting.parameters import searched_fields
 from harness.reporting.trials import TrialData, read_ended
 from harness.search.endings import Listener
-from harness.search.folders import StudyRecord, read_study
-from harness.search.leaderboard import rank, read_entries
 from harness.search.plots import draw_plots
-from harness.search.reading import opened
-from harness.search.storage_url import find_storage
 from harness.space.space import SearchSpace
+from harness.study.leaderboard import rank, read_entries
+from harness.study.read_only import opened
+from harness.study.record import StudyRecord, read_study
+from harness.study.storage_url import find_storage
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
 from harness.tracking.wandb_study import Prize, StudySnapshot, publish_study
 

@@ -13,11 +13,11 @@ from harness.gan.config.config import GANConfig
 from harness.gan.monitor import Cadence, MonitorConfig
 from harness.gan.presets import PRESETS, load_preset
 from harness.search.identity import identify
-from harness.search.leaderboard import BASELINE_PREFIX
-from harness.search.leases import TURN
 from harness.search.options import SweepOptions
 from harness.search.study import Study
 from harness.space.space import SearchSpace
+from harness.study.leaderboard import BASELINE_PREFIX
+from harness.study.leases import TURN
 from harness.tracking.tracker import Tracker, open_tracker
 from harness.training.job import TrainingJob
 

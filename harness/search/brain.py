@@ -11,22 +11,22 @@ from typing import Any
 
 from harness.core.events import Answer, Event, Finished, Progressed, RungScored
 from harness.core.outcome import Outcome
-from harness.search import objective
 from harness.search.assignments import Assignment, Assignments
 from harness.search.crew import Post
 from harness.search.endings import Endings, Listener
 from harness.search.engines.engine import Engine
 from harness.search.engines.messages import WorkerSetup
 from harness.search.engines.opening import find_room, open_engine
-from harness.search.folders import check_study_name
 from harness.search.foreman import Foreman
 from harness.search.options import SweepOptions
 from harness.search.stopping import Stop
-from harness.search.storage import Storage
-from harness.search.storage_url import find_storage
 from harness.search.study import Study
 from harness.space.space import SearchSpace, load_enqueued
 from harness.space.user_function_examples import user_functions
+from harness.study import optuna_trials
+from harness.study.record import check_study_name
+from harness.study.storage import Storage
+from harness.study.storage_url import find_storage
 from harness.tracking.tracker import check_tracker
 
 
@@ -207,5 +207,5 @@ class Brain:
         if assignment.trial is None:
             return False
         with self._study.storage_faults():
-            objective.report(assignment.trial, round(event.kimg), event.best.value)
+            optuna_trials.report(assignment.trial, round(event.kimg), event.best.value)
             return assignment.trial.should_prune()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from harness.core.durations import format_kimg, format_seconds
 from harness.core.outcome import Outcome, State
 from harness.core.score import Protocol
-from harness.search.folders import StudyRecord
+from harness.study.record import StudyRecord
 
 
 def study_note(

@@ -14,9 +14,9 @@ import optuna_dashboard
 
 from harness.core.errors import ConfigError, StorageError
 from harness.search.dashboard_view import make_view
-from harness.search.folders import StudyRecord, read_study
-from harness.search.reading import opened
-from harness.search.storage_url import find_storage
+from harness.study.read_only import opened
+from harness.study.record import StudyRecord, read_study
+from harness.study.storage_url import find_storage
 
 HOST = "127.0.0.1"
 _FRESH_SECONDS = 5.0

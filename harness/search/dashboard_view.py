@@ -13,8 +13,8 @@ from harness.core.errors import StorageError
 from harness.core.outcome import Outcome
 from harness.core.score import Protocol
 from harness.search.dashboard_notes import study_note, title_of, trial_note
-from harness.search.folders import StudyRecord
-from harness.search.reading import copy_of
+from harness.study.read_only import copy_of
+from harness.study.record import StudyRecord
 from harness.tracking.tracker import TrialIdentity
 from harness.tracking.wandb_log import latest_segments, run_address, run_id
 from harness.training.training_folder import TrainingFolder

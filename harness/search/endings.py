@@ -10,15 +10,15 @@ import typing
 from harness.core.events import Event, Finished
 from harness.core.outcome import Outcome, Reason
 from harness.gan.config.config import GANConfig
-from harness.search import objective
 from harness.search.assignments import Assignment
 from harness.search.identity import identify
-from harness.search.leaderboard import Entry, read_entries
 from harness.search.options import SweepOptions
-from harness.search.retention import Retention
 from harness.search.retries import enqueue_retry
 from harness.search.stopping import Stop, StopRules
 from harness.search.study import Study
+from harness.study import optuna_trials
+from harness.study.leaderboard import Entry, read_entries
+from harness.study.retention import Retention
 from harness.tracking.catch_up import catch_up
 
 
@@ -80,7 +80,7 @@ class Endings:
         if assignment.trial is not None:
             outcome = self._supersede(assignment, outcome)
             with self._study.storage_faults():
-                objective.tell(self._study.optuna, assignment.trial, outcome)
+                optuna_trials.tell(self._study.optuna, assignment.trial, outcome)
             self._note(Entry(job.name, job.folder, job.config, outcome))
         assignment.tracker.emit(Finished(outcome))
         assignment.tracker.close()

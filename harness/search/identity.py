@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from harness.gan.config.config import GANConfig
-from harness.search.folders import StudyRecord
-from harness.search.leaderboard import BASELINE_PREFIX
 from harness.space.space import SearchSpace
+from harness.study.leaderboard import BASELINE_PREFIX
+from harness.study.record import StudyRecord
 from harness.tracking.tracker import TrialIdentity
 
 

@@ -4,8 +4,8 @@ import dataclasses
 from pathlib import Path
 
 from harness.search.engines.cluster import Cluster
-from harness.search.leases import LEASE_SECONDS
-from harness.search.retention import Keep
+from harness.study.leases import LEASE_SECONDS
+from harness.study.retention import Keep
 from harness.tracking.tracker import TrackerOptions
 
 

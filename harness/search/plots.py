@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 
 from harness.search.importances import FEWEST_TRIALS
-from harness.search.reading import copy_of
+from harness.study.read_only import copy_of
 
 _TOP_SHARE = 0.2
 

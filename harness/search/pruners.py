@@ -17,7 +17,6 @@ from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from harness.search.trial_cache import written_at_once
 from harness.space.settings import (
     HyperbandSettings,
     MedianSettings,
@@ -27,6 +26,7 @@ from harness.space.settings import (
     SuccessiveHalvingSettings,
     reduction_factor,
 )
+from harness.study.trial_cache import written_at_once
 
 Rungs = tuple[int, ...]
 

@@ -4,8 +4,8 @@ import optuna
 
 from harness.core.errors import ConfigError
 from harness.gan.config.config import GANConfig
-from harness.search.storage import OVERRIDES, RETRY_OF
 from harness.search.study import Study
+from harness.study.storage import OVERRIDES, RETRY_OF
 
 _SMALLEST_BATCH = 2
 

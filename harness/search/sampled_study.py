@@ -10,8 +10,8 @@ from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from harness.search.trial_cache import TrialCache
-from harness.search.trial_index import TrialIndex
+from harness.study.trial_cache import TrialCache
+from harness.study.trial_index import TrialIndex
 
 MOST_OTHERS = 500
 """So many ended trials beside the best ones show TPE where bad ones lie.

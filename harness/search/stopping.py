@@ -6,8 +6,8 @@ import time
 from harness.core.outcome import Outcome, State
 from harness.gan.config.config import GANConfig
 from harness.search.failures import Ended, explain_failures
-from harness.search.leaderboard import Entry
 from harness.search.options import SweepOptions
+from harness.study.leaderboard import Entry
 
 LEAST_TRIALS_TO_JUDGE = 8
 """Only so many ended trials say what share of them fails."""

@@ -19,16 +19,16 @@ from harness.core.score import Protocol
 from harness.core.seeds import derive_seed
 from harness.gan.config.config import GANConfig
 from harness.gan.user_code.user_functions import FOLDER
-from harness.search.folders import StudyRecord, check_study_name, read_study
-from harness.search.leases import TURN, Leases
 from harness.search.pruners import pruner_for
 from harness.search.samplers import sampler_for
-from harness.search.share import Share
-from harness.search.storage import OVERRIDES, Storage, optuna_name
-from harness.search.storage_url import find_storage
-from harness.search.trial_cache import TrialCache, written_at_once
-from harness.search.trial_index import TrialIndex
 from harness.space.space import SearchSpace
+from harness.study.leases import TURN, Leases
+from harness.study.record import StudyRecord, check_study_name, read_study
+from harness.study.storage import OVERRIDES, Storage, optuna_name
+from harness.study.storage_url import find_storage
+from harness.study.study_access import Share
+from harness.study.trial_cache import TrialCache, written_at_once
+from harness.study.trial_index import TrialIndex
 from harness.training.training_folder import TrainingFolder
 from harness.training.user_files import write_copies
 

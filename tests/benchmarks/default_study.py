@@ -25,9 +25,9 @@ from harness.gan.sampling import Sampler, load_generator
 from harness.gan.trainer import Trainer
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors.feature_extractor import load_extractor
-from harness.search.folders import read_study
-from harness.search.leaderboard import find_entry, rank, read_entries, winner
 from harness.space.space import SearchSpace
+from harness.study.leaderboard import find_entry, rank, read_entries, winner
+from harness.study.record import read_study
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.grid import draw_grid, grid_labels
 from harness.training.job import TrainingJob

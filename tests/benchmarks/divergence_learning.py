@@ -10,9 +10,9 @@ import optuna
 
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
-from harness.search.objective import tell
 from harness.search.samplers import sampler_for
 from harness.space.space import SearchSpace
+from harness.study.optuna_trials import tell
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab", 1000, "fashion_mnist/validation", "cd")
 DIVERGES_ABOVE = 3e-3

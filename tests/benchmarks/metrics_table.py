@@ -17,7 +17,7 @@ from harness.gan.sampling import Sampler, load_generator
 from harness.gan.trainer import Trainer
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.label_policy import choose_rows
-from harness.search.leaderboard import find_entry
+from harness.study.leaderboard import find_entry
 from harness.training.training_folder import TrainingFolder
 
 ROOT = Path(__file__).parents[2]

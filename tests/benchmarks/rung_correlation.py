@@ -21,7 +21,7 @@ import scipy.stats
 from harness.core.events import RungScored
 from harness.core.files import write_json, write_text
 from harness.core.outcome import State
-from harness.search.leaderboard import read_entries
+from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from tests.benchmarks.rung_curves import draw_rungs
 

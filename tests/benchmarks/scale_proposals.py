@@ -18,8 +18,8 @@ from optuna.trial import create_trial
 
 from harness.search import sampled_study
 from harness.search.samplers import sampler_for
-from harness.search.trial_cache import TrialCache
 from harness.space.space import SearchSpace
+from harness.study.trial_cache import TrialCache
 from tests.benchmarks.scale_engine import invented_score
 from tests.benchmarks.scale_report import keep
 

@@ -17,9 +17,9 @@ from harness.search.endings import Silence
 from harness.search.engines import ray_engine
 from harness.search.engines.cluster import Cluster
 from harness.search.engines.travel import BYTES_PER_SECOND, LARGEST_FILE_BYTES
-from harness.search.leaderboard import read_entries
 from harness.search.options import SweepOptions
 from harness.space.space import SearchSpace
+from harness.study.leaderboard import read_entries
 from tests.ray_machines import running_machines
 
 SPACE = """

@@ -10,7 +10,7 @@ from harness.core.files import write_json
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.gan.config.config import GANConfig
-from harness.search.folders import StudyRecord
+from harness.study.record import StudyRecord
 from harness.training.training_folder import TrainingFolder
 
 VALIDATION = Protocol("fid", "cnn", "ab" * 32, 1000, "images/validation", "cd" * 32)

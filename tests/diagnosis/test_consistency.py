@@ -14,7 +14,7 @@ from harness.core.errors import StorageError, StudyError
 from harness.core.events import Finished, RungScored
 from harness.diagnosis.consistency import examine_study
 from harness.diagnosis.finding import Finding
-from harness.search.leaderboard import read_entries
+from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
 from tests.conftest import SweptStudy
 from tests.tracking.offline_log import read_trainings

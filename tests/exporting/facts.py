@@ -12,8 +12,8 @@ from harness.exporting.contents import Contents
 from harness.exporting.verification import Proof
 from harness.gan.config.config import GANConfig
 from harness.metrics.measurement import Measurement, Quantity
-from harness.search.folders import StudyRecord
-from harness.search.leaderboard import Entry
+from harness.study.leaderboard import Entry
+from harness.study.record import StudyRecord
 from harness.training.training_folder import TrainingFolder
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/test", "cd" * 32)

@@ -29,9 +29,9 @@ from harness.data.readers.image_folder import load_folder
 from harness.data.request import DatasetRequest
 from harness.gan.config.config import GANConfig
 from harness.gan.presets import load_config
-from harness.search.folders import StudyRecord, read_study
 from harness.space.shipped import spaces_folder
 from harness.space.space import SearchSpace, load_enqueued
+from harness.study.record import StudyRecord, read_study
 from harness.tracking.jsonl_tracker import read_history
 from harness.training.checkpoint import load_checkpoint, save_checkpoint
 from harness.training.training_folder import TrainingFolder

@@ -12,9 +12,9 @@ from harness.core.events import Finished, Progressed, RungScored, Started
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.gan.config.config import GANConfig
-from harness.search.folders import StudyRecord
 from harness.space.fields import build_config
 from harness.space.space import SearchSpace
+from harness.study.record import StudyRecord
 from harness.tracking.jsonl_tracker import HISTORY_NAME, JsonlTracker
 from harness.training.grid import draw_grid, png_bytes
 from harness.training.training_folder import TrainingFolder

@@ -8,11 +8,11 @@ from harness.core.events import Progressed
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.gan.presets import PRESETS
-from harness.search import objective
 from harness.search.assignments import Assignment, Assignments
 from harness.search.options import SweepOptions
 from harness.search.study import Study
 from harness.space.space import SearchSpace
+from harness.study import optuna_trials
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
 SMOKE = SearchSpace.load("smoke")
@@ -36,7 +36,7 @@ def end(study: Study, assignment: Assignment) -> None:
     outcome = Outcome(Reason.FINISHED, best=best, final=best)
     assignment.job.folder.write_outcome(outcome)
     if assignment.trial is not None:
-        objective.tell(study.optuna, assignment.trial, outcome)
+        optuna_trials.tell(study.optuna, assignment.trial, outcome)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from harness.core.events import Finished, Progressed, RungScored
-from harness.search.leaderboard import read_entries
+from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
 from tests.commands import Commands, interrupt, wait_until, workers_of
 from tests.endings import GOOD, SPACE

@@ -11,7 +11,7 @@ from optuna.artifacts.exceptions import ArtifactNotFound
 
 from harness.core.errors import StorageError
 from harness.search.dashboard_view import GridStore, make_view
-from harness.search.folders import read_study
+from harness.study.record import read_study
 from tests.reporting.studies import make_small_study
 
 RATE = optuna.distributions.FloatDistribution(1e-4, 1e-2, log=True)

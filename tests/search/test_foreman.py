@@ -16,9 +16,9 @@ from harness.search.endings import Silence
 from harness.search.engines.local_engine import LocalEngine
 from harness.search.engines.messages import Died, Message, Said, WorkerSetup
 from harness.search.foreman import Foreman
-from harness.search.leaderboard import read_entries
 from harness.search.options import SweepOptions
 from harness.space.space import SearchSpace
+from harness.study.leaderboard import read_entries
 from tests.benchmarks.scale_engine import StandInEngine, StandInWorker
 
 

@@ -1,7 +1,6 @@
 import optuna
 import pytest
 
-from harness.search.objective import report
 from harness.search.pruners import PRUNERS, pruner_for
 from harness.space.settings import (
     PRUNER_SETTINGS,
@@ -13,6 +12,7 @@ from harness.space.settings import (
     SuccessiveHalvingSettings,
     reduction_factor,
 )
+from harness.study.optuna_trials import report
 
 RUNGS = (16, 64, 256)
 

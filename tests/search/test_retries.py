@@ -6,10 +6,10 @@ import pytest
 
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol
-from harness.search import objective
 from harness.search.retries import enqueue_retry
 from harness.search.study import Study
 from harness.space.space import SearchSpace
+from harness.study import optuna_trials
 from tests.endings import GOOD, SPACE
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
@@ -44,7 +44,7 @@ def test_the_retry_trains_the_same_with_half_the_batch(open_study, batch_size):
     assert number == 1
     assert enqueue_retry(study, trial, config) == 1  # a replay queues no other
     outcome = Outcome(Reason.OUT_OF_MEMORY, superseded_by="0001")
-    objective.tell(study.optuna, trial, outcome)
+    optuna_trials.tell(study.optuna, trial, outcome)
     assert study.count_ended() == 0
     retry, smaller = study.ask()
     assert retry.number == 1
@@ -58,7 +58,7 @@ def test_the_retry_trains_the_same_with_half_the_batch(open_study, batch_size):
     assert study.reopen(study.interrupted()[0])[1] == smaller
     # It is tried no second time.
     assert enqueue_retry(study, retry, smaller) is None
-    objective.tell(study.optuna, retry, Outcome(Reason.OUT_OF_MEMORY))
+    optuna_trials.tell(study.optuna, retry, Outcome(Reason.OUT_OF_MEMORY))
     assert study.count_ended() == 1
 
 

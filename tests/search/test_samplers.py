@@ -9,10 +9,10 @@ from optuna.samplers import CmaEsSampler
 from harness.core.errors import MissingExtraError
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
-from harness.search.objective import tell
 from harness.search.samplers import SAMPLERS, sampler_for
 from harness.space.settings import SAMPLER_SETTINGS
 from harness.space.space import SearchSpace
+from harness.study.optuna_trials import tell
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab", 1000, "fashion_mnist/validation", "cd")
 INSTALLED = [name for name in SAMPLERS if name != "gp" or importlib.util.find_spec("torch")]

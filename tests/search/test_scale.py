@@ -6,9 +6,9 @@ from harness.core.events import Finished, RungScored
 from harness.core.outcome import Reason
 from harness.search.brain import Brain
 from harness.search.endings import Silence
-from harness.search.leaderboard import read_entries
 from harness.search.options import SweepOptions
 from harness.space.space import SearchSpace
+from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
 from tests.benchmarks.scale_engine import StandInEngine
 

@@ -15,15 +15,15 @@ from harness.diagnosis.file_systems import check_storage
 from harness.gan.presets import PRESETS
 from harness.search.assignments import Assignments
 from harness.search.endings import Endings
-from harness.search.folders import read_study
-from harness.search.fork import fork_study
-from harness.search.leases import LEASES, TURN
 from harness.search.options import SweepOptions
-from harness.search.overview import sum_up
-from harness.search.removal import remove
-from harness.search.storage_url import parse_storage
 from harness.search.study import Study
 from harness.space.space import SearchSpace
+from harness.study.fork import fork_study
+from harness.study.leases import LEASES, TURN
+from harness.study.overview import sum_up
+from harness.study.record import read_study
+from harness.study.removal import remove
+from harness.study.storage_url import parse_storage
 from tests.postgres import PASSWORD
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)

@@ -15,9 +15,9 @@ import yaml
 from harness.core.events import Finished, Progressed
 from harness.core.outcome import Outcome, Reason
 from harness.gan.presets import PRESETS
-from harness.search.folders import read_study
-from harness.search.leaderboard import read_entries
-from harness.search.storage_url import parse_storage
+from harness.study.leaderboard import read_entries
+from harness.study.record import read_study
+from harness.study.storage_url import parse_storage
 from harness.tracking.jsonl_tracker import read_history
 from harness.training.training_folder import TrainingFolder
 from tests.commands import TIMEOUT_SECONDS, Commands, interrupt, wait_until

@@ -6,9 +6,9 @@ import time
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.gan.config.config import GANConfig
-from harness.search.leaderboard import Entry
 from harness.search.options import SweepOptions
 from harness.search.stopping import StopRules
+from harness.study.leaderboard import Entry
 from harness.training.training_folder import TrainingFolder
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)

@@ -15,8 +15,8 @@ from harness.core.outcome import Reason, State
 from harness.gan.config.config import GANConfig
 from harness.search.brain import Brain
 from harness.search.endings import Silence
-from harness.search.leaderboard import read_entries
 from harness.space.space import SearchSpace
+from harness.study.leaderboard import read_entries
 from tests.commands import Commands
 from tests.endings import ENDINGS, GOOD, SPACE
 

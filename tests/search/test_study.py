@@ -12,10 +12,10 @@ import pytest
 from harness.core.errors import StorageError, StudyError
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
-from harness.search import objective
-from harness.search.folders import read_study
 from harness.search.study import Study
 from harness.space.space import SearchSpace
+from harness.study import optuna_trials
+from harness.study.record import read_study
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
 SMOKE = SearchSpace.load("smoke")
@@ -44,7 +44,7 @@ def open_study(tmp_path: Path):
 
 def finish(study: Study, trial: optuna.Trial) -> None:
     best = Score(20.0, 1.0, 0, PROTOCOL)
-    objective.tell(study.optuna, trial, Outcome(Reason.FINISHED, best=best, final=best))
+    optuna_trials.tell(study.optuna, trial, Outcome(Reason.FINISHED, best=best, final=best))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -17,7 +17,6 @@ from harness.core.errors import ConfigError, HarnessError, StorageError, StudyEr
 from harness.core.files import write_bytes, write_text
 from harness.core.locks import is_locked, lock_folder
 from harness.metrics.cache import default_cache_dir
-from harness.search.folders import check_study_name
 from harness.search.object_store import lease
 from harness.search.object_store.lease import Lease, last_session
 from harness.search.object_store.manifest import STATE_FOLDER, URL_FILE
@@ -25,6 +24,7 @@ from harness.search.object_store.mirror import Mirror
 from harness.search.object_store.mode import Mode
 from harness.search.object_store.store import PATIENCE_SECONDS, ObjectStore
 from harness.search.object_store.upload import Upload
+from harness.study.record import check_study_name
 
 _LOOK_SECONDS = 2.0
 _LARGEST_SHARE = 0.05  # of one core, for looking what changed

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.search.leaderboard import read_entries
+from harness.study.leaderboard import read_entries
 from tests.commands import TIMEOUT_SECONDS
 
 RAY = Path(sys.executable).with_name("ray")

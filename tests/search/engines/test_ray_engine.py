@@ -22,7 +22,7 @@ from harness.search.engines.ray_engine import RayEngine
 from harness.search.engines.ray_lookout import Lookout
 from harness.search.engines.ray_room import idle_gpus, shortage
 from harness.search.foreman import Foreman
-from harness.search.leaderboard import read_entries
+from harness.study.leaderboard import read_entries
 from harness.training.checkpoint import load_checkpoint
 from tests.ray_machines import (
     NODE,

@@ -14,7 +14,7 @@ import pytest
 from harness.core.events import Event, Progressed, Started
 from harness.search.brain import Brain
 from harness.search.engines.cluster import Cluster
-from harness.search.leaderboard import read_entries
+from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.checkpoint import load_checkpoint
 from tests.commands import TIMEOUT_SECONDS, Commands, wait_until

@@ -13,7 +13,7 @@ pytest.importorskip("ray", reason="Ray is not installed")
 
 from harness.core.events import Progressed, RungScored, Started
 from harness.core.outcome import Reason
-from harness.search.leaderboard import Entry, read_entries
+from harness.study.leaderboard import Entry, read_entries
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.checkpoint import load_checkpoint
 from tests.commands import TIMEOUT_SECONDS, Commands, wait_until

@@ -8,7 +8,7 @@ from typing import Literal, cast, get_args
 
 from harness.core.errors import ConfigError
 from harness.core.outcome import Outcome, State
-from harness.search.leaderboard import read_entries, winner
+from harness.study.leaderboard import read_entries, winner
 from harness.training.training_folder import TrainingFolder
 
 Keep = Literal["all", "best", "none"]

@@ -3,8 +3,8 @@
 import contextlib
 from collections.abc import Iterator
 
-from harness.search.leases import TURN, Leases
-from harness.search.storage import Storage
+from harness.study.leases import TURN, Leases
+from harness.study.storage import Storage
 
 
 class Share:

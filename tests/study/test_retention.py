@@ -8,7 +8,7 @@ from harness.core.errors import ConfigError
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.gan.config.config import GANConfig
-from harness.search.retention import Retention, check_keep, disk_use
+from harness.study.retention import Retention, check_keep, disk_use
 from harness.training.training_folder import TrainingFolder
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)

@@ -16,8 +16,8 @@ from harness.gan.presets import (
     load_preset_monitor,
 )
 from harness.gan.user_code.user_functions import NO_FUNCTIONS, UserFunctions, kept_functions
-from harness.search.folders import find_study, read_study
-from harness.search.leaderboard import find_entry
+from harness.study.leaderboard import find_entry
+from harness.study.record import find_study, read_study
 from harness.training.continuing import Earlier, default_folder, read_training
 from harness.training.training_folder import TrainingFolder
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from harness.core.errors import StudyError
 from harness.core.locks import lock_folder
-from harness.search.folders import read_study
-from harness.search.leases import Leases
-from harness.search.storage import Storage
-from harness.search.storage_url import find_storage
+from harness.study.leases import Leases
+from harness.study.record import read_study
+from harness.study.storage import Storage
+from harness.study.storage_url import find_storage
 
 _LONGEST_SECONDS = 600.0
 

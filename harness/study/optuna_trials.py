@@ -7,7 +7,7 @@ from optuna.trial import Trial, TrialState
 
 from harness.core.errors import StudyError
 from harness.core.outcome import Outcome, Reason
-from harness.search.trial_cache import written_at_once
+from harness.study.trial_cache import written_at_once
 
 # Endings that say something about the configuration, and something bad. Optuna ranks pruned
 # trials by how far they came, so without a constraint a late divergence would look promising.

@@ -9,9 +9,9 @@ from typing import Any
 from harness.core.errors import HarnessError, StudyError
 from harness.core.locks import is_locked
 from harness.core.score import Protocol, Score, require_same_protocol
-from harness.search.folders import StudyRecord, find_study, read_study
-from harness.search.leaderboard import Entry, rank, read_entries, winner
-from harness.search.retention import disk_use
+from harness.study.leaderboard import Entry, rank, read_entries, winner
+from harness.study.record import StudyRecord, find_study, read_study
+from harness.study.retention import disk_use
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,8 +19,8 @@ from optuna.storages._rdb.models import TrialModel
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from harness.search.held_back import HeldBack
-from harness.search.trial_index import TrialIndex
+from harness.study.batched_writes import HeldBack
+from harness.study.trial_index import TrialIndex
 
 _SHARE_OF_TIME = 0.05
 """At most so much time goes into reading again what other sweeps may have reported."""

@@ -5,8 +5,8 @@ import random
 from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from harness.search.storage import SUPERSEDED_BY
-from harness.search.trial_index import ENDED, TrialIndex
+from harness.study.storage import SUPERSEDED_BY
+from harness.study.trial_index import ENDED, TrialIndex
 
 SETS = (("x",), ("x", "y"), ("z",))
 

@@ -15,18 +15,18 @@ from harness.core.events import Event
 from harness.core.files import storage_error, write_json, write_text
 from harness.core.outcome import Outcome
 from harness.gan.config.config import GANConfig
-from harness.search.folders import (
+from harness.space.space import SearchSpace
+from harness.study.exclusive import study_held
+from harness.study.record import (
     SEMANTICS_VERSION,
     StudyRecord,
     check_study_name,
     find_study,
     read_study,
 )
-from harness.search.lock import study_held
-from harness.search.storage import Storage, own_storage
-from harness.search.storage_url import find_storage
-from harness.search.stored_study import StoredStudy
-from harness.space.space import SearchSpace
+from harness.study.repair import StoredStudy
+from harness.study.storage import Storage, own_storage
+from harness.study.storage_url import find_storage
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.training_folder import TrainingFolder
 from harness.training.user_files import write_copies

@@ -8,8 +8,8 @@ import sqlalchemy
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
-from harness.search.storage_url import find_storage
-from harness.search.trial_cache import TrialCache, written_at_once
+from harness.study.storage_url import find_storage
+from harness.study.trial_cache import TrialCache, written_at_once
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from harness.core.events import Event, RungScored
 from harness.core.outcome import Outcome, Reason
 from harness.core.seeds import derive_seed
 from harness.gan.config.config import GANConfig
-from harness.search import objective
-from harness.search.folders import StudyRecord
-from harness.search.storage import OVERRIDES, SUPERSEDED_BY, Storage, optuna_name
 from harness.space.space import SearchSpace
+from harness.study import optuna_trials
+from harness.study.record import StudyRecord
+from harness.study.storage import OVERRIDES, SUPERSEDED_BY, Storage, optuna_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +80,7 @@ class StoredStudy:
         study = self._open()
         with self._faults():
             frozen = study.get_trials(deepcopy=False)[number]
-            objective.tell(study, optuna.Trial(study, frozen._trial_id), outcome)
+            optuna_trials.tell(study, optuna.Trial(study, frozen._trial_id), outcome)
 
     def add(self, config: GANConfig, outcome: Outcome | None, history: Sequence[Event]) -> None:
         """Append a trial that only its folder knows; it gets the next number.
@@ -162,12 +162,12 @@ def frozen_trial(
     }
     state, value = optuna.trial.TrialState.RUNNING, None
     if outcome is not None:
-        state = objective.end_state(outcome.reason)
+        state = optuna_trials.end_state(outcome.reason)
         if outcome.best is not None and state is not optuna.trial.TrialState.FAIL:
             value = outcome.best.value
             rungs = rungs or {round(outcome.best.kimg): value}
     record = outcome.to_dict() if outcome else {}
-    violated = outcome is not None and outcome.reason in objective.VIOLATIONS
+    violated = outcome is not None and outcome.reason in optuna_trials.VIOLATIONS
     return optuna.trial.create_trial(
         state=state,
         value=value,

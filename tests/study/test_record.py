@@ -7,7 +7,7 @@ import pytest
 
 from harness.core.errors import StorageError, StudyError
 from harness.core.files import read_json, write_json
-from harness.search.folders import StudyRecord, check_study_name, find_study, read_study
+from harness.study.record import StudyRecord, check_study_name, find_study, read_study
 
 RECORD = StudyRecord(
     id="0d4c5f52-6f0f-4c8e-9f1c-2a5b1d1f0a11",

@@ -12,11 +12,11 @@ import yaml
 from harness.core.errors import StudyError
 from harness.core.score import Protocol
 from harness.diagnosis.consistency import examine_study
-from harness.search.folders import SEMANTICS_VERSION, read_study
-from harness.search.fork import fork_study
-from harness.search.leaderboard import read_entries
 from harness.search.study import Study
 from harness.space.space import SearchSpace
+from harness.study.fork import fork_study
+from harness.study.leaderboard import read_entries
+from harness.study.record import SEMANTICS_VERSION, read_study
 from tests.commands import Commands, the_one_message
 from tests.conftest import SweptStudy
 from tests.endings import SPACE

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy
 
 from harness.core.errors import StudyError
-from harness.search.leases import LEASES, TURN, Leases
+from harness.study.leases import LEASES, TURN, Leases
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import optuna
 
-from harness.search.folders import read_study
-from harness.search.reading import copy_of, opened
-from harness.search.storage import own_storage
+from harness.study.read_only import copy_of, opened
+from harness.study.record import read_study
+from harness.study.storage import own_storage
 from tests.reporting.studies import make_study
 
 

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable
 
 from optuna.trial import FrozenTrial, TrialState
 
-from harness.search.storage import SUPERSEDED_BY
+from harness.study.storage import SUPERSEDED_BY
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 """In these states a trial tells a sampler something."""

@@ -12,9 +12,9 @@ from pathlib import Path
 import sqlalchemy
 
 from harness.core.errors import ConfigError, StudyError
-from harness.search.folders import read_study
-from harness.search.leases import DATABASES
-from harness.search.storage import STORAGE_VARIABLE, Storage, own_storage, without_secrets
+from harness.study.leases import DATABASES
+from harness.study.record import read_study
+from harness.study.storage import STORAGE_VARIABLE, Storage, own_storage, without_secrets
 
 # The driver that the extra `postgres` installs.
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from harness.core.errors import StudyError
 from harness.core.files import storage_error
-from harness.search.folders import check_study_name, find_study, read_study
-from harness.search.lock import study_held
-from harness.search.stored_study import StoredStudy
 from harness.space.space import SearchSpace
+from harness.study.exclusive import study_held
+from harness.study.record import check_study_name, find_study, read_study
+from harness.study.repair import StoredStudy
 
 
 def find_to_remove(studies_dir: Path, name: str, storage: str | None = None) -> Path:

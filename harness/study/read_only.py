@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import optuna
 
-from harness.search.folders import StudyRecord
-from harness.search.storage import Storage, optuna_name
+from harness.study.record import StudyRecord
+from harness.study.storage import Storage, optuna_name
 
 
 @contextlib.contextmanager

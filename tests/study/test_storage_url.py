@@ -10,10 +10,10 @@ import pytest
 from harness.core.errors import ConfigError, MissingExtraError, StorageError, StudyError
 from harness.core.score import Protocol
 from harness.search.options import SweepOptions
-from harness.search.storage import Storage, own_storage
-from harness.search.storage_url import find_storage, parse_storage
 from harness.search.study import Study
 from harness.space.space import SearchSpace
+from harness.study.storage import Storage, own_storage
+from harness.study.storage_url import find_storage, parse_storage
 from tests.commands import Commands, the_one_message
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)

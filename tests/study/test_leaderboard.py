@@ -9,7 +9,7 @@ from harness.core.errors import ProtocolMismatchError, StudyError
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.gan.config.config import GANConfig
-from harness.search.leaderboard import Entry, find_entry, rank, read_entries, winner
+from harness.study.leaderboard import Entry, find_entry, rank, read_entries, winner
 from harness.training.training_folder import TrainingFolder
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)

@@ -10,8 +10,8 @@ import optuna
 import sqlalchemy
 
 from harness.core.errors import MissingExtraError, StorageError
-from harness.search.folders import StudyRecord
-from harness.search.leases import LEASE_SECONDS, Leases
+from harness.study.leases import LEASE_SECONDS, Leases
+from harness.study.record import StudyRecord
 
 STORAGE_VARIABLE = "HARNESS_STORAGE"
 """The environment variable that names a storage, or brings its password."""

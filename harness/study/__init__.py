@@ -1,0 +1,1 @@
+"""A study on disk: its record, its database and its folders."""
