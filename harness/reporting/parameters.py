@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from harness.optimization.importances import Importance, estimate_importances
 from harness.reporting.trials import TrialData
-from harness.search.importances import Importance, estimate_importances
 from harness.space.space import SearchSpace
 
 

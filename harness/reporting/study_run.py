@@ -13,11 +13,11 @@ from harness.core.errors import HarnessError
 from harness.core.events import Event, Finished
 from harness.core.score import Protocol
 from harness.gan.config.config import GANConfig
+from harness.optimization.study_plots import draw_plots
 from harness.reporting.compute import add_up
 from harness.reporting.parameters import searched_fields
 from harness.reporting.trials import TrialData, read_ended
 from harness.search.endings import Listener
-from harness.search.plots import draw_plots
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import rank, read_entries
 from harness.study.read_only import opened

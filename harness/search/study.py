@@ -19,8 +19,8 @@ from harness.core.score import Protocol
 from harness.core.seeds import derive_seed
 from harness.gan.config.config import GANConfig
 from harness.gan.user_code.user_functions import FOLDER
-from harness.search.pruners import pruner_for
-from harness.search.samplers import sampler_for
+from harness.optimization.pruners import pruner_for
+from harness.optimization.samplers import sampler_for
 from harness.space.space import SearchSpace
 from harness.study.leases import TURN, Leases
 from harness.study.record import StudyRecord, check_study_name, read_study

@@ -10,7 +10,7 @@ import optuna
 
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
-from harness.search.samplers import sampler_for
+from harness.optimization.samplers import sampler_for
 from harness.space.space import SearchSpace
 from harness.study.optuna_trials import tell
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import optuna
 from optuna.trial import create_trial
 
-from harness.search import sampled_study
-from harness.search.samplers import sampler_for
+from harness.optimization import study_view
+from harness.optimization.samplers import sampler_for
 from harness.space.space import SearchSpace
 from harness.study.trial_cache import TrialCache
 from tests.benchmarks.scale_engine import invented_score
@@ -64,7 +64,7 @@ def measure(kind, study, space, repeats):
 
 def learn(study, space, others, proposals):
     """Return how good proposals are, by invented scores, where so many others are shown."""
-    sampled_study.MOST_OTHERS = others
+    study_view.MOST_OTHERS = others
     values, began = [], time.process_time()
     for number in range(proposals):
         study.sampler = sampler_for(space, study_seed=0, trial_seed=number)

@@ -19,7 +19,7 @@ from pathlib import Path
 import optuna
 from optuna.distributions import CategoricalDistribution
 
-from harness.search.samplers import sampler_for
+from harness.optimization.samplers import sampler_for
 from harness.space.settings import RandomSettings
 from harness.space.space import SearchSpace
 from tests.benchmarks.scale_engine import invented_score

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.score import Protocol
-from harness.search.preview import first_configs
+from harness.optimization.preview import first_configs
 from harness.search.study import Study
 from harness.space.space import SearchSpace
 

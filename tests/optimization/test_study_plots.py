@@ -1,7 +1,7 @@
 import optuna
 import pytest
 
-from harness.search.plots import compared_rung, draw_plots
+from harness.optimization.study_plots import compared_rung, draw_plots
 
 COMPLETE, PRUNED = optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED
 RATE = optuna.distributions.FloatDistribution(1e-4, 1e-2, log=True)

@@ -7,7 +7,7 @@ import optuna
 
 from harness.core.seeds import derive_seed
 from harness.gan.config.config import GANConfig
-from harness.search.samplers import sampler_for
+from harness.optimization.samplers import sampler_for
 from harness.space.space import SearchSpace
 
 

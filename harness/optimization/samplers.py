@@ -22,7 +22,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
 from harness.core.errors import MissingExtraError
-from harness.search.sampled_study import index_of, showing, thin_out
+from harness.optimization.study_view import index_of, showing, thin_out
 from harness.space.settings import (
     CMAESSettings,
     GPSettings,

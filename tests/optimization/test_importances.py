@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.search.importances import FEWEST_TRIALS, estimate_importances
+from harness.optimization.importances import FEWEST_TRIALS, estimate_importances
 from harness.space.space import SearchSpace
 from tests.reporting.studies import SPACE, config
 

@@ -2,7 +2,7 @@ import optuna
 from optuna.samplers._tpe.sampler import _split_trials, default_gamma
 from optuna.trial import TrialState, create_trial
 
-from harness.search.sampled_study import MOST_OTHERS, showing, thin_out
+from harness.optimization.study_view import MOST_OTHERS, showing, thin_out
 
 X = {"x": optuna.distributions.FloatDistribution(0.0, 1.0)}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import optuna
 
-from harness.search.importances import FEWEST_TRIALS
+from harness.optimization.importances import FEWEST_TRIALS
 from harness.study.read_only import copy_of
 
 _TOP_SHARE = 0.2

@@ -1,7 +1,7 @@
 import optuna
 import pytest
 
-from harness.search.pruners import PRUNERS, pruner_for
+from harness.optimization.pruners import PRUNERS, pruner_for
 from harness.space.settings import (
     PRUNER_SETTINGS,
     HyperbandSettings,

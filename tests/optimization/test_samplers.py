@@ -9,7 +9,7 @@ from optuna.samplers import CmaEsSampler
 from harness.core.errors import MissingExtraError
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
-from harness.search.samplers import SAMPLERS, sampler_for
+from harness.optimization.samplers import SAMPLERS, sampler_for
 from harness.space.settings import SAMPLER_SETTINGS
 from harness.space.space import SearchSpace
 from harness.study.optuna_trials import tell

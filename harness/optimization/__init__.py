@@ -1,0 +1,1 @@
+"""What Optuna does for a study: samplers, pruners and importances."""
