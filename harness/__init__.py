@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harness.gan.trainer import Trainer
     from harness.metrics.evaluator import Evaluator
     from harness.notebook import StudyResult, run_study
-    from harness.search.options import SweepOptions
+    from harness.runner.sweep_options import SweepOptions
     from harness.space.space import SearchSpace
 
 __version__ = "0.1.0"
@@ -40,7 +40,7 @@ _HOMES = {
     "Sampler": "harness.gan.sampling",
     "SearchSpace": "harness.space.space",
     "StudyResult": "harness.notebook",
-    "SweepOptions": "harness.search.options",
+    "SweepOptions": "harness.runner.sweep_options",
     "Trainer": "harness.gan.trainer",
     "export_bundle": "harness.exporting.bundle",
     "load_dataset": "harness.data.datasets",

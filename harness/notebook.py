@@ -5,10 +5,10 @@ from pathlib import Path
 
 from harness.core.errors import StudyError
 from harness.reporting.study_run import StudyRun
-from harness.search.brain import Brain
-from harness.search.endings import Listener, Silence
-from harness.search.options import SweepOptions
-from harness.search.stopping import TOO_MANY_FAILED
+from harness.runner.outcomes import Listener, Silence
+from harness.runner.stop_rules import TOO_MANY_FAILED
+from harness.runner.study_runner import Brain
+from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import Entry, rank, read_entries, winner
 

@@ -17,8 +17,8 @@ from harness.core.quiet import quiet_imports
 from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
-    from harness.search.brain import Brain
-    from harness.search.options import SweepOptions
+    from harness.runner.study_runner import Brain
+    from harness.runner.sweep_options import SweepOptions
     from harness.space.space import SearchSpace
     from harness.study.leaderboard import Entry
 
@@ -153,10 +153,10 @@ def sweep(
     """
     with clear_errors(debug), contextlib.ExitStack() as places:
         from harness.data.request import with_options
-        from harness.search.brain import Brain, check_options
+        from harness.runner.study_runner import Brain, check_options
+        from harness.runner.sweep_options import SweepOptions
         from harness.search.engines.cluster import read_cluster
         from harness.search.engines.opening import find_fleet
-        from harness.search.options import SweepOptions
         from harness.space.space import SearchSpace
         from harness.study.retention import check_keep
         from harness.tracking.tracker import TrackerOptions, check_wandb_mode

@@ -17,7 +17,7 @@ from ray.cluster_utils import Cluster as Machines
 
 from harness.core.events import Event
 from harness.gan.config.config import GANConfig
-from harness.search.options import SweepOptions
+from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from tests.endings import GOOD, SPACE
 

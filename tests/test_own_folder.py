@@ -20,7 +20,7 @@ from harness.data.datasets import load_dataset
 from harness.gan.config.config import GANConfig
 from harness.gan.networks.discriminators import build_discriminator
 from harness.gan.networks.generators import GENERATORS, build_generator
-from harness.search.study import Study
+from harness.runner.open_study import Study
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
 from harness.study.record import read_study

@@ -18,7 +18,7 @@ from harness.data.datasets import load_dataset
 from harness.data.image_dataset import ImageDataset
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors.feature_extractor import load_extractor
-from harness.search.study import Study
+from harness.runner.open_study import Study
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
 from harness.study.record import read_study

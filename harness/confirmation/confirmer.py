@@ -14,12 +14,12 @@ from harness.core.outcome import Outcome
 from harness.core.score import Protocol, require_same_protocol
 from harness.core.seeds import derive_seed
 from harness.gan.user_code.user_functions import UserFunctions
-from harness.search.assignments import Assignment
-from harness.search.endings import Listener
+from harness.runner.dispatcher import Foreman
+from harness.runner.job_queue import Assignment
+from harness.runner.outcomes import Listener
+from harness.runner.stop_rules import Stop
 from harness.search.engines.messages import Ready, WorkerSetup
 from harness.search.engines.opening import find_room, open_engine
-from harness.search.foreman import Foreman
-from harness.search.stopping import Stop
 from harness.space.space import SearchSpace
 from harness.study.exclusive import study_held
 from harness.study.record import find_study

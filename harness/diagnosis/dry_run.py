@@ -12,8 +12,8 @@ from harness.gan.networks.generators import build_generator
 from harness.gan.user_code.contract import adopt
 from harness.gan.user_code.user_functions import plain_name
 from harness.optimization.preview import first_configs
+from harness.runner.sweep_options import SweepOptions
 from harness.search.devices import available_cores
-from harness.search.options import SweepOptions
 from harness.space.domains import Choices, Domain, Fixed
 from harness.space.fields import flatten
 from harness.space.parameters import Variant

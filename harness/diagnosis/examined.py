@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.core.errors import HarnessError
 from harness.core.outcome import Outcome
 from harness.gan.config.config import GANConfig
-from harness.search.identity import identify
+from harness.runner.tracking_identity import identify
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import BASELINE_PREFIX
 from harness.study.record import StudyRecord

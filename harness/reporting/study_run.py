@@ -17,7 +17,7 @@ from harness.optimization.study_plots import draw_plots
 from harness.reporting.compute import add_up
 from harness.reporting.parameters import searched_fields
 from harness.reporting.trials import TrialData, read_ended
-from harness.search.endings import Listener
+from harness.runner.outcomes import Listener
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import rank, read_entries
 from harness.study.read_only import opened

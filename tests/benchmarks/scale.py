@@ -19,9 +19,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness.search.brain import Brain
-from harness.search.endings import Silence
-from harness.search.options import SweepOptions
+from harness.runner.outcomes import Silence
+from harness.runner.study_runner import Brain
+from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from tests.benchmarks.scale_engine import StandInEngine, minus, now
 from tests.benchmarks.scale_report import keep, write_report

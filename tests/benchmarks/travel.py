@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 
 from harness.core.files import write_text
-from harness.search.brain import Brain
-from harness.search.endings import Silence
+from harness.runner.outcomes import Silence
+from harness.runner.study_runner import Brain
+from harness.runner.sweep_options import SweepOptions
 from harness.search.engines import ray_engine
 from harness.search.engines.cluster import Cluster
 from harness.search.engines.travel import BYTES_PER_SECOND, LARGEST_FILE_BYTES
-from harness.search.options import SweepOptions
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
 from tests.ray_machines import running_machines

@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 
 from harness.core.files import write_json, write_text
-from harness.search.brain import Brain
-from harness.search.options import SweepOptions
+from harness.runner.study_runner import Brain
+from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from tests.benchmarks.memory_curve import draw_memory, growth_per_trial
 

@@ -17,7 +17,7 @@ from harness.core.events import Event, Finished, RungScored, Started
 from harness.core.locks import lock_folder
 from harness.gan.config.config import GANConfig
 from harness.metrics.extractors.feature_extractor import EMBEDDED_FOLDER
-from harness.search.stopping import Stop
+from harness.runner.stop_rules import Stop
 from harness.tracking.jsonl_tracker import read_history
 from tests.confirmation.made import make_study
 from tests.conftest import SweptStudy

@@ -6,7 +6,7 @@ import pytest
 
 from harness.core.score import Protocol
 from harness.optimization.preview import first_configs
-from harness.search.study import Study
+from harness.runner.open_study import Study
 from harness.space.space import SearchSpace
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)

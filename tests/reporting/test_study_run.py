@@ -8,7 +8,7 @@ from harness.core.events import Finished, Started
 from harness.core.outcome import Outcome, Reason
 from harness.reporting import study_run
 from harness.reporting.study_run import StudyRun, publish, read_snapshot
-from harness.search.endings import Silence
+from harness.runner.outcomes import Silence
 from harness.tracking.tracker import TrackerOptions
 from tests.conftest import SweptStudy
 from tests.reporting.studies import config, make_small_study

@@ -8,7 +8,7 @@ import pytest
 
 from harness.core.errors import StorageError
 from harness.core.events import Event, Progressed, Started
-from harness.search.brain import Brain
+from harness.runner.study_runner import Brain
 from harness.search.engines.cluster import Cluster
 from harness.search.object_store import depot
 from harness.search.object_store.depot import Depot, find_depot, staged

@@ -13,10 +13,10 @@ from harness.core.score import Protocol, Score
 from harness.diagnosis.consistency import examine_study
 from harness.diagnosis.file_systems import check_storage
 from harness.gan.presets import PRESETS
-from harness.search.assignments import Assignments
-from harness.search.endings import Endings
-from harness.search.options import SweepOptions
-from harness.search.study import Study
+from harness.runner.job_queue import Assignments
+from harness.runner.open_study import Study
+from harness.runner.outcomes import Endings
+from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from harness.study.fork import fork_study
 from harness.study.leases import LEASES, TURN

@@ -12,7 +12,7 @@ import yaml
 from harness.core.errors import StudyError
 from harness.core.score import Protocol
 from harness.diagnosis.consistency import examine_study
-from harness.search.study import Study
+from harness.runner.open_study import Study
 from harness.space.space import SearchSpace
 from harness.study.fork import fork_study
 from harness.study.leaderboard import read_entries

@@ -9,8 +9,8 @@ import pytest
 
 from harness.core.errors import ConfigError, MissingExtraError, StorageError, StudyError
 from harness.core.score import Protocol
-from harness.search.options import SweepOptions
-from harness.search.study import Study
+from harness.runner.open_study import Study
+from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from harness.study.storage import Storage, own_storage
 from harness.study.storage_url import find_storage, parse_storage

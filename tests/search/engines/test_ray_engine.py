@@ -14,14 +14,14 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.core.events import Event, Progressed, Started
-from harness.search.brain import Brain
+from harness.runner.dispatcher import Foreman
+from harness.runner.study_runner import Brain
 from harness.search.engines import ray_lookout
 from harness.search.engines.cluster import Cluster
 from harness.search.engines.messages import Died, Ready, WorkerSetup
 from harness.search.engines.ray_engine import RayEngine
 from harness.search.engines.ray_lookout import Lookout
 from harness.search.engines.ray_room import idle_gpus, shortage
-from harness.search.foreman import Foreman
 from harness.study.leaderboard import read_entries
 from harness.training.checkpoint import load_checkpoint
 from tests.ray_machines import (

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.core.events import Event, Progressed, Started
-from harness.search.brain import Brain
+from harness.runner.study_runner import Brain
 from harness.search.engines.cluster import Cluster
 from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history

@@ -2,7 +2,7 @@
 
 from harness.core.outcome import Outcome, Reason
 from harness.gan.config.config import GANConfig
-from harness.search.failures import Ended, common_traits, explain_failures
+from harness.runner.failure_summary import Ended, common_traits, explain_failures
 
 
 def ended(failed: bool, *, rate: float = 1e-3, batch: int = 64, seed: int = 0) -> Ended:

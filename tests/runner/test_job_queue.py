@@ -8,9 +8,9 @@ from harness.core.events import Progressed
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.gan.presets import PRESETS
-from harness.search.assignments import Assignment, Assignments
-from harness.search.options import SweepOptions
-from harness.search.study import Study
+from harness.runner.job_queue import Assignment, Assignments
+from harness.runner.open_study import Study
+from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from harness.study import optuna_trials
 

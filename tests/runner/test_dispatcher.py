@@ -11,12 +11,12 @@ import pytest
 from harness.core.errors import DataError
 from harness.core.events import Progressed, Started
 from harness.core.outcome import Outcome, Reason
-from harness.search.brain import Brain
-from harness.search.endings import Silence
+from harness.runner.dispatcher import Foreman
+from harness.runner.outcomes import Silence
+from harness.runner.study_runner import Brain
+from harness.runner.sweep_options import SweepOptions
 from harness.search.engines.local_engine import LocalEngine
 from harness.search.engines.messages import Died, Message, Said, WorkerSetup
-from harness.search.foreman import Foreman
-from harness.search.options import SweepOptions
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
 from tests.benchmarks.scale_engine import StandInEngine, StandInWorker

@@ -6,8 +6,8 @@ import pytest
 
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol
-from harness.search.retries import enqueue_retry
-from harness.search.study import Study
+from harness.runner.open_study import Study
+from harness.runner.retries import enqueue_retry
 from harness.space.space import SearchSpace
 from harness.study import optuna_trials
 from tests.endings import GOOD, SPACE

@@ -12,7 +12,7 @@ import pytest
 from harness.core.errors import StorageError, StudyError
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
-from harness.search.study import Study
+from harness.runner.open_study import Study
 from harness.space.space import SearchSpace
 from harness.study import optuna_trials
 from harness.study.record import read_study

@@ -13,8 +13,8 @@ from harness import StudyResult, SweepOptions, run_study
 from harness.core.events import Event, Progressed, Started
 from harness.core.outcome import Reason, State
 from harness.gan.config.config import GANConfig
-from harness.search.brain import Brain
-from harness.search.endings import Silence
+from harness.runner.outcomes import Silence
+from harness.runner.study_runner import Brain
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
 from tests.commands import Commands

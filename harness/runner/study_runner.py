@@ -11,16 +11,16 @@ from typing import Any
 
 from harness.core.events import Answer, Event, Finished, Progressed, RungScored
 from harness.core.outcome import Outcome
-from harness.search.assignments import Assignment, Assignments
-from harness.search.crew import Post
-from harness.search.endings import Endings, Listener
+from harness.runner.dispatcher import Foreman
+from harness.runner.job_queue import Assignment, Assignments
+from harness.runner.open_study import Study
+from harness.runner.outcomes import Endings, Listener
+from harness.runner.stop_rules import Stop
+from harness.runner.sweep_options import SweepOptions
+from harness.runner.worker_pool import Post
 from harness.search.engines.engine import Engine
 from harness.search.engines.messages import WorkerSetup
 from harness.search.engines.opening import find_room, open_engine
-from harness.search.foreman import Foreman
-from harness.search.options import SweepOptions
-from harness.search.stopping import Stop
-from harness.search.study import Study
 from harness.space.space import SearchSpace, load_enqueued
 from harness.space.user_function_examples import user_functions
 from harness.study import optuna_trials

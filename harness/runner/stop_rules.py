@@ -5,8 +5,8 @@ import time
 
 from harness.core.outcome import Outcome, State
 from harness.gan.config.config import GANConfig
-from harness.search.failures import Ended, explain_failures
-from harness.search.options import SweepOptions
+from harness.runner.failure_summary import Ended, explain_failures
+from harness.runner.sweep_options import SweepOptions
 from harness.study.leaderboard import Entry
 
 LEAST_TRIALS_TO_JUDGE = 8

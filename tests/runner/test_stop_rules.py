@@ -6,8 +6,8 @@ import time
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.gan.config.config import GANConfig
-from harness.search.options import SweepOptions
-from harness.search.stopping import StopRules
+from harness.runner.stop_rules import StopRules
+from harness.runner.sweep_options import SweepOptions
 from harness.study.leaderboard import Entry
 from harness.training.training_folder import TrainingFolder
 

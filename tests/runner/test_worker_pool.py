@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.search import crew
+from harness.runner import worker_pool
+from harness.runner.dispatcher import Foreman
 from harness.search.engines.messages import Died, Message, Ready
-from harness.search.foreman import Foreman
-from tests.search.test_assignments import PROTOCOL
+from tests.runner.test_job_queue import PROTOCOL
 
 SCRIPTS = {"loads": "echo; exec cat", "fails": "exit 7", "is lost": "exit 7"}
 
@@ -76,7 +76,7 @@ class ProcessEngine:
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew, "_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(worker_pool, "_PAUSE_SECONDS", 0.05)
 
 
 def foreman(engine: ProcessEngine, workers: int) -> Foreman:

@@ -6,7 +6,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 from harness.core.errors import HarnessError
-from harness.search.assignments import Assignment
+from harness.runner.job_queue import Assignment
 from harness.search.engines.engine import Engine, Worker
 from harness.search.engines.messages import Died
 

@@ -6,7 +6,7 @@ import time
 from types import FrameType
 from typing import Any, Self
 
-from harness.search.stopping import Stop
+from harness.runner.stop_rules import Stop
 
 
 class Signals:

@@ -10,12 +10,12 @@ import typing
 from harness.core.events import Event, Finished
 from harness.core.outcome import Outcome, Reason
 from harness.gan.config.config import GANConfig
-from harness.search.assignments import Assignment
-from harness.search.identity import identify
-from harness.search.options import SweepOptions
-from harness.search.retries import enqueue_retry
-from harness.search.stopping import Stop, StopRules
-from harness.search.study import Study
+from harness.runner.job_queue import Assignment
+from harness.runner.open_study import Study
+from harness.runner.retries import enqueue_retry
+from harness.runner.stop_rules import Stop, StopRules
+from harness.runner.sweep_options import SweepOptions
+from harness.runner.tracking_identity import identify
 from harness.study import optuna_trials
 from harness.study.leaderboard import Entry, read_entries
 from harness.study.retention import Retention

@@ -4,7 +4,7 @@ import optuna
 
 from harness.core.errors import ConfigError
 from harness.gan.config.config import GANConfig
-from harness.search.study import Study
+from harness.runner.open_study import Study
 from harness.study.storage import OVERRIDES, RETRY_OF
 
 _SMALLEST_BATCH = 2

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from harness.core.events import Finished, RungScored
 from harness.core.outcome import Reason
-from harness.search.brain import Brain
-from harness.search.endings import Silence
-from harness.search.options import SweepOptions
+from harness.runner.outcomes import Silence
+from harness.runner.study_runner import Brain
+from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history

@@ -12,9 +12,9 @@ from harness.core.score import Score
 from harness.gan.config.config import GANConfig
 from harness.gan.monitor import Cadence, MonitorConfig
 from harness.gan.presets import PRESETS, load_preset
-from harness.search.identity import identify
-from harness.search.options import SweepOptions
-from harness.search.study import Study
+from harness.runner.open_study import Study
+from harness.runner.sweep_options import SweepOptions
+from harness.runner.tracking_identity import identify
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import BASELINE_PREFIX
 from harness.study.leases import TURN

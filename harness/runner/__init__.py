@@ -1,0 +1,1 @@
+"""Runs a study: hands out trials, hears their events and records their outcomes."""
