@@ -57,10 +57,10 @@ def confirm(
     and a smaller one loses nothing. A candidate that is clearly out gets no more seeds.
     """
     with clear_errors(debug), studies_at(studies_dir, study, mode="write") as place:
+        from harness.backends.cluster import read_cluster
+        from harness.backends.factory import find_fleet
         from harness.confirmation.confirmer import Confirmer
         from harness.confirmation.options import ConfirmOptions
-        from harness.search.engines.cluster import read_cluster
-        from harness.search.engines.opening import find_fleet
         from harness.tracking.tracker import TrackerOptions, check_wandb_mode
 
         cluster = read_cluster(

@@ -152,11 +152,11 @@ def sweep(
     when outranked. Everything lies in one folder, studies/NAME.
     """
     with clear_errors(debug), contextlib.ExitStack() as places:
+        from harness.backends.cluster import read_cluster
+        from harness.backends.factory import find_fleet
         from harness.data.request import with_options
         from harness.runner.study_runner import Brain, check_options
         from harness.runner.sweep_options import SweepOptions
-        from harness.search.engines.cluster import read_cluster
-        from harness.search.engines.opening import find_fleet
         from harness.space.space import SearchSpace
         from harness.study.retention import check_keep
         from harness.tracking.tracker import TrackerOptions, check_wandb_mode

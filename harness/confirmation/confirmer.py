@@ -3,6 +3,8 @@
 import contextlib
 from collections.abc import Iterator
 
+from harness.backends.factory import find_room, open_engine
+from harness.backends.messages import Ready, WorkerSetup
 from harness.confirmation.candidates import Retraining
 from harness.confirmation.options import ConfirmOptions
 from harness.confirmation.result import FOLDER, Confirmation, write_result
@@ -18,8 +20,6 @@ from harness.runner.dispatcher import Foreman
 from harness.runner.job_queue import Assignment
 from harness.runner.outcomes import Listener
 from harness.runner.stop_rules import Stop
-from harness.search.engines.messages import Ready, WorkerSetup
-from harness.search.engines.opening import find_room, open_engine
 from harness.space.space import SearchSpace
 from harness.study.exclusive import study_held
 from harness.study.record import find_study

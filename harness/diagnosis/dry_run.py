@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from harness.backends.devices import available_cores
 from harness.core.errors import HarnessError
 from harness.data.image_dataset import ImageDataset
 from harness.diagnosis.prediction import PlannedSweep, predict_sweep, runner_for
@@ -13,7 +14,6 @@ from harness.gan.user_code.contract import adopt
 from harness.gan.user_code.user_functions import plain_name
 from harness.optimization.preview import first_configs
 from harness.runner.sweep_options import SweepOptions
-from harness.search.devices import available_cores
 from harness.space.domains import Choices, Domain, Fixed
 from harness.space.fields import flatten
 from harness.space.parameters import Variant

@@ -8,6 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from harness.backends.devices import available_cores
 from harness.core.errors import HarnessError
 from harness.data.datasets import load_dataset
 from harness.data.fashion_mnist import NAME as FASHION_MNIST
@@ -15,7 +16,6 @@ from harness.data.fashion_mnist import find_place
 from harness.diagnosis.file_systems import check_storage, nearest_folder
 from harness.diagnosis.finding import Finding, fail, ok, warn
 from harness.metrics.extractors.feature_extractor import load_extractor
-from harness.search.devices import available_cores
 from harness.tracking.wandb_mode import wandb_mode
 
 DISTRIBUTION = "gan-sweep-harness"

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from harness.backends.devices import available_cores
 from harness.core.durations import format_seconds
 from harness.core.errors import HarnessError
 from harness.diagnosis.cost import Prediction, calibrate, peak_megabytes, predict
 from harness.diagnosis.environment import MEGABYTE, available_megabytes
 from harness.diagnosis.file_systems import nearest_folder
 from harness.diagnosis.finding import Finding, fail, ok, warn
-from harness.search.devices import available_cores
 from harness.space.space import SearchSpace
 from harness.training.runner import Runner
 

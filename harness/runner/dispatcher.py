@@ -10,14 +10,14 @@ import typing
 import warnings
 from collections.abc import Iterator, Sequence
 
+from harness.backends.backend import Engine
+from harness.backends.messages import Broke, Died, Left, Message, Ready, Refused, Said
 from harness.core.events import Answer, Event, Started
 from harness.core.outcome import Outcome, Reason
 from harness.runner.job_queue import Assignment
 from harness.runner.signals import Signals
 from harness.runner.stop_rules import Stop
 from harness.runner.worker_pool import Crew, Post
-from harness.search.engines.engine import Engine
-from harness.search.engines.messages import Broke, Died, Left, Message, Ready, Refused, Said
 
 _PATIENCE_SECONDS = 5.0
 """How long a signalled command waits for checkpoints; a training whose worker took longer,

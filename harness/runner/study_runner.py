@@ -9,6 +9,9 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from harness.backends.backend import Engine
+from harness.backends.factory import find_room, open_engine
+from harness.backends.messages import WorkerSetup
 from harness.core.events import Answer, Event, Finished, Progressed, RungScored
 from harness.core.outcome import Outcome
 from harness.runner.dispatcher import Foreman
@@ -18,9 +21,6 @@ from harness.runner.outcomes import Endings, Listener
 from harness.runner.stop_rules import Stop
 from harness.runner.sweep_options import SweepOptions
 from harness.runner.worker_pool import Post
-from harness.search.engines.engine import Engine
-from harness.search.engines.messages import WorkerSetup
-from harness.search.engines.opening import find_room, open_engine
 from harness.space.space import SearchSpace, load_enqueued
 from harness.space.user_function_examples import user_functions
 from harness.study import optuna_trials

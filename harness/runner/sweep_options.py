@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from harness.search.engines.cluster import Cluster
+from harness.backends.cluster import Cluster
 from harness.study.leases import LEASE_SECONDS
 from harness.study.retention import Keep
 from harness.tracking.tracker import TrackerOptions

@@ -5,10 +5,10 @@ import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
+from harness.backends.backend import Engine, Worker
+from harness.backends.messages import Died
 from harness.core.errors import HarnessError
 from harness.runner.job_queue import Assignment
-from harness.search.engines.engine import Engine, Worker
-from harness.search.engines.messages import Died
 
 _MOST_FALSE_STARTS = 3
 """So many workers in a row that fail before they are ready are no accident."""

@@ -18,12 +18,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from harness.backends.cluster import Cluster
 from harness.core.events import Finished
 from harness.core.files import read_json, write_json, write_text
 from harness.core.yaml_file import parse_yaml
 from harness.runner.study_runner import Brain
 from harness.runner.sweep_options import SweepOptions
-from harness.search.engines.cluster import Cluster
 from harness.space.space import SearchSpace
 from tests.ray_machines import ray, running_machines
 

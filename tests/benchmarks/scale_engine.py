@@ -12,11 +12,11 @@ import random
 import time
 import zlib
 
+from harness.backends.messages import Left, Ready, Said
 from harness.core.events import Answer, Finished, Progressed, RungScored, Started
 from harness.core.files import write_bytes
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
-from harness.search.engines.messages import Left, Ready, Said
 
 PROTOCOL = Protocol(
     metric="fid",

@@ -11,13 +11,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from harness.backends.cluster import Cluster
+from harness.backends.ray import ray_backend
+from harness.backends.ray.file_transfer import BYTES_PER_SECOND, LARGEST_FILE_BYTES
 from harness.core.files import write_text
 from harness.runner.outcomes import Silence
 from harness.runner.study_runner import Brain
 from harness.runner.sweep_options import SweepOptions
-from harness.search.engines import ray_engine
-from harness.search.engines.cluster import Cluster
-from harness.search.engines.travel import BYTES_PER_SECOND, LARGEST_FILE_BYTES
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
 from tests.ray_machines import running_machines
@@ -57,13 +57,13 @@ class Post:
         self.sizes.extend(len(content) for content in parcel.files.values())
 
 
-unpack = ray_engine.unpack
+unpack = ray_backend.unpack
 
 
 def measure(address, checkpoint_seconds):
     """Return a row of the table: one trial with that pause between checkpoints."""
     post = Post()
-    ray_engine.unpack = post.unpack
+    ray_backend.unpack = post.unpack
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "travel.yaml"
         write_text(file, SPACE)

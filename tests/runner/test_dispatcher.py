@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.backends.local_backend import LocalEngine
+from harness.backends.messages import Died, Message, Said, WorkerSetup
 from harness.core.errors import DataError
 from harness.core.events import Progressed, Started
 from harness.core.outcome import Outcome, Reason
@@ -15,8 +17,6 @@ from harness.runner.dispatcher import Foreman
 from harness.runner.outcomes import Silence
 from harness.runner.study_runner import Brain
 from harness.runner.sweep_options import SweepOptions
-from harness.search.engines.local_engine import LocalEngine
-from harness.search.engines.messages import Died, Message, Said, WorkerSetup
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
 from tests.benchmarks.scale_engine import StandInEngine, StandInWorker

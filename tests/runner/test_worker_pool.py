@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from harness.backends.messages import Died, Message, Ready
 from harness.core.errors import HarnessError
 from harness.runner import worker_pool
 from harness.runner.dispatcher import Foreman
-from harness.search.engines.messages import Died, Message, Ready
 from tests.runner.test_job_queue import PROTOCOL
 
 SCRIPTS = {"loads": "echo; exec cat", "fails": "exit 7", "is lost": "exit 7"}

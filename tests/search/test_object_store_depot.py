@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.backends.cluster import Cluster
+from harness.backends.ray.file_set import Parcel
 from harness.core.errors import StorageError
 from harness.core.events import Event, Progressed, Started
 from harness.runner.study_runner import Brain
-from harness.search.engines.cluster import Cluster
 from harness.search.object_store import depot
 from harness.search.object_store.depot import Depot, find_depot, staged
 from harness.search.object_store.mirror import Mirror
@@ -17,7 +18,6 @@ from harness.search.object_store.opening import studies_at
 from harness.search.object_store.session import mirror_folder
 from harness.search.object_store.store import ObjectStore
 from harness.search.object_store.upload import Upload
-from harness.search.parcel import Parcel
 from tests.endings import SPACE
 from tests.ray_machines import Notes, options, ray, running_machines, small_space
 

@@ -13,9 +13,9 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.backends.ray.file_set import Parcel
 from harness.core.errors import HarnessError, StorageError
 from harness.search.object_store.manifest import MANIFEST, STATE_FOLDER, URL_FILE, Manifest
-from harness.search.parcel import Parcel
 from harness.training.training_folder import previous_file
 
 if TYPE_CHECKING:  # the package behind it is an extra, which workers may be without

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.backends.cluster import Cluster, read_cluster
+from harness.backends.factory import find_fleet, find_room
 from harness.core.errors import ConfigError, MissingExtraError
-from harness.search.engines.cluster import Cluster, read_cluster
-from harness.search.engines.opening import find_fleet, find_room
 from tests.commands import TIMEOUT_SECONDS, Commands, interrupt, the_one_message, wait_until
 from tests.endings import write_endings
 
@@ -94,9 +94,9 @@ def test_addresses_are_checked_before_ray_is_asked():
 def test_what_listens_without_being_ray_is_told_from_it(
     scheme: str, said: bytes, monkeypatch: pytest.MonkeyPatch
 ):
-    from harness.search.engines import ray_address  # not before other tests keep Ray on loopback
+    from harness.backends.ray import cluster_address
 
-    monkeypatch.setattr(ray_address, "_ANSWER_SECONDS", 2)
+    monkeypatch.setattr(cluster_address, "_ANSWER_SECONDS", 2)
     with listener(said) as port, pytest.raises(ConfigError, match="does not answer as") as caught:
         find_room(Cluster(f"{scheme}127.0.0.1:{port}"))
     assert "6379" in str(caught.value)
@@ -157,9 +157,9 @@ def alone(tmp_path: Path) -> dict[str, str]:
 
 def on_its_own(tmp_path: Path, line: str) -> subprocess.CompletedProcess[str]:
     """Run a line of Python where Ray finds no cluster."""
-    names = "from harness.search.engines.cluster import Cluster\n"
-    names += "from harness.search.engines.opening import find_room\n"
-    names += "from harness.search.engines.ray_connection import connect\n"
+    names = "from harness.backends.cluster import Cluster\n"
+    names += "from harness.backends.factory import find_room\n"
+    names += "from harness.backends.ray.connection import connect\n"
     return subprocess.run(
         [sys.executable, "-c", names + line],
         env=alone(tmp_path),

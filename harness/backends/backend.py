@@ -7,8 +7,8 @@ of it does not depend on which one runs.
 import typing
 from collections.abc import Sequence
 
+from harness.backends.messages import Message
 from harness.core.events import Answer
-from harness.search.engines.messages import Message
 from harness.training.job import TrainingJob
 
 

@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from harness.backends.messages import Message, WorkerSetup
+from harness.backends.ray.file_set import Parcel
 from harness.core.errors import StorageError
 from harness.core.files import replacing, storage_error
 from harness.data.image_dataset import ImageDataset
-from harness.search.engines.messages import Message, WorkerSetup
 from harness.search.object_store.depot import Depot
-from harness.search.parcel import Parcel
 from harness.training.job import TrainingJob
 from harness.training.training_folder import TrainingFolder
 

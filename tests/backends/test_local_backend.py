@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.backends.local_backend import LocalEngine, LocalWorker
+from harness.backends.messages import Died, Left, Ready, Refused, Said, WorkerSetup
 from harness.core.errors import DataError
 from harness.core.events import Answer, Progressed
 from harness.gan.presets import load_preset
-from harness.search.engines.local_engine import LocalEngine, LocalWorker
-from harness.search.engines.messages import Died, Left, Ready, Refused, Said, WorkerSetup
 from harness.training.checkpoint import load_checkpoint
 from harness.training.job import TrainingJob
 from harness.training.training_folder import TrainingFolder

@@ -8,14 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.core.errors import ConfigError, StorageError
-from harness.core.events import Progressed, RungScored
-from harness.core.score import Protocol, Score
-from harness.data.image_dataset import ImageDataset, Split
-from harness.gan.presets import load_preset
-from harness.search.engines.messages import Left, Ready, Refused, Said, WorkerSetup
-from harness.search.engines.ray_hand import Desk
-from harness.search.engines.travel import (
+from harness.backends.messages import Left, Ready, Refused, Said, WorkerSetup
+from harness.backends.ray.file_set import Parcel
+from harness.backends.ray.file_transfer import (
     Allowance,
     Errand,
     Watch,
@@ -24,7 +19,12 @@ from harness.search.engines.travel import (
     unpack,
     unpack_luggage,
 )
-from harness.search.parcel import Parcel
+from harness.backends.ray.worker_actor import Desk
+from harness.core.errors import ConfigError, StorageError
+from harness.core.events import Progressed, RungScored
+from harness.core.score import Protocol, Score
+from harness.data.image_dataset import ImageDataset, Split
+from harness.gan.presets import load_preset
 from harness.training.job import TrainingJob
 from harness.training.test_scoring import Exam
 from harness.training.training_folder import TrainingFolder

@@ -4,7 +4,7 @@ from typing import Any
 
 import ray
 
-from harness.search.engines.cluster import Cluster
+from harness.backends.cluster import Cluster
 
 _RAY: Any = ray  # some of its functions have no types
 

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.backends.cluster import Cluster
+from harness.backends.messages import Died, Ready, WorkerSetup
+from harness.backends.ray import head_monitor
+from harness.backends.ray.head_monitor import Lookout
+from harness.backends.ray.ray_backend import RayEngine
+from harness.backends.ray.resources import idle_gpus, shortage
 from harness.core.errors import HarnessError
 from harness.core.events import Event, Progressed, Started
 from harness.runner.dispatcher import Foreman
 from harness.runner.study_runner import Brain
-from harness.search.engines import ray_lookout
-from harness.search.engines.cluster import Cluster
-from harness.search.engines.messages import Died, Ready, WorkerSetup
-from harness.search.engines.ray_engine import RayEngine
-from harness.search.engines.ray_lookout import Lookout
-from harness.search.engines.ray_room import idle_gpus, shortage
 from harness.study.leaderboard import read_entries
 from harness.training.checkpoint import load_checkpoint
 from tests.ray_machines import (
@@ -129,7 +129,7 @@ def test_gpus_that_no_worker_uses_are_told_of(machines: Machines, engine: RayEng
 def test_a_head_that_does_not_answer_ends_the_wait_in_one_message(
     address: str, machines: Machines, engine: RayEngine, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(ray_lookout, "EVERY_SECONDS", 0.2)
+    monkeypatch.setattr(head_monitor, "EVERY_SECONDS", 0.2)
     monkeypatch.setattr(engine, "_lookout", Lookout())
     head = machines.head_node.all_processes["gcs_server"][0].process.pid
     os.kill(head, signal.SIGSTOP)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from harness.backends.cluster import Cluster
 from harness.core.events import Event, Progressed, Started
 from harness.runner.study_runner import Brain
-from harness.search.engines.cluster import Cluster
 from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.checkpoint import load_checkpoint

@@ -3,12 +3,12 @@
 import importlib.util
 import os
 
+from harness.backends.backend import Engine
+from harness.backends.cluster import Cluster
+from harness.backends.devices import Fleet, available_cores, divide, find_gpus
+from harness.backends.local_backend import LocalEngine
+from harness.backends.messages import WorkerSetup
 from harness.core.errors import MissingExtraError
-from harness.search.devices import Fleet, available_cores, divide, find_gpus
-from harness.search.engines.cluster import Cluster
-from harness.search.engines.engine import Engine
-from harness.search.engines.local_engine import LocalEngine
-from harness.search.engines.messages import WorkerSetup
 
 
 def open_engine(
@@ -29,7 +29,7 @@ def open_engine(
     if cluster is None:
         return LocalEngine(setup, workers=workers, gpus=gpus)
     _require_ray()
-    from harness.search.engines.ray_engine import RayEngine
+    from harness.backends.ray.ray_backend import RayEngine
 
     return RayEngine(setup, workers=workers, cluster=cluster)
 
@@ -66,8 +66,8 @@ def find_room(cluster: Cluster | None) -> int:
     if cluster is None:
         return available_cores()
     _require_ray()
-    from harness.search.engines.ray_connection import connect
-    from harness.search.engines.ray_room import room_for
+    from harness.backends.ray.connection import connect
+    from harness.backends.ray.resources import room_for
 
     connect(cluster)
     return max(1, room_for(cluster))

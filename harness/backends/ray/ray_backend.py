@@ -14,18 +14,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.backends.backend import Worker
+from harness.backends.cluster import Cluster
+from harness.backends.messages import Died, Message, WorkerSetup
+from harness.backends.ray.connection import connect, disconnect
+from harness.backends.ray.file_transfer import Errand, Letter, pack, pack_luggage, unpack
+from harness.backends.ray.head_monitor import Lookout
+from harness.backends.ray.resources import idle_gpus, offer, shortage
+from harness.backends.ray.worker_actor import Hand
 from harness.core.errors import HarnessError
 from harness.core.events import Answer
 from harness.data.datasets import load_dataset
 from harness.data.image_dataset import ImageDataset
-from harness.search.engines.cluster import Cluster
-from harness.search.engines.engine import Worker
-from harness.search.engines.messages import Died, Message, WorkerSetup
-from harness.search.engines.ray_connection import connect, disconnect
-from harness.search.engines.ray_hand import Hand
-from harness.search.engines.ray_lookout import Lookout
-from harness.search.engines.ray_room import idle_gpus, offer, shortage
-from harness.search.engines.travel import Errand, Letter, pack, pack_luggage, unpack
 from harness.search.object_store.depot import Depot, find_depot
 from harness.training.job import TrainingJob
 from harness.training.training_folder import TrainingFolder

@@ -2,9 +2,9 @@
 
 import mmap
 
+from harness.backends.worker import _broke, _memory_megabytes
 from harness.core.errors import ScoreError
 from harness.core.outcome import Reason
-from harness.search.engines.serving import _broke, _memory_megabytes
 
 
 def caught(error: Exception) -> Exception:

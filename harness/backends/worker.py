@@ -6,11 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.core.errors import HarnessError, StorageError
-from harness.core.events import Answer, Event
-from harness.core.outcome import Reason
-from harness.core.quiet import quiet_imports
-from harness.search.engines.messages import (
+from harness.backends.messages import (
     Broke,
     Left,
     Message,
@@ -19,6 +15,10 @@ from harness.search.engines.messages import (
     Said,
     WorkerSetup,
 )
+from harness.core.errors import HarnessError, StorageError
+from harness.core.events import Answer, Event
+from harness.core.outcome import Reason
+from harness.core.quiet import quiet_imports
 from harness.training.job import TrainingJob
 
 BRAIN_IS_GONE = (EOFError, BrokenPipeError, ConnectionResetError)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from harness.backends.devices import Fleet, divide, find_gpus, lease, visible_gpus
 from harness.core.errors import ConfigError
-from harness.search.devices import Fleet, divide, find_gpus, lease, visible_gpus
 
 LISTING = """\
 GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-aaaa1111-2222-3333-4444-555566667777)

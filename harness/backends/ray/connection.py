@@ -20,12 +20,12 @@ import ray._private.worker
 import ray.exceptions
 
 import harness
+from harness.backends.cluster import Cluster
+from harness.backends.devices import available_cores, find_gpus
+from harness.backends.local_backend import signals_held_back
+from harness.backends.ray.cluster_address import LOOPBACK, Place, find_place, stay_on_loopback
 from harness.core.errors import ConfigError
 from harness.core.quiet import quiet_stderr
-from harness.search.devices import available_cores, find_gpus
-from harness.search.engines.cluster import Cluster
-from harness.search.engines.local_engine import signals_held_back
-from harness.search.engines.ray_address import LOOPBACK, Place, find_place, stay_on_loopback
 
 _NAMESPACE = "gan-sweep-harness"
 _FAILURES = (ConnectionError, OSError, RuntimeError, ValueError, TimeoutError)

@@ -10,12 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.core.errors import ConfigError, StudyError
-from harness.core.events import Answer, Progressed, RungScored
-from harness.core.locks import is_locked, lock_folder
-from harness.search.engines.messages import Left, Message, Refused, Said, WorkerSetup
-from harness.search.engines.serving import serve
-from harness.search.engines.travel import (
+from harness.backends.messages import Left, Message, Refused, Said, WorkerSetup
+from harness.backends.ray.file_set import Parcel
+from harness.backends.ray.file_transfer import (
     BYTES_PER_SECOND,
     Allowance,
     Errand,
@@ -25,8 +22,11 @@ from harness.search.engines.travel import (
     unpack,
     unpack_luggage,
 )
+from harness.backends.worker import serve
+from harness.core.errors import ConfigError, StudyError
+from harness.core.events import Answer, Progressed, RungScored
+from harness.core.locks import is_locked, lock_folder
 from harness.search.object_store.depot import Depot
-from harness.search.parcel import Parcel
 from harness.training.job import TrainingJob
 from harness.training.training_folder import TrainingFolder
 

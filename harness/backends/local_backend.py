@@ -16,11 +16,11 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from harness.backends.backend import Worker
+from harness.backends.devices import lease
+from harness.backends.messages import Died, Message, WorkerSetup
+from harness.backends.worker import serve
 from harness.core.events import Answer
-from harness.search.devices import lease
-from harness.search.engines.engine import Worker
-from harness.search.engines.messages import Died, Message, WorkerSetup
-from harness.search.engines.serving import serve
 from harness.training.job import TrainingJob
 
 _FOR_THE_BRAIN = (signal.SIGINT, signal.SIGTERM)

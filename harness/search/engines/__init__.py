@@ -1,1 +1,0 @@
-"""Run trainings somewhere: in processes of this machine, or on a Ray cluster."""
