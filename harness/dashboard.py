@@ -44,7 +44,7 @@ def dashboard(
                 "optuna-dashboard is not installed. Install it: "
                 "`pip install 'gan-sweep-harness[dashboard]'`."
             )
-        from harness.search.dashboard_server import serving
+        from harness.optuna_dashboard.dashboard_server import serving
 
         with serving(folder, port=port, storage=storage, confirmed=lambda: _confirmed(folder)) as (
             address,

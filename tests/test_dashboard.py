@@ -16,8 +16,8 @@ import pytest
 pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installed")
 
 from harness.dashboard import app
-from harness.search import dashboard_server
-from harness.search.dashboard_server import LiveDashboard
+from harness.optuna_dashboard import dashboard_server
+from harness.optuna_dashboard.dashboard_server import LiveDashboard
 from harness.study.record import read_study
 from tests.browser import started_browser
 from tests.commands import Commands, interrupt, wait_until

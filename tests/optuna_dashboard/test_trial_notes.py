@@ -2,7 +2,7 @@ import dataclasses
 
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol
-from harness.search.dashboard_notes import study_note, title_of, trial_note
+from harness.optuna_dashboard.trial_notes import study_note, title_of, trial_note
 from harness.study.record import StudyRecord
 from tests.reporting.studies import PROTOCOL, score
 

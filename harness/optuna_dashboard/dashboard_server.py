@@ -13,7 +13,7 @@ import optuna
 import optuna_dashboard
 
 from harness.core.errors import ConfigError, StorageError
-from harness.search.dashboard_view import make_view
+from harness.optuna_dashboard.dashboard_view import make_view
 from harness.study.read_only import opened
 from harness.study.record import StudyRecord, read_study
 from harness.study.storage_url import find_storage

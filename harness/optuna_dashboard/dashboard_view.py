@@ -12,7 +12,7 @@ from optuna.artifacts.exceptions import ArtifactNotFound
 from harness.core.errors import StorageError
 from harness.core.outcome import Outcome
 from harness.core.score import Protocol
-from harness.search.dashboard_notes import study_note, title_of, trial_note
+from harness.optuna_dashboard.trial_notes import study_note, title_of, trial_note
 from harness.study.read_only import copy_of
 from harness.study.record import StudyRecord
 from harness.tracking.tracker import TrialIdentity

@@ -10,7 +10,7 @@ import optuna_dashboard
 from optuna.artifacts.exceptions import ArtifactNotFound
 
 from harness.core.errors import StorageError
-from harness.search.dashboard_view import GridStore, make_view
+from harness.optuna_dashboard.dashboard_view import GridStore, make_view
 from harness.study.record import read_study
 from tests.reporting.studies import make_small_study
 
