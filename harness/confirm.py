@@ -99,7 +99,7 @@ def confirm(
 def _run(confirmer: "Confirmer", *, as_json: bool) -> None:
     from harness.confirmation.result import result_file
     from harness.confirmation.text import confirmation_lines, confirmation_table
-    from harness.reporting.study_run import StudyRun
+    from harness.reporting.study_publisher import StudyRun
     from harness.tracking.wandb_mode import wandb_mode
 
     console = Console(stderr=as_json, soft_wrap=True)

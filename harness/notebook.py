@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from harness.core.errors import StudyError
-from harness.reporting.study_run import StudyRun
+from harness.reporting.study_publisher import StudyRun
 from harness.runner.outcomes import Listener, Silence
 from harness.runner.stop_rules import TOO_MANY_FAILED
 from harness.runner.study_runner import Brain

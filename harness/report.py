@@ -65,7 +65,7 @@ def report(
 
 
 def _print(data: "ReportData", *, as_json: bool) -> None:
-    from harness.reporting.text import report_text
+    from harness.reporting.report_text import report_text
 
     print(json.dumps(data.to_dict(), indent=2) if as_json else report_text(data))
 

@@ -253,7 +253,7 @@ def _preview(space: "SearchSpace", options: "SweepOptions") -> None:
 
 def _run(brain: "Brain", studies_dir: str, *, last_rung: float, as_json: bool) -> None:
     from harness.cli.display import SweepDisplay
-    from harness.reporting.study_run import StudyRun
+    from harness.reporting.study_publisher import StudyRun
     from harness.study.leaderboard import rank, read_entries
     from harness.study.retention import disk_use
     from harness.tracking.wandb_mode import wandb_mode

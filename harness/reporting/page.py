@@ -11,13 +11,13 @@ import harness
 from harness.confirmation.text import confirmation_lines
 from harness.core.durations import format_kimg, format_seconds
 from harness.core.files import write_text
-from harness.reporting import curves, plots
-from harness.reporting.curves import colour_of, draw_curves
+from harness.reporting.charts import curves, plots
+from harness.reporting.charts.curves import colour_of, draw_curves
+from harness.reporting.charts.plots import draw_confirmation, draw_slice
+from harness.reporting.charts.svg import Layout
 from harness.reporting.pictures import Pictures
-from harness.reporting.plots import draw_confirmation, draw_slice
 from harness.reporting.report_data import ReportData
-from harness.reporting.svg import Layout
-from harness.reporting.text import beside_text, counts_text
+from harness.reporting.report_text import beside_text, counts_text
 from harness.reporting.trials import TrialData
 
 PAGE = "index.html"

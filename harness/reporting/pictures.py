@@ -4,7 +4,8 @@ import functools
 
 from harness.core.durations import format_kimg, format_seconds
 from harness.reporting.film import Frame, film_of, kept_frame
-from harness.reporting.images import (
+from harness.reporting.report_data import ReportData
+from harness.reporting.report_images import (
     FILM_BYTES,
     GRIDS_BYTES,
     STRIPS_BYTES,
@@ -13,7 +14,6 @@ from harness.reporting.images import (
     share_of,
     strip_uri,
 )
-from harness.reporting.report_data import ReportData
 from harness.reporting.trials import Rung, TrialData
 
 

@@ -11,9 +11,9 @@ from harness.confirmation.result import CandidateResult, Confirmation, read_resu
 from harness.core.locks import is_locked
 from harness.core.score import Protocol
 from harness.reporting.compute import Compute, add_up
-from harness.reporting.export import Exported, read_export
+from harness.reporting.exported_bundle import Exported, read_export
 from harness.reporting.lineage import Lineage, Steps, baseline_options, name_space, trace
-from harness.reporting.parameters import Effects, find_effects, searched_fields
+from harness.reporting.parameter_effects import Effects, find_effects, searched_fields
 from harness.reporting.trials import RUNNING, TrialData, read_ended, read_unfinished
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import Entry, rank, read_entries, winner

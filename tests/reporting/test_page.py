@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.core.outcome import Reason
-from harness.reporting.export import Exported
+from harness.reporting.exported_bundle import Exported
 from harness.reporting.page import example_search, render_page, value_text, write_page
 from harness.reporting.report_data import ReportData, read_report
 from harness.reporting.trials import Sample

@@ -6,10 +6,17 @@ from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
-from harness.reporting.labels import Box, place_labels
+from harness.reporting.charts.labels import Box, place_labels
+from harness.reporting.charts.scales import Scale, fit_scale, number_text
+from harness.reporting.charts.svg import (
+    Layout,
+    draw_levels,
+    draw_line,
+    draw_svg,
+    draw_text,
+    family_class,
+)
 from harness.reporting.report_data import ReportData
-from harness.reporting.scales import Scale, fit_scale, number_text
-from harness.reporting.svg import Layout, draw_levels, draw_line, draw_svg, draw_text, family_class
 from harness.reporting.trials import Rung, TrialData
 
 DESK = Layout("desk", width=760, height=480, left=46, right=84, dot=3.5)

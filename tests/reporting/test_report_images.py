@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from harness.core.errors import StorageError
-from harness.reporting.images import GRIDS_BYTES, grid_rows, grid_uri, share_of, strip_uri
+from harness.reporting.report_images import GRIDS_BYTES, grid_rows, grid_uri, share_of, strip_uri
 from harness.training.grid import draw_grid, png_bytes
 
 

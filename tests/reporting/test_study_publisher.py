@@ -6,8 +6,8 @@ import pytest
 
 from harness.core.events import Finished, Started
 from harness.core.outcome import Outcome, Reason
-from harness.reporting import study_run
-from harness.reporting.study_run import StudyRun, publish, read_snapshot
+from harness.reporting import study_publisher
+from harness.reporting.study_publisher import StudyRun, publish, read_snapshot
 from harness.runner.outcomes import Silence
 from harness.tracking.tracker import TrackerOptions
 from tests.conftest import SweptStudy
@@ -64,7 +64,7 @@ def test_it_is_published_when_a_trial_ends_and_it_is_time(
     ended = Finished(Outcome(Reason.DIVERGED, "", 1.0, 1.0))
     run.hear("0003", config(), ended)
     assert not (folder / "wandb").exists()  # the sweep has only begun
-    monkeypatch.setattr(study_run, "REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr(study_publisher, "REFRESH_SECONDS", 0.0)
     run.hear("0003", config(), Started(0.0, 1, 1))
     assert not (folder / "wandb").exists()
     run.hear("0003", config(), ended)
@@ -88,7 +88,7 @@ def test_a_study_that_cannot_be_read_costs_one_warning(
 ):
     folder = make_small_study(tmp_path / "small")
     (folder / "search_space.yaml").write_text("name: [")
-    with caplog.at_level(logging.WARNING, study_run.LOGGER.name):
+    with caplog.at_level(logging.WARNING, study_publisher.LOGGER.name):
         StudyRun(folder, Silence(), tracker="wandb", options=OFFLINE).publish()
     assert "The study's run in W&B was not brought up to date" in caplog.text
 

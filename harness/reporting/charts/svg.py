@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
-from harness.reporting.scales import Scale, number_text
+from harness.reporting.charts.scales import Scale, number_text
 
 FAMILIES = ("dcgan", "upsample", "mlp", "resnet")
 """Families that have a colour of their own; any other one takes the last."""

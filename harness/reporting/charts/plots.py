@@ -8,9 +8,8 @@ from typing import Any
 from markupsafe import Markup
 
 from harness.confirmation.result import CandidateResult, Confirmation
-from harness.reporting.parameters import Effects, Point, Slice
-from harness.reporting.scales import Scale, fit_scale, number_text
-from harness.reporting.svg import (
+from harness.reporting.charts.scales import Scale, fit_scale, number_text
+from harness.reporting.charts.svg import (
     Layout,
     draw_dot,
     draw_levels,
@@ -19,6 +18,7 @@ from harness.reporting.svg import (
     draw_text,
     family_class,
 )
+from harness.reporting.parameter_effects import Effects, Point, Slice
 
 DESK = Layout("desk", width=700, height=46, left=64, right=16, dot=4.5)
 PHONE = Layout("phone", width=358, height=46, left=46, right=10, dot=5)

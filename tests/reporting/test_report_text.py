@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from harness.reporting.report_data import ReportData, read_report
-from harness.reporting.text import report_text
+from harness.reporting.report_text import report_text
 from tests.reporting.studies import make_study
 
 

@@ -6,10 +6,10 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from harness.reporting.parameters import Effects, Point, Slice
-from harness.reporting.plots import DESK, PHONE, draw_confirmation, draw_slice
+from harness.reporting.charts.plots import DESK, PHONE, draw_confirmation, draw_slice
+from harness.reporting.charts.svg import Layout
+from harness.reporting.parameter_effects import Effects, Point, Slice
 from harness.reporting.report_data import ReportData
-from harness.reporting.svg import Layout
 
 
 def test_each_new_seed_is_a_dot_and_the_mean_an_upright_line(confirmed: ReportData):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.reporting.curves import DESK, PHONE, draw_curves
+from harness.reporting.charts.curves import DESK, PHONE, draw_curves
+from harness.reporting.charts.svg import Layout
 from harness.reporting.report_data import ReportData, read_report
-from harness.reporting.svg import Layout
 from tests.reporting.studies import make_study
 
 

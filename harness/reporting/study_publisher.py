@@ -15,7 +15,7 @@ from harness.core.score import Protocol
 from harness.gan.config.config import GANConfig
 from harness.optimization.study_plots import draw_plots
 from harness.reporting.compute import add_up
-from harness.reporting.parameters import searched_fields
+from harness.reporting.parameter_effects import searched_fields
 from harness.reporting.trials import TrialData, read_ended
 from harness.runner.outcomes import Listener
 from harness.space.space import SearchSpace

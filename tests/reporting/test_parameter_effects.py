@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from harness.reporting.parameters import find_effects
+from harness.reporting.parameter_effects import find_effects
 from harness.reporting.report_data import ReportData
 from harness.space.space import SearchSpace
 from tests.reporting.studies import SPACE
