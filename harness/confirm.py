@@ -59,8 +59,8 @@ def confirm(
     with clear_errors(debug), studies_at(studies_dir, study, mode="write") as place:
         from harness.backends.cluster import read_cluster
         from harness.backends.factory import find_fleet
+        from harness.confirmation.confirm_options import ConfirmOptions
         from harness.confirmation.confirmer import Confirmer
-        from harness.confirmation.options import ConfirmOptions
         from harness.tracking.tracker import TrackerOptions, check_wandb_mode
 
         cluster = read_cluster(
@@ -97,8 +97,8 @@ def confirm(
 
 
 def _run(confirmer: "Confirmer", *, as_json: bool) -> None:
+    from harness.confirmation.confirmation_text import confirmation_lines, confirmation_table
     from harness.confirmation.result import result_file
-    from harness.confirmation.text import confirmation_lines, confirmation_table
     from harness.reporting.study_publisher import StudyRun
     from harness.tracking.wandb_mode import wandb_mode
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from harness.backends.factory import find_room, open_engine
 from harness.backends.messages import Ready, WorkerSetup
 from harness.confirmation.candidates import Retraining
-from harness.confirmation.options import ConfirmOptions
+from harness.confirmation.confirm_options import ConfirmOptions
 from harness.confirmation.result import FOLDER, Confirmation, write_result
 from harness.confirmation.summary import make_plan, sum_up
 from harness.core.errors import StudyError

@@ -8,7 +8,7 @@ import jinja2
 from markupsafe import Markup
 
 import harness
-from harness.confirmation.text import confirmation_lines
+from harness.confirmation.confirmation_text import confirmation_lines
 from harness.core.durations import format_kimg, format_seconds
 from harness.core.files import write_text
 from harness.reporting.charts import curves, plots

@@ -1,6 +1,6 @@
 """Write a report as plain text for the terminal."""
 
-from harness.confirmation.text import confirmation_lines
+from harness.confirmation.confirmation_text import confirmation_lines
 from harness.core.durations import format_kimg, format_seconds
 from harness.reporting.compute import Compute
 from harness.reporting.report_data import ReportData

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.confirmation.confirm_options import ConfirmOptions
 from harness.confirmation.confirmer import Confirmer
-from harness.confirmation.options import ConfirmOptions
 from harness.confirmation.result import Confirmation, read_result
 from harness.core.errors import ConfigError, StudyError
 from harness.core.events import Event, Finished, RungScored, Started

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from harness.confirmation.confirmation_text import confirmation_lines, confirmation_table
 from harness.confirmation.summary import make_plan, sum_up
-from harness.confirmation.text import confirmation_lines, confirmation_table
 from tests.confirmation.made import TEST, make_study, outcomes_of
 
 VALUES = {
