@@ -16,7 +16,7 @@ setup: .venv/installed
 	touch $@
 
 data: setup
-	$(BIN)/python -m harness.data.fetch
+	$(BIN)/python -m harness.fetch
 
 sweep: data
 	$(BIN)/python -m harness.sweep --trials $(TRIALS) $(ARGS)

@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harness.api import StudyResult, run_study
     from harness.core.errors import HarnessError
     from harness.data.datasets import load_dataset
     from harness.exporting.bundle import export_bundle
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from harness.gan.sampling import Sampler
     from harness.gan.trainer import Trainer
     from harness.metrics.evaluator import Evaluator
-    from harness.notebook import StudyResult, run_study
     from harness.runner.sweep_options import SweepOptions
     from harness.space.space import SearchSpace
 
@@ -39,13 +39,13 @@ _HOMES = {
     "HarnessError": "harness.core.errors",
     "Sampler": "harness.gan.sampling",
     "SearchSpace": "harness.space.space",
-    "StudyResult": "harness.notebook",
+    "StudyResult": "harness.api",
     "SweepOptions": "harness.runner.sweep_options",
     "Trainer": "harness.gan.trainer",
     "export_bundle": "harness.exporting.bundle",
     "load_dataset": "harness.data.datasets",
     "load_preset": "harness.gan.presets",
-    "run_study": "harness.notebook",
+    "run_study": "harness.api",
 }
 
 

@@ -1,4 +1,4 @@
-"""Put Fashion-MNIST on this machine, and say where it lies: `python -m harness.data.fetch`.
+"""Put Fashion-MNIST on this machine, and say where it lies: `python -m harness.fetch`.
 
 Exit codes: 0, the data are there and sound; 2, they are not, and the message says what to do.
 """

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.data import fashion_mnist as module
-from harness.data.fetch import app
+from harness.fetch import app
 
 LABELS = "t10k-labels-idx1-ubyte.gz"
 
@@ -46,7 +46,7 @@ def calls(machine):
 
 def test_command_says_where_and_how_many(real_folder):
     done = subprocess.run(
-        [sys.executable, "-m", "harness.data.fetch"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "harness.fetch"], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith(f"Fashion-MNIST: {real_folder}\n70,000 images (train 50,000, ")
     assert re.search(r"SHA-256 of all four files is right; read in \d+\.\d s\n$", done.stdout)
@@ -64,7 +64,7 @@ def test_bad_file_is_one_message_and_code_2(bare, link, replace):
 
 def test_an_unknown_option_is_refused_in_one_line():
     done = subprocess.run(
-        [sys.executable, "-m", "harness.data.fetch", "--bogus"],
+        [sys.executable, "-m", "harness.fetch", "--bogus"],
         capture_output=True,
         text=True,
         check=False,
@@ -75,7 +75,7 @@ def test_an_unknown_option_is_refused_in_one_line():
 
 def test_debug_shows_the_traceback(bare):
     done = subprocess.run(
-        [sys.executable, "-m", "harness.data.fetch", "--debug", "--data-dir", str(bare)],
+        [sys.executable, "-m", "harness.fetch", "--debug", "--data-dir", str(bare)],
         capture_output=True,
         text=True,
         check=False,
