@@ -13,8 +13,8 @@ import pytest
 
 from harness.data.datasets import load_dataset
 from harness.data.image_dataset import ImageDataset
-from tests.commands import Commands
-from tests.endings import ENDINGS, write_endings
+from tests.support.commands import Commands
+from tests.support.endings import ENDINGS, write_endings
 
 
 def pytest_configure() -> None:

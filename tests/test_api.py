@@ -11,7 +11,7 @@ from harness.gan.presets import load_preset
 from harness.runner import job_queue
 from harness.study.leaderboard import read_entries
 from harness.tracking.tracker import TrackerOptions
-from tests.endings import GOOD, SPACE
+from tests.support.endings import GOOD, SPACE
 from tests.tracking.offline_log import read_offline_runs
 
 

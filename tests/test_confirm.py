@@ -17,9 +17,9 @@ from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
 from harness.tracking.tracker import TrackerOptions
 from harness.training.training_folder import TrainingFolder
-from tests.commands import Commands
 from tests.confirmation.test_confirmer import add_trial
 from tests.conftest import SweptStudy
+from tests.support.commands import Commands
 from tests.tracking.offline_log import read_offline_runs
 
 

@@ -19,10 +19,10 @@ from harness.dashboard import app
 from harness.optuna_dashboard import dashboard_server
 from harness.optuna_dashboard.dashboard_server import LiveDashboard
 from harness.study.record import read_study
-from tests.browser import started_browser
-from tests.commands import Commands, interrupt, wait_until
 from tests.conftest import SweptStudy
 from tests.reporting.studies import make_study
+from tests.support.browser import started_browser
+from tests.support.commands import Commands, interrupt, wait_until
 
 
 @pytest.fixture(scope="module")

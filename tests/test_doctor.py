@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Commands, the_one_message
 from tests.conftest import SweptStudy
+from tests.support.commands import Commands, the_one_message
 
 
 def test_a_sound_machine_gets_a_line_for_everything(commands: Commands, tmp_path: Path):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.explore import app
-from tests.commands import Commands, interrupt, the_one_message
 from tests.exporting.explorable import make_explorable
+from tests.support.commands import Commands, interrupt, the_one_message
 
 
 @pytest.fixture

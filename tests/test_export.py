@@ -31,8 +31,8 @@ from harness.gan.sampling import Sampler
 from harness.study.leaderboard import read_entries
 from harness.tracking.tracker import TrackerOptions
 from harness.tracking.wandb_log import read_records
-from tests.commands import Commands, interrupt, the_one_message, wait_until
 from tests.conftest import SweptStudy
+from tests.support.commands import Commands, interrupt, the_one_message, wait_until
 from tests.tracking.disks import run_command_on_used_disk
 from tests.tracking.offline_log import read_offline_runs
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Commands, interrupt, wait_until
 from tests.conftest import SweptStudy
 from tests.exporting.explorable import make_explorable
+from tests.support.commands import Commands, interrupt, wait_until
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="sockets are looked up in Linux's /proc"

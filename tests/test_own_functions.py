@@ -10,7 +10,7 @@ import yaml
 from harness.gan.sampling import load_generator
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
-from tests.commands import Commands, the_one_message
+from tests.support.commands import Commands, the_one_message
 
 NET = """
 import math

@@ -23,7 +23,7 @@ from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
 from harness.study.record import read_study
 from harness.study.training_source import find_start
-from tests.endings import GOOD, SPACE
+from tests.support.endings import GOOD, SPACE
 
 Run = Callable[..., tuple[int, str, str]]
 FILE = "tinted.npz"

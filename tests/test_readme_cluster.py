@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from harness.study.leaderboard import read_entries
-from tests.commands import TIMEOUT_SECONDS, Commands
-from tests.hosts import Host, Hosts, running_hosts, why_none
-from tests.postgres import missing, running_server
+from tests.support.commands import TIMEOUT_SECONDS, Commands
+from tests.support.hosts import Host, Hosts, running_hosts, why_none
+from tests.support.postgres import missing, running_server
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness.report import app
-from tests.commands import Commands, the_one_message
 from tests.conftest import SweptStudy
 from tests.reporting.studies import make_small_study
+from tests.support.commands import Commands, the_one_message
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 from harness.core.errors import ProtocolMismatchError, StudyError
 from harness.study.overview import compare, sum_up, sum_up_all
 from harness.study.removal import find_to_remove, remove
-from tests.commands import Commands, the_one_message
 from tests.conftest import SweptStudy
+from tests.support.commands import Commands, the_one_message
 
 
 @pytest.fixture

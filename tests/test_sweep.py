@@ -15,9 +15,9 @@ from harness.core.events import Finished, Progressed, RungScored, Started
 from harness.data import fashion_mnist as data
 from harness.study.leaderboard import read_entries, winner
 from harness.tracking.jsonl_tracker import read_history
-from tests.commands import Commands, the_one_message
 from tests.conftest import SweptStudy
-from tests.endings import ENDINGS, SPACE, write_endings
+from tests.support.commands import Commands, the_one_message
+from tests.support.endings import ENDINGS, SPACE, write_endings
 from tests.tracking.disks import run_command_on_disk
 from tests.tracking.offline_log import OfflineRun, read_trainings
 

@@ -16,8 +16,8 @@ from harness.train import app
 from harness.training.checkpoint import load_checkpoint
 from harness.training.standalone import Training, prepare
 from harness.training.training_folder import TrainingFolder
-from tests.commands import Commands, interrupt, the_one_message, wait_until
 from tests.conftest import SweptStudy
+from tests.support.commands import Commands, interrupt, the_one_message, wait_until
 from tests.tracking.disks import run_command_on_disk, run_command_on_used_disk
 from tests.tracking.offline_log import read_offline_runs
 

@@ -12,7 +12,7 @@ import harness
 from harness.core.errors import StorageError, StudyError
 from harness.gan.sampling import load_generator
 from harness.study.record import check_study_name, find_study
-from tests.commands import TIMEOUT_SECONDS, Commands
+from tests.support.commands import TIMEOUT_SECONDS, Commands
 
 PACKAGE = Path(harness.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))

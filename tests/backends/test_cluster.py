@@ -16,8 +16,14 @@ import pytest
 from harness.backends.cluster import Cluster, read_cluster
 from harness.backends.factory import find_fleet, find_room
 from harness.core.errors import ConfigError, MissingExtraError
-from tests.commands import TIMEOUT_SECONDS, Commands, interrupt, the_one_message, wait_until
-from tests.endings import write_endings
+from tests.support.commands import (
+    TIMEOUT_SECONDS,
+    Commands,
+    interrupt,
+    the_one_message,
+    wait_until,
+)
+from tests.support.endings import write_endings
 
 
 def test_options_become_a_cluster():

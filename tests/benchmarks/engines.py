@@ -25,7 +25,7 @@ from harness.core.yaml_file import parse_yaml
 from harness.runner.study_runner import Brain
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
-from tests.ray_machines import ray, running_machines
+from tests.support.ray_machines import ray, running_machines
 
 SPACE = """
 name: engines

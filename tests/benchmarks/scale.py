@@ -25,7 +25,7 @@ from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from tests.benchmarks.scale_engine import StandInEngine, minus, now
 from tests.benchmarks.scale_report import keep, write_report
-from tests.postgres import running_server
+from tests.support.postgres import running_server
 
 KINDS = ("ask", "report", "tell", "progress")
 BINS = 40

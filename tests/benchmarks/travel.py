@@ -20,7 +20,7 @@ from harness.runner.study_runner import Brain
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
-from tests.ray_machines import running_machines
+from tests.support.ray_machines import running_machines
 
 SPACE = """
 name: travel

@@ -23,7 +23,7 @@ from tests.chaos.faults import FAULTS
 from tests.chaos.report import write_report
 from tests.chaos.studies import Decks, Injected, disturb, finish, run_reference
 from tests.chaos.sweeps import Plan, Sweep
-from tests.commands import Commands
+from tests.support.commands import Commands
 
 DISK_MEGABYTES = {False: 96, True: 2048}  # the presets are large
 _OWN_MOUNTS = "CHAOS_OWN_MOUNTS"

@@ -13,7 +13,7 @@ from tests.chaos.checks import check, course
 from tests.chaos.faults import ALIVE, ENDING, FAULTS, STILL, NotNow
 from tests.chaos.resumption import Resumption
 from tests.chaos.sweeps import Loss, Plan, Sweep
-from tests.commands import Commands
+from tests.support.commands import Commands
 
 # How often each kind comes up in a round of its deck; restarts cost most of the time.
 WEIGHTS = {

@@ -14,7 +14,7 @@ import yaml
 from harness.core.events import Event
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.training_folder import TrainingFolder
-from tests.commands import Commands, workers_of
+from tests.support.commands import Commands, workers_of
 
 SPACE = Path(__file__).with_name("chaos.yaml")
 PATIENCE_SECONDS = 300  # on a crowded machine

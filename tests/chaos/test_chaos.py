@@ -12,7 +12,7 @@ from tests.chaos.checks import CHECKS
 from tests.chaos.faults import FAULTS, remove_wandb_run
 from tests.chaos.studies import disturb, finish
 from tests.chaos.sweeps import Plan, Sweep
-from tests.commands import Commands
+from tests.support.commands import Commands
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/task").exists(), reason="finds workers through /proc"

@@ -10,7 +10,7 @@ import typer
 
 from harness.cli.app import EXIT_BAD_INPUT, clear_errors, new_app
 from harness.core.errors import HarnessError, StudyError, near_miss
-from tests.commands import Commands
+from tests.support.commands import Commands
 
 
 def run(app: typer.Typer, *arguments: str) -> int:

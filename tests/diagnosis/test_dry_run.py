@@ -11,8 +11,8 @@ from harness.diagnosis.dry_run import configuration_lines, parameter_lines
 from harness.gan.config.config import GANConfig
 from harness.space.shipped import space_names
 from harness.space.space import SearchSpace
-from tests.commands import Commands
-from tests.endings import GOOD, SPACE
+from tests.support.commands import Commands
+from tests.support.endings import GOOD, SPACE
 
 PARAMETERS = {
     "generator.name": {"choices": ["mlp", "dcgan"]},

@@ -19,7 +19,7 @@ from harness.exporting.formats import write_format
 from harness.gan.config.config import GANConfig
 from harness.gan.networks.generators import build_generator
 from harness.gan.sampling import Sampler
-from tests.browser import started_browser
+from tests.support.browser import started_browser
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 

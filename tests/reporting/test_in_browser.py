@@ -12,8 +12,8 @@ from PIL import Image
 from harness.core.outcome import Reason
 from harness.reporting.page import write_page
 from harness.reporting.report_data import ReportData, read_report
-from tests.browser import started_browser
 from tests.reporting.studies import add_samples, add_training, make_study, score
+from tests.support.browser import started_browser
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 

@@ -10,7 +10,7 @@ from harness.runner.open_study import Study
 from harness.runner.retries import enqueue_retry
 from harness.space.space import SearchSpace
 from harness.study import optuna_trials
-from tests.endings import GOOD, SPACE
+from tests.support.endings import GOOD, SPACE
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
 FIXED = SPACE["parameters"] | {name: {"value": value} for name, value in GOOD.items()}

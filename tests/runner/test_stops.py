@@ -17,8 +17,8 @@ from harness.runner.outcomes import Silence
 from harness.runner.study_runner import Brain
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
-from tests.commands import Commands
-from tests.endings import ENDINGS, GOOD, SPACE
+from tests.support.commands import Commands
+from tests.support.endings import ENDINGS, GOOD, SPACE
 
 
 def space(name: str, rungs: list[int], **fixed: object) -> SearchSpace:

@@ -12,8 +12,8 @@ import yaml
 from harness.core.events import Finished, Progressed, RungScored
 from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
-from tests.commands import Commands, interrupt, wait_until, workers_of
-from tests.endings import GOOD, SPACE
+from tests.support.commands import Commands, interrupt, wait_until, workers_of
+from tests.support.endings import GOOD, SPACE
 
 # Some seconds on a fast machine: a call trains about two seconds, and several must pass.
 RUNGS = [4, 96]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.object_server import BUCKET, ObjectServer, object_server
-from tests.postgres import missing, running_server
+from tests.support.object_server import BUCKET, ObjectServer, object_server
+from tests.support.postgres import missing, running_server
 
 
 @pytest.fixture(scope="session")

@@ -29,9 +29,9 @@ from harness.search.object_store.opening import studies_at
 from harness.search.object_store.store import ObjectStore, Stored
 from harness.search.object_store.upload import Upload
 from harness.training.checkpoint import load_checkpoint
-from tests.commands import TIMEOUT_SECONDS, Commands, the_one_message, wait_until
-from tests.endings import GOOD, SPACE
-from tests.object_server import READER_SECRET, SECRET, ObjectServer
+from tests.support.commands import TIMEOUT_SECONDS, Commands, the_one_message, wait_until
+from tests.support.endings import GOOD, SPACE
+from tests.support.object_server import READER_SECRET, SECRET, ObjectServer
 
 NAME = "small"
 

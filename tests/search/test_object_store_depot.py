@@ -18,8 +18,8 @@ from harness.search.object_store.opening import studies_at
 from harness.search.object_store.session import mirror_folder
 from harness.search.object_store.store import ObjectStore
 from harness.search.object_store.upload import Upload
-from tests.endings import SPACE
-from tests.ray_machines import Notes, options, ray, running_machines, small_space
+from tests.support.endings import SPACE
+from tests.support.ray_machines import Notes, options, ray, running_machines, small_space
 
 NAME = "small"
 LARGE = bytes(depot.LARGE_BYTES)

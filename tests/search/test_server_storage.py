@@ -24,7 +24,7 @@ from harness.study.overview import sum_up
 from harness.study.record import read_study
 from harness.study.removal import remove
 from harness.study.storage_url import parse_storage
-from tests.postgres import PASSWORD
+from tests.support.postgres import PASSWORD
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
 SMOKE = SearchSpace.load("smoke")

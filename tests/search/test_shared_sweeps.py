@@ -20,9 +20,9 @@ from harness.study.record import read_study
 from harness.study.storage_url import parse_storage
 from harness.tracking.jsonl_tracker import read_history
 from harness.training.training_folder import TrainingFolder
-from tests.commands import TIMEOUT_SECONDS, Commands, interrupt, wait_until
-from tests.endings import GOOD, SPACE
-from tests.postgres import PASSWORD
+from tests.support.commands import TIMEOUT_SECONDS, Commands, interrupt, wait_until
+from tests.support.endings import GOOD, SPACE
+from tests.support.postgres import PASSWORD
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/fd").exists(), reason="finds open files through /proc"

@@ -17,9 +17,9 @@ from harness.space.space import SearchSpace
 from harness.study.fork import fork_study
 from harness.study.leaderboard import read_entries
 from harness.study.record import SEMANTICS_VERSION, read_study
-from tests.commands import Commands, the_one_message
 from tests.conftest import SweptStudy
-from tests.endings import SPACE
+from tests.support.commands import Commands, the_one_message
+from tests.support.endings import SPACE
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from harness.study.storage import Storage, own_storage
 from harness.study.storage_url import find_storage, parse_storage
-from tests.commands import Commands, the_one_message
+from tests.support.commands import Commands, the_one_message
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
 SMOKE = SearchSpace.load("smoke")

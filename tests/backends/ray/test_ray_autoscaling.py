@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.study.leaderboard import read_entries
-from tests.commands import TIMEOUT_SECONDS
+from tests.support.commands import TIMEOUT_SECONDS
 
 RAY = Path(sys.executable).with_name("ray")
 NODE_BYTES = 150 * 2**20

@@ -24,7 +24,7 @@ from harness.runner.dispatcher import Foreman
 from harness.runner.study_runner import Brain
 from harness.study.leaderboard import read_entries
 from harness.training.checkpoint import load_checkpoint
-from tests.ray_machines import (
+from tests.support.ray_machines import (
     NODE,
     Machines,
     Notes,

@@ -17,8 +17,8 @@ from harness.runner.study_runner import Brain
 from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.checkpoint import load_checkpoint
-from tests.commands import TIMEOUT_SECONDS, Commands, wait_until
-from tests.ray_machines import (
+from tests.support.commands import TIMEOUT_SECONDS, Commands, wait_until
+from tests.support.ray_machines import (
     LONGER,
     NODE,
     Machines,

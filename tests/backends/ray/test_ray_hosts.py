@@ -16,9 +16,9 @@ from harness.core.outcome import Reason
 from harness.study.leaderboard import Entry, read_entries
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.checkpoint import load_checkpoint
-from tests.commands import TIMEOUT_SECONDS, Commands, wait_until
-from tests.endings import SPACE
-from tests.hosts import Host, Hosts, running_hosts, why_none
+from tests.support.commands import TIMEOUT_SECONDS, Commands, wait_until
+from tests.support.endings import SPACE
+from tests.support.hosts import Host, Hosts, running_hosts, why_none
 
 pytestmark = [
     pytest.mark.slow,

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.commands import TIMEOUT_SECONDS, Commands
+from tests.support.commands import TIMEOUT_SECONDS, Commands
 
 _TOOLS = ("ip", "unshare", "nsenter", "mount")
 _APART = ("--net", "--pid", "--mount", "--ipc", "--uts")

@@ -19,7 +19,7 @@ from harness.core.events import Event
 from harness.gan.config.config import GANConfig
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
-from tests.endings import GOOD, SPACE
+from tests.support.endings import GOOD, SPACE
 
 NODE = {"num_cpus": 1, "object_store_memory": 150 * 2**20}
 _ATTEMPTS = 3
