@@ -5,9 +5,9 @@ from pathlib import Path
 
 from harness.core.errors import StudyError
 from harness.reporting.study_publisher import StudyRun
-from harness.runner.outcomes import Listener, Silence
+from harness.runner.outcomes import Listener, NullListener
 from harness.runner.stop_rules import TOO_MANY_FAILED
-from harness.runner.study_runner import Brain
+from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import Entry, rank, read_entries, winner
@@ -55,16 +55,16 @@ def run_study(
             its trials fail.
     """
     chosen = options or SweepOptions(name=space.name)
-    brain = Brain(space, dataclasses.replace(chosen, trials=trials))
+    runner = StudyRunner(space, dataclasses.replace(chosen, trials=trials))
     study_run = StudyRun(
-        brain.folder,
-        listener or Silence(),
-        tracker=brain.options.tracker,
-        options=brain.options.tracker_options,
-        storage=brain.options.storage,
+        runner.folder,
+        listener or NullListener(),
+        tracker=runner.options.tracker,
+        options=runner.options.tracker_options,
+        storage=runner.options.storage,
     )
-    stop = brain.run(study_run)
+    stop = runner.run(study_run)
     study_run.publish()
     if stop is not None and stop.exit_code == TOO_MANY_FAILED:
-        raise StudyError(f"{brain.folder}: {stop.message}")
-    return StudyResult(brain.folder, rank(read_entries(brain.folder)))
+        raise StudyError(f"{runner.folder}: {stop.message}")
+    return StudyResult(runner.folder, rank(read_entries(runner.folder)))

@@ -58,7 +58,7 @@ def confirm(
     """
     with clear_errors(debug), studies_at(studies_dir, study, mode="write") as place:
         from harness.backends.cluster import read_cluster
-        from harness.backends.factory import find_fleet
+        from harness.backends.factory import find_devices
         from harness.confirmation.confirm_options import ConfirmOptions
         from harness.confirmation.confirmer import Confirmer
         from harness.tracking.tracker import TrackerOptions, check_wandb_mode
@@ -70,7 +70,7 @@ def confirm(
             gpus_per_worker=gpus_per_worker,
             files=files,
         )
-        fleet = find_fleet(workers, cluster)
+        fleet = find_devices(workers, cluster)
         options = ConfirmOptions(
             name=study,
             studies_dir=place,

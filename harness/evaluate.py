@@ -92,10 +92,16 @@ def evaluate(
             channels=channels,
         )
         data = load_dataset(wanted, data_dir)
-        seer = load_extractor(extractor, image_shape=data.image_shape, weights=weights)
+        feature_extractor = load_extractor(
+            extractor, image_shape=data.image_shape, weights=weights
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
-            settings = {"extractor": seer, "num_images": num_images, "split": reference.value}
+            settings = {
+                "extractor": feature_extractor,
+                "num_images": num_images,
+                "split": reference.value,
+            }
             evaluator, images, labels = _take(source, data, settings, seed)
         if cas and labels is None:
             raise ConfigError(

@@ -16,10 +16,10 @@ from harness.cli.app import clear_errors, new_app
 from harness.core.errors import DataError
 from harness.data.fashion_mnist import (
     DEBIAN_PACKAGE,
-    Place,
-    download_place,
-    find_place,
-    read_place,
+    DataLocation,
+    download_location,
+    find_location,
+    read_location,
 )
 
 APT_SECONDS = 600.0
@@ -40,7 +40,7 @@ def fetch(
     with clear_errors(debug):
         place = obtain(data_dir)
         start = time.perf_counter()
-        dataset = read_place(place)
+        dataset = read_location(place)
     counts = [len(split) for split in (dataset.train, dataset.validation, dataset.test)]
     typer.echo(
         f"Fashion-MNIST: {place.folder}\n"
@@ -50,7 +50,7 @@ def fetch(
     )
 
 
-def obtain(data_dir: Path | None = None) -> Place:
+def obtain(data_dir: Path | None = None) -> DataLocation:
     """Return a place that has the files, downloading or installing them if no place has.
 
     Args:
@@ -59,15 +59,15 @@ def obtain(data_dir: Path | None = None) -> Place:
     Raises:
         DataError: The folder lacks files, or every way failed; names them all.
     """
-    place = find_place(data_dir)
+    place = find_location(data_dir)
     if place is not None:
         return place
     typer.echo("Fashion-MNIST is not on this machine yet; downloading it.", err=True)
     try:
-        return download_place()
+        return download_location()
     except DataError as error:
         fault = install_package()
-        place = find_place()
+        place = find_location()
         if place is None:
             fault = fault or "apt-get reports success, but its files are not there."
             raise DataError(f"{error}\nThe package was not installed: {fault}") from error
@@ -91,7 +91,7 @@ def install_package() -> str | None:
     if _run(("apt-cache", "show", DEBIAN_PACKAGE)) is None:
         _apt(prefix, *install)
         # Looked at, not believed: apt-get also "succeeds" when it cannot reinstall.
-        if find_place() is not None:
+        if find_location() is not None:
             return None
     # Unknown, or known from lists so old that the mirror has dropped the version they name.
     fault = _apt(prefix, "update")

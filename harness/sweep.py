@@ -17,7 +17,7 @@ from harness.core.quiet import quiet_imports
 from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
-    from harness.runner.study_runner import Brain
+    from harness.runner.study_runner import StudyRunner
     from harness.runner.sweep_options import SweepOptions
     from harness.space.space import SearchSpace
     from harness.study.leaderboard import Entry
@@ -153,9 +153,9 @@ def sweep(
     """
     with clear_errors(debug), contextlib.ExitStack() as places:
         from harness.backends.cluster import read_cluster
-        from harness.backends.factory import find_fleet
+        from harness.backends.factory import find_devices
         from harness.data.request import with_options
-        from harness.runner.study_runner import Brain, check_options
+        from harness.runner.study_runner import StudyRunner, check_options
         from harness.runner.sweep_options import SweepOptions
         from harness.space.space import SearchSpace
         from harness.study.retention import check_keep
@@ -180,7 +180,7 @@ def sweep(
             gpus_per_worker=gpus_per_worker,
             files=files,
         )
-        fleet = find_fleet(workers, cluster)
+        fleet = find_devices(workers, cluster)
         name = fork or study or space.name
         place = places.enter_context(
             studies_at(
@@ -225,12 +225,12 @@ def sweep(
             check_options(space, options)
             _preview(space, options)
             return
-        brain = Brain(space, options)  # refuses bad options before anything is written
+        runner = StudyRunner(space, options)  # refuses bad options before anything is written
         if fork is not None:
             source = study or space.name
             places.enter_context(studies_at(studies_dir, source))
             _fork(place, source, fork, space, storage)
-        _run(brain, studies_dir, last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
+        _run(runner, studies_dir, last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
 
 
 def _fork(
@@ -251,7 +251,7 @@ def _preview(space: "SearchSpace", options: "SweepOptions") -> None:
         print(line, flush=True)
 
 
-def _run(brain: "Brain", studies_dir: str, *, last_rung: float, as_json: bool) -> None:
+def _run(runner: "StudyRunner", studies_dir: str, *, last_rung: float, as_json: bool) -> None:
     from harness.cli.display import SweepDisplay
     from harness.reporting.study_publisher import StudyRun
     from harness.study.leaderboard import rank, read_entries
@@ -260,27 +260,27 @@ def _run(brain: "Brain", studies_dir: str, *, last_rung: float, as_json: bool) -
 
     console = Console(stderr=as_json, soft_wrap=True)
     began = time.monotonic()
-    if brain.options.tracker == "wandb":
-        requested = brain.options.tracker_options.wandb_mode
-        console.print(wandb_mode(brain.folder, requested).hint, highlight=False)
-    with SweepDisplay(console, trials=brain.options.trials, kimg=last_rung) as display:
+    if runner.options.tracker == "wandb":
+        requested = runner.options.tracker_options.wandb_mode
+        console.print(wandb_mode(runner.folder, requested).hint, highlight=False)
+    with SweepDisplay(console, trials=runner.options.trials, kimg=last_rung) as display:
         study_run = StudyRun(
-            brain.folder,
+            runner.folder,
             display,
-            tracker=brain.options.tracker,
-            options=brain.options.tracker_options,
-            storage=brain.options.storage,
+            tracker=runner.options.tracker,
+            options=runner.options.tracker_options,
+            storage=runner.options.storage,
         )
-        stop = brain.run(study_run)
+        stop = runner.run(study_run)
     study_run.publish()
-    ranked = rank(read_entries(brain.folder))
+    ranked = rank(read_entries(runner.folder))
     if as_json:
-        _print_json(brain.folder, ranked, complete=stop is None)
+        _print_json(runner.folder, ranked, complete=stop is None)
     else:
-        _print_result(console, brain.folder, ranked, seconds=time.monotonic() - began)
-        _print_next(console, brain.folder, studies_dir, ranked)
-    if brain.folder.exists():
-        console.print(f"Disk: {disk_use(brain.folder) / 2**20:.1f} MiB in {brain.folder}")
+        _print_result(console, runner.folder, ranked, seconds=time.monotonic() - began)
+        _print_next(console, runner.folder, studies_dir, ranked)
+    if runner.folder.exists():
+        console.print(f"Disk: {disk_use(runner.folder) / 2**20:.1f} MiB in {runner.folder}")
     if stop is not None:
         console.print(stop.message, highlight=False, markup=False)
         raise typer.Exit(stop.exit_code)

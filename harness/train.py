@@ -17,7 +17,7 @@ from harness.search.object_store.opening import studies_at
 if TYPE_CHECKING:
     from harness.gan.config.config import GANConfig
     from harness.gan.user_code.user_functions import UserFunctions
-    from harness.training.runner import Runner
+    from harness.training.runner import JobRunner
     from harness.training.standalone import Training
 
 app = new_app()
@@ -196,15 +196,17 @@ def _print_networks(gan: "GANConfig", dataset: str, data_dir: Path | None) -> No
         print(f"{model.name}: {model.count_params():,} parameters, {trainable:,} trainable\n")
 
 
-def _runner_for(training: "Training", *, data_dir: Path | None, weights: Path | None) -> "Runner":
+def _runner_for(
+    training: "Training", *, data_dir: Path | None, weights: Path | None
+) -> "JobRunner":
     """Return what will train, once the networks are known to be buildable."""
     with quiet_imports():
         import keras
 
         from harness.gan.networks.build import build_networks
-        from harness.training.runner import Runner
+        from harness.training.runner import JobRunner
 
-    runner = Runner(
+    runner = JobRunner(
         dataset=training.dataset,
         data_dir=data_dir,
         extractor=training.extractor,
@@ -217,7 +219,7 @@ def _runner_for(training: "Training", *, data_dir: Path | None, weights: Path | 
     return runner
 
 
-def _run(training: "Training", record: dict[str, Any], runner: "Runner") -> None:
+def _run(training: "Training", record: dict[str, Any], runner: "JobRunner") -> None:
     from harness.cli.display import TrainingDisplay
     from harness.core.durations import format_kimg, format_seconds
     from harness.tracking.wandb_mode import wandb_mode
@@ -241,7 +243,7 @@ def _run(training: "Training", record: dict[str, Any], runner: "Runner") -> None
     )
     with contextlib.closing(reporter):
         outcome = run(
-            training, record, runner=runner, listen=reporter.hear, foretell=reporter.foretell
+            training, record, runner=runner, listen=reporter.hear, on_estimate=reporter.on_estimate
         )
     if isinstance(outcome, signal.Signals):
         reporter.draw()

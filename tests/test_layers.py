@@ -166,7 +166,7 @@ def test_the_reader_of_imports_sees_them_all(tmp_path: Path):
     file = tmp_path / "module.py"
     file.write_text(
         "import harness\nimport harness.gan.config.config\n"
-        "def late():\n    from harness.search import brain\n    import optuna.trial\n"
+        "def late():\n    from harness.search import runner\n    import optuna.trial\n"
         "from . import sideways\n"
     )
     assert rooms_imported(file) == {"version", "gan", "search"}

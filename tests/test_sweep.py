@@ -219,7 +219,7 @@ def test_a_wrong_option_is_refused_before_anything_is_written(
 
 
 def copy_of_the_data(folder: Path) -> Path:
-    place = data.find_place() or data.download_place()
+    place = data.find_location() or data.download_location()
     folder.mkdir()
     for name in data.FILES:
         (folder / name).symlink_to(place.folder / name)

@@ -1,6 +1,6 @@
 """Say what an engine is: where workers run, and how their messages travel.
 
-Nothing else differs between engines: what is trained, when it is scored and what the brain makes
+Nothing else differs between engines: what is trained, when it is scored and what the runner makes
 of it does not depend on which one runs.
 """
 
@@ -13,7 +13,7 @@ from harness.training.job import TrainingJob
 
 
 class Worker(typing.Protocol):
-    """Hold one worker from the brain's side."""
+    """Hold one worker from the runner's side."""
 
     def train(self, job: TrainingJob) -> None:
         """Hand over a job; its events come back as messages."""
@@ -28,10 +28,10 @@ class Worker(typing.Protocol):
         """End the worker: after its current job, or at once."""
 
 
-class Engine(typing.Protocol):
+class Backend(typing.Protocol):
     """Start workers and listen to all of them."""
 
-    def recruit(self, slot: int) -> Worker:
+    def start_worker(self, slot: int) -> Worker:
         """Start the worker of a place, numbered from 0, or the one that takes its place."""
 
     def wait(self, workers: Sequence[Worker], timeout_seconds: float) -> Sequence[Worker]:

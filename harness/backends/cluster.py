@@ -23,7 +23,7 @@ class Cluster:
         gpus_per_worker: GPUs that Ray sets aside for each; fractions share one. Never tried on
             hardware.
         files: How a training's files reach the study: `shared` if all nodes see its folder,
-            `travel` if the brain is to write what workers send; `auto` to find out for each.
+            `travel` if the runner is to write what workers send; `auto` to find out for each.
     """
 
     address: str = "auto"

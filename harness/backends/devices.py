@@ -17,7 +17,7 @@ _LIST_SECONDS = 10
 
 
 @dataclasses.dataclass(frozen=True)
-class Fleet:
+class WorkerDevices:
     """Say how many workers to start and what each gets.
 
     Args:
@@ -42,7 +42,7 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def divide(workers: str, *, cores: int, gpus: Sequence[str] = ()) -> Fleet:
+def divide(workers: str, *, cores: int, gpus: Sequence[str] = ()) -> WorkerDevices:
     """Divide a machine among workers.
 
     Small GANs leave a second thread half idle, so one worker a core with one thread each trains
@@ -63,7 +63,7 @@ def divide(workers: str, *, cores: int, gpus: Sequence[str] = ()) -> Fleet:
         count = int(workers)
     else:
         raise ConfigError(f"--workers: expected a number from 1, or auto; received {workers!r}.")
-    return Fleet(count, max(1, cores // count), tuple(gpus))
+    return WorkerDevices(count, max(1, cores // count), tuple(gpus))
 
 
 def lease(slot: int, *, workers: int, gpus: Sequence[str]) -> dict[str, str]:

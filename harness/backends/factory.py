@@ -3,17 +3,17 @@
 import importlib.util
 import os
 
-from harness.backends.backend import Engine
+from harness.backends.backend import Backend
 from harness.backends.cluster import Cluster
-from harness.backends.devices import Fleet, available_cores, divide, find_gpus
-from harness.backends.local_backend import LocalEngine
+from harness.backends.devices import WorkerDevices, available_cores, divide, find_gpus
+from harness.backends.local_backend import LocalBackend
 from harness.backends.messages import WorkerSetup
 from harness.core.errors import MissingExtraError
 
 
-def open_engine(
+def open_backend(
     setup: WorkerSetup, *, workers: int, gpus: tuple[str, ...] = (), cluster: Cluster | None = None
-) -> Engine:
+) -> Backend:
     """Return an engine that has started no worker yet.
 
     Args:
@@ -27,14 +27,14 @@ def open_engine(
         ConfigError: If there is no cluster at its address.
     """
     if cluster is None:
-        return LocalEngine(setup, workers=workers, gpus=gpus)
+        return LocalBackend(setup, workers=workers, gpus=gpus)
     _require_ray()
-    from harness.backends.ray.ray_backend import RayEngine
+    from harness.backends.ray.ray_backend import RayBackend
 
-    return RayEngine(setup, workers=workers, cluster=cluster)
+    return RayBackend(setup, workers=workers, cluster=cluster)
 
 
-def find_fleet(workers: str, cluster: Cluster | None) -> Fleet:
+def find_devices(workers: str, cluster: Cluster | None) -> WorkerDevices:
     """Return how many workers to start, and what each gets; no cluster is looked for yet.
 
     Args:
@@ -50,7 +50,7 @@ def find_fleet(workers: str, cluster: Cluster | None) -> Fleet:
         return divide(workers, cores=available_cores(), gpus=gpus)
     count = divide(workers, cores=1).workers  # refuses what is neither
     _require_ray()
-    return Fleet(None if workers == "auto" else count, cluster.threads)
+    return WorkerDevices(None if workers == "auto" else count, cluster.threads)
 
 
 def find_room(cluster: Cluster | None) -> int:

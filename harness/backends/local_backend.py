@@ -1,6 +1,6 @@
 """Run training sessions in spawned processes that may die without harm to the study.
 
-Many models in one process leak memory, and TensorFlow can take a process down; the brain
+Many models in one process leak memory, and TensorFlow can take a process down; the runner
 therefore trains nothing itself. It hands jobs to workers over pipes and answers their events. A
 worker knows no Optuna.
 """
@@ -23,10 +23,10 @@ from harness.backends.worker import serve
 from harness.core.events import Answer
 from harness.training.job import TrainingJob
 
-_FOR_THE_BRAIN = (signal.SIGINT, signal.SIGTERM)
+_FOR_THE_RUNNER = (signal.SIGINT, signal.SIGTERM)
 
 
-class LocalEngine:
+class LocalBackend:
     """Run workers as processes of this machine.
 
     Args:
@@ -40,7 +40,7 @@ class LocalEngine:
         self._workers = workers
         self._gpus = gpus
 
-    def recruit(self, slot: int) -> Worker:
+    def start_worker(self, slot: int) -> Worker:
         """Start the worker of a place; one that takes another's place takes its GPU too."""
         return LocalWorker(self._setup, lease(slot, workers=self._workers, gpus=self._gpus))
 
@@ -63,7 +63,7 @@ class LocalEngine:
 
 
 class LocalWorker:
-    """Hold one worker process from the brain's side.
+    """Hold one worker process from the runner's side.
 
     Args:
         setup: What it loads.
@@ -132,7 +132,7 @@ def signals_held_back() -> Iterator[None]:
     """
     # The first start of a process starts this tracker too, and that lets the signals through.
     multiprocessing.resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_THE_BRAIN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_THE_RUNNER)
     try:
         yield
     finally:
@@ -155,8 +155,8 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def _serve(connection: Connection, setup: WorkerSetup) -> None:
-    """Be a worker process until the brain closes the pipe."""
-    # They reach the whole process group; stopping is the brain's decision.
-    for number in _FOR_THE_BRAIN:
+    """Be a worker process until the runner closes the pipe."""
+    # They reach the whole process group; stopping is the runner's decision.
+    for number in _FOR_THE_RUNNER:
         signal.signal(number, signal.SIG_IGN)
     serve(setup, send=connection.send, receive=connection.recv)

@@ -1,4 +1,4 @@
-"""Say what travels between the brain and its workers; both engines carry the same."""
+"""Say what travels between the runner and its workers; both engines carry the same."""
 
 import dataclasses
 from pathlib import Path
@@ -9,7 +9,7 @@ from harness.core.outcome import Reason
 from harness.core.score import Protocol
 from harness.data.image_dataset import ImageDataset
 from harness.gan.user_code.user_functions import NO_FUNCTIONS, UserFunctions
-from harness.training.test_scoring import Exam
+from harness.training.test_scoring import TestScoring
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,7 @@ class WorkerSetup:
         weights: File of the extractor's weights, where it does not bring its own.
         deterministic: Whether operations must repeat bit for bit.
         functions: Functions of the user's own that jobs may name.
-        exam: How kept generators are scored on the test split; None for not at all.
+        test_scoring: How kept generators are scored on the test split; None for not at all.
     """
 
     dataset: str | ImageDataset
@@ -38,7 +38,7 @@ class WorkerSetup:
     weights: Path | None = None
     deterministic: bool = False
     functions: UserFunctions = NO_FUNCTIONS
-    exam: Exam | None = None
+    test_scoring: TestScoring | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,25 +21,25 @@ from harness.core.outcome import Reason
 from harness.core.quiet import quiet_imports
 from harness.training.job import TrainingJob
 
-BRAIN_IS_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
+RUNNER_IS_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
 """What sending and receiving raise where nobody is left to talk to."""
 
 
 def serve(
     setup: WorkerSetup, *, send: Callable[[Message], None], receive: Callable[[], Any]
 ) -> None:
-    """Train jobs until the brain is gone.
+    """Train jobs until the runner is gone.
 
     Args:
         setup: What to load.
-        send: Carries a message to the brain.
-        receive: Waits for what the brain sends: a job, or the answer to the last event.
+        send: Carries a message to the runner.
+        receive: Waits for what the runner sends: a job, or the answer to the last event.
     """
     try:
         _serve_jobs(setup, send, receive)
     except HarnessError as error:
         send(Refused(error))
-    except BRAIN_IS_GONE:
+    except RUNNER_IS_GONE:
         pass  # and so is the reason to be here
 
 
@@ -47,10 +47,10 @@ def _serve_jobs(
     setup: WorkerSetup, send: Callable[[Message], None], receive: Callable[[], Any]
 ) -> None:
     with quiet_imports():
-        from harness.training.runner import Runner
+        from harness.training.runner import JobRunner
 
     with warnings.catch_warnings(record=True) as caught:
-        runner = Runner(
+        runner = JobRunner(
             dataset=setup.dataset,
             data_dir=setup.data_dir,
             extractor=setup.extractor,
@@ -60,7 +60,7 @@ def _serve_jobs(
             threads=setup.threads,
             deterministic=setup.deterministic,
             functions=setup.functions,
-            exam=setup.exam,
+            test_scoring=setup.test_scoring,
         )
     notes = tuple(str(each.message) for each in caught if each.category is UserWarning)
     send(Ready(runner.protocol, notes, runner.test_protocol))
@@ -74,7 +74,7 @@ def _serve_jobs(
         job: TrainingJob = receive()
         try:
             runner.run(job, emit)
-        except (*BRAIN_IS_GONE, StorageError):
+        except (*RUNNER_IS_GONE, StorageError):
             raise
         except Exception as error:  # whatever a session raises is that trial's outcome
             send(_broke(error))

@@ -121,7 +121,7 @@ Files = Annotated[
     str | None,
     typer.Option(
         help="How files of workers on Ray reach the study: shared, in a folder that all nodes "
-        "see; travel, through the brain; or auto, whichever works.",
+        "see; travel, through the runner; or auto, whichever works.",
         show_default="auto",
     ),
 ]

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from harness.backends.factory import find_room, open_engine
+from harness.backends.factory import find_room, open_backend
 from harness.backends.messages import Ready, WorkerSetup
 from harness.confirmation.candidates import Retraining
 from harness.confirmation.confirm_options import ConfirmOptions
@@ -16,8 +16,8 @@ from harness.core.outcome import Outcome
 from harness.core.score import Protocol, require_same_protocol
 from harness.core.seeds import derive_seed
 from harness.gan.user_code.user_functions import UserFunctions
-from harness.runner.dispatcher import Foreman
-from harness.runner.job_queue import Assignment
+from harness.runner.dispatcher import Dispatcher
+from harness.runner.job_queue import RunningJob
 from harness.runner.outcomes import Listener
 from harness.runner.stop_rules import Stop
 from harness.space.space import SearchSpace
@@ -26,7 +26,7 @@ from harness.study.record import find_study
 from harness.tracking.catch_up import catch_up
 from harness.tracking.tracker import Tracker, TrialIdentity, check_tracker, open_tracker
 from harness.training.job import TrainingJob
-from harness.training.test_scoring import Exam
+from harness.training.test_scoring import TestScoring
 
 _SWEEP_RUNS = "a sweep is running this study. Wait for it, or stop it with Ctrl-C."
 _CONFIRMATION_RUNS = (
@@ -57,8 +57,8 @@ class Confirmer:
         self.options = options
         self._space = SearchSpace.load(str(folder / "search_space.yaml"))
         workers = min(options.workers or find_room(options.cluster), len(self.plan.planned))
-        self._foreman = Foreman(
-            open_engine(
+        self._dispatcher = Dispatcher(
+            open_backend(
                 self._setup(), workers=workers, gpus=options.gpus, cluster=options.cluster
             ),
             workers=workers,
@@ -66,7 +66,7 @@ class Confirmer:
         )
         self.result: Confirmation | None = None
         self._outcomes: dict[tuple[str, int], Outcome] = {}
-        self._returned: list[Assignment] = []
+        self._returned: list[RunningJob] = []
         self._handed_out: dict[str, Retraining] = {}
 
     def run(self, listener: Listener) -> Stop | None:
@@ -80,24 +80,24 @@ class Confirmer:
                 or its folder cannot be written.
         """
         self._listener = listener
-        with self._locks(), self._foreman.on_duty():
-            ready = self._foreman.start()
+        with self._locks(), self._dispatcher.on_duty():
+            ready = self._dispatcher.start()
             if ready is None:
-                return self._foreman.signalled
+                return self._dispatcher.signalled
             self._protocol = self._check(ready)
             self._read_outcomes()
             self._write_result()
             try:
                 self._loop()
             finally:
-                for assignment in self._returned:
-                    assignment.tracker.close()
-                self._foreman.close()
-        return self._foreman.signalled if self._foreman.unfinished else None
+                for running in self._returned:
+                    running.tracker.close()
+                self._dispatcher.close()
+        return self._dispatcher.signalled if self._dispatcher.unfinished else None
 
-    # The work, as the foreman asks for it
+    # The work, as the dispatcher asks for it
 
-    def next(self) -> Assignment | None:
+    def next(self) -> RunningJob | None:
         """Return the next training; None if there is nothing to hand out now."""
         if self._returned:
             return self._returned.pop(0)
@@ -108,38 +108,38 @@ class Confirmer:
                 return self._assign(each)
         return None
 
-    def answer(self, assignment: Assignment, event: Event) -> Answer:
+    def answer(self, running: RunningJob, event: Event) -> Answer:
         """Take in what a training said, and answer it."""
         if isinstance(event, Finished):
-            self._settle(assignment, event.outcome)
+            self._settle(running, event.outcome)
             return Answer.GO_ON
-        assignment.tracker.emit(event)
-        self._listener.hear(assignment.job.name, assignment.job.config, event)
+        running.tracker.emit(event)
+        self._listener.hear(running.job.name, running.job.config, event)
         if isinstance(event, Progressed | RungScored):
-            assignment.last = event
+            running.last = event
         if isinstance(event, RungScored):
-            assignment.best = event.best
-        return Answer.PAUSE if self._foreman.signalled else Answer.GO_ON
+            running.best = event.best
+        return Answer.PAUSE if self._dispatcher.signalled else Answer.GO_ON
 
-    def end(self, assignment: Assignment, outcome: Outcome) -> None:
+    def end(self, running: RunningJob, outcome: Outcome) -> None:
         """Take in the end of a training that could not tell it itself.
 
         Raises:
             StudyError: If it had ended well before, and only its exam failed.
         """
-        if assignment.job.folder.outcome_file.exists():
+        if running.job.folder.outcome_file.exists():
             raise StudyError(
-                f"{assignment.job.folder.path}: its generator could not be scored on the test "
+                f"{running.job.folder.path}: its generator could not be scored on the test "
                 f"split ({outcome.detail}). Free memory or use fewer --workers, then give the "
                 f"same command again."
             )
-        self._settle(assignment, outcome)
+        self._settle(running, outcome)
 
-    def give_back(self, assignment: Assignment) -> None:
+    def give_back(self, running: RunningJob) -> None:
         """Take back a training whose worker died, to hand it out again."""
-        assignment.tracker.close()
-        assignment.tracker = self._open_tracker(self._handed_out[assignment.job.name])
-        self._returned.append(assignment)
+        running.tracker.close()
+        running.tracker = self._open_tracker(self._handed_out[running.job.name])
+        self._returned.append(running)
 
     # The rest
 
@@ -158,7 +158,9 @@ class Confirmer:
             functions=UserFunctions(
                 self._space.files, tuple(entry.config for entry in self.plan.candidates)
             ),
-            exam=Exam() if same else Exam(options.extractor, options.weights),
+            test_scoring=TestScoring()
+            if same
+            else TestScoring(options.extractor, options.weights),
         )
 
     @contextlib.contextmanager
@@ -194,30 +196,30 @@ class Confirmer:
         self._listener.opened(len(self._outcomes))
 
     def _loop(self) -> None:
-        foreman = self._foreman
+        dispatcher = self._dispatcher
         while True:
-            if not foreman.signalled:
-                foreman.employ(self)
-            elif not foreman.is_busy or foreman.is_out_of_patience:
-                foreman.unfinished = foreman.is_busy or bool(self._due())
+            if not dispatcher.signalled:
+                dispatcher.assign(self)
+            elif not dispatcher.is_busy or dispatcher.is_out_of_patience:
+                dispatcher.unfinished = dispatcher.is_busy or bool(self._due())
                 return
-            if not foreman.is_busy and not self._due():
+            if not dispatcher.is_busy and not self._due():
                 return
-            foreman.hear(self, foreman.wait())
+            dispatcher.hear(self, dispatcher.wait())
 
     def _due(self) -> tuple[tuple[str, int], ...]:
         return self.plan.race(self._outcomes, self._protocol).due
 
-    def _settle(self, assignment: Assignment, outcome: Outcome) -> None:
+    def _settle(self, running: RunningJob, outcome: Outcome) -> None:
         """Write down how a training ended: in its folder, to the trackers, in the result."""
-        job = assignment.job
+        job = running.job
         each = self._handed_out[job.name]
         had_ended = each.key in self._outcomes
-        assignment.ended = True
+        running.ended = True
         job.folder.write_outcome(outcome)
         self._outcomes[each.key] = outcome
-        assignment.tracker.emit(Finished(outcome))
-        assignment.tracker.close()
+        running.tracker.emit(Finished(outcome))
+        running.tracker.close()
         if had_ended:
             self._catch_up(each, outcome)
         self._listener.hear(job.name, job.config, Finished(outcome))
@@ -227,7 +229,7 @@ class Confirmer:
         self.result = sum_up(self.plan, self._outcomes, self._protocol)
         write_result(self.plan.study_folder, self.result)
 
-    def _assign(self, each: Retraining) -> Assignment:
+    def _assign(self, each: Retraining) -> RunningJob:
         folder = each.folder
         if folder.read_config() not in (None, each.config):
             raise StudyError(
@@ -245,7 +247,7 @@ class Confirmer:
             checkpoint_seconds=self.options.checkpoint_seconds,
             deterministic=self._space.deterministic,
         )
-        return Assignment(job, self._open_tracker(each), None)
+        return RunningJob(job, self._open_tracker(each), None)
 
     def _open_tracker(self, each: Retraining) -> Tracker:
         # A training that only takes another exam has told its course: `catch_up` adds its end.

@@ -1,4 +1,4 @@
-"""Define what a training session says while it runs; trackers and the brain listen."""
+"""Define what a training session says while it runs; trackers and the runner listen."""
 
 import dataclasses
 from enum import Enum

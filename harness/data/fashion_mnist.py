@@ -53,7 +53,7 @@ ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class DataLocation:
     """Name a folder that holds the four files, and what to do when one of them is bad.
 
     Args:
@@ -86,10 +86,10 @@ def load_fashion_mnist(data_dir: Path | None = None) -> ImageDataset:
     References:
         Xiao, Rasul, Vollgraf 2017, arXiv 1708.07747.
     """
-    return read_place(find_place(data_dir) or download_place())
+    return read_location(find_location(data_dir) or download_location())
 
 
-def find_place(data_dir: Path | None = None) -> Place | None:
+def find_location(data_dir: Path | None = None) -> DataLocation | None:
     """Return the first place on this machine that has the files; None if there is none.
 
     Args:
@@ -107,18 +107,18 @@ def find_place(data_dir: Path | None = None) -> Place | None:
         folder = next((f for f in (named, named / "fashion-mnist") if _missing(f) == []), None)
         if folder is None:
             raise _incomplete(f"{named} (from {source})", _missing(named), remedy)
-        return Place(folder, remedy)
+        return DataLocation(folder, remedy)
     absent = _missing(SYSTEM_DIR)
     remedy = f"Reinstall it: apt-get install --reinstall {DEBIAN_PACKAGE}."
     if 0 < len(absent) < len(FILES):
         raise _incomplete(f"{SYSTEM_DIR}", absent, remedy)
     if not absent:
-        return Place(SYSTEM_DIR, remedy)
+        return DataLocation(SYSTEM_DIR, remedy)
     # An incomplete Keras cache is no fault: Keras fetches file by file, and may be interrupted.
     return None if _missing(keras_cache()) else _keras_place()
 
 
-def download_place() -> Place:
+def download_location() -> DataLocation:
     """Fetch the files that the Keras cache lacks, through Keras, and return the cache.
 
     Each file is checked before it enters the cache, so that a broken download leaves nothing.
@@ -146,7 +146,7 @@ def download_place() -> Place:
     return _keras_place()
 
 
-def read_place(place: Place) -> ImageDataset:
+def read_location(place: DataLocation) -> ImageDataset:
     """Read and check the four files of one place, and split them.
 
     Raises:
@@ -184,8 +184,8 @@ def keras_cache() -> Path:
     return keras_home() / "datasets" / "fashion-mnist"
 
 
-def _keras_place() -> Place:
-    return Place(keras_cache(), "Delete the file and run `make data`.")
+def _keras_place() -> DataLocation:
+    return DataLocation(keras_cache(), "Delete the file and run `make data`.")
 
 
 def _missing(folder: Path) -> list[str]:

@@ -20,10 +20,10 @@ from harness.space.settings import SuccessiveHalvingSettings, reduction_factor
 from harness.space.space import SearchSpace
 from harness.study.retention import disk_use
 from harness.training.job import TrainingJob
-from harness.training.runner import Runner
+from harness.training.runner import JobRunner
 from harness.training.training_folder import TrainingFolder
 
-BRAIN_MEGABYTES = 350
+RUNNER_MEGABYTES = 350
 """The process that drives the study: Optuna, SQLAlchemy and W&B, but no TensorFlow."""
 
 _MOST_SECONDS = 120.0
@@ -62,7 +62,7 @@ class Prediction:
         seconds: If all families are tried equally often.
         fewest_seconds: If the search settles on the cheapest family.
         most_seconds: If it settles on the dearest.
-        megabytes: Resident memory of brain and workers, MiB.
+        megabytes: Resident memory of runner and workers, MiB.
         disk_bytes: What the study's folder will hold.
     """
 
@@ -77,7 +77,7 @@ class Prediction:
 
 def calibrate(
     space: SearchSpace,
-    runner: Runner,
+    runner: JobRunner,
     *,
     kimg: float | None = None,
     seed: int = 0,
@@ -147,7 +147,7 @@ def predict(
         seconds=statistics.fmean(seconds),
         fewest_seconds=min(seconds),
         most_seconds=max(seconds),
-        megabytes=BRAIN_MEGABYTES + workers * worker_megabytes,
+        megabytes=RUNNER_MEGABYTES + workers * worker_megabytes,
         disk_bytes=trials * statistics.fmean(cost.disk_bytes for cost in costs)
         + kept * statistics.fmean(cost.checkpoint_bytes for cost in costs),
     )
@@ -177,7 +177,7 @@ def peak_megabytes() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-def _measure(config: GANConfig, runner: Runner, kimg: float, *, seconds: float) -> FamilyCost:
+def _measure(config: GANConfig, runner: JobRunner, kimg: float, *, seconds: float) -> FamilyCost:
     said: list[Progressed] = []
 
     def listen(event: Event) -> Answer:

@@ -12,7 +12,7 @@ from harness.backends.devices import available_cores
 from harness.core.errors import HarnessError
 from harness.data.datasets import load_dataset
 from harness.data.fashion_mnist import NAME as FASHION_MNIST
-from harness.data.fashion_mnist import find_place
+from harness.data.fashion_mnist import find_location
 from harness.diagnosis.file_systems import check_storage, nearest_folder
 from harness.diagnosis.finding import Finding, fail, ok, warn
 from harness.metrics.extractors.feature_extractor import load_extractor
@@ -131,7 +131,7 @@ def check_disk(studies_dir: Path, megabytes: float | None = None) -> Finding:
 def check_data(data_dir: Path | None) -> Finding:
     """Check that the default data set is here and is the published one; nothing is fetched."""
     try:
-        place = find_place(data_dir)
+        place = find_location(data_dir)
         if place is None:
             return fail("data", "Fashion-MNIST is not on this machine. Run `make data`.")
         dataset = load_dataset(FASHION_MNIST, data_dir)

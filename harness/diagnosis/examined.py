@@ -18,7 +18,7 @@ from harness.training.training_folder import TrainingFolder
 
 
 @dataclasses.dataclass(frozen=True)
-class Training:
+class ExaminedTraining:
     """Point at one training of a study.
 
     Args:
@@ -74,25 +74,25 @@ class Examined:
     stored: StoredStudy
     tracker: str
 
-    def trainings(self) -> Iterator[Training]:
+    def trainings(self) -> Iterator[ExaminedTraining]:
         """Yield every trial and baseline that has a folder, in the order of their names."""
         for path in sorted((self.folder / "trials").glob("[0-9]*")):
             if path.name.isdecimal() and path.is_dir():
                 yield self.trial(int(path.name))
         for path in sorted((self.folder / "baselines").glob("*")):
             if path.is_dir():
-                yield Training(f"{BASELINE_PREFIX}{path.name}", TrainingFolder(path), None)
+                yield ExaminedTraining(f"{BASELINE_PREFIX}{path.name}", TrainingFolder(path), None)
 
-    def trial(self, number: int) -> Training:
+    def trial(self, number: int) -> ExaminedTraining:
         """Return the trial of a number, whether it has a folder or not."""
         folder = TrainingFolder(self.folder / "trials" / f"{number:04d}")
-        return Training(f"{number:04d}", folder, number)
+        return ExaminedTraining(f"{number:04d}", folder, number)
 
     def stored_trials(self) -> dict[int, StoredTrial]:
         """Return what the database knows, by number."""
         return {trial.number: trial for trial in self.stored.trials()}
 
-    def identity(self, training: Training, config: GANConfig) -> TrialIdentity:
+    def identity(self, training: ExaminedTraining, config: GANConfig) -> TrialIdentity:
         """Return what trackers were told of a training when the sweep opened them."""
         return identify(
             self.record,

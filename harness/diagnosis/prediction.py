@@ -14,7 +14,7 @@ from harness.diagnosis.environment import MEGABYTE, available_megabytes
 from harness.diagnosis.file_systems import nearest_folder
 from harness.diagnosis.finding import Finding, fail, ok, warn
 from harness.space.space import SearchSpace
-from harness.training.runner import Runner
+from harness.training.runner import JobRunner
 
 DEFAULT_TRIALS = 50
 THREADS = 1
@@ -64,7 +64,7 @@ def predict_default_sweep(studies_dir: Path, data_dir: Path | None) -> list[Find
 
 def runner_for(
     space: SearchSpace, *, data_dir: Path | None, threads: int, weights: Path | None = None
-) -> Runner:
+) -> JobRunner:
     """Return what trains and scores as a worker of a sweep of this space does.
 
     Args:
@@ -73,7 +73,7 @@ def runner_for(
         threads: TensorFlow threads of one worker.
         weights: File of the extractor's weights, where it does not bring its own.
     """
-    return Runner(
+    return JobRunner(
         dataset=space.dataset,
         data_dir=data_dir,
         extractor=space.protocol.extractor,
@@ -85,7 +85,7 @@ def runner_for(
 
 
 def predict_sweep(
-    planned: PlannedSweep, runner: Runner, *, seconds: float | None = None
+    planned: PlannedSweep, runner: JobRunner, *, seconds: float | None = None
 ) -> list[Finding]:
     """Return what a sweep will take on this machine: time, memory, disk.
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from harness.core.errors import HarnessError
 from harness.core.events import Event
-from harness.diagnosis.examined import Examined, Training
+from harness.diagnosis.examined import Examined, ExaminedTraining
 from harness.diagnosis.finding import Finding, Level, ok
 from harness.study.repair import StoredTrial
 from harness.tracking.jsonl_tracker import read_history
@@ -20,7 +20,7 @@ def check_database(study: Examined) -> Iterator[Finding]:
     yield from _unknown_trials(study, with_folder, first=len(stored))
 
 
-def _compare(study: Examined, training: Training, known: StoredTrial) -> Iterator[Finding]:
+def _compare(study: Examined, training: ExaminedTraining, known: StoredTrial) -> Iterator[Finding]:
     outcome = training.outcome()
     if outcome is None and known.finished:
         yield _without_outcome(training, known)
@@ -45,7 +45,7 @@ def _compare(study: Examined, training: Training, known: StoredTrial) -> Iterato
         )
 
 
-def _without_outcome(training: Training, known: StoredTrial) -> Finding:
+def _without_outcome(training: ExaminedTraining, known: StoredTrial) -> Finding:
     file = training.folder.outcome_file
     if known.outcome is None:
         return Finding(
@@ -62,7 +62,7 @@ def _without_outcome(training: Training, known: StoredTrial) -> Finding:
     )
 
 
-def _restore(training: Training, known: StoredTrial) -> None:
+def _restore(training: ExaminedTraining, known: StoredTrial) -> None:
     if known.config is not None and training.config() is None:
         training.folder.write_config(known.config)
     if known.outcome is not None:
@@ -70,7 +70,7 @@ def _restore(training: Training, known: StoredTrial) -> None:
 
 
 def _unknown_trials(
-    study: Examined, trainings: list[Training], *, first: int
+    study: Examined, trainings: list[ExaminedTraining], *, first: int
 ) -> Iterator[Finding]:
     """Find trials that only their folders know; Optuna takes them in without gaps."""
     expected = first
@@ -89,7 +89,7 @@ def _unknown_trials(
         yield Finding(training.title, Level.FAIL, message, mend)
 
 
-def _history(training: Training) -> list[Event]:
+def _history(training: ExaminedTraining) -> list[Event]:
     try:
         return read_history(training.history_file)
     except HarnessError:

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.core.errors import HarnessError
 from harness.core.files import storage_error
 from harness.core.scratch import PREFIX, find_left, remove_left
-from harness.diagnosis.examined import Examined, Training
+from harness.diagnosis.examined import Examined, ExaminedTraining
 from harness.diagnosis.finding import Finding, Level
 from harness.study.repair import StoredTrial
 from harness.training.checkpoint import load_checkpoint
@@ -54,7 +54,7 @@ def _leftovers(folder: Path) -> Iterator[Finding]:
         )
 
 
-def _outcome(training: Training, known: StoredTrial | None) -> Iterator[Finding]:
+def _outcome(training: ExaminedTraining, known: StoredTrial | None) -> Iterator[Finding]:
     try:
         training.folder.read_outcome()
     except HarnessError:
@@ -70,7 +70,7 @@ def _outcome(training: Training, known: StoredTrial | None) -> Iterator[Finding]
         yield Finding(training.title, Level.FAIL, f"{file} is damaged; {how}", mend)
 
 
-def _config(training: Training, known: StoredTrial | None) -> Iterator[Finding]:
+def _config(training: ExaminedTraining, known: StoredTrial | None) -> Iterator[Finding]:
     folder = training.folder
     try:
         config = folder.read_config()
@@ -100,7 +100,7 @@ def _config(training: Training, known: StoredTrial | None) -> Iterator[Finding]:
     yield Finding(training.title, Level.FAIL, f"{folder.config_file} {problem}; {how}", mend)
 
 
-def _checkpoints(training: Training) -> Iterator[Finding]:
+def _checkpoints(training: ExaminedTraining) -> Iterator[Finding]:
     """Find damaged checkpoints; a training goes on from any sound one, or begins anew."""
     files = sorted(training.folder.path.glob("checkpoint*.npz"))
     damaged = [path for path in files if not _is_sound(path)]
@@ -128,7 +128,7 @@ def _is_sound(checkpoint: Path) -> bool:
     return True
 
 
-def _winner(study: Examined) -> Training | None:
+def _winner(study: Examined) -> ExaminedTraining | None:
     """Return the completed trial of the lowest final score, as far as outcomes can be read."""
     finals = {
         training: outcome.final.value
@@ -138,7 +138,7 @@ def _winner(study: Examined) -> Training | None:
     return min(finals, key=lambda training: finals[training], default=None)
 
 
-def _networks(training: Training, *, is_winner: bool) -> Iterator[Finding]:
+def _networks(training: ExaminedTraining, *, is_winner: bool) -> Iterator[Finding]:
     """Find damaged networks, and missing ones of the winner; nothing can make them again."""
     for path in (training.folder.generator_file, training.folder.discriminator_file):
         if path.exists() and not _is_whole_archive(path):

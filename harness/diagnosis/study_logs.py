@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from harness.core.errors import HarnessError, StorageError
 from harness.core.events import Event, Finished, RungScored
 from harness.core.outcome import Outcome
-from harness.diagnosis.examined import Examined, Training
+from harness.diagnosis.examined import Examined, ExaminedTraining
 from harness.diagnosis.finding import Finding, Level
 from harness.tracking.catch_up import tell_end
 from harness.tracking.jsonl_tracker import ends_cleanly, read_history, rewrite_history
@@ -45,7 +45,7 @@ def check_wandb_logs(study: Examined) -> Iterator[Finding]:
             yield Finding(training.title, Level.WARN, fault.message, mend)
 
 
-def _history(training: Training) -> Iterator[Finding]:
+def _history(training: ExaminedTraining) -> Iterator[Finding]:
     file, outcome = training.history_file, training.outcome()
     if not file.exists():
         if outcome is not None:
@@ -79,7 +79,7 @@ def _history(training: Training) -> Iterator[Finding]:
     yield from _grids(training, events)
 
 
-def _grids(training: Training, events: list[Event]) -> Iterator[Finding]:
+def _grids(training: ExaminedTraining, events: list[Event]) -> Iterator[Finding]:
     for event in events:
         if isinstance(event, RungScored) and event.grid:
             path = training.folder.path / event.grid
@@ -88,16 +88,16 @@ def _grids(training: Training, events: list[Event]) -> Iterator[Finding]:
                 yield Finding(training.title, Level.WARN, message)
 
 
-def _trim(training: Training) -> None:
+def _trim(training: ExaminedTraining) -> None:
     rewrite_history(training.history_file, read_history(training.history_file))
 
 
-def _finish(training: Training, outcome: Outcome) -> None:
+def _finish(training: ExaminedTraining, outcome: Outcome) -> None:
     events = read_history(training.history_file)
     rewrite_history(training.history_file, tell_end(events, outcome))
 
 
-def _replay(study: Examined, training: Training, fault: WandbFault) -> None:
+def _replay(study: Examined, training: ExaminedTraining, fault: WandbFault) -> None:
     config = training.config()
     if config is None:
         return

@@ -17,7 +17,7 @@ from harness.core.yaml_file import dump_yaml
 from harness.data.datasets import load_dataset
 from harness.data.image_dataset import ImageDataset
 from harness.exporting.checksums import write_checksums
-from harness.exporting.contents import Contents, describe, metrics
+from harness.exporting.contents import BundleContents, describe, metrics
 from harness.exporting.explorer import add_explorer
 from harness.exporting.formats import DESCRIPTION, FORMATS, check_formats, write_format
 from harness.exporting.interpolation import write_interpolation
@@ -25,7 +25,7 @@ from harness.exporting.model_card import model_card
 from harness.exporting.original import Original
 from harness.exporting.readme import bundle_readme
 from harness.exporting.scoring import (
-    Reference,
+    ReferenceImages,
     draw_reference,
     evaluator_on_test,
     measure_more,
@@ -170,7 +170,7 @@ def _measure(
     dataset: ImageDataset,
     original: Original,
     evaluator: Evaluator,
-) -> tuple[Contents, Reference]:
+) -> tuple[BundleContents, ReferenceImages]:
     """Return what is known of the generator, and the images that tell it."""
     entry = choice.entry
     reference = draw_reference(
@@ -179,7 +179,7 @@ def _measure(
         noise_seed=derive_seed(record.seed, entry.name, "export noise"),
         kimg=entry.score.kimg if entry.score else entry.outcome.kimg,
     )
-    contents = Contents(
+    contents = BundleContents(
         record,
         choice,
         dataset,
@@ -191,7 +191,7 @@ def _measure(
     return contents, reference
 
 
-def _describe(folder: Path, contents: Contents, original: Original) -> None:
+def _describe(folder: Path, contents: BundleContents, original: Original) -> None:
     """Write what a reader sees: pictures, numbers and texts."""
     config = contents.choice.entry.config
     seed = derive_seed(contents.record.seed, "grid noise")

@@ -13,7 +13,7 @@ from harness.study.record import StudyRecord
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Contents:
+class BundleContents:
     """Hold the facts about an exported generator.
 
     Args:
@@ -56,7 +56,7 @@ class Contents:
         )
 
 
-def describe(contents: Contents) -> dict[str, Any]:
+def describe(contents: BundleContents) -> dict[str, Any]:
     """Return what it takes to run the network, for `generator.json`."""
     return {
         "title": contents.title,
@@ -68,7 +68,7 @@ def describe(contents: Contents) -> dict[str, Any]:
     }
 
 
-def metrics(contents: Contents) -> dict[str, Any]:
+def metrics(contents: BundleContents) -> dict[str, Any]:
     """Return all numbers with their protocols, for `metrics.json`."""
     record, entry = contents.record, contents.choice.entry
     outcome = entry.outcome
@@ -87,7 +87,7 @@ def metrics(contents: Contents) -> dict[str, Any]:
     }
 
 
-def score_rows(contents: Contents) -> list[tuple[str, Score]]:
+def score_rows(contents: BundleContents) -> list[tuple[str, Score]]:
     """Return every score of the generator with the words for where it was measured."""
     outcome = contents.choice.entry.outcome
     rows = [
@@ -98,7 +98,7 @@ def score_rows(contents: Contents) -> list[tuple[str, Score]]:
     return [(where, score) for where, score in rows if score is not None]
 
 
-def score_table(contents: Contents) -> str:
+def score_table(contents: BundleContents) -> str:
     """Return the scores as a Markdown table."""
     rows = "\n".join(
         f"| {where} | {score.protocol.name} | {score.text} | `{score.protocol.fingerprint}` |"
@@ -110,7 +110,7 @@ def score_table(contents: Contents) -> str:
     )
 
 
-def proof_table(contents: Contents) -> str:
+def proof_table(contents: BundleContents) -> str:
     """Return what is proven of each file as a Markdown table."""
     name = contents.test.protocol.name
     rows = "\n".join(

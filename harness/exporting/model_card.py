@@ -10,7 +10,7 @@ import harness
 from harness.core.durations import format_kimg
 from harness.core.provenance import code_commit, lock_sha256
 from harness.data.request import DatasetRequest
-from harness.exporting.contents import Contents, proof_table, score_table
+from harness.exporting.contents import BundleContents, proof_table, score_table
 from harness.metrics.measurement import Measurement
 
 # By the name of the data set; any other images are the user's own.
@@ -25,7 +25,7 @@ _OWN_LICENCE = "images of your own; the licence of your images"
 _PACKAGES = ("tensorflow", "keras", "numpy", "scipy")
 
 
-def model_card(contents: Contents) -> str:
+def model_card(contents: BundleContents) -> str:
     """Return the text.
 
     Args:
@@ -69,7 +69,7 @@ only where the protocol is the same{_extractor_note(contents)}.
 """
 
 
-def _what_it_is(contents: Contents) -> str:
+def _what_it_is(contents: BundleContents) -> str:
     entry = contents.choice.entry
     height, width, channels = contents.dataset.image_shape
     inputs = f"{contents.latent_dim} numbers of normal noise"
@@ -84,7 +84,7 @@ def _what_it_is(contents: Contents) -> str:
     )
 
 
-def _data(contents: Contents) -> str:
+def _data(contents: BundleContents) -> str:
     dataset = contents.dataset
     name = DatasetRequest.parse(contents.record.dataset).source
     shown = f"the classes {', '.join(dataset.class_names)}" if dataset.class_names else "no labels"
@@ -96,12 +96,12 @@ def _data(contents: Contents) -> str:
     )
 
 
-def _extractor_note(contents: Contents) -> str:
+def _extractor_note(contents: BundleContents) -> str:
     name = contents.test.protocol.extractor
     return "" if name == "inception" else f", and features of `{name}` are not the literature's"
 
 
-def _classes(contents: Contents) -> str:
+def _classes(contents: BundleContents) -> str:
     rows = [each for each in contents.measured if each.protocol.metric.startswith("fid_class_")]
     if not rows:
         return ""
@@ -120,14 +120,14 @@ the classes with each other.{_label_accuracy(contents)}
 """
 
 
-def _label_accuracy(contents: Contents) -> str:
+def _label_accuracy(contents: BundleContents) -> str:
     found = [each for each in contents.measured if each.protocol.metric == "label_accuracy"]
     if not found:
         return ""
     return f" A classifier takes {found[0].value:.1%} of all images for the class asked for."
 
 
-def _memorisation(contents: Contents) -> str:
+def _memorisation(contents: BundleContents) -> str:
     found = [each for each in contents.measured if each.protocol.metric == "memorisation"]
     if not found:
         return ""
@@ -140,7 +140,7 @@ is copying, and below 0.5 images are poor rather than original. A few copies wou
 """
 
 
-def _limits(contents: Contents) -> str:
+def _limits(contents: BundleContents) -> str:
     dataset = contents.dataset
     height, width, _ = dataset.image_shape
     kinds = "only the classes above" if contents.class_names else "no class that could be chosen"
@@ -151,7 +151,7 @@ def _limits(contents: Contents) -> str:
 - Files were verified on one computer's CPU; other hardware may round differently."""
 
 
-def _lineage(contents: Contents) -> str:
+def _lineage(contents: BundleContents) -> str:
     record, entry = contents.record, contents.choice.entry
     packages = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES)
     rows = {

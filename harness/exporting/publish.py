@@ -72,7 +72,7 @@ def _publish_to_wandb(
     Raises:
         StorageError: If W&B does not take it; the bundle itself is complete.
     """
-    from harness.tracking.wandb_artifact import Contents, files_below, log_artifact
+    from harness.tracking.wandb_artifact import ArtifactContents, files_below, log_artifact
     from harness.tracking.wandb_run import end_run, start_run
 
     record, entry = read_study(study_folder), bundle.entry
@@ -90,7 +90,7 @@ def _publish_to_wandb(
     # The same for every export of every study, and more than all the rest.
     runtime = {f"{EXPLORER_FOLDER}/{name}" for name in RUNTIME_FILES}
     files = files_below(bundle.folder)
-    contents = Contents(
+    contents = ArtifactContents(
         name=record.name,
         type="model",
         files={name: file for name, file in files.items() if name not in runtime},

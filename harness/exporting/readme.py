@@ -1,10 +1,10 @@
 """Write the README of an exported bundle; its five lines of code are run by a test."""
 
 from harness.core.durations import format_kimg
-from harness.exporting.contents import Contents, proof_table, score_table
+from harness.exporting.contents import BundleContents, proof_table, score_table
 
 
-def bundle_readme(contents: Contents) -> str:
+def bundle_readme(contents: BundleContents) -> str:
     """Return the text: what it is, why this one, its scores, its files, and how to use them.
 
     Args:
@@ -50,18 +50,18 @@ pixel, and the score of the images that this file drew.
 """
 
 
-def _command(contents: Contents) -> str:
+def _command(contents: BundleContents) -> str:
     chosen = "--class 0 " if contents.class_names else ""
     return f"python generate.py {chosen}--count 16 --seed 0 --out images.png"
 
 
-def _keras(contents: Contents) -> str:
+def _keras(contents: BundleContents) -> str:
     if not any(proof.format == "keras" for proof in contents.proofs):
         return ""
     return f"\nWith Keras alone:\n\n```python\n{_code(contents)}\n```\n"
 
 
-def _code(contents: Contents) -> str:
+def _code(contents: BundleContents) -> str:
     scale = "(images + 1) * 127.5" if contents.output == "tanh" else "images * 255"
     # By name: that is how the generator was built, and how Keras wants it back.
     inputs, count = '{"noise": noise}', 10
@@ -80,7 +80,7 @@ def _code(contents: Contents) -> str:
     )
 
 
-def _explorer(contents: Contents) -> str:
+def _explorer(contents: BundleContents) -> str:
     if not any(proof.format == "onnx" for proof in contents.proofs):
         return ""
     return """
@@ -90,7 +90,7 @@ package `python -m http.server --bind 127.0.0.1`.
 """
 
 
-def _labels(contents: Contents) -> str:
+def _labels(contents: BundleContents) -> str:
     if not contents.class_names:
         return ""
     names = ", ".join(f"{index} {name}" for index, name in enumerate(contents.class_names))

@@ -21,7 +21,7 @@ _MEASURES = ("memorisation", "label_accuracy", "classes")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Reference:
+class ReferenceImages:
     """Hold the images that every format must give, what they are made from, and their score.
 
     Args:
@@ -74,7 +74,7 @@ def evaluator_on_test(
 
 def draw_reference(
     original: Original, evaluator: Evaluator, *, noise_seed: int, kimg: float
-) -> Reference:
+) -> ReferenceImages:
     """Draw as many images as the evaluator compares, and score them.
 
     Args:
@@ -91,9 +91,9 @@ def draw_reference(
     images = original.draw(noise, labels)
     pixels = to_pixels(images, original.output)
     test = evaluator.score(pixels, kimg=kimg, noise_seed=noise_seed)
-    return Reference(noise, labels, images, pixels, test)
+    return ReferenceImages(noise, labels, images, pixels, test)
 
 
-def measure_more(reference: Reference, evaluator: Evaluator) -> tuple[Measurement, ...]:
+def measure_more(reference: ReferenceImages, evaluator: Evaluator) -> tuple[Measurement, ...]:
     """Return what a model card shows beside the score: memorisation, and each class."""
     return tuple(evaluator.measure(reference.pixels, reference.labels, _MEASURES))

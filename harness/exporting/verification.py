@@ -14,7 +14,7 @@ import numpy as np
 from harness.core.errors import ExportError
 from harness.core.score import Score
 from harness.exporting.formats import FORMATS
-from harness.exporting.scoring import Reference
+from harness.exporting.scoring import ReferenceImages
 from harness.metrics.evaluator import Evaluator
 
 PROGRAM = "generate.py"
@@ -51,7 +51,7 @@ class Proof:
 
 
 def verify(
-    bundle: Path, formats: Iterable[str], reference: Reference, evaluator: Evaluator
+    bundle: Path, formats: Iterable[str], reference: ReferenceImages, evaluator: Evaluator
 ) -> tuple[Proof, ...]:
     """Load each file with its own runtime in a fresh process, and compare what it draws.
 
@@ -77,7 +77,7 @@ def verify(
 
 
 def _prove(
-    bundle: Path, name: str, given: Path, reference: Reference, evaluator: Evaluator
+    bundle: Path, name: str, given: Path, reference: ReferenceImages, evaluator: Evaluator
 ) -> Proof:
     form = FORMATS[name]
     drawn = given.with_name("drawn.npz")

@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
 from harness.core.errors import ConfigError, StorageError
-from harness.gan.networks.fast_conv import fast_twin
+from harness.gan.networks.fast_conv import fast_convolutions
 
 _NOISE_BLOCK = 1000
 
@@ -42,7 +42,7 @@ class Sampler:
             )
         self.conditional = "label" in shapes
         self.latent_dim = int(shapes["noise"][-1])
-        self._fast = fast_twin(generator)
+        self._fast = fast_convolutions(generator)
         self._tanh = output_activation(generator) == "tanh"
 
     def sample(

@@ -18,9 +18,9 @@ from harness.gan.config.config import GANConfig
 from harness.gan.networks.discriminators import build_discriminator
 from harness.gan.networks.generators import build_generator
 from harness.gan.updates import STEPS, Pair
-from harness.gan.updates.batches import Feed, Purpose
+from harness.gan.updates.batches import BatchSource, Purpose
 from harness.gan.updates.ema import kept_share, update_average
-from harness.gan.updates.grappler_workaround import plain_sums
+from harness.gan.updates.grappler_workaround import without_sum_rewrite
 from harness.gan.updates.losses import get_loss
 from harness.gan.updates.optimizers import build_optimizer
 from harness.gan.updates.precision import computing_in
@@ -90,7 +90,7 @@ class Trainer:
         with tf.device("CPU:0"):
             images = tf.convert_to_tensor(images, tf.uint8)
             labels = None if labels is None else tf.convert_to_tensor(labels, tf.int32)
-        self._feed = Feed(config, images, labels)
+        self._feed = BatchSource(config, images, labels)
         self._pair = Pair(
             config,
             get_loss(config.loss.name),
@@ -129,7 +129,7 @@ class Trainer:
         """
         if max_steps < 1:
             raise ConfigError(f"max_steps must be at least 1; received {max_steps}.")
-        with plain_sums():
+        with without_sum_rewrite():
             steps, sums, finite = self._run(tf.constant(max_steps, tf.int64))
         count = int(steps)
         generator_loss, discriminator_loss, real, fake = (sums.numpy() / count).tolist()

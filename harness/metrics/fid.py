@@ -19,7 +19,7 @@ class GaussianStatistics:
 
     Args:
         mean: float64, (d,).
-        covariance: float64, (d, d), symmetric, normalised by n - 1.
+        covariance: float64, (d, d), symmetric, normalized by n - 1.
         num_images: How many images they were estimated from.
     """
 

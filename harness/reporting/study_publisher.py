@@ -24,7 +24,7 @@ from harness.study.read_only import opened
 from harness.study.record import StudyRecord, read_study
 from harness.study.storage_url import find_storage
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
-from harness.tracking.wandb_study import Prize, StudySnapshot, publish_study
+from harness.tracking.wandb_study import StudySnapshot, WinnerArtifact, publish_study
 
 LOGGER = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ def read_snapshot(folder: Path, *, storage: str | None = None) -> StudySnapshot:
     ranked = rank(read_entries(folder))
     trials = [read_ended(entry, place) for place, entry in enumerate(ranked, start=1)]
     searched = searched_fields(space)
-    prize = _find_prize(folder, record)
+    winner_artifact = _find_winner_artifact(folder, record)
     metric = Protocol(**record.protocol).name
     with opened(find_storage(folder, hint=storage), record) as study:
         stored = study.get_trials(deepcopy=False) if study else []
@@ -142,9 +142,9 @@ def read_snapshot(folder: Path, *, storage: str | None = None) -> StudySnapshot:
             "compute_seconds": add_up(
                 trials, space.budget.rungs_kimg, read_result(folder)
             ).to_dict(),
-            "winner": prize.names[0] if prize else None,
+            "winner": winner_artifact.names[0] if winner_artifact else None,
         },
-        prize=prize,
+        winner_artifact=winner_artifact,
     )
 
 
@@ -188,7 +188,7 @@ def _summarise(trials: list[TrialData], metric: str) -> dict[str, Any]:
     return summary | ({f"final_{metric}": min(finals)} if finals else {})
 
 
-def _find_prize(folder: Path, record: StudyRecord) -> Prize | None:
+def _find_winner_artifact(folder: Path, record: StudyRecord) -> WinnerArtifact | None:
     """Return the winner, the confirmed one where there is one; None without a kept generator."""
     try:
         choice = choose(folder)
@@ -201,7 +201,7 @@ def _find_prize(folder: Path, record: StudyRecord) -> Prize | None:
     files = [entry.folder.generator_file, entry.folder.config_file]
     files += [best.grid] if best and best.grid else []
     outcome = entry.outcome
-    return Prize(
+    return WinnerArtifact(
         names=choice.names,
         files=tuple(files),
         metadata={

@@ -10,47 +10,47 @@ import typing
 import warnings
 from collections.abc import Iterator, Sequence
 
-from harness.backends.backend import Engine
+from harness.backends.backend import Backend
 from harness.backends.messages import Broke, Died, Left, Message, Ready, Refused, Said
 from harness.core.events import Answer, Event, Started
 from harness.core.outcome import Outcome, Reason
-from harness.runner.job_queue import Assignment
+from harness.runner.job_queue import RunningJob
 from harness.runner.signals import Signals
 from harness.runner.stop_rules import Stop
-from harness.runner.worker_pool import Crew, Post
+from harness.runner.worker_pool import WorkerPool, WorkerSlot
 
 _PATIENCE_SECONDS = 5.0
 """How long a signalled command waits for checkpoints; a training whose worker took longer,
 because it compiles or hangs, goes on from an earlier one."""
 
 
-class Work(typing.Protocol):
+class JobSource(typing.Protocol):
     """Say what there is to train, and hear what becomes of it."""
 
-    def next(self) -> Assignment | None:
+    def next(self) -> RunningJob | None:
         """Return the next training; None if there is nothing to hand out now."""
 
-    def answer(self, assignment: Assignment, event: Event) -> Answer:
+    def answer(self, running: RunningJob, event: Event) -> Answer:
         """Take in what a training said, and answer it."""
 
-    def end(self, assignment: Assignment, outcome: Outcome) -> None:
+    def end(self, running: RunningJob, outcome: Outcome) -> None:
         """Take in the end of a training that could not tell it itself."""
 
-    def give_back(self, assignment: Assignment) -> None:
+    def give_back(self, running: RunningJob) -> None:
         """Take back a training whose worker died, to hand it out again."""
 
 
-class Foreman:
+class Dispatcher:
     """Start workers and keep them busy.
 
     Args:
-        engine: Where they run.
+        backend: Where they run.
         workers: How many.
         max_worker_megabytes: A worker that grew beyond is replaced after its training.
     """
 
-    def __init__(self, engine: Engine, *, workers: int, max_worker_megabytes: float) -> None:
-        self._crew = Crew(engine, workers)
+    def __init__(self, backend: Backend, *, workers: int, max_worker_megabytes: float) -> None:
+        self._pool = WorkerPool(backend, workers)
         self._signals = Signals()
         self._max_worker_megabytes = max_worker_megabytes
         self.unfinished = False
@@ -58,7 +58,7 @@ class Foreman:
     @contextlib.contextmanager
     def on_duty(self) -> Iterator[None]:
         """Note signals while the block runs, and end all workers after it."""
-        with self._signals, contextlib.closing(self._crew):
+        with self._signals, contextlib.closing(self._pool):
             yield
 
     @property
@@ -67,14 +67,14 @@ class Foreman:
         return self._signals.stop
 
     @property
-    def posts(self) -> Sequence[Post]:
+    def slots(self) -> Sequence[WorkerSlot]:
         """Return the workers' places."""
-        return self._crew.posts
+        return self._pool.slots
 
     @property
     def is_busy(self) -> bool:
         """Return whether any worker has a training."""
-        return any(post.assignment for post in self.posts)
+        return any(slot.running for slot in self.slots)
 
     @property
     def is_out_of_patience(self) -> bool:
@@ -89,114 +89,114 @@ class Foreman:
             HarnessError: If the workers cannot load what they are to, or one after the other
                 ends before it is ready.
         """
-        self._crew.start()
+        self._pool.start()
         while not self._signals.stop:
-            for post in self._crew.wait():
-                message = post.worker.receive()
+            for slot in self._pool.wait():
+                message = slot.worker.receive()
                 if isinstance(message, Refused):
                     raise message.error
                 if isinstance(message, Died) and not self._signals.stop:
-                    self._crew.bury(post, message)
+                    self._pool.replace_dead(slot, message)
                 if isinstance(message, Ready):
-                    self._crew.welcome(post)
+                    self._pool.mark_ready(slot)
                     for note in message.notes:
                         warnings.warn(note, stacklevel=3)
                     return message
         self.unfinished = True
         return None
 
-    def employ(self, work: Work) -> None:
+    def assign(self, work: JobSource) -> None:
         """Hand out trainings while there are workers without one, and trainings without any."""
-        for post in self.posts:
-            if post.ready and post.assignment is None:
-                assignment = work.next()
-                if assignment is None:
+        for slot in self.slots:
+            if slot.ready and slot.running is None:
+                running = work.next()
+                if running is None:
                     return
-                post.employ(assignment)
+                slot.assign(running)
 
-    def wait(self) -> list[Post]:
+    def wait(self) -> list[WorkerSlot]:
         """Return the posts that have something to say, waiting a moment for the first."""
-        return self._crew.wait()
+        return self._pool.wait()
 
-    def hear(self, work: Work, speaking: Sequence[Post]) -> None:
+    def hear(self, work: JobSource, speaking: Sequence[WorkerSlot]) -> None:
         """Pass on what some have to say, and give up those that have been silent for too long.
 
         Raises:
             HarnessError: If a worker met an error that no other training would escape.
         """
-        for post in speaking:
-            self._hear(work, post, post.worker.receive())
-        for post in [post for post in self.posts if post.is_overdue]:
-            self._give_up(work, post)
+        for slot in speaking:
+            self._hear(work, slot, slot.worker.receive())
+        for slot in [slot for slot in self.slots if slot.is_overdue]:
+            self._give_up(work, slot)
 
-    def drop(self, post: Post) -> None:
+    def drop(self, slot: WorkerSlot) -> None:
         """Take a training from its worker at once, with no word more about it."""
-        post.worker.stop(at_once=True)
-        if post.assignment is not None:
-            post.assignment.tracker.close()
-        self._crew.replace(post)
+        slot.worker.stop(at_once=True)
+        if slot.running is not None:
+            slot.running.tracker.close()
+        self._pool.replace(slot)
 
     def close(self) -> None:
         """End all workers at once and leave no tracker open."""
-        for post in self.posts:
-            if post.assignment is not None:
-                post.assignment.tracker.close()
-        self._crew.close()
+        for slot in self.slots:
+            if slot.running is not None:
+                slot.running.tracker.close()
+        self._pool.close()
 
-    def _hear(self, work: Work, post: Post, message: Message) -> None:
-        assignment = post.assignment
-        post.silent_seconds = 0.0
+    def _hear(self, work: JobSource, slot: WorkerSlot, message: Message) -> None:
+        running = slot.running
+        slot.silent_seconds = 0.0
         match message:
             case Ready():
-                self._crew.welcome(post)
-            case Said(event) if assignment is not None:
+                self._pool.mark_ready(slot)
+            case Said(event) if running is not None:
                 if isinstance(event, Started):
-                    assignment.note_start(event.kimg)
-                post.worker.answer(work.answer(assignment, event))
-            case Broke(reason, detail) if assignment is not None and not assignment.ended:
-                work.end(assignment, assignment.outcome(reason, detail))
-                post.is_spent = reason is Reason.OUT_OF_MEMORY
+                    running.note_start(event.kimg)
+                slot.worker.answer(work.answer(running, event))
+            case Broke(reason, detail) if running is not None and not running.ended:
+                work.end(running, running.outcome(reason, detail))
+                slot.is_spent = reason is Reason.OUT_OF_MEMORY
             case Left(memory_megabytes):
-                self._leave(post, memory_megabytes)
+                self._leave(slot, memory_megabytes)
             case Refused(error):
                 raise error
             case Died():
-                self._crew.bury(post, message)
-                if assignment is not None:
-                    _mourn(work, assignment, message)
+                self._pool.replace_dead(slot, message)
+                if running is not None:
+                    _handle_worker_death(work, running, message)
 
-    def _leave(self, post: Post, memory_megabytes: float) -> None:
+    def _leave(self, slot: WorkerSlot, memory_megabytes: float) -> None:
         """Take a worker back, or replace one that grew too much or ran out of memory."""
-        if post.assignment is not None:
-            post.assignment.tracker.close()
-            self.unfinished = self.unfinished or not post.assignment.ended
-        post.assignment = None
-        if post.is_spent or memory_megabytes > self._max_worker_megabytes:
-            post.worker.stop()
-            self._crew.replace(post)
+        if slot.running is not None:
+            slot.running.tracker.close()
+            self.unfinished = self.unfinished or not slot.running.ended
+        slot.running = None
+        if slot.is_spent or memory_megabytes > self._max_worker_megabytes:
+            slot.worker.stop()
+            self._pool.replace(slot)
 
-    def _give_up(self, work: Work, post: Post) -> None:
+    def _give_up(self, work: JobSource, slot: WorkerSlot) -> None:
         """Kill a worker that neither trains nor says that its time is over."""
-        assignment = post.assignment
-        silent = post.silent_seconds
-        post.worker.stop(at_once=True)
-        self._crew.replace(post)
-        if assignment is not None and not assignment.ended:
+        running = slot.running
+        silent = slot.silent_seconds
+        slot.worker.stop(at_once=True)
+        self._pool.replace(slot)
+        if running is not None and not running.ended:
             detail = f"its worker was killed after {silent:.0f} seconds of silence"
-            work.end(assignment, assignment.outcome(Reason.TIMED_OUT, detail))
+            work.end(running, running.outcome(Reason.TIMED_OUT, detail))
 
 
-def _mourn(work: Work, assignment: Assignment, died: Died) -> None:
+def _handle_worker_death(work: JobSource, running: RunningJob, died: Died) -> None:
     """Give the training of a dead worker to another one, from its last checkpoint."""
-    if assignment.ended:
-        assignment.tracker.close()
+    if running.ended:
+        running.tracker.close()
         return
-    assignment.note_death(lost=died.lost)
-    if not assignment.is_deadly:
-        work.give_back(assignment)
+    running.note_death(lost=died.lost)
+    if not running.is_deadly:
+        work.give_back(running)
         return
-    count = assignment.deaths + assignment.losses
+    count = running.deaths + running.losses
     by_itself = "by itself" if died.exit_code is None else f"with exit code {died.exit_code}"
     how = "with its node" if died.lost else by_itself
     detail = f"its worker died {count} times, last {how}"
-    work.end(assignment, assignment.outcome(Reason.CRASHED, detail))
+    work.end(running, running.outcome(Reason.CRASHED, detail))

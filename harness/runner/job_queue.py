@@ -39,8 +39,8 @@ _MOST_LOSSES = 10
 
 
 @dataclasses.dataclass
-class Assignment:
-    """Follow one training from the brain's side, whichever worker runs it.
+class RunningJob:
+    """Follow one training from the runner's side, whichever worker runs it.
 
     Args:
         job: What the worker is given.
@@ -102,7 +102,7 @@ def _film(rungs_kimg: tuple[int, ...]) -> MonitorConfig:
     return MonitorConfig(sample_every=Cadence(max(1, rungs_kimg[-1] // _FILM_FRAMES), "kimg"))
 
 
-class Assignments:
+class JobQueue:
     """Hand out the trainings of a study, one at a time, each with its tracker opened.
 
     Args:
@@ -115,7 +115,7 @@ class Assignments:
         self._study = study
         self._space = space
         self._options = options
-        self._returned: list[Assignment] = []
+        self._returned: list[RunningJob] = []
         self._handed_out: set[str] = set()
         self._rest_until = 0.0
 
@@ -125,7 +125,7 @@ class Assignments:
         is_short = index.count_ended < self._options.trials
         return bool(is_short or index.of(TrialState.RUNNING) or self._open_baselines())
 
-    def next(self) -> Assignment | None:
+    def next(self) -> RunningJob | None:
         """Return the next training; None if there is nothing to hand out now."""
         if self._returned:
             return self._returned.pop(0)
@@ -146,25 +146,25 @@ class Assignments:
     def forget(self, names: set[str]) -> None:
         """Take note that other sweeps took these trainings."""
         self._handed_out -= names
-        for assignment in self._returned:
-            if assignment.job.name in names:
-                assignment.tracker.close()
+        for running in self._returned:
+            if running.job.name in names:
+                running.tracker.close()
         self._returned = [each for each in self._returned if each.job.name not in names]
 
-    def give_back(self, assignment: Assignment) -> None:
+    def give_back(self, running: RunningJob) -> None:
         """Put a training whose worker died first in the queue.
 
         What was said after its checkpoint will be said again: only a tracker that is opened anew
         takes that up without doubles.
         """
-        assignment.tracker.close()
-        assignment.tracker = self._open_tracker(assignment.job)
-        self._returned.insert(0, assignment)
+        running.tracker.close()
+        running.tracker = self._open_tracker(running.job)
+        self._returned.insert(0, running)
 
     def close(self) -> None:
         """Close what was opened for trainings that nobody took up again."""
-        for assignment in self._returned:
-            assignment.tracker.close()
+        for running in self._returned:
+            running.tracker.close()
 
     def _look(self) -> tuple[list[optuna.trial.FrozenTrial], int]:
         """Return the trials that have no end, and how many have begun that count."""
@@ -172,7 +172,7 @@ class Assignments:
         running = list(index.of(TrialState.RUNNING).trials)
         return running, len(running) + index.count_ended
 
-    def _resume(self, running: list[optuna.trial.FrozenTrial]) -> Assignment | None:
+    def _resume(self, running: list[optuna.trial.FrozenTrial]) -> RunningJob | None:
         """Return a trial that was interrupted, be it that the sweep which had it is gone."""
         share = self._study.share
         taken = share.taken() | self._handed_out
@@ -186,13 +186,13 @@ class Assignments:
             share.release(name)  # it ended between the look and the claim
         return None
 
-    def _begin(self, begun: int) -> Assignment | None:
+    def _begin(self, begun: int) -> RunningJob | None:
         if begun >= self._options.trials:
             return None
         asked = self._study.ask()
         return self._trial(*asked) if asked else None
 
-    def _begin_baseline(self) -> Assignment | None:
+    def _begin_baseline(self) -> RunningJob | None:
         share = self._study.share
         taken = share.taken() | self._handed_out
         for preset in self._open_baselines():
@@ -209,7 +209,7 @@ class Assignments:
             return []
         return [n for n in PRESETS if not self._study.baseline_folder(n).outcome_file.exists()]
 
-    def _trial(self, trial: optuna.Trial, config: GANConfig) -> Assignment:
+    def _trial(self, trial: optuna.Trial, config: GANConfig) -> RunningJob:
         budget = self._space.budget
         job = TrainingJob(
             config=config,
@@ -224,12 +224,12 @@ class Assignments:
             inspects=self._options.tracker_options.histograms,
             monitor=_film(budget.rungs_kimg),
         )
-        assignment = Assignment(job, self._open_tracker(job), trial)
+        running = RunningJob(job, self._open_tracker(job), trial)
         if job.timeout_seconds is not None:
-            assignment.deadline_seconds = job.timeout_seconds + self._options.grace_seconds
-        return assignment
+            running.deadline_seconds = job.timeout_seconds + self._options.grace_seconds
+        return running
 
-    def _baseline(self, preset: str) -> Assignment:
+    def _baseline(self, preset: str) -> RunningJob:
         folder = self._study.baseline_folder(preset)
         config = folder.read_config() or load_preset(preset)
         folder.write_config(config)
@@ -246,7 +246,7 @@ class Assignments:
         deadline = self._options.baseline_seconds
         if deadline is not None:
             deadline += max(self._options.grace_seconds, _SLOWEST_SCORE_SECONDS)
-        return Assignment(job, self._open_tracker(job), None, deadline_seconds=deadline)
+        return RunningJob(job, self._open_tracker(job), None, deadline_seconds=deadline)
 
     def _open_tracker(self, job: TrainingJob) -> Tracker:
         identity = identify(

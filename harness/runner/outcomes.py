@@ -10,7 +10,7 @@ import typing
 from harness.core.events import Event, Finished
 from harness.core.outcome import Outcome, Reason
 from harness.gan.config.config import GANConfig
-from harness.runner.job_queue import Assignment
+from harness.runner.job_queue import RunningJob
 from harness.runner.open_study import Study
 from harness.runner.retries import enqueue_retry
 from harness.runner.stop_rules import Stop, StopRules
@@ -32,7 +32,7 @@ class Listener(typing.Protocol):
         """Learn of an event of the training of that name."""
 
 
-class Silence:
+class NullListener:
     """Listen to a sweep and say nothing."""
 
     def opened(self, ended: int) -> None:
@@ -42,7 +42,7 @@ class Silence:
         """Ignore the event."""
 
 
-class Endings:
+class OutcomeRecorder:
     """Tell everyone of a study's endings: those before, one's own, and those of other sweeps.
 
     Args:
@@ -65,28 +65,28 @@ class Endings:
         """Return why the study is to stop now, or None to go on."""
         return self._rules.stop()
 
-    def end(self, assignment: Assignment, outcome: Outcome) -> None:
+    def end(self, running: RunningJob, outcome: Outcome) -> None:
         """Write a training's outcome, unless another sweep has taken the training over."""
-        assignment.ended = True
-        if not self._study.share.keeps(assignment.job.name):
-            assignment.tracker.close()
+        running.ended = True
+        if not self._study.share.keeps(running.job.name):
+            running.tracker.close()
             return
-        assignment.job.folder.write_outcome(outcome)
-        self.settle(assignment, outcome)
+        running.job.folder.write_outcome(outcome)
+        self.settle(running, outcome)
 
-    def settle(self, assignment: Assignment, outcome: Outcome) -> None:
+    def settle(self, running: RunningJob, outcome: Outcome) -> None:
         """Tell everyone after the folder of an outcome."""
-        job = assignment.job
-        if assignment.trial is not None:
-            outcome = self._supersede(assignment, outcome)
+        job = running.job
+        if running.trial is not None:
+            outcome = self._supersede(running, outcome)
             with self._study.storage_faults():
-                optuna_trials.tell(self._study.optuna, assignment.trial, outcome)
+                optuna_trials.tell(self._study.optuna, running.trial, outcome)
             self._note(Entry(job.name, job.folder, job.config, outcome))
-        assignment.tracker.emit(Finished(outcome))
-        assignment.tracker.close()
+        running.tracker.emit(Finished(outcome))
+        running.tracker.close()
         self._listener.hear(job.name, job.config, Finished(outcome))
         # Optuna tells of trials that have ended; of baselines the folder alone does.
-        if assignment.trial is not None:
+        if running.trial is not None:
             self._study.share.release(job.name)
         else:
             self._study.share.leave(job.name)
@@ -124,14 +124,14 @@ class Endings:
             catch_up(options.tracker, identity, entry.outcome, options.tracker_options)
             self._study.share.release(entry.name)
 
-    def _supersede(self, assignment: Assignment, outcome: Outcome) -> Outcome:
+    def _supersede(self, running: RunningJob, outcome: Outcome) -> Outcome:
         """Queue another trial for one that ran out of memory; it counts in its place."""
-        if outcome.reason is not Reason.OUT_OF_MEMORY or assignment.trial is None:
+        if outcome.reason is not Reason.OUT_OF_MEMORY or running.trial is None:
             return outcome
         if outcome.superseded_by is None:
-            number = enqueue_retry(self._study, assignment.trial, assignment.job.config)
+            number = enqueue_retry(self._study, running.trial, running.job.config)
             if number is None:
                 return outcome
             outcome = dataclasses.replace(outcome, superseded_by=f"{number:04d}")
-            assignment.job.folder.write_outcome(outcome)
+            running.job.folder.write_outcome(outcome)
         return outcome

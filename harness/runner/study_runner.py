@@ -1,6 +1,6 @@
 """Run a study: hand trials to workers, answer their events, keep the order of truth.
 
-The brain is one process and the only one of a sweep that talks to Optuna. Sweeps that share a
+The runner is one process and the only one of a sweep that talks to Optuna. Sweeps that share a
 study do not talk to each other: `Share` says what each may do.
 """
 
@@ -9,18 +9,18 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from harness.backends.backend import Engine
-from harness.backends.factory import find_room, open_engine
+from harness.backends.backend import Backend
+from harness.backends.factory import find_room, open_backend
 from harness.backends.messages import WorkerSetup
 from harness.core.events import Answer, Event, Finished, Progressed, RungScored
 from harness.core.outcome import Outcome
-from harness.runner.dispatcher import Foreman
-from harness.runner.job_queue import Assignment, Assignments
+from harness.runner.dispatcher import Dispatcher
+from harness.runner.job_queue import JobQueue, RunningJob
 from harness.runner.open_study import Study
-from harness.runner.outcomes import Endings, Listener
+from harness.runner.outcomes import Listener, OutcomeRecorder
 from harness.runner.stop_rules import Stop
 from harness.runner.sweep_options import SweepOptions
-from harness.runner.worker_pool import Post
+from harness.runner.worker_pool import WorkerSlot
 from harness.space.space import SearchSpace, load_enqueued
 from harness.space.user_function_examples import user_functions
 from harness.study import optuna_trials
@@ -50,17 +50,17 @@ def check_options(
     return storage, load_enqueued(options.enqueue, space) if options.enqueue else []
 
 
-class Brain:
+class StudyRunner:
     """Run one study until it has its trials, or until something stops it.
 
     Args:
         space: What is searched.
         options: How to run.
-        engine: Where workers run; None for the one that the options ask for.
+        backend: Where workers run; None for the one that the options ask for.
     """
 
     def __init__(
-        self, space: SearchSpace, options: SweepOptions, *, engine: Engine | None = None
+        self, space: SearchSpace, options: SweepOptions, *, backend: Backend | None = None
     ) -> None:
         self._storage, self._enqueued = check_options(space, options)
         self._space = space
@@ -77,9 +77,9 @@ class Brain:
             functions=user_functions(space),
         )
         workers = options.workers or min(find_room(options.cluster), options.trials)
-        self._foreman = Foreman(
-            engine
-            or open_engine(setup, workers=workers, gpus=options.gpus, cluster=options.cluster),
+        self._dispatcher = Dispatcher(
+            backend
+            or open_backend(setup, workers=workers, gpus=options.gpus, cluster=options.cluster),
             workers=workers,
             max_worker_megabytes=options.max_worker_megabytes,
         )
@@ -95,10 +95,10 @@ class Brain:
             HarnessError: If the study cannot be opened or its folder not be written.
         """
         self._listener = listener
-        with self._foreman.on_duty():
-            ready = self._foreman.start()
+        with self._dispatcher.on_duty():
+            ready = self._dispatcher.start()
             if ready is None:
-                return self._foreman.signalled
+                return self._dispatcher.signalled
             self._space.check_labels(labelled=ready.protocol.labels != "none")
             study = Study(
                 self.options.studies_dir,
@@ -110,7 +110,7 @@ class Brain:
             )
             with contextlib.closing(study):
                 self._run(study)
-        return self._stop if self._foreman.unfinished else None
+        return self._stop if self._dispatcher.unfinished else None
 
     @property
     def folder(self) -> Path:
@@ -123,32 +123,32 @@ class Brain:
         with study.share.turn(), study.storage_faults():
             for params in self._enqueued:
                 study.optuna.enqueue_trial(params, skip_if_exists=True)
-        self._endings = Endings(study, self.options, self._listener)
+        self._endings = OutcomeRecorder(study, self.options, self._listener)
         self._listener.opened(study.count_ended())
-        self._assignments = Assignments(study, self._space, self.options)
+        self._job_queue = JobQueue(study, self._space, self.options)
         try:
             self._loop()
         finally:  # leave no W&B run open, however the sweep ends
-            self._assignments.close()
-            self._foreman.close()  # before another sweep may take over what they train
+            self._job_queue.close()
+            self._dispatcher.close()  # before another sweep may take over what they train
 
     def _loop(self) -> None:
-        foreman = self._foreman
+        dispatcher = self._dispatcher
         while True:
-            self._stop = foreman.signalled or self._stop or self._endings.stop()
+            self._stop = dispatcher.signalled or self._stop or self._endings.stop()
             if not self._stop:
-                foreman.employ(self)
-            if self._stop and (not foreman.is_busy or foreman.is_out_of_patience):
-                if foreman.is_busy or self._assignments:
-                    foreman.unfinished = True
+                dispatcher.assign(self)
+            if self._stop and (not dispatcher.is_busy or dispatcher.is_out_of_patience):
+                if dispatcher.is_busy or self._job_queue:
+                    dispatcher.unfinished = True
                 return
-            if not foreman.is_busy and not self._assignments:
+            if not dispatcher.is_busy and not self._job_queue:
                 return
-            speaking = foreman.wait()
+            speaking = dispatcher.wait()
             lost = self._renew()
-            foreman.hear(self, [post for post in speaking if post not in lost])
+            dispatcher.hear(self, [slot for slot in speaking if slot not in lost])
 
-    def _renew(self) -> list[Post]:
+    def _renew(self) -> list[WorkerSlot]:
         """Keep what this sweep has of a shared study; return the posts that lost their training.
 
         What a sweep had that was suspended for too long, others go on with: it must not write
@@ -157,55 +157,55 @@ class Brain:
         if not self._study.share.is_due():
             return []
         names = self._study.share.renew()
-        self._assignments.forget(names)
+        self._job_queue.forget(names)
         lost = [
-            post
-            for post in self._foreman.posts
-            if post.assignment is not None and post.assignment.job.name in names
+            slot
+            for slot in self._dispatcher.slots
+            if slot.running is not None and slot.running.job.name in names
         ]
-        for post in lost:
-            self._foreman.drop(post)
+        for slot in lost:
+            self._dispatcher.drop(slot)
         self._endings.follow()
         return lost
 
-    # The work, as the foreman asks for it
+    # The work, as the dispatcher asks for it
 
-    def next(self) -> Assignment | None:
+    def next(self) -> RunningJob | None:
         """Return the next training; None if there is nothing to hand out now."""
-        while (assignment := self._assignments.next()) is not None:
-            outcome = assignment.job.folder.read_outcome()
+        while (running := self._job_queue.next()) is not None:
+            outcome = running.job.folder.read_outcome()
             if outcome is None:
-                return assignment
+                return running
             # It ended before an interruption, and only its folder knows: tell the others.
-            self._endings.settle(assignment, outcome)
+            self._endings.settle(running, outcome)
         return None
 
-    def end(self, assignment: Assignment, outcome: Outcome) -> None:
+    def end(self, running: RunningJob, outcome: Outcome) -> None:
         """Take in the end of a training that could not tell it itself."""
-        self._endings.end(assignment, outcome)
+        self._endings.end(running, outcome)
 
-    def give_back(self, assignment: Assignment) -> None:
+    def give_back(self, running: RunningJob) -> None:
         """Put a training whose worker died first in the queue."""
-        self._assignments.give_back(assignment)
+        self._job_queue.give_back(running)
 
-    def answer(self, assignment: Assignment, event: Event) -> Answer:
+    def answer(self, running: RunningJob, event: Event) -> Answer:
         """Take in what a training said, and answer it."""
         if isinstance(event, Finished):
-            self._endings.end(assignment, event.outcome)
+            self._endings.end(running, event.outcome)
             return Answer.GO_ON
-        assignment.tracker.emit(event)
-        self._listener.hear(assignment.job.name, assignment.job.config, event)
+        running.tracker.emit(event)
+        self._listener.hear(running.job.name, running.job.config, event)
         if isinstance(event, Progressed | RungScored):
-            assignment.last = event
+            running.last = event
         if isinstance(event, RungScored):
-            assignment.best = event.best
-        if isinstance(event, RungScored) and self._should_prune(assignment, event):
+            running.best = event.best
+        if isinstance(event, RungScored) and self._should_prune(running, event):
             return Answer.STOP
-        return Answer.PAUSE if self._stop or self._foreman.signalled else Answer.GO_ON
+        return Answer.PAUSE if self._stop or self._dispatcher.signalled else Answer.GO_ON
 
-    def _should_prune(self, assignment: Assignment, event: RungScored) -> bool:
-        if assignment.trial is None:
+    def _should_prune(self, running: RunningJob, event: RungScored) -> bool:
+        if running.trial is None:
             return False
         with self._study.storage_faults():
-            optuna_trials.report(assignment.trial, round(event.kimg), event.best.value)
-            return assignment.trial.should_prune()
+            optuna_trials.report(running.trial, round(event.kimg), event.best.value)
+            return running.trial.should_prune()

@@ -1,1 +1,1 @@
-"""Run a study: the brain, its workers and the only room that imports optuna."""
+"""Run a study: the runner, its workers and the only room that imports optuna."""

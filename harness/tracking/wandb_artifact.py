@@ -11,7 +11,7 @@ import wandb
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Contents:
+class ArtifactContents:
     """Hold what becomes a version of an artifact.
 
     Args:
@@ -37,7 +37,7 @@ def files_below(folder: Path) -> dict[str, Path]:
     return {path.relative_to(folder).as_posix(): path for path in files}
 
 
-def log_artifact(run: wandb.Run, contents: Contents) -> None:
+def log_artifact(run: wandb.Run, contents: ArtifactContents) -> None:
     """Log files as a version of an artifact.
 
     W&B keeps a copy until it is uploaded, so the files may change or go at once.

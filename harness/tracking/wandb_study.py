@@ -15,7 +15,7 @@ from PIL import Image
 from harness.core.errors import StorageError, StudyError
 from harness.core.locks import lock_folder
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
-from harness.tracking.wandb_artifact import Contents, log_artifact, staging_in
+from harness.tracking.wandb_artifact import ArtifactContents, log_artifact, staging_in
 from harness.tracking.wandb_log import find_segments, run_id, what_was_logged
 from harness.tracking.wandb_mode import Mode, remember_online_failure, wandb_mode
 from harness.tracking.wandb_run import end_run, start_run
@@ -28,7 +28,7 @@ _THUMBNAIL_BYTES = 2_000_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Prize:
+class WinnerArtifact:
     """Hold the winner, to be logged as an artifact.
 
     Args:
@@ -53,7 +53,7 @@ class StudySnapshot:
         grids: The sample grid of each row; None where there is none.
         plots: Plotly figures by name.
         summary: What the run's summary says, nested.
-        prize: The winner; None before there is one.
+        winner_artifact: The winner; None before there is one.
     """
 
     identity: TrialIdentity
@@ -62,7 +62,7 @@ class StudySnapshot:
     grids: Sequence[Path | None]
     plots: Mapping[str, Any]
     summary: Mapping[str, Any]
-    prize: Prize | None
+    winner_artifact: WinnerArtifact | None
 
 
 def publish_study(snapshot: StudySnapshot, options: TrackerOptions) -> None:
@@ -113,8 +113,8 @@ def _publish(snapshot: StudySnapshot, options: TrackerOptions, mode: Mode) -> No
         with staging_in(run):
             run.log(row, step=step, commit=True)
         run.summary.update(dict(snapshot.summary))
-        if snapshot.prize is not None:
-            _log_prize(run, snapshot.identity.study, snapshot.prize)
+        if snapshot.winner_artifact is not None:
+            _log_winner_artifact(run, snapshot.identity.study, snapshot.winner_artifact)
     except BaseException:
         run.finish(exit_code=1)
         raise
@@ -150,12 +150,12 @@ def _jpeg_bytes(image: Image.Image) -> int:
     return buffer.tell()
 
 
-def _log_prize(run: wandb.Run, study: str, prize: Prize) -> None:
-    contents = Contents(
+def _log_winner_artifact(run: wandb.Run, study: str, winner_artifact: WinnerArtifact) -> None:
+    contents = ArtifactContents(
         name=f"{study}-winner",
         type="model",
-        files={file.name: file for file in prize.files},
-        aliases=["best", *prize.names],
-        metadata=prize.metadata,
+        files={file.name: file for file in winner_artifact.files},
+        aliases=["best", *winner_artifact.names],
+        metadata=winner_artifact.metadata,
     )
     log_artifact(run, contents)

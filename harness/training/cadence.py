@@ -3,7 +3,7 @@
 from harness.gan.monitor import Cadence, MonitorConfig
 
 
-class Showing:
+class CadenceSchedule:
     """Apply what a monitor says to one training.
 
     Args:

@@ -1,4 +1,4 @@
-"""Describe one training: what, where, and when to score; light enough for the brain."""
+"""Describe one training: what, where, and when to score; light enough for the runner."""
 
 import dataclasses
 

@@ -23,7 +23,7 @@ from harness.data.image_dataset import ImageDataset
 from harness.gan.sampling import Sampler, load_generator
 from harness.gan.trainer import Progress, Trainer
 from harness.metrics.evaluator import Evaluator
-from harness.training.cadence import Showing
+from harness.training.cadence import CadenceSchedule
 from harness.training.calibration import Estimate, measure
 from harness.training.evaluator_samples import sample_for
 from harness.training.grid import draw_grid, grid_labels, png_bytes
@@ -44,7 +44,7 @@ class _Ended(Exception):  # noqa: N818 - not an error: the training has its outc
         self.ending = ending
 
 
-class Session:
+class TrainingLoop:
     """Run one training job; a new object goes on from the checkpoint an earlier one left.
 
     Args:
@@ -52,7 +52,7 @@ class Session:
         dataset: Its `train` split is all the networks see.
         evaluator: What scores the rungs.
         emit: Called with each event; its answer is obeyed.
-        foretell: Called with what the training will take, before it begins; None saves the
+        on_estimate: Called with what the training will take, before it begins; None saves the
             seconds that measuring it takes.
     """
 
@@ -63,17 +63,17 @@ class Session:
         *,
         evaluator: Evaluator,
         emit: Callable[[Event], Answer],
-        foretell: Callable[[Estimate], None] | None = None,
+        on_estimate: Callable[[Estimate], None] | None = None,
     ) -> None:
         self._job = job
         self._dataset = dataset
         self._evaluator = evaluator
         self._emit = emit
-        self._foretell = foretell
+        self._on_estimate = on_estimate
         self._trainer = Trainer(
             job.config, dataset.train.images, dataset.train.labels, dataset.num_classes
         )
-        self._showing = Showing(
+        self._showing = CadenceSchedule(
             job.monitor,
             images_per_step=round(1000 * self._trainer.kimg_per_step),
             images=len(dataset.train),
@@ -106,8 +106,8 @@ class Session:
                     note=note,
                 )
             )
-            if self._foretell is not None:
-                self._foretell(self._estimate())
+            if self._on_estimate is not None:
+                self._on_estimate(self._estimate())
             for rung, rung_kimg in enumerate(self._job.rungs_kimg):
                 if rung_kimg > self._position.scored_kimg:
                     out_of_time = self._train_to(rung_kimg)

@@ -66,7 +66,7 @@ class Reporter:
             history=past,
         )
 
-    def foretell(self, estimate: Estimate) -> None:
+    def on_estimate(self, estimate: Estimate) -> None:
         """Say what the training will take before it begins, and how to stop it."""
         costs = estimate.costs
         epochs = estimate.kimg * 1000 / self._images

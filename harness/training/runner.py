@@ -18,12 +18,12 @@ from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors.feature_extractor import load_extractor
 from harness.training.calibration import Estimate
 from harness.training.job import TrainingJob
-from harness.training.loop import Session
-from harness.training.test_scorer import Examiner
-from harness.training.test_scoring import Exam
+from harness.training.loop import TrainingLoop
+from harness.training.test_scorer import TestScorer
+from harness.training.test_scoring import TestScoring
 
 
-class Runner:
+class JobRunner:
     """Own what trainings of one process share: threads, data set and evaluator.
 
     Args:
@@ -36,7 +36,7 @@ class Runner:
         threads: TensorFlow threads; 0 for as many as there are cores.
         deterministic: Choose operations that repeat bit for bit on this machine.
         functions: Functions of the user's own that jobs may name: imported and checked at once.
-        exam: How kept generators are scored on the test split; None for not at all.
+        test_scoring: How kept generators are scored on the test split; None for not at all.
 
     Raises:
         ConfigError: If one of them breaks its contract.
@@ -54,7 +54,7 @@ class Runner:
         threads: int = 0,
         deterministic: bool = False,
         functions: UserFunctions = NO_FUNCTIONS,
-        exam: Exam | None = None,
+        test_scoring: TestScoring | None = None,
     ) -> None:
         if deterministic:
             tf.config.experimental.enable_op_determinism()
@@ -66,17 +66,21 @@ class Runner:
         else:
             self.dataset = check_sides(load_dataset(dataset, data_dir), dataset)
         adopt(functions, self.dataset.image_shape, self.dataset.num_classes)
-        seer = load_extractor(extractor, image_shape=self.dataset.image_shape, weights=weights)
-        self._evaluator = Evaluator(
-            self.dataset, extractor=seer, metric=metric, num_images=num_images
+        feature_extractor = load_extractor(
+            extractor, image_shape=self.dataset.image_shape, weights=weights
         )
-        self._examiner: Examiner | None = None
-        if exam is not None:
-            if exam.extractor is not None:
+        self._evaluator = Evaluator(
+            self.dataset, extractor=feature_extractor, metric=metric, num_images=num_images
+        )
+        self._test_scorer: TestScorer | None = None
+        if test_scoring is not None:
+            if test_scoring.extractor is not None:
                 shape = self.dataset.image_shape
-                seer = load_extractor(exam.extractor, image_shape=shape, weights=exam.weights)
-            self._examiner = Examiner(
-                self.dataset, extractor=seer, metric=metric, num_images=num_images
+                feature_extractor = load_extractor(
+                    test_scoring.extractor, image_shape=shape, weights=test_scoring.weights
+                )
+            self._test_scorer = TestScorer(
+                self.dataset, extractor=feature_extractor, metric=metric, num_images=num_images
             )
 
     @property
@@ -87,14 +91,14 @@ class Runner:
     @property
     def test_protocol(self) -> Protocol | None:
         """Return how kept generators are scored on the test split; None if they are not."""
-        return self._examiner.protocol if self._examiner else None
+        return self._test_scorer.protocol if self._test_scorer else None
 
     def run(
         self,
         job: TrainingJob,
         emit: Callable[[Event], Answer],
         *,
-        foretell: Callable[[Estimate], None] | None = None,
+        on_estimate: Callable[[Estimate], None] | None = None,
     ) -> Outcome | None:
         """Train one job and forget its models; None when an answer paused it.
 
@@ -104,17 +108,17 @@ class Runner:
         Args:
             job: What to train.
             emit: Called with each event.
-            foretell: Called with what it will take, before it begins.
+            on_estimate: Called with what it will take, before it begins.
         """
         try:
-            if self._examiner is not None:
-                emit = self._examiner.examining(job, emit)
+            if self._test_scorer is not None:
+                emit = self._test_scorer.examining(job, emit)
                 ended = job.folder.read_outcome()
                 if ended is not None:
                     emit(Finished(ended))
                     return ended
-            session = Session(
-                job, self.dataset, evaluator=self._evaluator, emit=emit, foretell=foretell
+            session = TrainingLoop(
+                job, self.dataset, evaluator=self._evaluator, emit=emit, on_estimate=on_estimate
             )
             return session.run()
         finally:

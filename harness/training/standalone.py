@@ -31,7 +31,7 @@ from harness.training.user_files import write_copies
 
 if TYPE_CHECKING:
     from harness.training.calibration import Estimate
-    from harness.training.runner import Runner  # loads TensorFlow
+    from harness.training.runner import JobRunner  # loads TensorFlow
 
 _SCORES = 8
 """How often a training is scored on its way."""
@@ -159,9 +159,9 @@ def run(
     training: Training,
     record: dict[str, Any],
     *,
-    runner: "Runner",
+    runner: "JobRunner",
     listen: Callable[[Event], None],
-    foretell: "Callable[[Estimate], None] | None" = None,
+    on_estimate: "Callable[[Estimate], None] | None" = None,
 ) -> Outcome | signal.Signals:
     """Train to the end; return the signal if Ctrl-C or SIGTERM paused it: the same call goes on.
 
@@ -170,7 +170,7 @@ def run(
         record: What `claim` gave; the training runs inside its block.
         runner: What trains it.
         listen: Hears every event.
-        foretell: Hears what the training will take, before it begins.
+        on_estimate: Hears what the training will take, before it begins.
 
     Raises:
         StudyError: If the images are others than those it began with.
@@ -210,7 +210,7 @@ def run(
             listen(event)
             return Answer.PAUSE if pause.asked else Answer.GO_ON
 
-        outcome = runner.run(job, emit, foretell=foretell)
+        outcome = runner.run(job, emit, on_estimate=on_estimate)
     return outcome or pause.asked or signal.SIGINT
 
 

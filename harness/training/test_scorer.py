@@ -15,7 +15,7 @@ from harness.training.evaluator_samples import sample_for
 from harness.training.job import TrainingJob
 
 
-class Examiner:
+class TestScorer:
     """Add a score on the test split to the outcomes of completed trainings.
 
     What is scored is the generator that the training kept, of the best rung on the validation

@@ -1,11 +1,11 @@
-"""Say how kept generators are scored on the test split; light enough for the brain."""
+"""Say how kept generators are scored on the test split; light enough for the runner."""
 
 import dataclasses
 from pathlib import Path
 
 
 @dataclasses.dataclass(frozen=True)
-class Exam:
+class TestScoring:
     """Say what kept generators are seen through on the test split.
 
     Args:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.backends.cluster import Cluster, read_cluster
-from harness.backends.factory import find_fleet, find_room
+from harness.backends.factory import find_devices, find_room
 from harness.core.errors import ConfigError, MissingExtraError
 from tests.support.commands import (
     TIMEOUT_SECONDS,
@@ -52,21 +52,21 @@ def test_options_become_a_cluster():
         ("ray", {"files": "carried"}, "--files: expected auto, shared, travel; received"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(engine, options, message):
+def test_options_that_make_no_sense_are_refused(backend, options, message):
     with pytest.raises(ConfigError, match=message.replace("?", r"\?")):
-        read_cluster(engine, **options)
+        read_cluster(backend, **options)
 
 
 def test_this_machine_is_divided_as_ever():
-    assert find_fleet("3", None).workers == 3
+    assert find_devices("3", None).workers == 3
     with pytest.raises(ConfigError, match="--workers: expected a number from 1, or auto"):
-        find_fleet("0", Cluster())
+        find_devices("0", Cluster())
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)  # as where it is not installed
     with pytest.raises(MissingExtraError, match=r"pip install 'gan-sweep-harness\[ray\]'"):
-        find_fleet("1", Cluster())
+        find_devices("1", Cluster())
 
 
 def test_where_nobody_answers_the_command_says_so_and_writes_nothing(
@@ -132,7 +132,7 @@ def listener(said: bytes) -> Iterator[int]:
         door.bind(("127.0.0.1", 0))
         door.listen()
 
-        def welcome() -> None:
+        def mark_ready() -> None:
             guests = []
             with contextlib.suppress(OSError):
                 while True:
@@ -142,7 +142,7 @@ def listener(said: bytes) -> Iterator[int]:
             for guest in guests:
                 guest.close()
 
-        thread = threading.Thread(target=welcome)
+        thread = threading.Thread(target=mark_ready)
         thread.start()
         try:
             yield door.getsockname()[1]
@@ -226,7 +226,10 @@ def test_a_dry_run_starts_no_cluster(commands: Commands, tmp_path: Path):
 
 
 def test_helping_and_running_here_load_no_ray():
-    modules = "harness.sweep, harness.confirm, harness.runner.study_runner, harness.confirmation.confirmer"
+    modules = (
+        "harness.sweep, harness.confirm, harness.runner.study_runner, "
+        "harness.confirmation.confirmer"
+    )
     script = f"import sys, {modules}; print([m for m in sys.modules if m.split('.')[0] == 'ray'])"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert result.stdout == "[]\n", result.stderr

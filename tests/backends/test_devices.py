@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.backends.devices import Fleet, divide, find_gpus, lease, visible_gpus
+from harness.backends.devices import WorkerDevices, divide, find_gpus, lease, visible_gpus
 from harness.core.errors import ConfigError
 
 LISTING = """\
@@ -16,17 +16,19 @@ GPU 2: NVIDIA A100-SXM4-40GB (UUID: GPU-bbcc1111-2222-3333-4444-555566667777)
 @pytest.mark.parametrize(
     ("workers", "cores", "gpus", "expected"),
     [
-        ("auto", 2, (), Fleet(2, 1)),
-        ("auto", 1, (), Fleet(1, 1)),
-        ("1", 8, (), Fleet(1, 8)),
-        ("3", 8, (), Fleet(3, 2)),
-        ("9", 2, (), Fleet(9, 1)),
-        ("auto", 16, ("0", "1"), Fleet(2, 8, ("0", "1"))),
-        ("auto", 2, ("0", "1", "2"), Fleet(3, 1, ("0", "1", "2"))),
-        ("6", 12, ("0",), Fleet(6, 2, ("0",))),
+        ("auto", 2, (), WorkerDevices(2, 1)),
+        ("auto", 1, (), WorkerDevices(1, 1)),
+        ("1", 8, (), WorkerDevices(1, 8)),
+        ("3", 8, (), WorkerDevices(3, 2)),
+        ("9", 2, (), WorkerDevices(9, 1)),
+        ("auto", 16, ("0", "1"), WorkerDevices(2, 8, ("0", "1"))),
+        ("auto", 2, ("0", "1", "2"), WorkerDevices(3, 1, ("0", "1", "2"))),
+        ("6", 12, ("0",), WorkerDevices(6, 2, ("0",))),
     ],
 )
-def test_a_machine_is_divided(workers: str, cores: int, gpus: tuple[str, ...], expected: Fleet):
+def test_a_machine_is_divided(
+    workers: str, cores: int, gpus: tuple[str, ...], expected: WorkerDevices
+):
     assert divide(workers, cores=cores, gpus=gpus) == expected
 
 

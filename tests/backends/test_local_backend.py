@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends.local_backend import LocalEngine, LocalWorker
+from harness.backends.local_backend import LocalBackend, LocalWorker
 from harness.backends.messages import Died, Left, Ready, Refused, Said, WorkerSetup
 from harness.core.errors import DataError
 from harness.core.events import Answer, Progressed
@@ -24,7 +24,7 @@ def worker_setup(data_dir: Path) -> WorkerSetup:
 def test_a_worker_that_cannot_load_refuses_and_ends_and_ignores_ctrl_c(tmp_path):
     worker = LocalWorker(worker_setup(tmp_path))
     os.kill(worker._process.pid, signal.SIGINT)  # even before its first own line
-    assert LocalEngine(worker_setup(tmp_path), workers=1).wait([worker], 60) == [worker]
+    assert LocalBackend(worker_setup(tmp_path), workers=1).wait([worker], 60) == [worker]
     message = worker.receive()
     assert isinstance(message, Refused)
     assert isinstance(message.error, DataError)
@@ -36,7 +36,7 @@ def test_a_worker_that_cannot_load_refuses_and_ends_and_ignores_ctrl_c(tmp_path)
 def test_a_killed_worker_is_told_as_died(tmp_path):
     worker = LocalWorker(worker_setup(tmp_path))
     worker._process.kill()
-    assert LocalEngine(worker_setup(tmp_path), workers=1).wait([worker], 60) == [worker]
+    assert LocalBackend(worker_setup(tmp_path), workers=1).wait([worker], 60) == [worker]
     assert worker.receive() == Died(-signal.SIGKILL)
     worker.stop()
 

@@ -66,10 +66,10 @@ def train(task):
     name, config, seed, kimg = task
     from harness.core.events import Answer, Finished
     from harness.training.job import TrainingJob
-    from harness.training.runner import Runner
+    from harness.training.runner import JobRunner
     from harness.training.training_folder import TrainingFolder
 
-    _runner = _runner or Runner(threads=1)
+    _runner = _runner or JobRunner(threads=1)
     outcomes = []
 
     def listen(event):

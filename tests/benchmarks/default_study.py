@@ -31,7 +31,7 @@ from harness.study.record import read_study
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.grid import draw_grid, grid_labels
 from harness.training.job import TrainingJob
-from harness.training.runner import Runner
+from harness.training.runner import JobRunner
 from harness.training.training_folder import TrainingFolder
 from tests.benchmarks.extractor_validation import Instrument
 from tests.benchmarks.study_curves import draw_learning_curves
@@ -177,7 +177,7 @@ def main():
     best, record = winner(ranked), read_study(folder)
     kimg = best.outcome.final.kimg
     last_rung = SearchSpace.load(str(folder / "search_space.yaml")).budget.rungs_kimg[-1]
-    runner = Runner()
+    runner = JobRunner()
     yardsticks = Path("trainings") / "yardsticks"
     files = {"winner": find_entry(folder).folder.generator_file}
     given = {"reference_dcgan": last_rung, "mlp_cgan": round(kimg)}

@@ -22,7 +22,7 @@ from harness.backends.cluster import Cluster
 from harness.core.events import Finished
 from harness.core.files import read_json, write_json, write_text
 from harness.core.yaml_file import parse_yaml
-from harness.runner.study_runner import Brain
+from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from tests.support.ray_machines import ray, running_machines
@@ -51,15 +51,15 @@ MOST_COST = 0.05
 ENGINES = {
     "local": "processes of this machine",
     "ray": "Ray actors that see the study's folder",
-    "ray, files travel": "Ray actors whose files the brain writes",
+    "ray, files travel": "Ray actors whose files the runner writes",
 }
 
 
 class Clock:
     """Note when trials end once all workers are ready."""
 
-    def __init__(self, brain, count):
-        self._brain = brain
+    def __init__(self, runner, count):
+        self._runner = runner
         self._count = count
         self.ends = []
 
@@ -67,8 +67,8 @@ class Clock:
         pass
 
     def hear(self, name, config, event):
-        posts = self._brain._foreman.posts
-        ready = len(posts) == self._count and all(post.ready for post in posts)
+        slots = self._runner._dispatcher.slots
+        ready = len(slots) == self._count and all(slot.ready for slot in slots)
         if isinstance(event, Finished) and ready:
             self.ends.append(time.monotonic())
 
@@ -78,14 +78,14 @@ class Clock:
         return 3600 * (len(ends) - 1) / (ends[-1] - ends[0])
 
 
-def measure_turn(engine, folder, address, options):
+def measure_turn(backend, folder, address, options):
     """Return the trials per hour of one study."""
     cluster = None
-    if engine != "local":
-        cluster = Cluster(address, files="travel" if "travel" in engine else "auto")
+    if backend != "local":
+        cluster = Cluster(address, files="travel" if "travel" in backend else "auto")
     file = folder / "engines.yaml"
     write_text(file, SPACE)
-    brain = Brain(
+    runner = StudyRunner(
         SearchSpace.load(str(file)),
         SweepOptions(
             name="engines",
@@ -97,21 +97,21 @@ def measure_turn(engine, folder, address, options):
             cluster=cluster,
         ),
     )
-    clock = Clock(brain, options.workers)
-    brain.run(clock)
+    clock = Clock(runner, options.workers)
+    runner.run(clock)
     return clock.trials_per_hour()
 
 
 def measure(options):
     """Return the rates of every engine, one a turn."""
-    rates = {engine: [] for engine in ENGINES}
+    rates = {backend: [] for backend in ENGINES}
     with running_machines(head_cpus=options.workers, others=0) as machines:
         for turn in range(options.turns):
-            for engine in ENGINES:
+            for backend in ENGINES:
                 with tempfile.TemporaryDirectory() as folder:
-                    rate = measure_turn(engine, Path(folder), machines.address, options)
-                rates[engine].append(rate)
-                print(f"turn {turn + 1}: {engine}: {rate:.0f} trials/h", flush=True)
+                    rate = measure_turn(backend, Path(folder), machines.address, options)
+                rates[backend].append(rate)
+                print(f"turn {turn + 1}: {backend}: {rate:.0f} trials/h", flush=True)
     return rates
 
 
@@ -120,9 +120,9 @@ def describe(result):
     rates = result["trials_per_hour"]
     base = statistics.median(rates["local"])
     rows = [
-        f"| {engine} | {ENGINES[engine]} | {statistics.median(each):.0f} | "
+        f"| {backend} | {ENGINES[backend]} | {statistics.median(each):.0f} | "
         f"{min(each):.0f} to {max(each):.0f} | {statistics.median(each) / base - 1:+.1%} |"
-        for engine, each in rates.items()
+        for backend, each in rates.items()
     ]
     slower = max(1 - statistics.median(each) / base for each in rates.values())
     kimg = parse_yaml(SPACE, source="SPACE")["budget"]["rungs_kimg"][-1]
@@ -148,7 +148,7 @@ def describe(result):
             f"{'is' if slower <= MOST_COST else 'is more than that'}. Turns of one engine differ "
             f"by {max(max(each) / min(each) - 1 for each in rates.values()):.0%}.",
             "",
-            "What happens when nodes, workers or the brain are lost stands in "
+            "What happens when nodes, workers or the runner are lost stands in "
             "[faults.md](faults.md), what travels in [travel.md](travel.md).",
             "",
         ]

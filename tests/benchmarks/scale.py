@@ -1,4 +1,4 @@
-"""Drive the brain with a thousand workers that only pretend to train.
+"""Drive the runner with a thousand workers that only pretend to train.
 
     python -m tests.benchmarks.scale --workers 10 100 1000 --trials 10000 --storage sqlite postgres
 
@@ -19,11 +19,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness.runner.outcomes import Silence
-from harness.runner.study_runner import Brain
+from tests.benchmarks.scale_backend import StandInEngine, minus, now
+
+from harness.runner.outcomes import NullListener
+from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
-from tests.benchmarks.scale_engine import StandInEngine, minus, now
 from tests.benchmarks.scale_report import keep, write_report
 from tests.support.postgres import running_server
 
@@ -105,10 +106,10 @@ def resident_megabytes():
 
 def drive(options, space, save):
     """Run a study with workers that pretend; return its bins."""
-    engine = StandInEngine()
-    brain = Brain(SearchSpace.load(space), options, engine=engine)
-    record = Record(engine.clock, options.trials, save)
-    brain.run(Silence())
+    backend = StandInEngine()
+    runner = StudyRunner(SearchSpace.load(space), options, backend=backend)
+    record = Record(backend.clock, options.trials, save)
+    runner.run(NullListener())
     record.close()
     return record.bins
 

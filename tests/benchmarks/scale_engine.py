@@ -1,6 +1,6 @@
 """Stand in for workers: sessions that say what trainings would, and train nothing.
 
-Everything else is real: the brain asks, is told, prunes and writes as in any sweep. Time inside
+Everything else is real: the runner asks, is told, prunes and writes as in any sweep. Time inside
 the sessions is simulated; workers speak in its order, one after the other.
 """
 
@@ -43,7 +43,7 @@ class StandInEngine:
         self.seed = seed
         self._queue = []
 
-    def recruit(self, slot):
+    def start_worker(self, slot):
         worker = StandInWorker(self, slot)
         self.speak_at(0.0, worker)
         return worker
@@ -71,33 +71,33 @@ class StandInWorker:
     """Say what a session would say, and note how long each answer takes.
 
     Args:
-        engine: Orders who speaks.
+        backend: Orders who speaks.
         slot: Its number.
     """
 
-    def __init__(self, engine, slot):
+    def __init__(self, backend, slot):
         self.slot = slot
-        self._engine = engine
+        self._backend = backend
         self._messages = iter([Ready(PROTOCOL)])
         self._session = None
         self._next = None
         self._spoken = None
 
     def train(self, job):
-        clock = self._engine.clock
+        clock = self._backend.clock
         clock.note("ask")
         with clock.pretending():
-            self._session = pretend(job, random.Random(f"{self._engine.seed} {job.name}"))
+            self._session = pretend(job, random.Random(f"{self._backend.seed} {job.name}"))
             self._advance(None)
 
     def answer(self, answer):
-        clock = self._engine.clock
+        clock = self._backend.clock
         clock.note(self._spoken)
         with clock.pretending():
             self._advance(answer)
 
     def receive(self):
-        clock = self._engine.clock
+        clock = self._backend.clock
         with clock.pretending():
             if self._session is None:
                 return Ready(PROTOCOL)
@@ -120,14 +120,14 @@ class StandInWorker:
             self._next = Said(event)
         except StopIteration:
             seconds, self._next = 0.0, Left(500.0)
-        self._engine.speak_at(self._engine.now + seconds, self)
+        self._backend.speak_at(self._backend.now + seconds, self)
 
 
 KINDS = {Started: "start", Progressed: "progress", RungScored: "report", Finished: "tell"}
 
 
 class Clock:
-    """Time what the brain does between two calls into the engine, apart from the pretending.
+    """Time what the runner does between two calls into the engine, apart from the pretending.
 
     Attributes:
         waits: What was waited for, and the seconds by the clock and of the processor.
@@ -157,7 +157,7 @@ class Clock:
 
     @contextlib.contextmanager
     def pretending(self):
-        """Keep the time of a block out of the brain's."""
+        """Keep the time of a block out of the runner's."""
         entered = now()
         yield
         spent = minus(now(), entered)
@@ -236,7 +236,7 @@ def invented_score(config, kimg, luck):
     off_d = math.log10(config.discriminator.learning_rate) - best_d
     off_ema = math.log2(config.ema.half_life_kimg) - 1.0
     penalty = 4 * off_g**2 + 3 * off_d**2 + 0.1 * off_ema**2
-    penalty += 0.15 * (config.regulariser.name == "none") + 0.1 * (config.loss.name == "hinge")
+    penalty += 0.15 * (config.regularizer.name == "none") + 0.1 * (config.loss.name == "hinge")
     # The luck of a training, the same at all its rungs, and that of each of its scores.
     own = (zlib.crc32(repr(config.seed).encode()) / 2**32 - 0.5) * 0.3
     value = floor * (1 + penalty + own) * (1 + 3 * (5 / kimg) ** 0.7)

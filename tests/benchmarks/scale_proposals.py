@@ -15,12 +15,12 @@ from pathlib import Path
 
 import optuna
 from optuna.trial import create_trial
+from tests.benchmarks.scale_backend import invented_score
 
 from harness.optimization import study_view
 from harness.optimization.samplers import sampler_for
 from harness.space.space import SearchSpace
 from harness.study.trial_cache import TrialCache
-from tests.benchmarks.scale_engine import invented_score
 from tests.benchmarks.scale_report import keep
 
 KINDS = ("all trials, a look a group", "a part, one look")

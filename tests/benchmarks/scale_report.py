@@ -1,4 +1,4 @@
-"""Write reports/scale: tables and a picture of how long workers wait for the brain."""
+"""Write reports/scale: tables and a picture of how long workers wait for the runner."""
 
 import math
 

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import optuna
 from optuna.distributions import CategoricalDistribution
+from tests.benchmarks.scale_backend import invented_score
 
 from harness.optimization.samplers import sampler_for
 from harness.space.settings import RandomSettings
 from harness.space.space import SearchSpace
-from tests.benchmarks.scale_engine import invented_score
 from tests.benchmarks.scale_report import keep, write_report
 
 WINDOW = 64

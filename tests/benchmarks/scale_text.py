@@ -2,7 +2,7 @@
 
 TEXT = """# Scale
 
-How long workers wait for the brain, with workers that only pretend to train: asking, reporting,
+How long workers wait for the runner, with workers that only pretend to train: asking, reporting,
 pruning, telling and files are real, scores are invented from the parameters so that TPE has
 something to learn, and nothing is trained. The tracker is `jsonl`; ten thousand W&B runs cannot
 be made for this.
@@ -13,14 +13,14 @@ be made for this.
 
 Each case adds to `results.json` as it goes. Two cores, on which two cases ran at a time, those of
 PostgreSQL with their servers, and tests beside them: what a wait took by the clock shows who else
-computed, most of all its 95th percentile. Processor time says what the brain itself needs, though
+computed, most of all its 95th percentile. Processor time says what the runner itself needs, though
 it too grows on a crowded core.
 
 ## Waits
 
 Median and, in brackets, 95th percentile in milliseconds by the clock, by how many trials had
 begun; then the medians of processor time. A worker's wait is timed from when it has spoken to
-when it is answered, while nobody else waits. Trials an hour: what one core of brain would
+when it is answered, while nobody else waits. Trials an hour: what one core of runner would
 sustain at that point. `before` is the code before this report, ended after five minutes each;
 `earlier` lacked only the groups of trials and the single statement for new rows of the list below,
 ran on a more crowded machine, and was stopped.
@@ -30,9 +30,9 @@ ran on a more crowded machine, and was stopped.
 ![Waits of a thousand workers](waits.png)
 
 With a thousand workers the first thousand proposals come from a quasi-random sequence, as no trial
-has ended yet. All ask at once then, and the brain answers one after the other: the last one waits
+has ended yet. All ask at once then, and the runner answers one after the other: the last one waits
 for all others, 23 s on SQLite and 52 s on PostgreSQL. How workers queue later is not measured;
-what a thousand of them need of the brain is the last but one column. Nor were there ever a
+what a thousand of them need of the runner is the last but one column. Nor were there ever a
 thousand actors of Ray.
 
 ## What bent first, and what became of it
@@ -68,7 +68,7 @@ thousand actors of Ray.
   now 1.6 ms; it is written by libyaml as well. Publishing to W&B waits until it takes a twentieth
   of the sweep's time at most.
 
-The first of these together: 160 trials of 40 workers took 163 s of the brain's time before and
+The first of these together: 160 trials of 40 workers took 163 s of the runner's time before and
 48 s after, one after the other on the same busy machine, and left the same database, bit for bit.
 
 What is left: a report grows from 9 to over 20 ms in 10,000 trials, because Optuna's successive

@@ -141,7 +141,7 @@ def train_on_batch(width: int) -> Loop:
 class FitGAN(keras.Model):
     """Train as the FashionGAN notebooks do: a train_step under fit, D called twice.
 
-    Without batch normalisation in D, two calls and one joint batch are the same rule.
+    Without batch normalization in D, two calls and one joint batch are the same rule.
     """
 
     def __init__(self, width: int) -> None:

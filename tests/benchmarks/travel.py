@@ -1,7 +1,7 @@
 """Measure what comes from workers that do not see the study: `tests.benchmarks.travel`.
 
 A DCGAN of the default space's size is trained on a node of a real Ray cluster on this machine,
-with different pauses between checkpoints. Counted is what the brain writes: files, bytes, and the
+with different pauses between checkpoints. Counted is what the runner writes: files, bytes, and the
 seconds that takes it. Writes travel.md into --out.
 """
 
@@ -15,8 +15,8 @@ from harness.backends.cluster import Cluster
 from harness.backends.ray import ray_backend
 from harness.backends.ray.file_transfer import BYTES_PER_SECOND, LARGEST_FILE_BYTES
 from harness.core.files import write_text
-from harness.runner.outcomes import Silence
-from harness.runner.study_runner import Brain
+from harness.runner.outcomes import NullListener
+from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
@@ -49,12 +49,12 @@ class Post:
     sizes: list[int] = dataclasses.field(default_factory=list)
     seconds: float = 0.0
 
-    def unpack(self, parcel, folder):
+    def unpack(self, file_set, folder):
         """Write a parcel as the engine does, and count it."""
         began = time.perf_counter()
-        unpack(parcel, folder)
+        unpack(file_set, folder)
         self.seconds += time.perf_counter() - began
-        self.sizes.extend(len(content) for content in parcel.files.values())
+        self.sizes.extend(len(content) for content in file_set.files.values())
 
 
 unpack = ray_backend.unpack
@@ -62,8 +62,8 @@ unpack = ray_backend.unpack
 
 def measure(address, checkpoint_seconds):
     """Return a row of the table: one trial with that pause between checkpoints."""
-    post = Post()
-    ray_backend.unpack = post.unpack
+    slot = Post()
+    ray_backend.unpack = slot.unpack
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "travel.yaml"
         write_text(file, SPACE)
@@ -77,15 +77,15 @@ def measure(address, checkpoint_seconds):
             checkpoint_seconds=checkpoint_seconds,
             cluster=Cluster(address, files="travel"),
         )
-        brain = Brain(SearchSpace.load(str(file)), options)
-        brain.run(Silence())
-        (entry,) = read_entries(brain.folder)
+        runner = StudyRunner(SearchSpace.load(str(file)), options)
+        runner.run(NullListener())
+        (entry,) = read_entries(runner.folder)
     seconds = entry.outcome.duration_seconds
-    megabytes = sum(post.sizes) / 1e6
+    megabytes = sum(slot.sizes) / 1e6
     return (
-        f"| {checkpoint_seconds:g} s | {seconds:.0f} s | {len(post.sizes)} | {megabytes:.1f} MB | "
-        f"{max(post.sizes) / 1e6:.1f} MB | {megabytes / seconds:.2f} MB/s | "
-        f"{1000 * post.seconds / megabytes:.1f} ms |"
+        f"| {checkpoint_seconds:g} s | {seconds:.0f} s | {len(slot.sizes)} | {megabytes:.1f} MB | "
+        f"{max(slot.sizes) / 1e6:.1f} MB | {megabytes / seconds:.2f} MB/s | "
+        f"{1000 * slot.seconds / megabytes:.1f} ms |"
     )
 
 
@@ -100,10 +100,10 @@ def main():
         "# What travels",
         "",
         "`python -m tests.benchmarks.travel`: a DCGAN of the default space's size, 60 kimg with "
-        "three rungs, on a node that does not see the study. What the brain wrote of it:",
+        "three rungs, on a node that does not see the study. What the runner wrote of it:",
         "",
         "| checkpoints every | training | files | together | largest | on the average | "
-        "brain's time a MB |",
+        "runner's time a MB |",
         "|---|---|---|---|---|---|---|",
         *rows,
         "",

@@ -29,7 +29,7 @@ def train(task):
     from harness.core.events import Answer
     from harness.gan.presets import load_preset
     from harness.training.job import TrainingJob
-    from harness.training.runner import Runner
+    from harness.training.runner import JobRunner
 
     target = TrainingFolder(folder)
     if target.read_outcome() is None:
@@ -43,7 +43,7 @@ def train(task):
             name=YARDSTICK,
             stop_after_seconds=seconds,
         )
-        target.write_outcome(Runner(threads=1).run(job, lambda event: Answer.GO_ON))
+        target.write_outcome(JobRunner(threads=1).run(job, lambda event: Answer.GO_ON))
     return folder
 
 

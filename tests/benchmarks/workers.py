@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 from harness.core.files import write_json, write_text
-from harness.runner.study_runner import Brain
+from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from tests.benchmarks.memory_curve import draw_memory, growth_per_trial
@@ -97,7 +97,7 @@ def sweep(space, *, trials, workers, **options):
             seed=0,
             **options,
         )
-        Brain(SearchSpace.load(space), settings).run(clock)
+        StudyRunner(SearchSpace.load(space), settings).run(clock)
         seconds = time.monotonic() - clock.began
         records = [json.loads(line) for line in Path(os.environ[LOG]).read_text().splitlines()]
     return clock.began, seconds, records

@@ -22,7 +22,7 @@ from tests.chaos.sweeps import Loss, Sweep
 
 Fault = Callable[[Sweep, random.Random], str]
 GRACE_SECONDS = 10
-# The brain ends a trial whose worker died three times: it takes the trial for the cause.
+# The runner ends a trial whose worker died three times: it takes the trial for the cause.
 _MOST_WORKER_KILLS = 2
 
 
@@ -34,7 +34,7 @@ class NotNow(Exception):  # noqa: N818 - not an error: there is nothing to harm 
 
 
 def kill_worker(sweep: Sweep, rng: random.Random) -> str:
-    """Kill a worker; the brain must put another in its place."""
+    """Kill a worker; the runner must put another in its place."""
     workers = sweep.workers()
     if not workers or sweep.worker_kills >= _MOST_WORKER_KILLS:
         raise NotNow
@@ -53,18 +53,18 @@ def stop_worker(sweep: Sweep, rng: random.Random) -> str:
     return _suspend(rng.choice(workers), rng.uniform(0.2, sweep.plan.stop_seconds))
 
 
-def stop_brain(sweep: Sweep, rng: random.Random) -> str:
-    """Suspend the brain for a while."""
-    return _suspend(sweep.brain, rng.uniform(0.2, sweep.plan.stop_seconds))
+def stop_runner(sweep: Sweep, rng: random.Random) -> str:
+    """Suspend the runner for a while."""
+    return _suspend(sweep.runner, rng.uniform(0.2, sweep.plan.stop_seconds))
 
 
 def lock_database(sweep: Sweep, rng: random.Random) -> str:
-    """Hold the database's lock from another process, so that the brain cannot write."""
+    """Hold the database's lock from another process, so that the runner cannot write."""
     del rng
     file = sweep.folder / "optuna.db"
     if not file.exists():
         raise NotNow
-    # It may be the brain that writes just now.
+    # It may be the runner that writes just now.
     with contextlib.closing(sqlite3.connect(file, timeout=60, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         time.sleep(sweep.plan.lock_seconds)
@@ -82,20 +82,20 @@ def remove_wandb_alive(sweep: Sweep, rng: random.Random) -> str:
 # Until the sweep has ended
 
 
-def kill_brain(sweep: Sweep, rng: random.Random) -> str:
-    """Kill the brain alone; its workers must leave by themselves."""
+def kill_runner(sweep: Sweep, rng: random.Random) -> str:
+    """Kill the runner alone; its workers must leave by themselves."""
     del rng
     return _kill(sweep, group=False)
 
 
 def kill_both(sweep: Sweep, rng: random.Random) -> str:
-    """Kill brain and workers in the same moment."""
+    """Kill runner and workers in the same moment."""
     del rng
     return _kill(sweep, group=True)
 
 
-def terminate_brain(sweep: Sweep, rng: random.Random) -> str:
-    """Ask the brain to end: it must do so in good order, and say so by its exit code."""
+def terminate_runner(sweep: Sweep, rng: random.Random) -> str:
+    """Ask the runner to end: it must do so in good order, and say so by its exit code."""
     if not sweep.workers():  # before this, Python itself ends the process
         raise NotNow
     sweep.orphans = sweep.workers()
@@ -106,7 +106,7 @@ def terminate_brain(sweep: Sweep, rng: random.Random) -> str:
     if seconds > GRACE_SECONDS:
         raise Loss(f"SIGTERM took {seconds:.1f} s; {GRACE_SECONDS} are allowed")
     sweep.check_manners({0, 128 + signal.SIGTERM})
-    sweep.bury()
+    sweep.replace_dead()
     return f"SIGTERM; ended after {seconds:.1f} s"
 
 
@@ -126,7 +126,7 @@ def fill_disk(sweep: Sweep, rng: random.Random) -> str:
             sweep.check_manners({0, 2})
     finally:
         filler.unlink(missing_ok=True)
-    sweep.bury()
+    sweep.replace_dead()
     return "the disk was full"
 
 
@@ -197,14 +197,14 @@ def remove_wandb(sweep: Sweep, rng: random.Random) -> str:
 ALIVE: dict[str, Fault] = {
     "kill worker": kill_worker,
     "suspend worker": stop_worker,
-    "suspend brain": stop_brain,
+    "suspend runner": stop_runner,
     "locked database": lock_database,
     "remove wandb folder alive": remove_wandb_alive,
 }
 ENDING: dict[str, Fault] = {
-    "kill brain": kill_brain,
+    "kill runner": kill_runner,
     "kill both": kill_both,
-    "terminate brain": terminate_brain,
+    "terminate runner": terminate_runner,
     "full disk": fill_disk,
     "read-only database": protect_database,
 }
@@ -221,7 +221,7 @@ FAULTS: dict[str, Fault] = ALIVE | ENDING | STILL
 def _kill(sweep: Sweep, *, group: bool) -> str:
     if sweep.kill(group=group) != -signal.SIGKILL:
         raise NotNow  # it ended a moment before
-    return "SIGKILL to the process group" if group else "SIGKILL to the brain"
+    return "SIGKILL to the process group" if group else "SIGKILL to the runner"
 
 
 def _suspend(process_id: int, seconds: float) -> str:

@@ -106,7 +106,7 @@ class Sweep:
             )
 
     @property
-    def brain(self) -> int:
+    def runner(self) -> int:
         """Return the process id of the running command."""
         if self.process is None:
             raise RuntimeError("the sweep was not started")
@@ -118,7 +118,7 @@ class Sweep:
     def workers(self) -> list[int]:
         """Return the process ids of the workers; none where the command has ended."""
         try:
-            return workers_of(self.brain) if self.is_running() else []
+            return workers_of(self.runner) if self.is_running() else []
         except OSError:
             return []
 
@@ -136,26 +136,26 @@ class Sweep:
             raise Loss(f"the command did not end within {seconds:g} s") from None
 
     def signal(self, number: int, *, group: bool = False) -> None:
-        """Send a signal to the brain, or to its whole group; none is sent to who has ended."""
+        """Send a signal to the runner, or to its whole group; none is sent to who has ended."""
         if self.is_running():
-            (os.killpg if group else os.kill)(self.brain, number)
+            (os.killpg if group else os.kill)(self.runner, number)
 
     def kill(self, *, group: bool = True) -> int:
         """Kill the command, wait until its workers are gone too, and return its exit code."""
         self.orphans = self.workers()
         self.signal(signal.SIGKILL, group=group)
         code = self.wait_for_end()
-        self.bury()
+        self.replace_dead()
         return code
 
-    def bury(self) -> None:
-        """Wait for the workers of a brain that is gone: they have nobody to work for.
+    def replace_dead(self) -> None:
+        """Wait for the workers of a runner that is gone: they have nobody to work for.
 
         Raises:
             Loss: If one goes on.
         """
         self._wait(
-            lambda: not any(map(_is_alive, self.orphans)), 60, "a worker outlived its brain"
+            lambda: not any(map(_is_alive, self.orphans)), 60, "a worker outlived its runner"
         )
         self.orphans = []
 
@@ -217,7 +217,7 @@ class Sweep:
             time.sleep(0.1)
 
     def wait_for_new_worker(self, before: list[int]) -> None:
-        """Wait until the brain has put another worker in the place of a lost one."""
+        """Wait until the runner has put another worker in the place of a lost one."""
         self._wait(
             lambda: not self.is_running() or bool(set(self.workers()) - set(before)),
             60,

@@ -19,11 +19,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_a_study_survives_a_dead_worker_a_dead_brain_and_a_cut_checkpoint(
+def test_a_study_survives_a_dead_worker_a_dead_runner_and_a_cut_checkpoint(
     commands: Commands, tmp_path: Path
 ):
     sweep = Sweep(commands, tmp_path, Plan(trials=1, pause_seconds=0.2, rungs_kimg=(16,)))
-    left = [["kill worker"], ["kill brain", "cut checkpoint"]]
+    left = [["kill worker"], ["kill runner", "cut checkpoint"]]
 
     def next_faults() -> list[str]:
         files = [folder.previous_checkpoint_file for folder in sweep.unfinished().values()]
@@ -32,7 +32,7 @@ def test_a_study_survives_a_dead_worker_a_dead_brain_and_a_cut_checkpoint(
     injected = list(disturb(sweep, random.Random(0), next_faults))
     assert [(fault.kind, fault.loss) for fault in injected] == [
         ("kill worker", ""),
-        ("kill brain", ""),
+        ("kill runner", ""),
         ("cut checkpoint", ""),
     ]
     assert finish(sweep, None) == []

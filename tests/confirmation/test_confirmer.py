@@ -97,7 +97,7 @@ def test_a_confirmation_survives_signals_and_deaths_and_can_be_extended(
 
     def kill(name: str, event: Event) -> bool:
         if name == "0004-s0" and isinstance(event, RungScored):
-            os.kill(confirmer._foreman.posts[0].worker._process.pid, signal.SIGKILL)
+            os.kill(confirmer._dispatcher.slots[0].worker._process.pid, signal.SIGKILL)
             return True
         return False
 

@@ -10,7 +10,7 @@ from harness.data import fashion_mnist as module
 @pytest.fixture(scope="session")
 def real_folder() -> Path:
     """Return the folder where this machine keeps the real files."""
-    place = module.find_place() or module.download_place()
+    place = module.find_location() or module.download_location()
     return place.folder
 
 

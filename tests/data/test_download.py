@@ -96,6 +96,6 @@ def test_socket_timeout_is_put_back():
 @pytest.mark.network
 def test_keras_has_the_published_files(tmp_path, monkeypatch, fashion_mnist):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    place = module.download_place()
+    place = module.download_location()
     assert place.folder.is_relative_to(tmp_path)
-    assert np.array_equal(module.read_place(place).test.images, fashion_mnist.test.images)
+    assert np.array_equal(module.read_location(place).test.images, fashion_mnist.test.images)

@@ -5,7 +5,7 @@ import pytest
 
 from harness.core.errors import DataError
 from harness.data import fashion_mnist as module
-from harness.data.fashion_mnist import FILES, find_place, load_fashion_mnist, validation_mask
+from harness.data.fashion_mnist import FILES, find_location, load_fashion_mnist, validation_mask
 from harness.data.readers.idx import read_idx
 
 LABELS = "t10k-labels-idx1-ubyte.gz"  # the smallest file: 5 KB
@@ -87,17 +87,17 @@ def test_named_folder_comes_first(bare, link, monkeypatch):
     named, variable = link(bare / "named"), link(bare / "variable" / "fashion-mnist")
     link(module.SYSTEM_DIR)
     monkeypatch.setenv("HARNESS_DATA_DIR", str(bare / "variable"))
-    assert find_place(named).folder == named
-    assert find_place().folder == variable
+    assert find_location(named).folder == named
+    assert find_location().folder == variable
     monkeypatch.setenv("HARNESS_DATA_DIR", "")  # empty counts as unset
-    assert find_place().folder == module.SYSTEM_DIR
+    assert find_location().folder == module.SYSTEM_DIR
 
 
 def test_system_package_comes_before_keras(bare, link):
     cache = link(bare / "keras" / "datasets" / "fashion-mnist")
-    assert find_place().folder == cache
+    assert find_location().folder == cache
     link(module.SYSTEM_DIR)
-    assert find_place().folder == module.SYSTEM_DIR
+    assert find_location().folder == module.SYSTEM_DIR
 
 
 def test_keras_cache_lies_where_keras_looks(bare, monkeypatch):
@@ -112,17 +112,17 @@ def test_incomplete_folders(bare, link, monkeypatch):
     (bare / "named" / LABELS).unlink()
     message = rf"named \(from --data-dir\).* received no {LABELS}; expected all four of train-im"
     with pytest.raises(DataError, match=message):
-        find_place(bare / "named")
+        find_location(bare / "named")
     monkeypatch.setenv("HARNESS_DATA_DIR", str(bare / "nowhere"))
     with pytest.raises(
         DataError, match=r"nowhere \(from HARNESS_DATA_DIR\).*leave HARNESS_DATA_D"
     ):
-        find_place()
+        find_location()
     monkeypatch.delenv("HARNESS_DATA_DIR")
     link(module.SYSTEM_DIR)
     (module.SYSTEM_DIR / LABELS).unlink()
     with pytest.raises(DataError, match=r"system.* incomplete here.* apt-get install --reinstall"):
-        find_place()
+        find_location()
 
 
 def bad_contents(real):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.diagnosis.cost import (
-    BRAIN_MEGABYTES,
+    RUNNER_MEGABYTES,
     FamilyCost,
     calibrate,
     family_configs,
@@ -15,7 +15,7 @@ from harness.diagnosis.cost import (
 )
 from harness.diagnosis.prediction import sweep_disk, sweep_memory, sweep_time
 from harness.space.space import SearchSpace
-from harness.training.runner import Runner
+from harness.training.runner import JobRunner
 
 DEFAULT = SearchSpace.load("default")
 COSTS = (
@@ -44,7 +44,7 @@ def test_a_prediction_is_the_sum_of_starts_and_kimg():
     assert found.fewest_seconds == pytest.approx(22.5)
     assert found.most_seconds == pytest.approx(145)
     assert found.seconds == pytest.approx((22.5 + 145) / 2)
-    assert found.megabytes == BRAIN_MEGABYTES + 2000
+    assert found.megabytes == RUNNER_MEGABYTES + 2000
     # 2 x 2 MB of results, and 2 + 4 checkpoints of 3 MB.
     assert found.disk_bytes == pytest.approx(2 * 2e6 + 6 * 3e6)
 
@@ -82,7 +82,7 @@ def test_a_calibration_trains_scores_and_leaves_nothing(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     space = SearchSpace.load("smoke")
-    (cost,) = calibrate(space, Runner(num_images=1000))
+    (cost,) = calibrate(space, JobRunner(num_images=1000))
     assert cost.family == "dcgan"
     assert cost.seconds_per_kimg > 0
     assert cost.start_seconds > 0

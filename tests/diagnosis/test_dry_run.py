@@ -52,7 +52,7 @@ def test_a_configuration_shows_what_is_searched_and_how_large_its_networks_are(
                 "name": "mlp",
                 "latent_dim": 8,
                 "widths": [16],
-                "normalisation": "none",
+                "normalization": "none",
             },
             "discriminator": {"name": "mlp", "widths": [16]},
         }

@@ -8,7 +8,7 @@ from harness.confirmation.winner import Choice
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.data.image_dataset import ImageDataset
-from harness.exporting.contents import Contents
+from harness.exporting.contents import BundleContents
 from harness.exporting.verification import Proof
 from harness.gan.config.config import GANConfig
 from harness.metrics.measurement import Measurement, Quantity
@@ -30,10 +30,10 @@ OUTCOME = Outcome(Reason.FINISHED, "", 125.0, 60.0, Score(9.5, 25.0, 0, PROTOCOL
 
 def contents_of(
     config: GANConfig, dataset: ImageDataset, *, folder: Path = Path("0007"), **changes: Any
-) -> Contents:
+) -> BundleContents:
     """Return the facts about a generator of a configuration, without measurements."""
     entry = Entry("0007", TrainingFolder(folder), config, OUTCOME)
-    contents = Contents(
+    contents = BundleContents(
         RECORD,
         Choice(entry, "It was asked for.", entry.name),
         dataset,

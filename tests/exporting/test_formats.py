@@ -18,9 +18,9 @@ KINDS: dict[str, dict[str, Any]] = {
         "name": "upsample",
         "image_shape": (32, 32, 3),
         "conditional": False,
-        "normalisation": "group",
+        "normalization": "group",
     },
-    "resnet, conditional normalisation": {
+    "resnet, conditional normalization": {
         "name": "resnet",
         "image_shape": (12, 16, 3),
         "conditioning": "conditional_batch",

@@ -8,7 +8,7 @@ import pytest
 from harness.core.errors import ExportError
 from harness.data.image_dataset import ImageDataset
 from harness.exporting.original import Original
-from harness.exporting.scoring import Reference, draw_reference, measure_more
+from harness.exporting.scoring import ReferenceImages, draw_reference, measure_more
 from harness.exporting.verification import verify
 from harness.metrics.evaluator import Evaluator
 from tests.exporting.generators import build, write_bundle
@@ -25,12 +25,12 @@ def original() -> Original:
 
 
 @pytest.fixture(scope="module")
-def reference(original: Original, evaluator: Evaluator) -> Reference:
+def reference(original: Original, evaluator: Evaluator) -> ReferenceImages:
     return draw_reference(original, evaluator, noise_seed=3, kimg=8.0)
 
 
 def test_a_file_is_scored_from_the_images_that_it_drew(
-    original: Original, reference: Reference, evaluator: Evaluator, tmp_path: Path
+    original: Original, reference: ReferenceImages, evaluator: Evaluator, tmp_path: Path
 ):
     folder = write_bundle(tmp_path / "bundle", original, "onnx", "litert")
     proofs = verify(folder, ["onnx", "litert"], reference, evaluator)
@@ -48,7 +48,7 @@ def test_a_file_is_scored_from_the_images_that_it_drew(
     assert {path.name for path in tmp_path.iterdir()} == {"bundle", "bundle.keras"}
 
 
-def test_the_reference_holds_as_many_images_as_are_scored(reference: Reference):
+def test_the_reference_holds_as_many_images_as_are_scored(reference: ReferenceImages):
     assert reference.noise.shape == (300, 6)
     assert reference.labels is None
     assert reference.images.shape == reference.pixels.shape == (300, 28, 28, 1)
@@ -56,13 +56,15 @@ def test_the_reference_holds_as_many_images_as_are_scored(reference: Reference):
     assert np.abs((reference.images + 1) * 127.5 - reference.pixels).max() <= 0.5 + 1e-4
 
 
-def test_what_needs_labels_is_not_measured_without(reference: Reference, evaluator: Evaluator):
+def test_what_needs_labels_is_not_measured_without(
+    reference: ReferenceImages, evaluator: Evaluator
+):
     names = {each.protocol.metric for each in measure_more(reference, evaluator)}
     assert names == {"memorisation"}
 
 
 def test_another_generator_s_file_is_refused(
-    reference: Reference, evaluator: Evaluator, tmp_path: Path
+    reference: ReferenceImages, evaluator: Evaluator, tmp_path: Path
 ):
     other = build("mlp", conditional=False, depth=1, seed=1)
     folder = write_bundle(tmp_path / "bundle", other, "onnx")
@@ -74,7 +76,7 @@ def test_another_generator_s_file_is_refused(
 
 
 def test_images_of_another_shape_are_refused(
-    reference: Reference, evaluator: Evaluator, tmp_path: Path
+    reference: ReferenceImages, evaluator: Evaluator, tmp_path: Path
 ):
     other = build("mlp", (32, 32, 3), conditional=False, depth=1)
     folder = write_bundle(tmp_path / "bundle", other, "onnx")
@@ -83,7 +85,7 @@ def test_images_of_another_shape_are_refused(
 
 
 def test_a_file_that_its_runtime_cannot_load_is_refused(
-    original: Original, reference: Reference, evaluator: Evaluator, tmp_path: Path
+    original: Original, reference: ReferenceImages, evaluator: Evaluator, tmp_path: Path
 ):
     folder = write_bundle(tmp_path / "bundle", original, "onnx")
     (folder / "generator.onnx").write_bytes(b"half a model")

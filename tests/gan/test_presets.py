@@ -19,7 +19,7 @@ from harness.gan.presets import (
 BUILDERS = (build_generator, build_discriminator)
 FOLDER = Path(__file__).parents[2] / "search_spaces" / "presets"
 # Weights of each layer that has any, for 28x28x1 images and 10 classes, generator and then
-# discriminator. Dense: in x out + out; convolution: side^2 x in x out + out; batch normalisation:
+# discriminator. Dense: in x out + out; convolution: side^2 x in x out + out; batch normalization:
 # 4 x channels. A layer without a bias lacks the last term.
 LAYERS = {
     "mlp_cgan": (
@@ -127,7 +127,7 @@ def test_presets_train_by_the_rules_of_their_sources():
         assert preset.optimizer.beta_2 == 0.999
         assert preset.update.discriminator_steps == 1
         assert preset.loss.label_smoothing == 0
-        assert preset.regulariser.name == "none"
+        assert preset.regularizer.name == "none"
     for preset in (mlp, tutorial):  # what fashiongan alone has
         assert preset.loss.label_noise == 0
         assert not preset.update.fakes_in_inference_mode
@@ -153,8 +153,8 @@ def test_the_presets_of_the_keras_documentation_train_by_its_rules():
         assert preset.optimizer.name == "adam"
         assert preset.update.order == "alternating"
     assert critic.update.discriminator_batches == "separate"
-    assert (critic.loss.name, critic.regulariser.name) == ("wasserstein", "gradient_penalty")
-    assert (critic.regulariser.weight, critic.update.discriminator_steps) == (10.0, 3)
+    assert (critic.loss.name, critic.regularizer.name) == ("wasserstein", "gradient_penalty")
+    assert (critic.regularizer.weight, critic.update.discriminator_steps) == (10.0, 3)
     assert (critic.optimizer.beta_1, critic.optimizer.beta_2) == (0.5, 0.9)
     drops = [
         layer.rate
@@ -164,10 +164,10 @@ def test_the_presets_of_the_keras_documentation_train_by_its_rules():
     assert drops == [0.3, 0.3, 0.2]
 
 
-def test_r3gan_has_its_loss_both_penalties_and_no_normalisation():
+def test_r3gan_has_its_loss_both_penalties_and_no_normalization():
     preset = load_preset("r3gan_tiny")
-    assert (preset.loss.name, preset.regulariser.name) == ("relativistic", "r1_r2")
-    assert preset.generator.normalisation == preset.discriminator.normalisation == "none"
+    assert (preset.loss.name, preset.regularizer.name) == ("relativistic", "r1_r2")
+    assert preset.generator.normalization == preset.discriminator.normalization == "none"
     assert (preset.family, preset.optimizer.beta_1) == ("resnet", 0.0)
     assert load_preset("reference_dcgan").ema.half_life_kimg > 0
 

@@ -8,9 +8,9 @@ import tensorflow as tf
 from harness.core.errors import ConfigError
 from harness.gan.trainer import Trainer
 
-# Everything that holds state at once: both normalisations, dropout, both embeddings, EMA.
+# Everything that holds state at once: both normalizations, dropout, both embeddings, EMA.
 FULL = {
-    "discriminator": {"normalisation": "batch", "dropout": 0.3},
+    "discriminator": {"normalization": "batch", "dropout": 0.3},
     "generator": {"dropout": 0.1},
     "loss": {"label_noise": 0.1},
 }
@@ -66,8 +66,8 @@ def test_a_resumed_training_keeps_power_iteration_and_the_turn_of_lazy_penalties
 ):
     # Penalties are due at the updates 0, 4 and 8; the interruption falls between two.
     changes = {
-        "discriminator": {"spectral_normalisation": True, "dropout": 0.2},
-        "regulariser": {"name": "r1", "weight": 10.0, "interval": 4},
+        "discriminator": {"spectral_normalization": True, "dropout": 0.2},
+        "regularizer": {"name": "r1", "weight": 10.0, "interval": 4},
     }
     whole = Trainer(small_config(**changes), *small_images, 3)
     whole.advance(3)
@@ -249,12 +249,12 @@ def test_trainers_share_a_tensor_of_images(small_config, small_images):
         {"loss": {"name": "least_squares"}, "update": {"discriminator_batches": "sequential"}},
         {
             "loss": {"name": "wasserstein"},
-            "regulariser": {"name": "gradient_penalty", "weight": 10.0},
+            "regularizer": {"name": "gradient_penalty", "weight": 10.0},
             "update": {"discriminator_steps": 2},
         },
         {
             "loss": {"name": "relativistic"},
-            "regulariser": {"name": "r1_r2", "weight": 1.0, "interval": 2},
+            "regularizer": {"name": "r1_r2", "weight": 1.0, "interval": 2},
             "update": {"order": "simultaneous"},
         },
     ],

@@ -8,7 +8,7 @@ from harness.core.events import Finished, Started
 from harness.core.outcome import Outcome, Reason
 from harness.reporting import study_publisher
 from harness.reporting.study_publisher import StudyRun, publish, read_snapshot
-from harness.runner.outcomes import Silence
+from harness.runner.outcomes import NullListener
 from harness.tracking.tracker import TrackerOptions
 from tests.conftest import SweptStudy
 from tests.reporting.studies import config, make_small_study
@@ -46,21 +46,21 @@ def test_the_summary_counts_trials_and_what_pruning_saved(small_study: Path):
 def test_the_winner_is_handed_over_with_its_protocol(tmp_path: Path):
     folder = make_small_study(tmp_path / "small")
     (folder / "trials" / "0001" / "generator.keras").write_bytes(b"network")
-    prize = read_snapshot(folder).prize
-    assert prize.names == ("0001",)
-    assert [file.name for file in prize.files] == [
+    winner_artifact = read_snapshot(folder).winner_artifact
+    assert winner_artifact.names == ("0001",)
+    assert [file.name for file in winner_artifact.files] == [
         "generator.keras", "config.yaml", "kimg_000032.png",
     ]  # fmt: skip
-    assert prize.metadata["final"]["value"] == 1.1
-    assert prize.metadata["protocol"]["num_images"] == 1000
-    json.dumps(prize.metadata)
+    assert winner_artifact.metadata["final"]["value"] == 1.1
+    assert winner_artifact.metadata["protocol"]["num_images"] == 1000
+    json.dumps(winner_artifact.metadata)
 
 
 def test_it_is_published_when_a_trial_ends_and_it_is_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     folder = make_small_study(tmp_path / "small")
-    run = StudyRun(folder, Silence(), tracker="wandb", options=OFFLINE)
+    run = StudyRun(folder, NullListener(), tracker="wandb", options=OFFLINE)
     ended = Finished(Outcome(Reason.DIVERGED, "", 1.0, 1.0))
     run.hear("0003", config(), ended)
     assert not (folder / "wandb").exists()  # the sweep has only begun
@@ -74,7 +74,7 @@ def test_it_is_published_when_a_trial_ends_and_it_is_time(
 
 @pytest.mark.parametrize("tracker", ["jsonl", "none"])
 def test_other_trackers_publish_nothing(small_study: Path, tracker: str):
-    StudyRun(small_study, Silence(), tracker=tracker, options=OFFLINE).publish()
+    StudyRun(small_study, NullListener(), tracker=tracker, options=OFFLINE).publish()
     assert not (small_study / "wandb").exists()
 
 
@@ -89,7 +89,7 @@ def test_a_study_that_cannot_be_read_costs_one_warning(
     folder = make_small_study(tmp_path / "small")
     (folder / "search_space.yaml").write_text("name: [")
     with caplog.at_level(logging.WARNING, study_publisher.LOGGER.name):
-        StudyRun(folder, Silence(), tracker="wandb", options=OFFLINE).publish()
+        StudyRun(folder, NullListener(), tracker="wandb", options=OFFLINE).publish()
     assert "The study's run in W&B was not brought up to date" in caplog.text
 
 

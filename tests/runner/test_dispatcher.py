@@ -7,35 +7,35 @@ import signal
 from pathlib import Path
 
 import pytest
+from tests.benchmarks.scale_backend import StandInEngine, StandInWorker
 
-from harness.backends.local_backend import LocalEngine
+from harness.backends.local_backend import LocalBackend
 from harness.backends.messages import Died, Message, Said, WorkerSetup
 from harness.core.errors import DataError
 from harness.core.events import Progressed, Started
 from harness.core.outcome import Outcome, Reason
-from harness.runner.dispatcher import Foreman
-from harness.runner.outcomes import Silence
-from harness.runner.study_runner import Brain
+from harness.runner.dispatcher import Dispatcher
+from harness.runner.outcomes import NullListener
+from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
-from tests.benchmarks.scale_engine import StandInEngine, StandInWorker
 
 
-def foreman(data_dir: Path) -> Foreman:
+def dispatcher(data_dir: Path) -> Dispatcher:
     setup = WorkerSetup("fashion_mnist", data_dir, "fashion_cnn", "fid", 1000, threads=1)
-    return Foreman(LocalEngine(setup, workers=1), workers=1, max_worker_megabytes=2500.0)
+    return Dispatcher(LocalBackend(setup, workers=1), workers=1, max_worker_megabytes=2500.0)
 
 
 def test_what_no_worker_can_load_is_told_and_leaves_no_worker(tmp_path: Path):
-    found = foreman(tmp_path)
+    found = dispatcher(tmp_path)
     with found.on_duty(), pytest.raises(DataError, match=str(tmp_path)):
         found.start()
-    assert list(found.posts) == []
+    assert list(found.slots) == []
 
 
 def test_a_signal_before_the_workers_are_ready_ends_the_wait(tmp_path: Path):
-    found = foreman(tmp_path)
+    found = dispatcher(tmp_path)
     before = signal.getsignal(signal.SIGINT)
     with found.on_duty():
         os.kill(os.getpid(), signal.SIGINT)
@@ -45,7 +45,7 @@ def test_a_signal_before_the_workers_are_ready_ends_the_wait(tmp_path: Path):
         assert not found.is_busy
         assert not found.is_out_of_patience
         with contextlib.suppress(IndexError):
-            assert not found.posts[0].ready
+            assert not found.slots[0].ready
     assert signal.getsignal(signal.SIGINT) == before
 
 
@@ -65,17 +65,17 @@ class LosingEngine(StandInEngine):
         self.step_kimg = 0.1 if gets_on else 0.0
         self.begun = 0
 
-    def recruit(self, slot: int) -> "LosingWorker":
+    def start_worker(self, slot: int) -> "LosingWorker":
         worker = LosingWorker(self, slot)
         self.speak_at(self.now, worker)
         return worker
 
 
 class LosingWorker(StandInWorker):
-    def __init__(self, engine: LosingEngine, slot: int) -> None:
-        super().__init__(engine, slot)
-        self._left = engine.told.pop(0) if engine.told else 1000
-        self._losing = engine
+    def __init__(self, backend: LosingEngine, slot: int) -> None:
+        super().__init__(backend, slot)
+        self._left = backend.told.pop(0) if backend.told else 1000
+        self._losing = backend
 
     def receive(self) -> Message:
         if self._left == 0:
@@ -89,10 +89,10 @@ class LosingWorker(StandInWorker):
         return message
 
 
-def train_one(folder: Path, engine: LosingEngine) -> Outcome:
+def train_one(folder: Path, backend: LosingEngine) -> Outcome:
     """Return what became of a trial whose workers were lost."""
     options = SweepOptions(name="s", studies_dir=folder, trials=1, workers=1, tracker="jsonl")
-    Brain(SearchSpace.load("default"), options, engine=engine).run(Silence())
+    StudyRunner(SearchSpace.load("default"), options, backend=backend).run(NullListener())
     (entry,) = read_entries(folder / "s")
     return entry.outcome
 

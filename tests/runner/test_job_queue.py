@@ -8,7 +8,7 @@ from harness.core.events import Progressed
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.gan.presets import PRESETS
-from harness.runner.job_queue import Assignment, Assignments
+from harness.runner.job_queue import JobQueue, RunningJob
 from harness.runner.open_study import Study
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
@@ -18,25 +18,25 @@ PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/valida
 SMOKE = SearchSpace.load("smoke")
 
 
-def queue(study: Study, *, trials: int, baseline_seconds: float | None = None) -> Assignments:
+def queue(study: Study, *, trials: int, baseline_seconds: float | None = None) -> JobQueue:
     options = SweepOptions("s", trials=trials, baseline_seconds=baseline_seconds, tracker="jsonl")
-    return Assignments(study, SMOKE, options)
+    return JobQueue(study, SMOKE, options)
 
 
-def drain(assignments: Assignments) -> list[Assignment]:
+def drain(job_queue: JobQueue) -> list[RunningJob]:
     taken = []
-    while (assignment := assignments.next()) is not None:
-        assignment.tracker.close()
-        taken.append(assignment)
+    while (running := job_queue.next()) is not None:
+        running.tracker.close()
+        taken.append(running)
     return taken
 
 
-def end(study: Study, assignment: Assignment) -> None:
+def end(study: Study, running: RunningJob) -> None:
     best = Score(20.0, 1.0, 0, PROTOCOL)
     outcome = Outcome(Reason.FINISHED, best=best, final=best)
-    assignment.job.folder.write_outcome(outcome)
-    if assignment.trial is not None:
-        optuna_trials.tell(study.optuna, assignment.trial, outcome)
+    running.job.folder.write_outcome(outcome)
+    if running.trial is not None:
+        optuna_trials.tell(study.optuna, running.trial, outcome)
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def test_interrupted_trials_come_first_and_count(study: Study):
 
 
 def test_a_job_says_all_a_worker_needs(study: Study):
-    (assignment,) = drain(queue(study, trials=1))
-    job = assignment.job
+    (running,) = drain(queue(study, trials=1))
+    job = running.job
     assert job.rungs_kimg == (1, 2)
     assert job.seed == 3
     assert job.folder.read_config() == job.config
@@ -96,21 +96,21 @@ def test_an_interrupted_baseline_goes_on_without_the_finished_ones(study: Study)
 
 
 def test_what_a_dead_worker_left_is_handed_out_first(study: Study):
-    assignments = queue(study, trials=2)
-    assignment = assignments.next()
-    assignment.tracker.emit(Progressed(1.0, 0.1, 0.2, 0.5, 0.5, 100.0, 1.0))
-    assignments.give_back(assignment)
-    assert assignments.next() is assignment
-    assignments.give_back(assignment)
-    assignments.close()  # a stop closes what nobody took up again, and may come twice
-    assignments.close()
+    job_queue = queue(study, trials=2)
+    running = job_queue.next()
+    running.tracker.emit(Progressed(1.0, 0.1, 0.2, 0.5, 0.5, 100.0, 1.0))
+    job_queue.give_back(running)
+    assert job_queue.next() is running
+    job_queue.give_back(running)
+    job_queue.close()  # a stop closes what nobody took up again, and may come twice
+    job_queue.close()
 
 
 def test_a_training_that_died_is_told_by_what_it_last_said(study: Study):
-    (assignment,) = drain(queue(study, trials=1))
-    assert assignment.outcome(Reason.CRASHED, "why").kimg == 0.0
-    assignment.last = Progressed(1.5, 0.1, 0.2, 0.5, 0.5, 100.0, 9.0)
-    assignment.best = Score(20.0, 1.0, 0, PROTOCOL)
-    outcome = assignment.outcome(Reason.CRASHED, "why")
+    (running,) = drain(queue(study, trials=1))
+    assert running.outcome(Reason.CRASHED, "why").kimg == 0.0
+    running.last = Progressed(1.5, 0.1, 0.2, 0.5, 0.5, 100.0, 9.0)
+    running.best = Score(20.0, 1.0, 0, PROTOCOL)
+    outcome = running.outcome(Reason.CRASHED, "why")
     assert (outcome.kimg, outcome.duration_seconds) == (1.5, 9.0)
-    assert outcome.best == assignment.best
+    assert outcome.best == running.best

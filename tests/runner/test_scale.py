@@ -1,16 +1,17 @@
-"""Run a study with many workers that only pretend; the brain, its files and Optuna are real."""
+"""Run a study with many workers that only pretend; the runner, its files and Optuna are real."""
 
 from pathlib import Path
 
+from tests.benchmarks.scale_backend import StandInEngine
+
 from harness.core.events import Finished, RungScored
 from harness.core.outcome import Reason
-from harness.runner.outcomes import Silence
-from harness.runner.study_runner import Brain
+from harness.runner.outcomes import NullListener
+from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
-from tests.benchmarks.scale_engine import StandInEngine
 
 SPACE = {
     "name": "scale",
@@ -30,23 +31,23 @@ SPACE = {
 
 
 def sweep(folder: Path, *, workers: int, trials: int) -> StandInEngine:
-    engine = StandInEngine()
+    backend = StandInEngine()
     options = SweepOptions(
         name="scale", studies_dir=folder, trials=trials, workers=workers, seed=0, tracker="jsonl"
     )
     space = SearchSpace.from_dict(SPACE, source="scale")
-    assert Brain(space, options, engine=engine).run(Silence()) is None
-    return engine
+    assert StudyRunner(space, options, backend=backend).run(NullListener()) is None
+    return backend
 
 
 def test_eight_workers_end_exactly_the_trials_asked_for_and_never_propose_one_twice(
     tmp_path: Path,
 ):
-    engine = sweep(tmp_path, workers=8, trials=40)
+    backend = sweep(tmp_path, workers=8, trials=40)
     entries = read_entries(tmp_path / "scale")
     assert [entry.name for entry in entries] == [f"{number:04d}" for number in range(40)]
-    assert engine.clock.begun == 40
-    told = [kind for kind, _, _ in engine.clock.waits]
+    assert backend.clock.begun == 40
+    told = [kind for kind, _, _ in backend.clock.waits]
     assert told.count("tell") == 40
 
     proposed = {entry.config.model_copy(update={"seed": 0}).model_dump_json() for entry in entries}

@@ -13,8 +13,8 @@ from harness import StudyResult, SweepOptions, run_study
 from harness.core.events import Event, Progressed, Started
 from harness.core.outcome import Reason, State
 from harness.gan.config.config import GANConfig
-from harness.runner.outcomes import Silence
-from harness.runner.study_runner import Brain
+from harness.runner.outcomes import NullListener
+from harness.runner.study_runner import StudyRunner
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
 from tests.support.commands import Commands
@@ -46,17 +46,21 @@ def states(result: StudyResult | Path) -> list[tuple[str, str]]:
 @pytest.mark.slow
 def test_a_target_and_a_time_budget_stop_a_study_that_goes_on_later(tmp_path: Path):
     searched = space("s", [1])
-    stop = Brain(searched, options(tmp_path, trials=3, target_fid=1e4)).run(Silence())
+    stop = StudyRunner(searched, options(tmp_path, trials=3, target_fid=1e4)).run(NullListener())
     assert stop.exit_code == 0
     assert "trial 0000 has reached" in stop.message
     assert states(tmp_path / "s") == [("0000", "finished")]
 
-    stop = Brain(searched, options(tmp_path, trials=3, time_budget_seconds=1e-3)).run(Silence())
+    stop = StudyRunner(searched, options(tmp_path, trials=3, time_budget_seconds=1e-3)).run(
+        NullListener()
+    )
     assert stop.exit_code == 0
     assert "time budget" in stop.message
     assert states(tmp_path / "s") == [("0000", "finished")]
 
-    assert Brain(searched, options(tmp_path, trials=3, keep="best")).run(Silence()) is None
+    assert (
+        StudyRunner(searched, options(tmp_path, trials=3, keep="best")).run(NullListener()) is None
+    )
     assert states(tmp_path / "s") == [(f"{i:04d}", "finished") for i in range(3)]
     entries = read_entries(tmp_path / "s")
     best = min(entries, key=lambda entry: entry.outcome.final.value)
@@ -64,7 +68,7 @@ def test_a_target_and_a_time_budget_stop_a_study_that_goes_on_later(tmp_path: Pa
     assert {path.parent.name for path in kept} == {best.name}
 
 
-class Hands(Silence):
+class Hands(NullListener):
     """Note which worker process trains each trial."""
 
     def __init__(self) -> None:
@@ -84,7 +88,7 @@ def test_a_worker_that_grew_beyond_its_share_of_memory_is_replaced(
 ):
     hands = Hands()
     asked = options(tmp_path, trials=2, max_worker_megabytes=most)
-    assert Brain(space("s", [1]), asked).run(hands) is None
+    assert StudyRunner(space("s", [1]), asked).run(hands) is None
     assert states(tmp_path / "s") == [("0000", "finished"), ("0001", "finished")]
     assert len(set(hands.workers.values())) == processes
 
@@ -120,7 +124,7 @@ def test_a_trial_out_of_memory_is_tried_once_more_and_counts_once(tmp_path: Path
     assert second.config.batch_size == first.config.batch_size // 2
 
 
-class Stunner(Silence):
+class Stunner(NullListener):
     """Freeze the worker of the first trial as it begins."""
 
     def __init__(self) -> None:
@@ -150,7 +154,7 @@ def test_a_hung_worker_is_killed_after_a_grace_and_replaced(tmp_path: Path):
     assert not list(result.folder.rglob("checkpoint*"))
 
 
-class Assassin(Silence):
+class Assassin(NullListener):
     """Kill a worker at each of the first few reports."""
 
     def __init__(self, kills: int) -> None:

@@ -12,7 +12,7 @@ import pytest
 from harness.backends.messages import Died, Message, Ready
 from harness.core.errors import HarnessError
 from harness.runner import worker_pool
-from harness.runner.dispatcher import Foreman
+from harness.runner.dispatcher import Dispatcher
 from tests.runner.test_job_queue import PROTOCOL
 
 SCRIPTS = {"loads": "echo; exec cat", "fails": "exit 7", "is lost": "exit 7"}
@@ -58,7 +58,7 @@ class ProcessEngine:
         self.fates = list(fates)
         self.recruited: list[float] = []
 
-    def recruit(self, slot: int) -> ProcessWorker:
+    def start_worker(self, slot: int) -> ProcessWorker:
         fate = self.fates.pop(0) if len(self.fates) > 1 else self.fates[0]
         self.recruited.append(time.monotonic())
         return ProcessWorker(fate)
@@ -79,47 +79,47 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_pool, "_PAUSE_SECONDS", 0.05)
 
 
-def foreman(engine: ProcessEngine, workers: int) -> Foreman:
-    return Foreman(engine, workers=workers, max_worker_megabytes=2500.0)
+def dispatcher(backend: ProcessEngine, workers: int) -> Dispatcher:
+    return Dispatcher(backend, workers=workers, max_worker_megabytes=2500.0)
 
 
 def test_workers_that_are_lost_before_any_was_ready_are_replaced_until_one_is():
-    engine = ProcessEngine(*["is lost"] * 5, "loads")
-    found = foreman(engine, 1)
+    backend = ProcessEngine(*["is lost"] * 5, "loads")
+    found = dispatcher(backend, 1)
     with found.on_duty():
         assert found.start() == Ready(PROTOCOL)
-    pauses = [later - sooner for sooner, later in itertools.pairwise(engine.recruited)]
+    pauses = [later - sooner for sooner, later in itertools.pairwise(backend.recruited)]
     assert len(pauses) == 5
     assert pauses[-1] > 0.5  # 0.05 doubled four times is 0.8
 
 
 def test_one_that_fails_does_not_end_what_others_can_do():
-    found = foreman(ProcessEngine("fails", "is lost", "fails", "loads"), 1)
+    found = dispatcher(ProcessEngine("fails", "is lost", "fails", "loads"), 1)
     with found.on_duty():
         assert found.start() == Ready(PROTOCOL)
 
 
 def test_three_that_fail_one_after_the_other_do():
-    engine = ProcessEngine("fails")
-    found = foreman(engine, 1)
+    backend = ProcessEngine("fails")
+    found = dispatcher(backend, 1)
     with found.on_duty(), pytest.raises(HarnessError, match=r"^never ready: 7\.$"):
         found.start()
-    assert len(engine.recruited) == 3
+    assert len(backend.recruited) == 3
 
 
 def test_once_one_was_ready_the_others_are_tried_for_ever_and_that_is_said_once():
-    engine = ProcessEngine("loads", "fails")
-    found = foreman(engine, 3)
+    backend = ProcessEngine("loads", "fails")
+    found = dispatcher(backend, 3)
     with found.on_duty():
         assert found.start() == Ready(PROTOCOL)
         with pytest.warns(UserWarning, match="never ready: 7. Others go on") as said:
-            wait_for(found, engine, recruited=9)
+            wait_for(found, backend, recruited=9)
         assert len(said) == 1
-        assert found.posts[0].ready
+        assert found.slots[0].ready
 
 
-def wait_for(found: Foreman, engine: ProcessEngine, *, recruited: int) -> None:
-    while len(engine.recruited) < recruited:
+def wait_for(found: Dispatcher, backend: ProcessEngine, *, recruited: int) -> None:
+    while len(backend.recruited) < recruited:
         found.hear(NoWork(), found.wait())
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from harness.backends.cluster import Cluster
-from harness.backends.ray.file_set import Parcel
+from harness.backends.ray.file_set import FileSet
 from harness.core.errors import StorageError
 from harness.core.events import Event, Progressed, Started
-from harness.runner.study_runner import Brain
+from harness.runner.study_runner import StudyRunner
 from harness.search.object_store import depot
 from harness.search.object_store.depot import Depot, find_depot, staged
 from harness.search.object_store.mirror import Mirror
@@ -35,10 +35,10 @@ WIDE = SPACE["parameters"] | {
 def test_large_files_go_by_the_store_and_small_ones_along(url: str):
     place = Depot(url, NAME)
     assert place.is_open()
-    sent = place.leave(Parcel({"checkpoint.npz": LARGE, "grids/a.png": b"small"}, ("old",)))
+    sent = place.leave(FileSet({"checkpoint.npz": LARGE, "grids/a.png": b"small"}, ("old",)))
     assert dict(sent.files) == {"grids/a.png": b"small"}
     assert sent.stored == {"checkpoint.npz": staged(LARGE)}
-    assert place.collect(sent) == Parcel(
+    assert place.collect(sent) == FileSet(
         {"checkpoint.npz": LARGE, "grids/a.png": b"small"}, ("old",)
     )
     ObjectStore(url).write(f"{NAME}/{staged(LARGE)}", b"something else")
@@ -60,7 +60,7 @@ def test_the_store_copies_what_a_worker_left(url: str, tmp_path: Path):
     home.mkdir(parents=True)
     for file in ("../../search_space.yaml", "../../study.json", "config.yaml"):
         (home / file).write_text("{}")
-    left = place.leave(Parcel({"checkpoint.npz": LARGE}))
+    left = place.leave(FileSet({"checkpoint.npz": LARGE}))
     (home / "checkpoint.npz").write_bytes(place.collect(left).files["checkpoint.npz"])
     with contextlib.closing(Mirror(store, root, NAME)) as mirror:
         upload = Upload(mirror)
@@ -71,12 +71,12 @@ def test_the_store_copies_what_a_worker_left(url: str, tmp_path: Path):
     assert store.list(f"{NAME}/{depot.FOLDER}") == {}
     held = {"config.yaml": b"{}", "checkpoint.npz": LARGE, "checkpoint.previous.npz": LARGE}
     (home / "checkpoint.previous.npz").write_bytes(LARGE)
-    referred = place.refer(Parcel(held), home)
+    referred = place.refer(FileSet(held), home)
     assert dict(referred.files) == {"config.yaml": b"{}"}
     assert referred.stored == {"checkpoint.npz": "trials/0000/checkpoint.npz"}
     assert place.collect(referred).files["checkpoint.npz"] == LARGE
     (home / "checkpoint.npz").write_bytes(LARGE + b"newer than what is there")
-    assert place.refer(Parcel(held), home) == Parcel(held)
+    assert place.refer(FileSet(held), home) == FileSet(held)
 
 
 @pytest.mark.slow
@@ -89,7 +89,7 @@ def test_workers_of_a_cluster_write_to_the_store_themselves(
     def kill_once(name: str, event: Event) -> None:
         if isinstance(event, Progressed) and event.kimg > 2.1 and not killed:
             killed.append(event.kimg)
-            (post,) = brain._foreman.posts
+            (post,) = runner._dispatcher.posts
             assert post.worker._depot == Depot(url, NAME)
             ray.kill(post.worker._hand)
 
@@ -104,8 +104,8 @@ def test_workers_of_a_cluster_write_to_the_store_themselves(
             cluster=Cluster(machines.address, files="travel"),
             checkpoint_seconds=0,
         )
-        brain = Brain(wide, dataclasses.replace(chosen, studies_dir=root, enqueue=None))
-        assert brain.run(notes) is None
+        runner = StudyRunner(wide, dataclasses.replace(chosen, studies_dir=root, enqueue=None))
+        assert runner.run(notes) is None
     assert killed
     first, second = notes.of("0000", Started)
     assert first.kimg == 0

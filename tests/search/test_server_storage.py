@@ -13,9 +13,9 @@ from harness.core.score import Protocol, Score
 from harness.diagnosis.consistency import examine_study
 from harness.diagnosis.file_systems import check_storage
 from harness.gan.presets import PRESETS
-from harness.runner.job_queue import Assignments
+from harness.runner.job_queue import JobQueue
 from harness.runner.open_study import Study
-from harness.runner.outcomes import Endings
+from harness.runner.outcomes import OutcomeRecorder
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from harness.study.fork import fork_study
@@ -47,15 +47,15 @@ class Quiet:
 
 @dataclasses.dataclass
 class Sweep:
-    """Do by hand what a brain does, without its workers."""
+    """Do by hand what a runner does, without its workers."""
 
     study: Study
     options: SweepOptions
 
     def __post_init__(self) -> None:
         self.listener = Quiet()
-        self.endings = Endings(self.study, self.options, self.listener)
-        self.assignments = Assignments(self.study, SMOKE, self.options)
+        self.endings = OutcomeRecorder(self.study, self.options, self.listener)
+        self.assignments = JobQueue(self.study, SMOKE, self.options)
 
     def end(self, assignment) -> None:
         outcome = Outcome(Reason.FINISHED, kimg=2.0, best=BEST, final=BEST)

@@ -101,7 +101,7 @@ LOSS_SIDE = {
     "loss.name": {
         "choices": ["non_saturating", "least_squares", "hinge", "wasserstein", "relativistic"]
     },
-    "regulariser.name": [
+    "regularizer.name": [
         {"when": {"loss.name": "wasserstein"}, "choices": ["gradient_penalty"]},
         {
             "when": {
@@ -110,21 +110,21 @@ LOSS_SIDE = {
             "choices": PENALTIES,
         },
     ],
-    "regulariser.weight": [
-        {"when": {"regulariser.name": "gradient_penalty"}, "low": 1.0, "high": 20.0},
+    "regularizer.weight": [
+        {"when": {"regularizer.name": "gradient_penalty"}, "low": 1.0, "high": 20.0},
         {
-            "when": {"regulariser.name": ["r1", "r2", "r1_r2"]},
+            "when": {"regularizer.name": ["r1", "r2", "r1_r2"]},
             "low": 0.1,
             "high": 100.0,
             "log": True,
         },
     ],
-    "regulariser.interval": {
-        "when": {"regulariser.name": ["r1", "r2", "r1_r2"]},
+    "regularizer.interval": {
+        "when": {"regularizer.name": ["r1", "r2", "r1_r2"]},
         "choices": [1, 4, 16],
     },
-    "discriminator.normalisation": {
-        "when": {"regulariser.name": "none"},
+    "discriminator.normalization": {
+        "when": {"regularizer.name": "none"},
         "choices": ["none", "batch"],
     },
 }
@@ -137,10 +137,10 @@ def test_weights_exist_with_their_penalties_alone():
     assert combination_faults(parameters) == []
     rng = random.Random(0)
     configs = [build_config(sample_values(parameters, rng)) for _ in range(300)]
-    assert {config.regulariser.name for config in configs} == set(PENALTIES)
+    assert {config.regularizer.name for config in configs} == set(PENALTIES)
     for config in configs:
-        assert (config.regulariser.weight > 0) == (config.regulariser.name != "none")
-    lazy = {config.regulariser.name for config in configs if config.regulariser.interval > 1}
+        assert (config.regularizer.weight > 0) == (config.regularizer.name != "none")
+    lazy = {config.regularizer.name for config in configs if config.regularizer.interval > 1}
     assert lazy == {"r1", "r2", "r1_r2"}
 
 
@@ -155,34 +155,34 @@ def test_weights_exist_with_their_penalties_alone():
         (
             {
                 "loss.name": {"value": "wasserstein"},
-                "regulariser.name": {"choices": ["gradient_penalty", "r1"]},
-                "regulariser.weight": {"value": 10.0},
+                "regularizer.name": {"choices": ["gradient_penalty", "r1"]},
+                "regularizer.weight": {"value": 10.0},
             },
             "received r1 and false. r1 and r2 flatten it at images",
         ),
         (
             {
                 "loss.name": {"value": "wasserstein"},
-                "discriminator.spectral_normalisation": {"value": True},
-                "discriminator.normalisation": {"choices": ["none", "batch"]},
+                "discriminator.spectral_normalization": {"value": True},
+                "discriminator.normalization": {"choices": ["none", "batch"]},
             },
-            "discriminator.normalisation must be none with loss.name wasserstein",
+            "discriminator.normalization must be none with loss.name wasserstein",
         ),
         (
             {
-                "regulariser.name": {"choices": ["none", "r1"]},
-                "regulariser.weight": {"when": {"regulariser.name": "r1"}, "value": 10.0},
-                "discriminator.normalisation": {"choices": ["none", "batch"]},
+                "regularizer.name": {"choices": ["none", "r1"]},
+                "regularizer.weight": {"when": {"regularizer.name": "r1"}, "value": 10.0},
+                "discriminator.normalization": {"choices": ["none", "batch"]},
             },
-            "discriminator.normalisation must not be batch with regulariser.name r1",
+            "discriminator.normalization must not be batch with regularizer.name r1",
         ),
         (
-            {"regulariser.name": {"choices": ["none", "r1"]}},
-            "regulariser.weight must be above 0 with regulariser.name r1, such as 10.0",
+            {"regularizer.name": {"choices": ["none", "r1"]}},
+            "regularizer.weight must be above 0 with regularizer.name r1, such as 10.0",
         ),
         (
-            {"regulariser.weight": {"low": 0.0, "high": 1.0}},
-            "regulariser.weight must be 0 and regulariser.interval 1 with regulariser.name none",
+            {"regularizer.weight": {"low": 0.0, "high": 1.0}},
+            "regularizer.weight must be 0 and regularizer.interval 1 with regularizer.name none",
         ),
         (
             {
@@ -204,17 +204,17 @@ def test_however_rare_it_is():
     # One of 40 x 2 x 50 x 2 = 8,000 configurations.
     record = {
         "generator.width": {"choices": list(range(1, 41))},
-        "discriminator.normalisation": {
+        "discriminator.normalization": {
             "when": {"generator.width": 40},
             "choices": ["none", "batch"],
         },
         "batch_size": {"choices": list(range(2, 52))},
-        "regulariser.name": {"when": {"batch_size": 50}, "choices": ["none", "r1"]},
-        "regulariser.weight": {"when": {"regulariser.name": "r1"}, "value": 1.0},
+        "regularizer.name": {"when": {"batch_size": 50}, "choices": ["none", "r1"]},
+        "regularizer.weight": {"when": {"regularizer.name": "r1"}, "value": 1.0},
     }
     faults = faults_of(record)
     assert len(faults) == 1
-    assert "must not be batch with regulariser.name r1" in faults[0]
+    assert "must not be batch with regularizer.name r1" in faults[0]
 
 
 def test_defaults_break_no_rule():
@@ -232,16 +232,16 @@ def test_an_overlap_is_found_however_many_conditions_others_have():
     deciding = [name for name, field in FIELDS.items() if field.kind == "float"][:11]
     record = {
         "generator.name": {"choices": ["mlp", "dcgan"]},
-        "generator.normalisation": {"choices": ["none", "batch"]},
+        "generator.normalization": {"choices": ["none", "batch"]},
     }
     record |= {name: {"choices": [0.1, 0.2, 0.3]} for name in deciding}
     record |= {
         "generator.width": [{"when": dict.fromkeys(deciding, 0.1), "value": 16}],
         "generator.depth": [
-            {"when": {"generator.normalisation": "batch"}, "value": 2},
+            {"when": {"generator.normalization": "batch"}, "value": 2},
             {"when": {"generator.name": "dcgan"}, "value": 3},
         ],
     }
     faults = "\n".join(faults_of(record))
     assert "generator.depth[0] and generator.depth[1] both apply when " in faults
-    assert "generator.name=dcgan, generator.normalisation=batch" in faults
+    assert "generator.name=dcgan, generator.normalization=batch" in faults

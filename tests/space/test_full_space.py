@@ -53,20 +53,20 @@ def test_every_kind_of_each_ingredient_is_drawn(drawn):
         "wasserstein",
         "relativistic",
     }
-    assert seen["regulariser.name"] == {"none", "gradient_penalty", "r1", "r2", "r1_r2"}
+    assert seen["regularizer.name"] == {"none", "gradient_penalty", "r1", "r2", "r1_r2"}
     assert seen["optimizer.name"] == {"adam", "adamw", "rmsprop"}
     assert seen["schedule.name"] == {"constant", "linear", "cosine"}
     # What the rules forbid somewhere is drawn where it works.
     assert seen["update.discriminator_batches"] == {"joint", "separate", "sequential"}
-    for name in ("discriminator.minibatch_deviation", "discriminator.spectral_normalisation"):
+    for name in ("discriminator.minibatch_deviation", "discriminator.spectral_normalization"):
         assert seen[name] == {False, True}
-    assert "batch" in seen["discriminator.normalisation"]
+    assert "batch" in seen["discriminator.normalization"]
 
 
 def test_a_penaltys_weight_exists_only_with_the_penalty(space: SearchSpace, drawn):
-    (weight,) = (part for part in space.parameters if part.name == "regulariser.weight")
+    (weight,) = (part for part in space.parameters if part.name == "regularizer.weight")
     for values in drawn:
-        assert (weight.applying(values) is None) == (values["regulariser.name"] == "none")
+        assert (weight.applying(values) is None) == (values["regularizer.name"] == "none")
 
 
 def test_it_is_proven_quickly():
@@ -81,7 +81,7 @@ def test_what_is_drawn_trains_at_its_real_size(space: SearchSpace, family: str):
     from harness.diagnosis.cost import family_configs
     from harness.gan.trainer import Trainer
 
-    # The resnet has a lazy penalty and tensors so large that graph optimisers rewrote its sums.
+    # The resnet has a lazy penalty and tensors so large that graph optimizers rewrote its sums.
     config = {each.family: each for each in family_configs(space)}[family]
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (300, 32, 32, 3), dtype=np.uint8)

@@ -66,9 +66,9 @@ def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> tu
     return process.communicate(timeout=TIMEOUT_SECONDS)
 
 
-def workers_of(brain: int) -> list[int]:
+def workers_of(runner: int) -> list[int]:
     """Return the process ids of a sweep's workers; found through /proc."""
-    children = Path(f"/proc/{brain}/task/{brain}/children").read_text().split()
+    children = Path(f"/proc/{runner}/task/{runner}/children").read_text().split()
     commands = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
     return [child for child, command in commands.items() if b"spawn_main" in command]
 

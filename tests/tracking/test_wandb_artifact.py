@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.tracking.wandb_artifact import Contents, files_below, log_artifact
+from harness.tracking.wandb_artifact import ArtifactContents, files_below, log_artifact
 from harness.tracking.wandb_log import read_records
 from harness.tracking.wandb_run import end_run, start_run
 from tests.tracking.trainings import OFFLINE, identify
@@ -16,7 +16,7 @@ from tests.tracking.trainings import OFFLINE, identify
 
 def logged(study: Path, files: Mapping[str, Path]) -> dict[str, Any]:
     """Return the record of an artifact that was logged offline."""
-    contents = Contents(
+    contents = ArtifactContents(
         name="default",
         type="model",
         files=files,

@@ -13,7 +13,7 @@ from harness.data.image_dataset import ImageDataset
 from harness.gan.config.config import GANConfig
 from harness.metrics.evaluator import Evaluator
 from harness.training.job import TrainingJob
-from harness.training.loop import Session
+from harness.training.loop import TrainingLoop
 from harness.training.training_folder import TrainingFolder
 
 TINY = GANConfig.model_validate(
@@ -74,6 +74,6 @@ def train(fashion_mnist: ImageDataset, evaluator: Evaluator, tmp_path: Path):
             "name": "0000",
         }
         job = TrainingJob(**(fields | changes))
-        return Session(job, fashion_mnist, evaluator=evaluator, emit=heard).run()
+        return TrainingLoop(job, fashion_mnist, evaluator=evaluator, emit=heard).run()
 
     return run

@@ -1,10 +1,10 @@
 """Find the steps after which something is printed or shown."""
 
 from harness.gan.monitor import UNMONITORED, Cadence, MonitorConfig
-from harness.training.cadence import Showing
+from harness.training.cadence import CadenceSchedule
 
 # 45 images in steps of 10: epochs end after steps 5, 9, 14 and 18.
-BOTH = Showing(
+BOTH = CadenceSchedule(
     MonitorConfig(print_every=Cadence(3, "batch"), sample_every=Cadence(2, "epoch")),
     images_per_step=10,
     images=45,
@@ -24,7 +24,7 @@ def test_samples_are_due_at_the_end_of_their_epochs():
 
 
 def test_nothing_is_due_where_nothing_was_asked_for():
-    silent = Showing(UNMONITORED, images_per_step=10, images=45)
+    silent = CadenceSchedule(UNMONITORED, images_per_step=10, images=45)
     assert silent.steps_until_next(7, most=1000) == 1000
     assert silent.sample_due(9) is None
     assert silent.samples_between(0, 100) == 0

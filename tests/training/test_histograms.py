@@ -22,8 +22,8 @@ def changed(**fields: dict[str, object]) -> GANConfig:
 
 
 def test_looking_at_a_training_does_not_change_it(fashion_mnist: ImageDataset):
-    # Dropout draws from seeds of its own, and normalisations keep statistics.
-    layers = {"normalisation": "batch", "spectral_normalisation": True}
+    # Dropout draws from seeds of its own, and normalizations keep statistics.
+    layers = {"normalization": "batch", "spectral_normalization": True}
     config = changed(discriminator=TINY.discriminator.model_dump() | layers)
     watched, alone = (trainer_of(config, fashion_mnist) for _ in range(2))
     watched.advance(2)
@@ -36,7 +36,7 @@ def test_looking_at_a_training_does_not_change_it(fashion_mnist: ImageDataset):
 
 def test_the_gradients_are_those_that_the_next_step_applies(fashion_mnist: ImageDataset):
     penalty = {"name": "r1", "weight": 1.0, "interval": 2}
-    config = changed(update={"order": "simultaneous"}, regulariser=penalty)
+    config = changed(update={"order": "simultaneous"}, regularizer=penalty)
     trainer = trainer_of(config, fashion_mnist)
     gradients = trainer.gradients()
     trainer.advance(1)

@@ -36,7 +36,7 @@ def stop_at(kind: type, number: int, answer: Answer):
 def complete(fashion_mnist, evaluator, tmp_path_factory):
     """Return what one training said, its outcome, its folder and its first checkpoint."""
     from harness.training.job import TrainingJob
-    from harness.training.loop import Session
+    from harness.training.loop import TrainingLoop
 
     folder = TrainingFolder(tmp_path_factory.mktemp("complete") / "0000")
     job = TrainingJob(config=TINY, folder=folder, rungs_kimg=(1.0, 2.0), seed=3, name="0000")
@@ -48,7 +48,7 @@ def complete(fashion_mnist, evaluator, tmp_path_factory):
         return Answer.GO_ON
 
     heard = Heard(keep_the_first)
-    outcome = Session(job, fashion_mnist, evaluator=evaluator, emit=heard).run()
+    outcome = TrainingLoop(job, fashion_mnist, evaluator=evaluator, emit=heard).run()
     return heard, outcome, folder, first_rung
 
 

@@ -23,7 +23,7 @@ _GRPC: Any = grpc  # has no types
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class ClusterAddress:
     """Say where a cluster is.
 
     Args:
@@ -45,7 +45,7 @@ class Place:
         return _split(self.found)[0] in LOOPBACK
 
 
-def find_place(asked: str) -> Place | None:
+def find_address(asked: str) -> ClusterAddress | None:
     """Return the place of a cluster that answers; None to start one.
 
     Ray itself takes minutes to see that nobody answers or that somebody else does, and remembers
@@ -56,20 +56,20 @@ def find_place(asked: str) -> Place | None:
     """
     if asked != "auto":
         _check_answer(asked, asked)
-        return _plain(Place(asked, asked))
+        return _plain(ClusterAddress(asked, asked))
     known = os.environ.get("RAY_ADDRESS", "")
     if known == "local":
         return None  # as Ray itself takes it: one of its own, whatever else this machine runs
     if known and known != "auto":
         _check_answer(known, f"auto (RAY_ADDRESS={known})")
-        return _plain(Place(known, known))
+        return _plain(ClusterAddress(known, known))
     try:
         found = ray._private.services.get_ray_address_from_environment("auto", None)
         _check_answer(found, asked)
     except (ConnectionError, ConfigError):
         return None
     # Only where Ray itself looks does it use this user's token unasked.
-    return _plain(Place("auto", found))
+    return _plain(ClusterAddress("auto", found))
 
 
 def stay_on_loopback() -> None:
@@ -80,7 +80,7 @@ def stay_on_loopback() -> None:
     ray._private.ray_constants.ENABLE_RAY_CLUSTER = False
 
 
-def _plain(place: Place) -> Place:
+def _plain(place: ClusterAddress) -> ClusterAddress:
     if place.is_loopback:
         stay_on_loopback()
     return place

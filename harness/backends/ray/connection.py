@@ -23,7 +23,12 @@ import harness
 from harness.backends.cluster import Cluster
 from harness.backends.devices import available_cores, find_gpus
 from harness.backends.local_backend import signals_held_back
-from harness.backends.ray.cluster_address import LOOPBACK, Place, find_place, stay_on_loopback
+from harness.backends.ray.cluster_address import (
+    LOOPBACK,
+    ClusterAddress,
+    find_address,
+    stay_on_loopback,
+)
 from harness.core.errors import ConfigError
 from harness.core.quiet import quiet_stderr
 
@@ -44,7 +49,7 @@ def connect(cluster: Cluster, *, workers: int = 0) -> None:
     """
     if ray.is_initialized():
         return
-    place = find_place(cluster.address)
+    place = find_address(cluster.address)
     if place is None:
         _check_own(cluster)
     # What Ray has to say of a worker's death would otherwise go to standard output.
@@ -113,7 +118,7 @@ def _start(options: dict[str, Any], *, cores: int) -> None:
         cores: So many workers share the machine as a user asked for, like those without Ray.
     """
     stay_on_loopback()
-    # Ctrl-C and SIGTERM may go to the whole process group; stopping is the brain's decision.
+    # Ctrl-C and SIGTERM may go to the whole process group; stopping is the runner's decision.
     with signals_held_back():
         ray.init(
             namespace=_NAMESPACE,
@@ -125,7 +130,7 @@ def _start(options: dict[str, Any], *, cores: int) -> None:
         )
 
 
-def _tell(place: Place | None) -> None:
+def _tell(place: ClusterAddress | None) -> None:
     """Say what listens from now on, and to whom."""
     if place is None:
         _say(

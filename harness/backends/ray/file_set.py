@@ -1,11 +1,11 @@
-"""Hold files on their way between the brain's folders, nodes and an object store."""
+"""Hold files on their way between the runner's folders, nodes and an object store."""
 
 import dataclasses
 from collections.abc import Mapping
 
 
 @dataclasses.dataclass(frozen=True)
-class Parcel:
+class FileSet:
     """Hold files of one training's folder.
 
     Args:

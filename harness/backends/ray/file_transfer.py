@@ -1,7 +1,7 @@
-"""Carry files between the brain's folders and nodes that do not see them.
+"""Carry files between the runner's folders and nodes that do not see them.
 
 A worker there trains in a scratch folder. What its session needs to go on travels with the job;
-what the session then writes travels back with its messages, and the brain writes it into the
+what the session then writes travels back with its messages, and the runner writes it into the
 study before it hears the message. All of it is bounded: a file in size, checkpoints in how often
 they travel.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from harness.backends.messages import Message, WorkerSetup
-from harness.backends.ray.file_set import Parcel
+from harness.backends.ray.file_set import FileSet
 from harness.core.errors import StorageError
 from harness.core.files import replacing, storage_error
 from harness.data.image_dataset import ImageDataset
@@ -28,43 +28,43 @@ BYTES_PER_SECOND = 50e6
 
 
 @dataclasses.dataclass(frozen=True)
-class Errand:
+class JobMessage:
     """Send a worker its job.
 
     Args:
         job: What to train; its folder's path is absolute.
-        mark: A file that the brain has just written there: a worker that sees it sees the folder.
+        mark: A file that the runner has just written there: a worker that sees it sees the folder.
             None for one that is not to look.
-        parcel: What the folder holds, for a worker that does not see it; None if it must.
+        file_set: What the folder holds, for a worker that does not see it; None if it must.
         depot: The object store of the study, where the worker reaches it.
     """
 
     job: TrainingJob
     mark: Path | None
-    parcel: Parcel | None
+    file_set: FileSet | None
     depot: Depot | None = None
 
 
 @dataclasses.dataclass(frozen=True)
-class Letter:
-    """Send the brain a message.
+class WorkerMessage:
+    """Send the runner a message.
 
     Args:
         message: What the worker says.
-        parcel: What has changed in its scratch folder; None where it writes into the study.
+        file_set: What has changed in its scratch folder; None where it writes into the study.
     """
 
     message: Message
-    parcel: Parcel | None
+    file_set: FileSet | None
 
 
 @dataclasses.dataclass(frozen=True)
-class Luggage:
+class SharedInputs:
     """Hold what every worker needs and nodes may not have; Ray keeps one copy a node.
 
     Args:
-        dataset: The images, read once by the brain's process.
-        weights: Files of extractors' weights by the path they have on the brain's machine, each
+        dataset: The images, read once by the runner's process.
+        weights: Files of extractors' weights by the path they have on the runner's machine, each
             by its name in a folder of their own.
     """
 
@@ -72,7 +72,7 @@ class Luggage:
     weights: Mapping[str, Mapping[str, bytes]] = dataclasses.field(repr=False)
 
 
-def pack(folder: TrainingFolder, *, largest_bytes: int = LARGEST_FILE_BYTES) -> Parcel:
+def pack(folder: TrainingFolder, *, largest_bytes: int = LARGEST_FILE_BYTES) -> FileSet:
     """Return what a session needs of a folder to go on.
 
     Raises:
@@ -86,10 +86,10 @@ def pack(folder: TrainingFolder, *, largest_bytes: int = LARGEST_FILE_BYTES) -> 
         folder.outcome_file,
     )
     there = [path for path in needed if path.exists()]
-    return Parcel({path.name: _read(path, largest_bytes) for path in there})
+    return FileSet({path.name: _read(path, largest_bytes) for path in there})
 
 
-def unpack(parcel: Parcel, folder: TrainingFolder) -> None:
+def unpack(file_set: FileSet, folder: TrainingFolder) -> None:
     """Write files into a folder, each whole or not at all, the checkpoint last.
 
     The checkpoint before becomes the previous one, as if the session had saved it there.
@@ -97,18 +97,18 @@ def unpack(parcel: Parcel, folder: TrainingFolder) -> None:
     Raises:
         StorageError: If a file cannot be written, or would lie elsewhere.
     """
-    for name in parcel.removed:
+    for name in file_set.removed:
         _inside(folder, name).unlink(missing_ok=True)
     last = folder.checkpoint_file.name
-    for name in sorted(parcel.files, key=lambda name: (name == last, name)):
+    for name in sorted(file_set.files, key=lambda name: (name == last, name)):
         path = _inside(folder, name)
         with replacing(path) as temporary:
-            temporary.write_bytes(parcel.files[name])
-            if name == last and path.exists() and last not in parcel.removed:
+            temporary.write_bytes(file_set.files[name])
+            if name == last and path.exists() and last not in file_set.removed:
                 path.replace(folder.previous_checkpoint_file)
 
 
-def pack_luggage(setup: WorkerSetup, dataset: ImageDataset) -> Luggage:
+def pack_inputs(setup: WorkerSetup, dataset: ImageDataset) -> SharedInputs:
     """Return the images, and the files that the setup names.
 
     Raises:
@@ -122,17 +122,17 @@ def pack_luggage(setup: WorkerSetup, dataset: ImageDataset) -> Luggage:
             sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else [path]
         )
         weights[str(path)] = {file.name: _read(file, LARGEST_FILE_BYTES) for file in files}
-    return Luggage(dataset, weights)
+    return SharedInputs(dataset, weights)
 
 
-def unpack_luggage(luggage: Luggage, setup: WorkerSetup, folder: Path) -> WorkerSetup:
+def unpack_inputs(shared_inputs: SharedInputs, setup: WorkerSetup, folder: Path) -> WorkerSetup:
     """Return the setup with the images in it, and with paths of this node.
 
     Raises:
         StorageError: If a file cannot be written.
     """
     paths: dict[str, Path] = {}
-    for number, (path, files) in enumerate(luggage.weights.items()):
+    for number, (path, files) in enumerate(shared_inputs.weights.items()):
         own = folder / f"weights-{number}"
         for name, content in files.items():
             with replacing(own / name) as temporary:
@@ -142,23 +142,27 @@ def unpack_luggage(luggage: Luggage, setup: WorkerSetup, folder: Path) -> Worker
     def here(path: Path | None) -> Path | None:
         return paths.get(str(path), path)
 
-    exam = setup.exam
-    if exam is not None:
-        extractor = None if exam.extractor is None else str(here(Path(exam.extractor)))
-        exam = dataclasses.replace(exam, extractor=extractor, weights=here(exam.weights))
+    test_scoring = setup.test_scoring
+    if test_scoring is not None:
+        extractor = (
+            None if test_scoring.extractor is None else str(here(Path(test_scoring.extractor)))
+        )
+        test_scoring = dataclasses.replace(
+            test_scoring, extractor=extractor, weights=here(test_scoring.weights)
+        )
     return dataclasses.replace(
         setup,
-        dataset=luggage.dataset,
+        dataset=shared_inputs.dataset,
         extractor=str(here(Path(setup.extractor))),
         weights=here(setup.weights),
-        exam=exam,
+        test_scoring=test_scoring,
     )
 
 
 def _named_paths(setup: WorkerSetup) -> Iterator[Path]:
     named = [(setup.extractor, setup.weights)]
-    if setup.exam is not None:
-        named.append((setup.exam.extractor or setup.extractor, setup.exam.weights))
+    if setup.test_scoring is not None:
+        named.append((setup.test_scoring.extractor or setup.extractor, setup.test_scoring.weights))
     for extractor, weights in named:
         if weights is not None:
             yield weights
@@ -166,7 +170,7 @@ def _named_paths(setup: WorkerSetup) -> Iterator[Path]:
             yield Path(extractor)
 
 
-class Watch:
+class FolderDiff:
     """Tell what has changed in a folder since it was last asked.
 
     Args:
@@ -184,7 +188,7 @@ class Watch:
         now = self._look()
         return sum(now[path][0] for path in now if now[path] != self._known.get(path))
 
-    def changes(self) -> Parcel:
+    def changes(self) -> FileSet:
         """Return what is new, and take note of it.
 
         Raises:
@@ -193,17 +197,17 @@ class Watch:
         now = self._look()
         new = [path for path in now if now[path] != self._known.get(path)]
         removed = tuple(self._name(path) for path in self._known if path not in now)
-        parcel = Parcel(
+        file_set = FileSet(
             {self._name(path): _read(path, self._largest_bytes) for path in new}, removed
         )
         self._known = now
-        return parcel
+        return file_set
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._folder.path).as_posix()
 
     def _look(self) -> dict[Path, tuple[int, int, int]]:
-        # The brain keeps the previous checkpoint by itself; dots begin unfinished files.
+        # The runner keeps the previous checkpoint by itself; dots begin unfinished files.
         found = {}
         for path in self._folder.path.rglob("*"):
             hidden = path.name.startswith(".") or path == self._folder.previous_checkpoint_file
@@ -213,7 +217,7 @@ class Watch:
         return found
 
 
-class Allowance:
+class RateLimiter:
     """Say when a worker may send again what could also wait.
 
     Args:

@@ -1,7 +1,7 @@
 """Ask the head of a Ray cluster again and again whether it is there.
 
 Ray itself ends a process that has not reached the head for a minute, in the middle of whatever it
-does. The brain is to end in good order instead.
+does. The runner is to end in good order instead.
 """
 
 import threading
@@ -19,7 +19,7 @@ The nodes that lost it end themselves after 60 seconds.
 """
 
 
-class Lookout:
+class HeadMonitor:
     """Watch the head, beside the work; nothing is watched through `ray://`.
 
     There Ray's client tells by itself that its connection is lost.

@@ -1,7 +1,7 @@
 """Run training sessions in actors that Ray places on the nodes of a cluster.
 
-The brain talks to each worker by the methods of its actor, `Hand`. Where one is gone with its
-process or node, the brain asks for a new one, and Ray places that as soon as there is room, on
+The runner talks to each worker by the methods of its actor, `WorkerActor`. Where one is gone with
+its process or node, the runner asks for a new one, and Ray places that as soon as there is room, on
 whichever node.
 """
 
@@ -18,10 +18,10 @@ from harness.backends.backend import Worker
 from harness.backends.cluster import Cluster
 from harness.backends.messages import Died, Message, WorkerSetup
 from harness.backends.ray.connection import connect, disconnect
-from harness.backends.ray.file_transfer import Errand, Letter, pack, pack_luggage, unpack
-from harness.backends.ray.head_monitor import Lookout
+from harness.backends.ray.file_transfer import JobMessage, WorkerMessage, pack, pack_inputs, unpack
+from harness.backends.ray.head_monitor import HeadMonitor
 from harness.backends.ray.resources import idle_gpus, offer, shortage
-from harness.backends.ray.worker_actor import Hand
+from harness.backends.ray.worker_actor import WorkerActor
 from harness.core.errors import HarnessError
 from harness.core.events import Answer
 from harness.data.datasets import load_dataset
@@ -51,7 +51,7 @@ def _reaching_the_cluster() -> Iterator[None]:
         raise _cut_off(str(error)) from error
 
 
-class RayEngine:
+class RayBackend:
     """Run workers as actors of a cluster.
 
     Args:
@@ -65,40 +65,40 @@ class RayEngine:
 
     def __init__(self, setup: WorkerSetup, *, workers: int, cluster: Cluster) -> None:
         connect(cluster, workers=workers)
-        self._lookout = Lookout()
+        self._head_monitor = HeadMonitor()
         self._setup = dataclasses.replace(setup, threads=setup.threads or cluster.threads)
         self._count = workers
         self._cluster = cluster
-        self._hand: Any = ray.remote(Hand).options(
+        self._actor: Any = ray.remote(WorkerActor).options(
             num_cpus=cluster.cpus_per_worker,
             num_gpus=cluster.gpus_per_worker,
             max_concurrency=3,  # listening waits in one thread, and the others go on
-            # The brain puts a new actor in the place of one that is lost. Ray's own restarts
+            # The runner puts a new actor in the place of one that is lost. Ray's own restarts
             # would have it ask again and again whether there is room for the old one.
             max_restarts=0,
         )
-        self._luggage: Any = None
+        self._shared_inputs: Any = None
         self._fates: list[str] = []
         self._waiting_since: float | None = None
 
     @_reaching_the_cluster()
-    def recruit(self, slot: int) -> Worker:
+    def start_worker(self, slot: int) -> Worker:
         """Start the worker of a place, on whichever node there is room for it, now or later."""
         del slot  # Ray leases GPUs
-        if self._luggage is None:
+        if self._shared_inputs is None:
             setup = self._setup
             dataset = setup.dataset
             if not isinstance(dataset, ImageDataset):
                 dataset = load_dataset(dataset, setup.data_dir)
             # One copy a node, which its workers map instead of reading files.
-            self._luggage = ray.put(pack_luggage(setup, dataset))
+            self._shared_inputs = ray.put(pack_inputs(setup, dataset))
             self._setup = dataclasses.replace(setup, data_dir=None)
             self._waiting_since = time.monotonic()
             for hint in (shortage(self._cluster, self._count), idle_gpus(self._cluster)):
                 if hint:
                     warnings.warn(hint, stacklevel=2)
-        hand = self._hand.remote(self._setup, self._luggage, self._count)
-        return RayWorker(hand, self._cluster, fates=self._fates, lookout=self._lookout)
+        actor = self._actor.remote(self._setup, self._shared_inputs, self._count)
+        return RayWorker(actor, self._cluster, fates=self._fates, head_monitor=self._head_monitor)
 
     @_reaching_the_cluster()
     def wait(self, workers: Sequence[Worker], timeout_seconds: float) -> Sequence[Worker]:
@@ -107,7 +107,7 @@ class RayEngine:
         found, _ = ray.wait(list(listening), timeout=timeout_seconds)
         if found:
             found, _ = ray.wait(list(listening), num_returns=len(listening), timeout=0)
-        if self._lookout.is_gone:
+        if self._head_monitor.is_gone:
             raise _cut_off("its head does not answer")
         self._complain_of_waiting(list(listening.values()))
         return [listening[ref] for ref in found]
@@ -124,8 +124,8 @@ class RayEngine:
 
     def close(self) -> None:
         """Leave the cluster; one that was started for this study ends."""
-        self._luggage = None
-        self._lookout.close()
+        self._shared_inputs = None
+        self._head_monitor.close()
         disconnect()
 
     def _complain_of_waiting(self, workers: "Sequence[RayWorker]") -> None:
@@ -143,18 +143,20 @@ class RayEngine:
 
 
 class RayWorker:
-    """Hold one worker from the brain's side.
+    """Hold one worker from the runner's side.
 
     Args:
-        hand: Its actor.
+        actor: Its actor.
         cluster: Says how files reach the study.
         fates: Gets a line when the worker is lost; holds the last one alone.
-        lookout: Says whether the cluster can be reached.
+        head_monitor: Says whether the cluster can be reached.
     """
 
-    def __init__(self, hand: Any, cluster: Cluster, *, fates: list[str], lookout: Lookout) -> None:
-        self._hand = hand
-        self._lookout = lookout
+    def __init__(
+        self, actor: Any, cluster: Cluster, *, fates: list[str], head_monitor: HeadMonitor
+    ) -> None:
+        self._actor = actor
+        self._head_monitor = head_monitor
         self._files = cluster.files
         self._fates = fates
         self._home: TrainingFolder | None = None
@@ -162,48 +164,50 @@ class RayWorker:
         self._answers = False
         self._depot: Depot | None = None
         self._has_asked = False
-        self.placed: Any = hand.__ray_ready__.remote()
-        self.listening: Any = hand.listen.remote()
+        self.placed: Any = actor.__ray_ready__.remote()
+        self.listening: Any = actor.listen.remote()
 
     @_reaching_the_cluster()
     def train(self, job: TrainingJob) -> None:
         """Hand over a job, with the files to go on from for a worker that does not see them."""
         self._home = TrainingFolder(job.folder.path.absolute())
-        parcel = None if self._files == "shared" else pack(self._home)
-        if parcel is not None:
+        file_set = None if self._files == "shared" else pack(self._home)
+        if file_set is not None:
             self._depot = self._find_depot(self._home)
-            parcel = parcel if self._depot is None else self._depot.refer(parcel, self._home.path)
+            file_set = (
+                file_set if self._depot is None else self._depot.refer(file_set, self._home.path)
+            )
         if self._files != "travel":
             # Named as the session's own unfinished files are, which it removes when it begins.
             self._mark = self._home.path / f".mark.tmp.{uuid.uuid4().hex}"
             self._mark.touch()
         job = dataclasses.replace(job, folder=self._home)
-        self._hand.hear.remote(Errand(job, self._mark, parcel, self._depot))
+        self._actor.hear.remote(JobMessage(job, self._mark, file_set, self._depot))
 
     @_reaching_the_cluster()
     def answer(self, answer: Answer) -> None:
         """Answer the event of the last `Said`."""
-        self._hand.hear.remote(answer)
+        self._actor.hear.remote(answer)
 
     @_reaching_the_cluster()
     def receive(self) -> Message:
         """Return the next message, having written what came with it; `Died` when none will."""
         try:
-            letter: Letter = ray.get(self.listening)
+            worker_message: WorkerMessage = ray.get(self.listening)
         except RayError as error:
             self._answers = False
             self._fates[:] = [_first_lines(error)]
             self.stop(at_once=True)  # one that is only out of reach is not to come back
             return Died(None, lost=_is_lost(error))
-        self.listening = self._hand.listen.remote()
+        self.listening = self._actor.listen.remote()
         self._answers = True
         if self._mark is not None:
             self._mark.unlink(missing_ok=True)
             self._mark = None
-        if letter.parcel is not None and self._home is not None:
-            parcel = letter.parcel
-            unpack(parcel if self._depot is None else self._depot.collect(parcel), self._home)
-        return letter.message
+        if worker_message.file_set is not None and self._home is not None:
+            file_set = worker_message.file_set
+            unpack(file_set if self._depot is None else self._depot.collect(file_set), self._home)
+        return worker_message.message
 
     def stop(self, *, at_once: bool = False) -> None:
         """End the actor; one that is to end after its job has none when this is called.
@@ -211,12 +215,12 @@ class RayWorker:
         One out of reach ends with its node, which has lost the cluster, too.
         """
         del at_once
-        if self._lookout.is_gone or not ray.is_initialized():
+        if self._head_monitor.is_gone or not ray.is_initialized():
             return
         with contextlib.suppress(RayError, ConnectionError):
             if self._answers:
-                ray.wait([self._hand.tidy.remote()], timeout=_TIDY_SECONDS)
-            ray.kill(self._hand)
+                ray.wait([self._actor.tidy.remote()], timeout=_TIDY_SECONDS)
+            ray.kill(self._actor)
 
     def _find_depot(self, home: TrainingFolder) -> Depot | None:
         """Return the object store of a study that lies in one, if the worker's node reaches it."""
@@ -224,7 +228,7 @@ class RayWorker:
             self._has_asked = True
             depot = find_depot(home.path)
             with contextlib.suppress(RayError):
-                if depot and ray.get(self._hand.reaches.remote(depot), timeout=_ASK_SECONDS):
+                if depot and ray.get(self._actor.reaches.remote(depot), timeout=_ASK_SECONDS):
                     self._depot = depot
         return self._depot
 

@@ -1,4 +1,4 @@
-"""Be a worker inside a Ray actor: the brain listens and speaks by the actor's methods."""
+"""Be a worker inside a Ray actor: the runner listens and speaks by the actor's methods."""
 
 import contextlib
 import dataclasses
@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.backends.messages import Left, Message, Refused, Said, WorkerSetup
-from harness.backends.ray.file_set import Parcel
+from harness.backends.ray.file_set import FileSet
 from harness.backends.ray.file_transfer import (
     BYTES_PER_SECOND,
-    Allowance,
-    Errand,
-    Letter,
-    Luggage,
-    Watch,
+    FolderDiff,
+    JobMessage,
+    RateLimiter,
+    SharedInputs,
+    WorkerMessage,
     unpack,
-    unpack_luggage,
+    unpack_inputs,
 )
 from harness.backends.worker import serve
 from harness.core.errors import ConfigError, StudyError
@@ -34,30 +34,32 @@ _PREFIX = "harness-worker-"
 _OLD_SECONDS = 60
 
 
-class Hand:
+class WorkerActor:
     """Train in a thread of its own, so that the actor can always be spoken to.
 
     Args:
         setup: What to load.
-        luggage: The part of it that travels.
+        shared_inputs: The part of it that travels.
         workers: How many share what may be sent.
     """
 
-    def __init__(self, setup: WorkerSetup, luggage: Luggage, workers: int) -> None:
-        self._letters: queue.SimpleQueue[Letter | BaseException] = queue.SimpleQueue()
-        self._heard: queue.SimpleQueue[Errand | Answer] = queue.SimpleQueue()
-        self._desk = Desk(BYTES_PER_SECOND / workers)
-        threading.Thread(target=self._work, args=(setup, luggage), daemon=True).start()
+    def __init__(self, setup: WorkerSetup, shared_inputs: SharedInputs, workers: int) -> None:
+        self._worker_messages: queue.SimpleQueue[WorkerMessage | BaseException] = (
+            queue.SimpleQueue()
+        )
+        self._heard: queue.SimpleQueue[JobMessage | Answer] = queue.SimpleQueue()
+        self._worker_files = WorkerFiles(BYTES_PER_SECOND / workers)
+        threading.Thread(target=self._work, args=(setup, shared_inputs), daemon=True).start()
 
-    def listen(self) -> Letter:
-        """Return the next letter to the brain, waiting for it."""
-        letter = self._letters.get()
-        if isinstance(letter, BaseException):
-            raise letter
-        return letter
+    def listen(self) -> WorkerMessage:
+        """Return the next letter to the runner, waiting for it."""
+        worker_message = self._worker_messages.get()
+        if isinstance(worker_message, BaseException):
+            raise worker_message
+        return worker_message
 
-    def hear(self, value: Errand | Answer) -> None:
-        """Take in what the brain says."""
+    def hear(self, value: JobMessage | Answer) -> None:
+        """Take in what the runner says."""
         self._heard.put(value)
 
     def reaches(self, depot: Depot) -> bool:
@@ -66,24 +68,24 @@ class Hand:
 
     def tidy(self) -> None:
         """Remove what this worker left on its node; it is about to end."""
-        self._desk.close()
+        self._worker_files.close()
 
-    def _work(self, setup: WorkerSetup, luggage: Luggage) -> None:
+    def _work(self, setup: WorkerSetup, shared_inputs: SharedInputs) -> None:
         try:
-            setup = unpack_luggage(luggage, setup, self._desk.folder)
+            setup = unpack_inputs(shared_inputs, setup, self._worker_files.folder)
             serve(setup, send=self._send, receive=self._receive)
         except BaseException as error:  # a thread's death must end the worker
-            self._letters.put(error)
+            self._worker_messages.put(error)
 
     def _send(self, message: Message) -> None:
-        self._letters.put(self._desk.letter(message))
+        self._worker_messages.put(self._worker_files.worker_message(message))
 
     def _receive(self) -> Any:
         value = self._heard.get()
-        return self._desk.take(value) if isinstance(value, Errand) else value
+        return self._worker_files.take(value) if isinstance(value, JobMessage) else value
 
 
-class Desk:
+class WorkerFiles:
     """Find a place for a job's files on this node, and send what changes there.
 
     Args:
@@ -94,13 +96,13 @@ class Desk:
         _remove_abandoned()
         self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         self._lock = lock_folder(self.folder, "another worker has this folder.")
-        self._allowance = Allowance(bytes_per_second)
+        self._rate_limiter = RateLimiter(bytes_per_second)
         self._scratch: TrainingFolder | None = None
-        self._watch: Watch | None = None
+        self._watch: FolderDiff | None = None
         self._depot: Depot | None = None
         self._is_due = False
 
-    def take(self, errand: Errand) -> TrainingJob:
+    def take(self, job_message: JobMessage) -> TrainingJob:
         """Return a job whose folder is one that this node has.
 
         Raises:
@@ -108,22 +110,23 @@ class Desk:
             StorageError: If the files cannot be written.
         """
         self._forget()
-        if errand.mark is not None and errand.mark.exists():
-            return errand.job
-        if errand.parcel is None:
+        if job_message.mark is not None and job_message.mark.exists():
+            return job_message.job
+        if job_message.file_set is None:
             raise ConfigError(
-                f"--files shared: a node of the cluster does not see {errand.job.folder.path}. "
+                f"--files shared: a node of the cluster does not see "
+                f"{job_message.job.folder.path}. "
                 f"Choose a --studies-dir that all nodes see, or --files travel."
             )
         self._scratch = TrainingFolder(self.folder / "training")
         self._scratch.path.mkdir(parents=True)
-        self._depot = errand.depot
-        parcel = errand.parcel
-        unpack(parcel if self._depot is None else self._depot.collect(parcel), self._scratch)
-        self._watch = Watch(self._scratch)
-        return dataclasses.replace(errand.job, folder=self._scratch)
+        self._depot = job_message.depot
+        file_set = job_message.file_set
+        unpack(file_set if self._depot is None else self._depot.collect(file_set), self._scratch)
+        self._watch = FolderDiff(self._scratch)
+        return dataclasses.replace(job_message.job, folder=self._scratch)
 
-    def letter(self, message: Message) -> Letter:
+    def worker_message(self, message: Message) -> WorkerMessage:
         """Return a message with the files that go along.
 
         What a session saved between rungs waits for the allowance; what it saved at a rung, a
@@ -133,20 +136,20 @@ class Desk:
             StorageError: If a file cannot be read or is too large.
         """
         if self._watch is None or isinstance(message, Refused):
-            return Letter(message, None)
+            return WorkerMessage(message, None)
         event = message.event if isinstance(message, Said) else None
         may_wait = isinstance(event, Progressed) and not self._is_due
-        if may_wait and not self._allowance.permits():
-            return Letter(message, None)
-        parcel: Parcel = self._watch.changes()
-        self._allowance.note(parcel.bytes)
+        if may_wait and not self._rate_limiter.permits():
+            return WorkerMessage(message, None)
+        file_set: FileSet = self._watch.changes()
+        self._rate_limiter.note(file_set.bytes)
         if self._depot is not None:
-            parcel = self._depot.leave(parcel)
+            file_set = self._depot.leave(file_set)
         # A rung's own checkpoint is written after the rung was told of.
         self._is_due = isinstance(event, RungScored)
         if isinstance(message, Left):
             self._forget()
-        return Letter(message, parcel)
+        return WorkerMessage(message, file_set)
 
     def close(self) -> None:
         """Remove everything."""

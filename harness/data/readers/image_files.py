@@ -48,7 +48,7 @@ def _read_npz(path: Path) -> Labelled:
         raise DataError(
             f"{path}: images must be uint8 from 0 to 255, of shape (n, height, width, 1 or 3); "
             f"received {images.dtype} of shape {images.shape}. Undo the scaling, round, clip and "
-            f"cast: another normalisation gives another number."
+            f"cast: another normalization gives another number."
         )
     if labels is None:
         return images, None

@@ -10,17 +10,17 @@ from harness.gan.config.sections import (
     DiscriminatorConfig,
     EMAConfig,
     GeneratorConfig,
-    Ingredient,
     LossConfig,
     OptimizerConfig,
-    RegulariserConfig,
+    RegularizerConfig,
     ScheduleConfig,
+    Section,
     UpdateConfig,
 )
 from harness.gan.user_code.user_functions import plain_name
 
 
-class GANConfig(Ingredient):
+class GANConfig(Section):
     """Determine one training completely, given a data set.
 
     Args:
@@ -30,7 +30,7 @@ class GANConfig(Ingredient):
         generator: The generator.
         discriminator: The discriminator.
         loss: What they minimise.
-        regulariser: What the discriminator pays for its slope.
+        regularizer: What the discriminator pays for its slope.
         augment: What happens to images on their way to the discriminator.
         optimizer: What their optimizers share.
         schedule: How their learning rates change.
@@ -46,7 +46,7 @@ class GANConfig(Ingredient):
     generator: GeneratorConfig = GeneratorConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     loss: LossConfig = LossConfig()
-    regulariser: RegulariserConfig = RegulariserConfig()
+    regularizer: RegularizerConfig = RegularizerConfig()
     augment: AugmentConfig = AugmentConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()

@@ -51,31 +51,31 @@ def pairs_together(config: "GANConfig") -> str | None:
     )
 
 
-def weight_with_regulariser(config: "GANConfig") -> str | None:
+def weight_with_regularizer(config: "GANConfig") -> str | None:
     """Return a fault where a penalty has no weight, or a weight or interval no penalty."""
-    regulariser = config.regulariser
-    if regulariser.name != "none":
-        if regulariser.weight > 0:
+    regularizer = config.regularizer
+    if regularizer.name != "none":
+        if regularizer.weight > 0:
             return None
         return (
-            f"regulariser.weight must be above 0 with regulariser.name {regulariser.name}, such "
-            f"as 10.0; received {regulariser.weight}"
+            f"regularizer.weight must be above 0 with regularizer.name {regularizer.name}, such "
+            f"as 10.0; received {regularizer.weight}"
         )
-    if regulariser.weight == 0 and regulariser.interval == 1:
+    if regularizer.weight == 0 and regularizer.interval == 1:
         return None
     return (
-        f"regulariser.weight must be 0 and regulariser.interval 1 with regulariser.name none, "
-        f"which they would not change; received {regulariser.weight} and {regulariser.interval}"
+        f"regularizer.weight must be 0 and regularizer.interval 1 with regularizer.name none, "
+        f"which they would not change; received {regularizer.weight} and {regularizer.interval}"
     )
 
 
 def penalty_in_one_update(config: "GANConfig") -> str | None:
     """Return a fault where D has two updates, neither of which a penalty belongs to."""
-    if config.regulariser.name == "none" or not _sequential(config):
+    if config.regularizer.name == "none" or not _sequential(config):
         return None
     return (
-        f"update.discriminator_batches must be joint or separate with regulariser.name "
-        f"{config.regulariser.name}, which belongs to neither of two updates; received sequential"
+        f"update.discriminator_batches must be joint or separate with regularizer.name "
+        f"{config.regularizer.name}, which belongs to neither of two updates; received sequential"
     )
 
 
@@ -85,16 +85,16 @@ def penalty_of_single_images(config: "GANConfig") -> str | None:
     `discriminator.minibatch_deviation` may go with a penalty, although its logits depend on the
     batch too: it adds one feature and leaves each image its own way to its logit, and what the
     penalty then sees besides is how steeply D uses that feature, which is as well kept flat.
-    Batch normalisation takes the mean and the spread that an image brings out of that way itself.
+    Batch normalization takes the mean and the spread that an image brings out of that way itself.
     Karras et al. join the deviation with the gradient penalty (2018, arXiv 1710.10196) and with R1
     (2020, arXiv 1912.04958).
     """
-    if config.regulariser.name == "none" or config.discriminator.normalisation != "batch":
+    if config.regularizer.name == "none" or config.discriminator.normalization != "batch":
         return None
     return (
-        f"discriminator.normalisation must not be batch with regulariser.name "
-        f"{config.regulariser.name}: a penalty is on each logit's slope at its own image, and "
-        f"batch normalisation makes it depend on all the others"
+        f"discriminator.normalization must not be batch with regularizer.name "
+        f"{config.regularizer.name}: a penalty is on each logit's slope at its own image, and "
+        f"batch normalization makes it depend on all the others"
     )
 
 
@@ -103,15 +103,15 @@ def critic_is_bounded(config: "GANConfig") -> str | None:
     discriminator = config.discriminator
     if not bounded_by_kernels_alone(config):
         return None
-    if not discriminator.spectral_normalisation:
+    if not discriminator.spectral_normalization:
         return (
             f"loss.name {config.loss.name} needs a bound on the discriminator's slope: "
-            f"regulariser.name gradient_penalty or discriminator.spectral_normalisation true; "
-            f"received {config.regulariser.name} and false. r1 and r2 flatten it at images, and "
+            f"regularizer.name gradient_penalty or discriminator.spectral_normalization true; "
+            f"received {config.regularizer.name} and false. r1 and r2 flatten it at images, and "
             f"leave it free between real and fake ones"
         )
     unbounded = {
-        "normalisation": "dividing by the spread of activations lifts the bound",
+        "normalization": "dividing by the spread of activations lifts the bound",
         "attention": "its gate grows without one",
     }
     for field, reason in unbounded.items():
@@ -119,15 +119,15 @@ def critic_is_bounded(config: "GANConfig") -> str | None:
         if received != "none":
             return (
                 f"discriminator.{field} must be none with loss.name {config.loss.name} and no "
-                f"bound on the slope but discriminator.spectral_normalisation: {reason}; "
-                f"received {received}. Or use regulariser.name gradient_penalty"
+                f"bound on the slope but discriminator.spectral_normalization: {reason}; "
+                f"received {received}. Or use regularizer.name gradient_penalty"
             )
     return None
 
 
 def bounded_by_kernels_alone(config: "GANConfig") -> bool:
     """Return whether a critic has no bound on its slope but what its own kernels give it."""
-    return config.loss.name in CRITIC_LOSSES and config.regulariser.name != "gradient_penalty"
+    return config.loss.name in CRITIC_LOSSES and config.regularizer.name != "gradient_penalty"
 
 
 def _sequential(config: "GANConfig") -> bool:

@@ -73,13 +73,13 @@ def dropout_for_each_layer(config: "GANConfig") -> str | None:
 
 
 def conditional_batch_of_a_batch(config: "GANConfig") -> str | None:
-    """Return a fault where the label is to steer a batch normalisation that is not there."""
+    """Return a fault where the label is to steer a batch normalization that is not there."""
     settings = config.generator
-    if settings.conditioning != "conditional_batch" or settings.normalisation == "batch":
+    if settings.conditioning != "conditional_batch" or settings.normalization == "batch":
         return None
     return (
-        f"generator.normalisation must be batch when generator.conditioning is "
-        f"conditional_batch; received {settings.normalisation}"
+        f"generator.normalization must be batch when generator.conditioning is "
+        f"conditional_batch; received {settings.normalization}"
     )
 
 

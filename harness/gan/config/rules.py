@@ -137,17 +137,17 @@ RULES: tuple[Rule, ...] = (
     Rule(("ema.half_life_kimg", "ema.ramp"), ramp_of_an_average),
     Rule(("loss.name", "update.discriminator_batches"), loss_rules.pairs_together),
     Rule(
-        ("regulariser.name", "regulariser.weight", "regulariser.interval"),
-        loss_rules.weight_with_regulariser,
+        ("regularizer.name", "regularizer.weight", "regularizer.interval"),
+        loss_rules.weight_with_regularizer,
     ),
-    Rule(("regulariser.name", "update.discriminator_batches"), loss_rules.penalty_in_one_update),
-    Rule(("regulariser.name", "discriminator.normalisation"), loss_rules.penalty_of_single_images),
+    Rule(("regularizer.name", "update.discriminator_batches"), loss_rules.penalty_in_one_update),
+    Rule(("regularizer.name", "discriminator.normalization"), loss_rules.penalty_of_single_images),
     Rule(
         (
             "loss.name",
-            "regulariser.name",
-            "discriminator.spectral_normalisation",
-            "discriminator.normalisation",
+            "regularizer.name",
+            "discriminator.spectral_normalization",
+            "discriminator.normalization",
             "discriminator.attention",
         ),
         loss_rules.critic_is_bounded,
@@ -186,7 +186,7 @@ RULES: tuple[Rule, ...] = (
         network_rules.attention_at_a_size_there_is,
     ),
     Rule(
-        ("generator.conditioning", "generator.normalisation"),
+        ("generator.conditioning", "generator.normalization"),
         network_rules.conditional_batch_of_a_batch,
     ),
     Rule(

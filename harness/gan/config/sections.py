@@ -29,13 +29,13 @@ Activation = Literal["relu", "leaky_relu"]
 Attention = Literal["none", "quarter", "half"]
 
 
-class Ingredient(BaseModel):
+class Section(BaseModel):
     """Share the rules of all ingredients: frozen, no unknown keys, and finite numbers alone."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class GeneratorConfig(Ingredient):
+class GeneratorConfig(Section):
     """Shape the generator and set its learning rate.
 
     Args:
@@ -44,7 +44,7 @@ class GeneratorConfig(Ingredient):
             `gan/user_contract.py`.
         latent_dim: Length of the noise vector.
         conditioning: `concatenation` joins the noise with an embedded label; `conditional_batch`
-            learns scale and shift of every batch normalisation for each class (Miyato & Koyama
+            learns scale and shift of every batch normalization for each class (Miyato & Koyama
             2018, arXiv 1802.05637); `one_hot` joins it with one number a class, 1 at the label's.
             Conditional GANs only.
         embedding_dim: Length of the label embedding joined to the noise (`concatenation` only).
@@ -60,7 +60,7 @@ class GeneratorConfig(Ingredient):
         kernel_size: Side of the convolution kernels.
         refine_layers: Convolutions at full size before the output (`upsample` only).
         refine_kernel_size: Side of their kernels, and of the output layer's (`upsample` only).
-        normalisation: After each hidden layer: by the `batch`, over each sample's `layer` or
+        normalization: After each hidden layer: by the `batch`, over each sample's `layer` or
             `group` of channels, or of each `pixel`.
         attention: Self-attention at a quarter or half of the image's sides (`resnet` only).
         activation: After each hidden layer.
@@ -82,7 +82,7 @@ class GeneratorConfig(Ingredient):
     kernel_size: KernelSize = 5
     refine_layers: Annotated[int, Field(ge=0, le=16)] = 0
     refine_kernel_size: KernelSize = 3
-    normalisation: Normalisation = "batch"
+    normalization: Normalisation = "batch"
     attention: Attention = "none"
     activation: Activation = "leaky_relu"
     leaky_slope: Fraction = 0.2
@@ -92,7 +92,7 @@ class GeneratorConfig(Ingredient):
     learning_rate: LearningRate = 1e-3
 
 
-class DiscriminatorConfig(Ingredient):
+class DiscriminatorConfig(Section):
     """Shape the discriminator and set its learning rate.
 
     Args:
@@ -110,7 +110,7 @@ class DiscriminatorConfig(Ingredient):
         kernel_size: Side of the convolution kernels.
         stride: Stride of every convolution (`conv` only).
         padding: Padding of every convolution (`conv` only).
-        normalisation: After each hidden layer but the first, as for the generator.
+        normalization: After each hidden layer but the first, as for the generator.
         attention: Self-attention at a quarter or half of the image's sides (`resnet` only).
         minibatch_deviation: Whether the last hidden layer also sees how much the batch varies
             (Karras et al. 2018, arXiv 1710.10196, section 3).
@@ -121,7 +121,7 @@ class DiscriminatorConfig(Ingredient):
         pooling: What of the last convolution reaches the output layer: every place (`none`) or
             the largest value of each channel (`conv` only).
         head_dropout: Share dropped once more before the output layer.
-        spectral_normalisation: Whether every kernel is divided by its largest singular value; see
+        spectral_normalization: Whether every kernel is divided by its largest singular value; see
             `gan/spectral.py`.
         learning_rate: Step size of its optimizer, before `schedule`.
     """
@@ -134,7 +134,7 @@ class DiscriminatorConfig(Ingredient):
     kernel_size: KernelSize = 5
     stride: Literal[1, 2] = 2
     padding: Literal["same", "valid"] = "same"
-    normalisation: Normalisation = "none"
+    normalization: Normalisation = "none"
     attention: Attention = "none"
     minibatch_deviation: bool = False
     activation: Activation = "leaky_relu"
@@ -143,11 +143,11 @@ class DiscriminatorConfig(Ingredient):
     dropouts: Annotated[tuple[Fraction, ...], Field(min_length=1, max_length=16)] | None = None
     pooling: Literal["none", "max"] = "none"
     head_dropout: Fraction = 0.0
-    spectral_normalisation: bool = False
+    spectral_normalization: bool = False
     learning_rate: LearningRate = 1e-3
 
 
-class LossConfig(Ingredient):
+class LossConfig(Section):
     """Choose what the two networks minimise.
 
     Args:
@@ -167,7 +167,7 @@ class LossConfig(Ingredient):
     auxiliary_weight: Annotated[float, Field(gt=0)] = 1.0
 
 
-class RegulariserConfig(Ingredient):
+class RegularizerConfig(Section):
     """Choose a penalty on the slope of the discriminator.
 
     Args:
@@ -182,7 +182,7 @@ class RegulariserConfig(Ingredient):
     interval: Positive = 1
 
 
-class AugmentConfig(Ingredient):
+class AugmentConfig(Section):
     """Change every image the discriminator sees, real and generated alike; see `gan/augment.py`.
 
     The defaults leave images alone. Zhao et al. use translation 0.125, cutout 0.5, brightness
@@ -208,7 +208,7 @@ class AugmentConfig(Ingredient):
     noise_kimg: NotNegative = 0.0
 
 
-class OptimizerConfig(Ingredient):
+class OptimizerConfig(Section):
     """Set what both optimizers share.
 
     Args:
@@ -228,7 +228,7 @@ class OptimizerConfig(Ingredient):
     clip_norm: NotNegative = 0.0
 
 
-class ScheduleConfig(Ingredient):
+class ScheduleConfig(Section):
     """Change both learning rates over training; see `gan/schedules.py`.
 
     Args:
@@ -245,7 +245,7 @@ class ScheduleConfig(Ingredient):
     final_share: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
-class UpdateConfig(Ingredient):
+class UpdateConfig(Section):
     """Order the updates within one step.
 
     Args:
@@ -254,7 +254,7 @@ class UpdateConfig(Ingredient):
         discriminator_steps: D updates per G update, each on fresh real images.
         discriminator_batches: `joint` shows D real and fake in one batch, `separate` in two calls
             and one update, `sequential` in two calls with an update after each. These are
-            different models under batch normalisation.
+            different models under batch normalization.
         fakes_in_inference_mode: Whether G makes the fakes of D's step in inference mode.
         judge_in_inference_mode: Whether D judges in G's step in inference mode (no dropout).
     """
@@ -266,7 +266,7 @@ class UpdateConfig(Ingredient):
     judge_in_inference_mode: bool = False
 
 
-class EMAConfig(Ingredient):
+class EMAConfig(Section):
     """Average the generator's weights over training.
 
     Args:

@@ -20,7 +20,7 @@ def residual_up(
 ) -> Any:
     """Add two convolutions to their own input, enlarged by 2 where asked.
 
-    Normalisation and activation precede each convolution, so the sum itself is left alone. Where
+    Normalization and activation precede each convolution, so the sum itself is left alone. Where
     the channels change, a 1x1 convolution brings the input to them; elsewhere it passes as it is.
 
     Args:
@@ -29,7 +29,7 @@ def residual_up(
         channels: Channels of the result.
         enlarge: Whether height and width double, by repetition.
         name: Name of the sum; the other layers' begin with it.
-        label: For conditional batch normalisation.
+        label: For conditional batch normalization.
 
     References:
         He et al. 2016, arXiv 1603.05027; as generator Gulrajani et al. 2017, arXiv 1704.00028, and
@@ -66,14 +66,14 @@ def residual_down(
         shrink: Whether height and width halve.
         name: Name of the sum; the other layers' begin with it.
         first: Whether x is the image, which must meet no activation before a convolution and
-            whose brightness must survive: such a block does not normalise.
+            whose brightness must survive: such a block does not normalize.
 
     References:
         See `residual_up`.
     """
     y = x if first else finish_hidden(x, settings, f"{name}_before")
     y = _convolution(channels, settings, True, f"{name}_first")(y)
-    y = finish_hidden(y, settings, f"{name}_first", normalised=not first)
+    y = finish_hidden(y, settings, f"{name}_first", normalized=not first)
     y = _convolution(channels, settings, True, f"{name}_second")(y)
     shortcut = x
     if shrink:
@@ -88,7 +88,7 @@ def self_attention(x: Any, name: str) -> Any:
     """Add to each pixel what it finds at the pixels that resemble it; at first nothing.
 
     The gate is a factor for each channel that begins at 0: a depthwise 1x1 convolution, so that
-    it needs no layer of our own and spectral normalisation leaves it alone.
+    it needs no layer of our own and spectral normalization leaves it alone.
 
     Args:
         x: Symbolic feature maps, (n, height, width, channels).

@@ -16,7 +16,7 @@ from harness.gan.networks.layers import (
     hidden_widths,
     label_input,
 )
-from harness.gan.networks.spectral import spectrally_normalised
+from harness.gan.networks.spectral import spectrally_normalized
 
 
 def build_discriminator(
@@ -26,7 +26,7 @@ def build_discriminator(
 
     Its inputs are a dictionary: `image`, float32 (n, height, width, channels) in the generator's
     output range, and where the GAN is conditional `label`, int32 (n,), unless an auxiliary
-    classifier tells it. Only built-in layers and ops are used, but for spectral normalisation.
+    classifier tells it. Only built-in layers and ops are used, but for spectral normalization.
     The output is a logit: the losses apply the sigmoid, which is exact where a separate sigmoid
     would saturate.
 
@@ -50,10 +50,10 @@ def build_discriminator(
             f"{near_miss(name, DISCRIMINATORS)}"
         )
     model = DISCRIMINATORS[name](config, image_shape, num_classes)
-    if not config.discriminator.spectral_normalisation:
+    if not config.discriminator.spectral_normalization:
         return model
     embeddings = config.discriminator.conditioning != "embedding_map"
-    return spectrally_normalised(model, embeddings=embeddings)
+    return spectrally_normalized(model, embeddings=embeddings)
 
 
 def build_mlp(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:
@@ -152,9 +152,9 @@ def _see_batch(x: Any, settings: DiscriminatorConfig, *, last: bool) -> Any:
 
 
 def _finish(x: Any, settings: DiscriminatorConfig, layer: int) -> Any:
-    """Finish hidden layer number `layer`, from 1; the first is not normalised."""
+    """Finish hidden layer number `layer`, from 1; the first is not normalized."""
     dropout = settings.dropouts[layer - 1] if settings.dropouts else settings.dropout
-    return finish_hidden(x, settings, f"hidden_{layer}", normalised=layer > 1, dropout=dropout)
+    return finish_hidden(x, settings, f"hidden_{layer}", normalized=layer > 1, dropout=dropout)
 
 
 def _judge(features: Any, config: GANConfig, inputs: dict[str, Any], num_classes: int) -> Any:

@@ -20,7 +20,7 @@ from harness.gan.networks.spectral import SpectralConv2D
 _MOST_CHANNELS = 16
 
 
-def fast_twin(model: keras.Model) -> keras.Model:
+def fast_convolutions(model: keras.Model) -> keras.Model:
     """Return a model that shares the layers and variables of `model` and trains faster.
 
     Results agree to float32 rounding. Use it to train, and the original to save.

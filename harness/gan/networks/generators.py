@@ -146,7 +146,7 @@ GENERATORS: dict[str, Callable[[GANConfig, ImageShape, int], keras.Model]] = {
 
 
 def _latent(config: GANConfig, num_classes: int) -> tuple[dict[str, Any], Any, Label | None]:
-    """Return the inputs, what the first layer sees, and the label that normalisation needs.
+    """Return the inputs, what the first layer sees, and the label that normalization needs.
 
     The first layer sees the noise, joined with the label's embedding where it is concatenated.
     """
@@ -189,10 +189,10 @@ def _project(
     inputs, x, label = _latent(config, num_classes)
     shape = (image_shape[0] // 4, image_shape[1] // 4, channels)
     x = keras.layers.Dense(math.prod(shape), use_bias=settings.use_bias, name="projection")(x)
-    if settings.name == "resnet":  # whose blocks begin with normalisation and activation
+    if settings.name == "resnet":  # whose blocks begin with normalization and activation
         return inputs, keras.layers.Reshape(shape, name="feature_maps")(x), label
-    if settings.normalisation in ("none", "batch") and label is None:
-        # Batch normalisation of the vector knows the places apart, as in the TensorFlow tutorial.
+    if settings.normalization in ("none", "batch") and label is None:
+        # Batch normalization of the vector knows the places apart, as in the TensorFlow tutorial.
         x = finish_hidden(x, settings, "projection")
         return inputs, keras.layers.Reshape(shape, name="feature_maps")(x), label
     x = keras.layers.Reshape(shape, name="feature_maps")(x)

@@ -7,7 +7,7 @@ import keras
 from harness.core.errors import ConfigError
 from harness.gan.config.config import GANConfig
 from harness.gan.config.sections import DiscriminatorConfig, GeneratorConfig
-from harness.gan.networks.normalization import Label, normalise
+from harness.gan.networks.normalization import Label, normalize
 
 ImageShape = tuple[int, int, int]
 
@@ -47,22 +47,22 @@ def finish_hidden(
     config: GeneratorConfig | DiscriminatorConfig,
     name: str,
     *,
-    normalised: bool = True,
+    normalized: bool = True,
     dropout: float | None = None,
     label: Label | None = None,
 ) -> Any:
-    """Apply normalisation, activation and dropout, in this order, as the configuration says.
+    """Apply normalization, activation and dropout, in this order, as the configuration says.
 
     Args:
         x: Output of a linear layer, symbolic.
         config: Of the network it belongs to.
         name: Name of that layer; those added here begin with it.
-        normalised: Whether this layer is normalised at all.
+        normalized: Whether this layer is normalized at all.
         dropout: Share to drop, where it differs from the configuration's.
-        label: For conditional batch normalisation.
+        label: For conditional batch normalization.
     """
-    if normalised:
-        x = normalise(x, config.normalisation, f"{name}_normalisation", label=label)
+    if normalized:
+        x = normalize(x, config.normalization, f"{name}_normalization", label=label)
     if config.activation == "leaky_relu":
         layer = keras.layers.LeakyReLU(config.leaky_slope, name=f"{name}_activation")
     else:

@@ -1,4 +1,4 @@
-"""Normalise hidden layers, with statistics of the batch, the image or the pixel."""
+"""Normalize hidden layers, with statistics of the batch, the image or the pixel."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ _MOST_GROUPS = 8
 
 
 class Label(NamedTuple):
-    """Hold the label that conditional batch normalisation looks up.
+    """Hold the label that conditional batch normalization looks up.
 
     Args:
         ids: Symbolic int32, one a sample.
@@ -21,12 +21,12 @@ class Label(NamedTuple):
     num_classes: int
 
 
-def normalise(x: Any, kind: str, name: str, *, label: Label | None = None) -> Any:
-    """Normalise feature maps or vectors; `none` returns them as they are.
+def normalize(x: Any, kind: str, name: str, *, label: Label | None = None) -> Any:
+    """Normalize feature maps or vectors; `none` returns them as they are.
 
     Args:
         x: Symbolic, (n, ..., channels).
-        kind: `none` or a key of `NORMALISATIONS`.
+        kind: `none` or a key of `NORMALIZATIONS`.
         name: Name of the layer.
         label: Where given, `batch` learns scale and shift for each class.
     """
@@ -34,18 +34,18 @@ def normalise(x: Any, kind: str, name: str, *, label: Label | None = None) -> An
         return x
     if kind == "batch" and label is not None:
         return conditional_batch(x, label, name)
-    return NORMALISATIONS[kind](x.shape[-1], name)(x)
+    return NORMALIZATIONS[kind](x.shape[-1], name)(x)
 
 
 def conditional_batch(x: Any, label: Label, name: str) -> Any:
-    """Normalise by the batch, then scale and shift each channel as the label says.
+    """Normalize by the batch, then scale and shift each channel as the label says.
 
     The scales begin at 1 and the shifts at 0: every class starts from the same network.
 
     Args:
         x: Symbolic, (n, ..., channels).
         label: Of each sample.
-        name: Name of the normalisation; those of the other layers begin with it.
+        name: Name of the normalization; those of the other layers begin with it.
 
     References:
         Dumoulin et al. 2017, arXiv 1610.07629, and de Vries et al. 2017, arXiv 1707.00683; in GANs
@@ -58,17 +58,17 @@ def conditional_batch(x: Any, label: Label, name: str) -> Any:
     return keras.layers.Add(name=f"{name}_shifted")([x, shift])
 
 
-def layer_normalisation(_: int, name: str) -> Any:
-    """Return a layer that normalises each sample over all its places and channels.
+def layer_normalization(_: int, name: str) -> Any:
+    """Return a layer that normalizes each sample over all its places and channels.
 
     As WGAN-GP has it (Ba et al. 2016, arXiv 1607.06450; Gulrajani et al. 2017, arXiv 1704.00028):
-    Keras's LayerNormalization of feature maps would normalise each pixel for itself.
+    Keras's LayerNormalization of feature maps would normalize each pixel for itself.
     """
     return keras.layers.GroupNormalization(1, name=name)
 
 
-def group_normalisation(channels: int, name: str) -> Any:
-    """Return a layer that normalises each sample over groups of channels, 8 where they divide.
+def group_normalization(channels: int, name: str) -> Any:
+    """Return a layer that normalizes each sample over groups of channels, 8 where they divide.
 
     References:
         Wu & He 2018, arXiv 1803.08494.
@@ -76,7 +76,7 @@ def group_normalisation(channels: int, name: str) -> Any:
     return keras.layers.GroupNormalization(math.gcd(channels, _MOST_GROUPS), name=name)
 
 
-def pixel_normalisation(_: int, name: str) -> Any:
+def pixel_normalization(_: int, name: str) -> Any:
     """Return a layer that divides each pixel's channels by their root mean square.
 
     The layer of Keras has a scale; not trained, it stays at 1.
@@ -88,11 +88,11 @@ def pixel_normalisation(_: int, name: str) -> Any:
     return keras.layers.RMSNormalization(epsilon=1e-8, trainable=False, name=name)
 
 
-NORMALISATIONS: dict[str, Callable[[int, str], Any]] = {
+NORMALIZATIONS: dict[str, Callable[[int, str], Any]] = {
     "batch": lambda _, name: keras.layers.BatchNormalization(name=name),
-    "layer": layer_normalisation,
-    "group": group_normalisation,
-    "pixel": pixel_normalisation,
+    "layer": layer_normalization,
+    "group": group_normalization,
+    "pixel": pixel_normalization,
 }
 
 

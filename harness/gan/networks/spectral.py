@@ -24,10 +24,10 @@ _FIRST_ITERATIONS = 10
 
 
 class _Spectral:
-    """Give a Keras layer a normalised kernel in place of the one it trains.
+    """Give a Keras layer a normalized kernel in place of the one it trains.
 
     The kernel's last axis counts the outputs, the others together the inputs. The layer's call
-    reads what `_normalised` returns; `raw` is the variable that is trained.
+    reads what `_normalized` returns; `raw` is the variable that is trained.
 
     References:
         Miyato et al. 2018, arXiv 1802.05957, algorithm 1. We keep their v, of the outputs, and
@@ -50,7 +50,7 @@ class _Spectral:
             name="direction",
         )
 
-    def _normalised(self) -> Any:
+    def _normalized(self) -> Any:
         # |W v| for a constant unit v: its gradient is u v', as that of u' W v is.
         layer: Any = self
         raw = ops.cast(self.raw.value, "float32")
@@ -72,7 +72,7 @@ class _Spectral:
         self.direction.assign(direction)
 
     def save_own_variables(self, store: Any) -> None:
-        """Save what is trained; the layers below would save the normalised kernel."""
+        """Save what is trained; the layers below would save the normalized kernel."""
         keras.layers.Layer.save_own_variables(self, store)
 
     def load_own_variables(self, store: Any) -> None:
@@ -107,7 +107,7 @@ def _unit(vector: Any, otherwise: Any) -> Any:
 
 
 class _SpectralKernel(_Spectral):
-    """Normalise what Keras calls the kernel of a layer."""
+    """Normalize what Keras calls the kernel of a layer."""
 
     _kernel: Any
 
@@ -118,23 +118,23 @@ class _SpectralKernel(_Spectral):
 
     @property
     def kernel(self) -> Any:
-        """Return the normalised kernel."""
-        return self._normalised()
+        """Return the normalized kernel."""
+        return self._normalized()
 
 
 @keras.saving.register_keras_serializable("harness")
 class SpectralConv2D(_SpectralKernel, keras.layers.Conv2D):  # type: ignore[misc]
-    """Convolve with a spectrally normalised kernel."""
+    """Convolve with a spectrally normalized kernel."""
 
 
 @keras.saving.register_keras_serializable("harness")
 class SpectralDense(_SpectralKernel, keras.layers.Dense):  # type: ignore[misc]
-    """Multiply by a spectrally normalised kernel."""
+    """Multiply by a spectrally normalized kernel."""
 
 
 @keras.saving.register_keras_serializable("harness")
 class SpectralEmbedding(_Spectral, keras.layers.Embedding):  # type: ignore[misc]
-    """Look up rows of a spectrally normalised matrix."""
+    """Look up rows of a spectrally normalized matrix."""
 
     def build(self, input_shape: Any = None) -> None:
         """Create the variables."""
@@ -143,8 +143,8 @@ class SpectralEmbedding(_Spectral, keras.layers.Embedding):  # type: ignore[misc
 
     @property
     def embeddings(self) -> Any:
-        """Return the normalised matrix."""
-        return self._normalised()
+        """Return the normalized matrix."""
+        return self._normalized()
 
 
 SPECTRAL_LAYERS: dict[type, Any] = {
@@ -154,12 +154,12 @@ SPECTRAL_LAYERS: dict[type, Any] = {
 }
 
 
-def spectrally_normalised(model: keras.Model, *, embeddings: bool) -> keras.Model:
-    """Return the same network with fresh weights and normalised kernels.
+def spectrally_normalized(model: keras.Model, *, embeddings: bool) -> keras.Model:
+    """Return the same network with fresh weights and normalized kernels.
 
     Args:
         model: From Keras layers.
-        embeddings: Whether to normalise embeddings too, which bounds the slope where they
+        embeddings: Whether to normalize embeddings too, which bounds the slope where they
             multiply features, and only fades the label where they stand beside the image.
     """
 
@@ -169,14 +169,14 @@ def spectrally_normalised(model: keras.Model, *, embeddings: bool) -> keras.Mode
             kind = keras.layers.Embedding
         return kind.from_config(layer.get_config())
 
-    normalised = keras.models.clone_model(model, clone_function=replace)
+    normalized = keras.models.clone_model(model, clone_function=replace)
     for _ in range(_FIRST_ITERATIONS):
-        iterate_power(normalised)
-    return normalised
+        iterate_power(normalized)
+    return normalized
 
 
 def iterate_power(model: keras.Model) -> None:
-    """Run power iteration in every normalised layer of a model, if there is one."""
+    """Run power iteration in every normalized layer of a model, if there is one."""
     for layer in model.layers:
         if isinstance(layer, _Spectral):
             layer.iterate_power()

@@ -4,12 +4,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from harness.gan.updates.batches import Feed, Purpose, Showing
+from harness.gan.updates.batches import BatchSource, DiscriminatorPass, Purpose
 from harness.gan.updates.network_pair import Pair
 from harness.gan.updates.penalty import add_penalty
 
 
-def alternating_step(pair: Pair, feed: Feed, step: Any) -> Any:
+def alternating_step(pair: Pair, feed: BatchSource, step: Any) -> Any:
     """Take one step: `discriminator_steps` updates of D on fresh images, then one of G.
 
     The generator's update draws fresh noise, and takes the labels of the last real batch, and its
@@ -35,7 +35,9 @@ def alternating_step(pair: Pair, feed: Feed, step: Any) -> Any:
     return tf.concat([[generator_loss], mean], axis=0)
 
 
-def discriminator_update(pair: Pair, feed: Feed, update: Any) -> tuple[Any, tuple[Any, Any]]:
+def discriminator_update(
+    pair: Pair, feed: BatchSource, update: Any
+) -> tuple[Any, tuple[Any, Any]]:
     """Update D on one real and one generated batch; the generator's weights stay.
 
     Args:
@@ -53,7 +55,10 @@ def discriminator_update(pair: Pair, feed: Feed, update: Any) -> tuple[Any, tupl
         labels,
         training=not pair.config.update.fakes_in_inference_mode,
     )
-    seen = feed.shown(real, Showing.REAL, update), feed.shown(fake, Showing.FAKE, update)
+    seen = (
+        feed.shown(real, DiscriminatorPass.REAL, update),
+        feed.shown(fake, DiscriminatorPass.FAKE, update),
+    )
     targets = feed.targets(update)
     if pair.config.update.discriminator_batches == "sequential":
         return _update_in_sequence(pair, seen, targets, labels), (real, labels)
@@ -69,7 +74,7 @@ def discriminator_update(pair: Pair, feed: Feed, update: Any) -> tuple[Any, tupl
     return tf.stack([loss + penalty, *accuracies]), (real, labels)
 
 
-def generator_update(pair: Pair, feed: Feed, step: Any, batch: tuple[Any, Any]) -> Any:
+def generator_update(pair: Pair, feed: BatchSource, step: Any, batch: tuple[Any, Any]) -> Any:
     """Update G on a fresh batch of noise and return its loss; D's weights stay.
 
     Args:
@@ -84,11 +89,11 @@ def generator_update(pair: Pair, feed: Feed, step: Any, batch: tuple[Any, Any]) 
     judging = not pair.config.update.judge_in_inference_mode
     real_logits = None
     if pair.loss.paired:
-        real = feed.shown(real, Showing.REAL_IN_GENERATOR_STEP, step)
+        real = feed.shown(real, DiscriminatorPass.REAL_IN_GENERATOR_STEP, step)
         real_logits = pair.judge(real, labels, training=judging)
     with tf.GradientTape() as tape:
         fake = pair.generate(noise, labels, training=True)
-        fake = feed.shown(fake, Showing.FAKE_IN_GENERATOR_STEP, step)
+        fake = feed.shown(fake, DiscriminatorPass.FAKE_IN_GENERATOR_STEP, step)
         fake_logits, class_loss = pair.judge_classes(fake, labels, training=judging)
         loss = pair.loss.generator(real_logits, fake_logits) + class_loss
     pair.update_generator(tape.gradient(loss, pair.generator.trainable_variables))

@@ -24,7 +24,7 @@ class Purpose(IntEnum):
     INSTANCE_NOISE = 9
 
 
-class Showing(IntEnum):
+class DiscriminatorPass(IntEnum):
     """Tell apart the showings of images to D in a step, which draw different numbers."""
 
     REAL = 0
@@ -33,7 +33,7 @@ class Showing(IntEnum):
     REAL_IN_GENERATOR_STEP = 3
 
 
-class Feed:
+class BatchSource:
     """Draw everything random in a step from (seed, purpose, counter), with no state.
 
     Real images come in an order shuffled anew each epoch, so that each epoch shows every image
@@ -100,7 +100,7 @@ class Feed:
         shape = (self.config.batch_size, 1, 1, 1)
         return tf.random.stateless_uniform(shape, self._seed(Purpose.INTERPOLATION, update))
 
-    def shown(self, images: Any, showing: Showing, counter: Any) -> Any:
+    def shown(self, images: Any, showing: DiscriminatorPass, counter: Any) -> Any:
         """Return images as the discriminator sees them: augmented and noisy, where asked for.
 
         Args:
@@ -110,7 +110,7 @@ class Feed:
         """
         settings = self.config.augment
         black = -1.0 if self.config.generator.output == "tanh" else 0.0
-        number = counter * len(Showing) + showing
+        number = counter * len(DiscriminatorPass) + showing
         if transforms(settings):
             draws = tf.random.stateless_uniform(
                 (images.shape[0], DRAWS), self._seed(Purpose.AUGMENTATION, number)
@@ -124,10 +124,10 @@ class Feed:
             images = images + deviation * noise
         return images
 
-    def _kimg(self, showing: Showing, counter: Any) -> Any:
+    def _kimg(self, showing: DiscriminatorPass, counter: Any) -> Any:
         """Return how many thousand real images D has seen before this showing."""
         of_update = self.config.batch_size / 1000
-        in_update = showing in (Showing.REAL, Showing.FAKE)
+        in_update = showing in (DiscriminatorPass.REAL, DiscriminatorPass.FAKE)
         share = of_update if in_update else self.config.kimg_per_step
         return tf.cast(counter, tf.float32) * share
 

@@ -1,4 +1,4 @@
-"""Keep TensorFlow's graph optimiser from a rewrite of sums that fails inside training loops."""
+"""Keep TensorFlow's graph optimizer from a rewrite of sums that fails inside training loops."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from tensorflow.python.eager import context
 
 
 @contextlib.contextmanager
-def plain_sums() -> Iterator[None]:
-    """Compile what is first called in here without Grappler's memory optimiser.
+def without_sum_rewrite() -> Iterator[None]:
+    """Compile what is first called in here without Grappler's memory optimizer.
 
-    TensorFlow says that a CPU has 256 MB. Where a graph's tensors take most of that, the optimiser
+    TensorFlow says that a CPU has 256 MB. Where a graph's tensors take most of that, the optimizer
     lets sums of three and more gather in temporary variables; in a branch inside a loop, such as a
     lazy penalty's, one of them is made again before it is gone, and the training dies with
-    AlreadyExistsError. Nothing else is lost: the optimiser does no more by default, and the memory
+    AlreadyExistsError. Nothing else is lost: the optimizer does no more by default, and the memory
     is there. No public option turns it off.
     """
     current = context.context()

@@ -134,7 +134,7 @@ def mean_of_fake(logits: Any, _: Any) -> Any:
 
     References:
         Arjovsky et al. 2017, arXiv 1701.07875, equation 2. It estimates a distance only where
-        the critic's slope is bounded, by a gradient penalty or spectral normalisation rather than
+        the critic's slope is bounded, by a gradient penalty or spectral normalization rather than
         the paper's clipped weights.
     """
     return tf.reduce_mean(logits)

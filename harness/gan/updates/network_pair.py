@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from harness.gan.config.config import GANConfig
-from harness.gan.networks.fast_conv import fast_twin
+from harness.gan.networks.fast_conv import fast_convolutions
 from harness.gan.networks.spectral import iterate_power
 from harness.gan.updates.losses import Loss
 from harness.gan.updates.optimizers import clip_gradients
@@ -38,12 +38,12 @@ class Pair:
     @functools.cached_property
     def fast_generator(self) -> keras.Model:
         """Return the generator's twin for training passes; the variables are the same."""
-        return fast_twin(self.generator)
+        return fast_convolutions(self.generator)
 
     @functools.cached_property
     def fast_discriminator(self) -> keras.Model:
         """Return the discriminator's twin for training passes; the variables are the same."""
-        return fast_twin(self.discriminator)
+        return fast_convolutions(self.discriminator)
 
     def generate(self, noise: Any, labels: Any, *, training: bool) -> Any:
         """Return images for noise (n, latent_dim) and labels (n,) or None."""
@@ -67,7 +67,7 @@ class Pair:
     def update_discriminator(self, gradients: Sequence[Any]) -> None:
         """Apply the gradients of D's trainable variables, clipped as the configuration says.
 
-        Spectral normalisation follows at once, so that whatever uses D next, another update, G's
+        Spectral normalization follows at once, so that whatever uses D next, another update, G's
         or a file, has kernels that are divided by what is now their largest singular value.
         """
         gradients = clip_gradients(gradients, self.config.optimizer.clip_norm)
@@ -77,7 +77,7 @@ class Pair:
     def judge_both(self, real: Any, fake: Any, labels: Any) -> tuple[Any, Any, tuple[Any, Any]]:
         """Return the training-mode logits of real and fake images, both with these labels.
 
-        One joint batch shares its statistics under batch normalisation, two calls do not. The
+        One joint batch shares its statistics under batch normalization, two calls do not. The
         auxiliary classifier's losses on real and on fake follow. The first is D's, the second G's:
         D is not to find classes in fakes that do not show them yet.
         """

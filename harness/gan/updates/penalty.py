@@ -5,13 +5,18 @@ from typing import Any
 
 import tensorflow as tf
 
-from harness.gan.updates.batches import Feed
+from harness.gan.updates.batches import BatchSource
 from harness.gan.updates.network_pair import Pair
-from harness.gan.updates.regularizers import REGULARISERS
+from harness.gan.updates.regularizers import REGULARIZERS
 
 
 def add_penalty(
-    pair: Pair, feed: Feed, batch: tuple[Any, Any, Any], *, update: Any, gradients: Sequence[Any]
+    pair: Pair,
+    feed: BatchSource,
+    batch: tuple[Any, Any, Any],
+    *,
+    update: Any,
+    gradients: Sequence[Any],
 ) -> tuple[Any, Sequence[Any]]:
     """Return the penalty in the discriminator's loss, and its gradients with the penalty's.
 
@@ -26,13 +31,13 @@ def add_penalty(
         gradients: Of the loss without the penalty, by D's trainable variables.
 
     Returns:
-        The weighted penalty, 0 without a regulariser or where none is due; the gradients.
+        The weighted penalty, 0 without a regularizer or where none is due; the gradients.
 
     References:
         Karras et al. 2020, arXiv 1912.04958, appendix B. Their change to Adam's settings makes up
         for lazy penalties taking updates of their own; ours join an update that happens anyway.
     """
-    settings = pair.config.regulariser
+    settings = pair.config.regularizer
     if settings.name == "none":
         return 0.0, gradients
     gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
@@ -55,10 +60,10 @@ def add_penalty(
 
 def _penalty(pair: Pair, batch: tuple[Any, Any, Any], shares: Any) -> tuple[Any, Sequence[Any]]:
     """Return the weighted penalty and its gradients; None for a bias that changes no slope."""
-    settings = pair.config.regulariser
+    settings = pair.config.regularizer
     real, fake, labels = batch
     with tf.GradientTape() as tape:
-        penalty = REGULARISERS[settings.name](
+        penalty = REGULARIZERS[settings.name](
             lambda images: pair.judge(images, labels, training=True), real, fake, shares
         )
         penalty *= settings.weight * settings.interval

@@ -59,7 +59,7 @@ def squared_slopes(critic: Critic, images: Any) -> Any:
     """Return the squared length of each logit's gradient by its own image, (n,).
 
     The gradient of the logits' sum is all of them at once, as long as no logit depends on
-    another's image: batch normalisation breaks that.
+    another's image: batch normalization breaks that.
     """
     with tf.GradientTape() as tape:
         tape.watch(images)
@@ -73,7 +73,7 @@ def no_penalty(_: Critic, __: Any, ___: Any, ____: Any) -> Any:
     return tf.constant(0.0)
 
 
-REGULARISERS: dict[str, Regulariser] = {
+REGULARIZERS: dict[str, Regulariser] = {
     "none": no_penalty,
     "gradient_penalty": gradient_penalty,
     "r1": r1,

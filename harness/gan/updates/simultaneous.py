@@ -5,12 +5,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from harness.gan.updates.batches import Feed, Purpose, Showing
+from harness.gan.updates.batches import BatchSource, DiscriminatorPass, Purpose
 from harness.gan.updates.network_pair import Pair
 from harness.gan.updates.penalty import add_penalty
 
 
-def simultaneous_step(pair: Pair, feed: Feed, step: Any) -> Any:
+def simultaneous_step(pair: Pair, feed: BatchSource, step: Any) -> Any:
     """Take one step: the gradients of both losses from the same logits, then both updates.
 
     A penalty looks at the same fakes, and is D's alone.
@@ -30,7 +30,9 @@ def simultaneous_step(pair: Pair, feed: Feed, step: Any) -> Any:
     return report
 
 
-def both_gradients(pair: Pair, feed: Feed, step: Any) -> tuple[Any, Sequence[Any], Sequence[Any]]:
+def both_gradients(
+    pair: Pair, feed: BatchSource, step: Any
+) -> tuple[Any, Sequence[Any], Sequence[Any]]:
     """Return the report of a simultaneous step, and the gradients of D and of G, without updates.
 
     Moving statistics and other states of layers change as in any pass of a training.
@@ -41,10 +43,12 @@ def both_gradients(pair: Pair, feed: Feed, step: Any) -> tuple[Any, Sequence[Any
         step: Number of this step from 0, int64.
     """
     real, labels = feed.real(step)
-    real = feed.shown(real, Showing.REAL, step)
+    real = feed.shown(real, DiscriminatorPass.REAL, step)
     noise = feed.noise(Purpose.DISCRIMINATOR_NOISE, step)
     with tf.GradientTape(persistent=True) as tape:
-        fake = feed.shown(pair.generate(noise, labels, training=True), Showing.FAKE, step)
+        fake = feed.shown(
+            pair.generate(noise, labels, training=True), DiscriminatorPass.FAKE, step
+        )
         real_logits, fake_logits, class_losses = pair.judge_both(real, fake, labels)
         generator_loss = pair.loss.generator(real_logits, fake_logits) + class_losses[1]
         loss = pair.loss.discriminator(real_logits, fake_logits, feed.targets(step))

@@ -71,7 +71,7 @@ def check_discriminator_form(
     _check_model(name, model, inputs, (None, 1 + num_classes * auxiliary))
     if bounded_by_kernels_alone(config):
         _check_bounds(name, model)
-    if config.regulariser.name != "none" and not config.discriminator.minibatch_deviation:
+    if config.regularizer.name != "none" and not config.discriminator.minibatch_deviation:
         _check_single_images(name, model, config, num_classes)
 
 
@@ -191,8 +191,8 @@ def _check_bounds(name: str, model: keras.Model) -> None:
             raise broken(
                 name,
                 f"a Wasserstein loss needs a bound on the discriminator's slope, and spectral "
-                f"normalisation bounds {known} alone; the model holds "
-                f"{type(layer).__name__} ({layer.name}). Leave it out, or use regulariser.name "
+                f"normalization bounds {known} alone; the model holds "
+                f"{type(layer).__name__} ({layer.name}). Leave it out, or use regularizer.name "
                 f"gradient_penalty.",
             )
 
@@ -217,9 +217,9 @@ def _check_single_images(
     if moved > _ROUNDING * max(1.0, np.abs(logits[0]).max()):
         raise broken(
             name,
-            f"regulariser.name {config.regulariser.name} penalises each logit's slope at its own "
+            f"regularizer.name {config.regularizer.name} penalises each logit's slope at its own "
             f"image, but a logit moves by {moved:.3g} when another image of the batch changes. "
-            f"Use no statistics of the batch, such as BatchNormalization, or regulariser.name "
+            f"Use no statistics of the batch, such as BatchNormalization, or regularizer.name "
             f"none.",
         )
 

@@ -17,14 +17,14 @@ to the same layers. Its inputs are `image`, float32 (n, height, width, channels)
 Its output is a logit (n, 1), higher for real; an auxiliary classifier's logits follow it, (n, 1 +
 num_classes).
 It is held to the rules of `gan/loss_rules.py` as well: under a penalty no logit may depend on the
-other images of a batch, as batch normalisation makes it, unless the configuration says so by
+other images of a batch, as batch normalization makes it, unless the configuration says so by
 `discriminator.minibatch_deviation`; and a Wasserstein loss with no bound but spectral
-normalisation takes only the layers that this bounds, `Conv2D`, `Dense` and `Embedding`, beside
+normalization takes only the layers that this bounds, `Conv2D`, `Dense` and `Embedding`, beside
 those without weights.
 
 **A loss**, `loss.name: my_file.py:distance`, is a function without arguments. It returns a
-`harness.gan.updates.losses.Loss`, or two functions: the discriminator's and the generator's loss, each
-of real and fake logits (n, 1), each a mean of TensorFlow operations.
+`harness.gan.updates.losses.Loss`, or two functions: the discriminator's and the generator's loss,
+each of real and fake logits (n, 1), each a mean of TensorFlow operations.
 
 Both networks may read every other field of the configuration, such as `generator.width`, and need
 not. Their weights are drawn by Keras's initializers, which the training seeds. The file is one
@@ -122,8 +122,8 @@ def _make_loss(name: str, function: Callable[..., Any]) -> Loss:
     if not isinstance(made, Loss):
         raise broken(
             name,
-            f"must return a harness.gan.updates.losses.Loss, or two functions (discriminator, generator) "
-            f"of real and fake logits; returned {type(made).__name__}.",
+            f"must return a harness.gan.updates.losses.Loss, or two functions (discriminator, "
+            f"generator) of real and fake logits; returned {type(made).__name__}.",
         )
     check_loss(name, made)
     return made

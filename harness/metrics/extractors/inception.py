@@ -43,7 +43,7 @@ def build_inception(image_shape: tuple[int, int, int]) -> keras.Model:
 
     It is the network of 2015-12-05, an Inception v3 with peculiarities: averages leave out padded
     zeros, the last block takes a maximum where its siblings average, and there are 1,008 outputs.
-    Batch normalisation is no layer here: at inference it is a factor and a shift, which belong
+    Batch normalization is no layer here: at inference it is a factor and a shift, which belong
     into the convolution before it.
 
     Args:
@@ -81,7 +81,7 @@ def weight_shapes(model: keras.Model) -> dict[str, tuple[int, ...]]:
     """Return the shape of every array that the model's weights come from, by its name.
 
     Names and axis orders are those of the published file: `Conv2d_1a_3x3.conv.weight` is (out, in,
-    height, width); each convolution has four arrays of batch normalisation, (out,).
+    height, width); each convolution has four arrays of batch normalization, (out,).
     """
     shapes: dict[str, tuple[int, ...]] = {}
     for layer in _weighted(model):
@@ -97,7 +97,7 @@ def weight_shapes(model: keras.Model) -> dict[str, tuple[int, ...]]:
 
 
 def set_inception_weights(model: keras.Model, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-    """Give a model of `build_inception` its weights, batch normalisation folded in.
+    """Give a model of `build_inception` its weights, batch normalization folded in.
 
     Args:
         model: The model to fill.

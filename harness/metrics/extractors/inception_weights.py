@@ -128,7 +128,7 @@ def _read_pth(path: Path) -> dict[str, NDArray[Any]]:
 
 def _check_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], shapes: Shapes) -> Arrays:
     """Return the arrays that the network has, or name those that are wrong."""
-    # How many batches the normalisation was trained on: PyTorch keeps it, no result needs it.
+    # How many batches the normalization was trained on: PyTorch keeps it, no result needs it.
     held = {n: a for n, a in arrays.items() if not n.endswith(".num_batches_tracked")}
     faults = [f"{name} is missing" for name in shapes if name not in held]
     faults += [f"{name} is unknown" for name in sorted(held.keys() - shapes.keys())]

@@ -43,7 +43,7 @@ class Box:
 
 
 @dataclasses.dataclass(frozen=True)
-class Label:
+class ChartLabel:
     """Hold where a name stands: its start, middle or end (`anchor`) is at `x` and `y`."""
 
     x: float
@@ -60,7 +60,7 @@ def place_labels(
     size: float,
     within: Box,
     radius: float,
-) -> list[Label | None]:
+) -> list[ChartLabel | None]:
     """Return where each name stands; None for one that has no place of its own.
 
     It lies upon no dot and no other name, and no other dot is nearer to it than its own.
@@ -75,7 +75,7 @@ def place_labels(
     """
     taken = [_around(x, y, radius) for x, y in dots]
     better_not = [_around(x, y, 1.0) for x, y in lines]
-    placed: list[Label | None] = []
+    placed: list[ChartLabel | None] = []
     for name, x, y in names:
         free = [
             label
@@ -92,7 +92,7 @@ def place_labels(
     return placed
 
 
-def _candidates(name: str, x: float, y: float, size: float) -> Iterable[Label]:
+def _candidates(name: str, x: float, y: float, size: float) -> Iterable[ChartLabel]:
     """Yield places around a dot, the best first: right, left, above, below, and the corners."""
     width, line = len(name) * size * _WIDTH_OF_LETTER, size * 0.5 + _NEAR
     for dx, dy in ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (1, 1), (-1, -1), (-1, 1)):
@@ -101,7 +101,7 @@ def _candidates(name: str, x: float, y: float, size: float) -> Iterable[Label]:
         left = at - {"start": 0.0, "middle": width / 2, "end": width}[anchor]
         middle = y + dy * line
         box = Box(left, middle - size / 2, left + width, middle + size / 2)
-        yield Label(at, middle + size * _BASELINE, anchor, box)
+        yield ChartLabel(at, middle + size * _BASELINE, anchor, box)
 
 
 def _around(x: float, y: float, radius: float) -> Box:

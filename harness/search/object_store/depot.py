@@ -1,7 +1,7 @@
 """Let workers on other nodes write large files to the store themselves, and fetch them there.
 
 A worker leaves what its session saved under the hash of its content, in one piece, and tells the
-brain that hash. The brain takes it into the mirror, and lets the store itself copy it to its place
+runner that hash. The runner takes it into the mirror, and lets the store itself copy it to its place
 when its turn comes: the upload's order holds, whoever brought the bytes. What is small travels
 with the messages, and so does everything where a node has no credentials for the store.
 """
@@ -13,7 +13,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.backends.ray.file_set import Parcel
+from harness.backends.ray.file_set import FileSet
 from harness.core.errors import HarnessError, StorageError
 from harness.search.object_store.manifest import MANIFEST, STATE_FOLDER, URL_FILE, Manifest
 from harness.training.training_folder import previous_file
@@ -52,39 +52,39 @@ class Depot:
             return False
         return True
 
-    def leave(self, parcel: Parcel) -> Parcel:
+    def leave(self, file_set: FileSet) -> FileSet:
         """Return a parcel whose large files lie in the store instead.
 
         Raises:
             StorageError: If the store cannot be written.
         """
-        files, stored = {}, dict(parcel.stored)
-        for name, content in parcel.files.items():
+        files, stored = {}, dict(file_set.stored)
+        for name, content in file_set.files.items():
             if len(content) < LARGE_BYTES:
                 files[name] = content
                 continue
             path = staged(content)
             _store(self.url).write(f"{self.study}/{path}", content)
             stored[name] = path
-        return dataclasses.replace(parcel, files=files, stored=stored)
+        return dataclasses.replace(file_set, files=files, stored=stored)
 
-    def refer(self, parcel: Parcel, folder: Path) -> Parcel:
+    def refer(self, file_set: FileSet, folder: Path) -> FileSet:
         """Return a parcel without what the store has of a training's folder just as it is here.
 
         It then needs no second checkpoint either, for where the first one was cut short.
 
         Args:
-            parcel: What the folder holds.
+            file_set: What the folder holds.
             folder: Within the mirror.
         """
         root = _root(folder)
         if root is None:
-            return parcel
+            return file_set
         manifest = Manifest(root / STATE_FOLDER / self.study / MANIFEST)
         known = manifest.entries()
         manifest.close()
-        files, stored = {}, dict(parcel.stored)
-        for name, content in parcel.files.items():
+        files, stored = {}, dict(file_set.stored)
+        for name, content in file_set.files.items():
             path = (folder / name).relative_to(root / self.study).as_posix()
             found = (folder / name).stat()
             entry = known.get(path)
@@ -98,16 +98,16 @@ class Depot:
                 files[name] = content
         if CHECKPOINT in stored:
             files.pop(previous_file(Path(CHECKPOINT)).name, None)
-        return dataclasses.replace(parcel, files=files, stored=stored)
+        return dataclasses.replace(file_set, files=files, stored=stored)
 
-    def collect(self, parcel: Parcel) -> Parcel:
+    def collect(self, file_set: FileSet) -> FileSet:
         """Return a parcel with all that lies in the store fetched.
 
         Raises:
             StorageError: If something is not there, or the store cannot be read.
         """
-        files = dict(parcel.files)
-        for name, path in parcel.stored.items():
+        files = dict(file_set.files)
+        for name, path in file_set.stored.items():
             content = _store(self.url).read(f"{self.study}/{path}")
             if content is None or (path.startswith(FOLDER) and staged(content) != path):
                 raise StorageError(
@@ -115,7 +115,7 @@ class Depot:
                     f"command again: the training goes on from an earlier checkpoint."
                 )
             files[name] = content
-        return dataclasses.replace(parcel, files=files, stored={})
+        return dataclasses.replace(file_set, files=files, stored={})
 
 
 def find_depot(folder: Path) -> Depot | None:

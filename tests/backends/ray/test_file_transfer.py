@@ -9,24 +9,24 @@ import numpy as np
 import pytest
 
 from harness.backends.messages import Left, Ready, Refused, Said, WorkerSetup
-from harness.backends.ray.file_set import Parcel
+from harness.backends.ray.file_set import FileSet
 from harness.backends.ray.file_transfer import (
-    Allowance,
-    Errand,
-    Watch,
+    FolderDiff,
+    JobMessage,
+    RateLimiter,
     pack,
-    pack_luggage,
+    pack_inputs,
     unpack,
-    unpack_luggage,
+    unpack_inputs,
 )
-from harness.backends.ray.worker_actor import Desk
+from harness.backends.ray.worker_actor import WorkerFiles
 from harness.core.errors import ConfigError, StorageError
 from harness.core.events import Progressed, RungScored
 from harness.core.score import Protocol, Score
 from harness.data.image_dataset import ImageDataset, Split
 from harness.gan.presets import load_preset
 from harness.training.job import TrainingJob
-from harness.training.test_scoring import Exam
+from harness.training.test_scoring import TestScoring
 from harness.training.training_folder import TrainingFolder
 
 PROGRESSED = Said(Progressed(1.0, 0.1, 0.2, 0.5, 0.5, 100.0, 1.0))
@@ -63,18 +63,18 @@ def test_what_a_session_goes_on_from_arrives_and_nothing_else(tmp_path: Path):
 def test_what_changed_travels_back_and_a_new_checkpoint_keeps_the_one_before(tmp_path: Path):
     study = folder(tmp_path / "a", checkpoint__npz=b"1", generator__keras=b"g")
     scratch = folder(tmp_path / "b", checkpoint__npz=b"1", generator__keras=b"g")
-    watch = Watch(scratch)
-    assert watch.changes() == Parcel({})
+    watch = FolderDiff(scratch)
+    assert watch.changes() == FileSet({})
     (scratch.path / "checkpoint.npz").replace(scratch.previous_checkpoint_file)
     (scratch.path / "checkpoint.npz").write_bytes(b"22")
     (scratch.path / "grids").mkdir()
     (scratch.path / "grids" / "one.png").write_bytes(b"picture")
     (scratch.path / ".x.tmp.npz").write_bytes(b"unfinished")
     (scratch.path / "generator.keras").unlink()
-    parcel = watch.changes()
-    assert parcel.bytes == 2 + 7
-    assert watch.changes() == Parcel({})
-    unpack(parcel, study)
+    file_set = watch.changes()
+    assert file_set.bytes == 2 + 7
+    assert watch.changes() == FileSet({})
+    unpack(file_set, study)
     assert contents(study) == {
         "checkpoint.npz": b"22",
         "checkpoint.previous.npz": b"1",
@@ -84,7 +84,7 @@ def test_what_changed_travels_back_and_a_new_checkpoint_keeps_the_one_before(tmp
 
 def test_no_file_travels_that_is_too_large_or_lies_elsewhere(tmp_path: Path):
     scratch = folder(tmp_path / "a")
-    watch = Watch(scratch, largest_bytes=10)
+    watch = FolderDiff(scratch, largest_bytes=10)
     scratch.checkpoint_file.write_bytes(b"x" * 10)
     assert watch.changes().bytes == 10
     scratch.checkpoint_file.write_bytes(b"x" * 11)
@@ -94,71 +94,73 @@ def test_no_file_travels_that_is_too_large_or_lies_elsewhere(tmp_path: Path):
         pack(scratch, largest_bytes=10)
     for name in ("../x", "/x", "a/../../x", ""):
         with pytest.raises(StorageError, match="outside of it"):
-            unpack(Parcel({name: b""}), scratch)
+            unpack(FileSet({name: b""}), scratch)
 
 
-def test_an_allowance_waits_for_what_was_sent():
+def test_an_rate_limiter_waits_for_what_was_sent():
     now = [0.0]
-    allowance = Allowance(100.0, clock=lambda: now[0])
-    assert allowance.permits()
-    allowance.note(250)  # 250 bytes at 100 a second: 2.5 seconds
+    rate_limiter = RateLimiter(100.0, clock=lambda: now[0])
+    assert rate_limiter.permits()
+    rate_limiter.note(250)  # 250 bytes at 100 a second: 2.5 seconds
     now[0] = 2.4
-    assert not allowance.permits()
+    assert not rate_limiter.permits()
     now[0] = 2.5
-    assert allowance.permits()
-    allowance.note(100)
-    allowance.note(100)  # what may not wait adds up
+    assert rate_limiter.permits()
+    rate_limiter.note(100)
+    rate_limiter.note(100)  # what may not wait adds up
     now[0] = 4.4
-    assert not allowance.permits()
+    assert not rate_limiter.permits()
 
 
-def test_a_desk_keeps_to_the_rate_between_rungs_and_not_at_them(tmp_path: Path):
-    desk = Desk(bytes_per_second=200_000)
+def test_a_worker_files_keeps_to_the_rate_between_rungs_and_not_at_them(tmp_path: Path):
+    worker_files = WorkerFiles(bytes_per_second=200_000)
     study = folder(tmp_path / "a")
-    scratch = desk.take(Errand(job(study), None, Parcel({}))).folder
+    scratch = worker_files.take(JobMessage(job(study), None, FileSet({}))).folder
     began, sent, rewritten = time.monotonic(), 0, 0
     while (passed := time.monotonic() - began) < 0.5:
         scratch.checkpoint_file.write_bytes(os.urandom(10_000))
         rewritten += 10_000
-        letter = desk.letter(PROGRESSED)
-        sent += letter.parcel.bytes if letter.parcel else 0
+        worker_message = worker_files.worker_message(PROGRESSED)
+        sent += worker_message.file_set.bytes if worker_message.file_set else 0
         time.sleep(0.002)
     # One is sent before anything had to be waited for.
     assert 0 < sent <= 200_000 * passed + 10_000
     assert rewritten > sent
     for must in (RUNG_SCORED, PROGRESSED, Left(1.0)):  # the rung's checkpoint follows its score
         scratch.checkpoint_file.write_bytes(os.urandom(10_000))
-        letter = desk.letter(must)
-        assert letter.parcel is not None
-        assert letter.parcel.bytes == 10_000, must
+        worker_message = worker_files.worker_message(must)
+        assert worker_message.file_set is not None
+        assert worker_message.file_set.bytes == 10_000, must
     assert not scratch.path.exists()
-    desk.close()
-    assert not desk.folder.exists()
+    worker_files.close()
+    assert not worker_files.folder.exists()
 
 
-def test_a_desk_writes_where_it_sees_the_study_and_says_if_it_must_but_does_not(tmp_path: Path):
-    desk = Desk(bytes_per_second=1.0)
-    errand = Errand(job(folder(tmp_path / "a", mark=b"")), tmp_path / "a" / "mark", None)
-    assert desk.take(errand) == errand.job
-    assert desk.letter(PROGRESSED).parcel is None
+def test_a_worker_files_writes_where_it_sees_the_study_and_says_if_it_must_but_does_not(
+    tmp_path: Path,
+):
+    worker_files = WorkerFiles(bytes_per_second=1.0)
+    job_message = JobMessage(job(folder(tmp_path / "a", mark=b"")), tmp_path / "a" / "mark", None)
+    assert worker_files.take(job_message) == job_message.job
+    assert worker_files.worker_message(PROGRESSED).file_set is None
     (tmp_path / "a" / "mark").unlink()
     with pytest.raises(ConfigError, match=r"--files shared: a node .* does not see .*/a\. Choose"):
-        desk.take(errand)
-    assert desk.letter(Refused(ConfigError("x"))).parcel is None
-    assert desk.letter(Ready(SCORE.protocol)).parcel is None
-    desk.close()
+        worker_files.take(job_message)
+    assert worker_files.worker_message(Refused(ConfigError("x"))).file_set is None
+    assert worker_files.worker_message(Ready(SCORE.protocol)).file_set is None
+    worker_files.close()
 
 
 def test_what_killed_workers_left_is_removed_by_the_next(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    lives, killed = Desk(1.0), Desk(1.0)
+    lives, killed = WorkerFiles(1.0), WorkerFiles(1.0)
     killed._lock.close()  # as the system does
-    for desk in (lives, killed):
-        os.utime(desk.folder, (0, 0))
-    fresh = Desk(1.0)
+    for worker_files in (lives, killed):
+        os.utime(worker_files.folder, (0, 0))
+    fresh = WorkerFiles(1.0)
     assert set(tmp_path.iterdir()) == {lives.folder, fresh.folder}
-    for desk in (lives, fresh):
-        desk.close()
+    for worker_files in (lives, fresh):
+        worker_files.close()
 
 
 def test_weights_travel_with_the_images(tmp_path: Path):
@@ -168,18 +170,18 @@ def test_weights_travel_with_the_images(tmp_path: Path):
     file = tmp_path / "inception.safetensors"
     file.write_bytes(b"inception")
     setup = WorkerSetup(
-        "x", tmp_path, str(own), "fid", 10, threads=1, exam=Exam("inception", file)
+        "x", tmp_path, str(own), "fid", 10, threads=1, test_scoring=TestScoring("inception", file)
     )
-    there = unpack_luggage(pack_luggage(setup, images), setup, tmp_path / "node")
+    there = unpack_inputs(pack_inputs(setup, images), setup, tmp_path / "node")
     assert there.dataset is images
     assert Path(there.extractor).is_relative_to(tmp_path / "node")
     assert contents(TrainingFolder(Path(there.extractor))) == {
         "extractor.json": b"{}",
         "weights.npz": b"w",
     }
-    assert there.exam is not None
-    assert there.exam.extractor == "inception"
-    assert there.exam.weights is not None
-    assert there.exam.weights.is_relative_to(tmp_path / "node")
-    assert there.exam.weights.read_bytes() == b"inception"
-    assert there.exam.weights.suffix == ".safetensors"
+    assert there.test_scoring is not None
+    assert there.test_scoring.extractor == "inception"
+    assert there.test_scoring.weights is not None
+    assert there.test_scoring.weights.is_relative_to(tmp_path / "node")
+    assert there.test_scoring.weights.read_bytes() == b"inception"
+    assert there.test_scoring.weights.suffix == ".safetensors"

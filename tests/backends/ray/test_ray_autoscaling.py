@@ -32,7 +32,7 @@ def free_port() -> int:
 
 def describe_cluster(port: int) -> dict[str, object]:
     """Return a cluster that begins with a head and may grow by two nodes of this machine."""
-    hand = {"CPU": 1, "GPU": 1, "object_store_memory": NODE_BYTES}
+    actor = {"CPU": 1, "GPU": 1, "object_store_memory": NODE_BYTES}
     return {
         **{name: [] for name in LISTS.split()},
         "file_mounts_sync_continuously": False,
@@ -53,7 +53,7 @@ def describe_cluster(port: int) -> dict[str, object]:
         "head_node_type": "ray.head.default",
         "available_node_types": {
             "ray.head.default": {"resources": {"CPU": 1}, "node_config": {}, "max_workers": 0},
-            "hand": {"resources": hand, "node_config": {}, "min_workers": 0, "max_workers": 2},
+            "hand": {"resources": actor, "node_config": {}, "min_workers": 0, "max_workers": 2},
         },
     }
 

@@ -15,13 +15,13 @@ import pytest
 from harness.backends.cluster import Cluster
 from harness.backends.messages import Died, Ready, WorkerSetup
 from harness.backends.ray import head_monitor
-from harness.backends.ray.head_monitor import Lookout
-from harness.backends.ray.ray_backend import RayEngine
+from harness.backends.ray.head_monitor import HeadMonitor
+from harness.backends.ray.ray_backend import RayBackend
 from harness.backends.ray.resources import idle_gpus, shortage
 from harness.core.errors import HarnessError
 from harness.core.events import Event, Progressed, Started
-from harness.runner.dispatcher import Foreman
-from harness.runner.study_runner import Brain
+from harness.runner.dispatcher import Dispatcher
+from harness.runner.study_runner import StudyRunner
 from harness.study.leaderboard import read_entries
 from harness.training.checkpoint import load_checkpoint
 from tests.support.ray_machines import (
@@ -56,41 +56,41 @@ def address(machines: Machines) -> str:
 
 
 @pytest.fixture
-def engine(address: str) -> Iterator[RayEngine]:
+def backend(address: str) -> Iterator[RayBackend]:
     """Return an engine whose workers load the real data."""
     setup = WorkerSetup("fashion_mnist", None, "fashion_cnn", "fid", 1000, threads=1)
-    with contextlib.closing(RayEngine(setup, workers=1, cluster=Cluster(address))) as running:
+    with contextlib.closing(RayBackend(setup, workers=1, cluster=Cluster(address))) as running:
         yield running
 
 
-def test_a_worker_that_was_taken_away_is_told_from_one_that_failed(engine: RayEngine):
-    first, second = engine.recruit(0), engine.recruit(0)
-    process = ray.get(second._hand.__ray_call__.remote(lambda _: os.getpid()))
-    visible = second._hand.__ray_call__.remote(lambda _: os.environ["CUDA_VISIBLE_DEVICES"])
+def test_a_worker_that_was_taken_away_is_told_from_one_that_failed(backend: RayBackend):
+    first, second = backend.start_worker(0), backend.start_worker(0)
+    process = ray.get(second._actor.__ray_call__.remote(lambda _: os.getpid()))
+    visible = second._actor.__ray_call__.remote(lambda _: os.environ["CUDA_VISIBLE_DEVICES"])
     assert ray.get(visible) == "-1", "none was asked for"
-    ray.kill(first._hand)
+    ray.kill(first._actor)
     os.kill(process, signal.SIGKILL)
     for worker, lost in ((first, True), (second, False)):
-        assert engine.wait([worker], 60) == [worker]
+        assert backend.wait([worker], 60) == [worker]
         assert worker.receive() == Died(None, lost=lost)
 
 
 @pytest.mark.slow
-def test_a_worker_lost_before_the_first_was_ready_is_replaced(engine: RayEngine):
-    foreman = Foreman(engine, workers=1, max_worker_megabytes=2500.0)
-    begin = foreman._crew.start
+def test_a_worker_lost_before_the_first_was_ready_is_replaced(backend: RayBackend):
+    dispatcher = Dispatcher(backend, workers=1, max_worker_megabytes=2500.0)
+    begin = dispatcher._pool.start
 
     def begin_and_lose() -> None:
         begin()
-        ray.kill(foreman.posts[0].worker._hand)
+        ray.kill(dispatcher.slots[0].worker._actor)
 
-    foreman._crew.start = begin_and_lose
-    with foreman.on_duty():
-        assert foreman.start().protocol.num_images == 1000
+    dispatcher._pool.start = begin_and_lose
+    with dispatcher.on_duty():
+        assert dispatcher.start().protocol.num_images == 1000
 
 
 @pytest.mark.slow
-def test_workers_of_a_node_map_one_copy_of_the_images_that_the_brain_read(engine: RayEngine):
+def test_workers_of_a_node_map_one_copy_of_the_images_that_the_runner_read(backend: RayBackend):
     def owners(_: Any) -> list[tuple[str, bool]]:
         """Return who holds the images of a worker, and whether it may write them."""
         found = []
@@ -102,13 +102,13 @@ def test_workers_of_a_node_map_one_copy_of_the_images_that_the_brain_read(engine
                 found.append((type(owner).__module__, each.train.images.flags.writeable))
         return found
 
-    worker = engine.recruit(0)
-    assert engine.wait([worker], 120) == [worker]
+    worker = backend.start_worker(0)
+    assert backend.wait([worker], 120) == [worker]
     assert isinstance(worker.receive(), Ready)
-    assert ray.get(worker._hand.__ray_call__.remote(owners)) == [("ray._raylet", False)]
+    assert ray.get(worker._actor.__ray_call__.remote(owners)) == [("ray._raylet", False)]
 
 
-def test_workers_without_room_are_counted(engine: RayEngine, address: str):
+def test_workers_without_room_are_counted(backend: RayBackend, address: str):
     deadline = time.monotonic() + 60
     while shortage(Cluster(address), 2):  # until those of the test before have left
         assert time.monotonic() < deadline
@@ -117,8 +117,10 @@ def test_workers_without_room_are_counted(engine: RayEngine, address: str):
     assert "no node of the cluster has that" in shortage(Cluster(address, cpus_per_worker=2), 1)
 
 
-def test_gpus_that_no_worker_uses_are_told_of(machines: Machines, engine: RayEngine, address: str):
-    del engine  # takes part in the cluster
+def test_gpus_that_no_worker_uses_are_told_of(
+    machines: Machines, backend: RayBackend, address: str
+):
+    del backend  # takes part in the cluster
     assert idle_gpus(Cluster(address)) == ""
     node = add_node(machines, **NODE | {"num_gpus": 2})
     assert idle_gpus(Cluster(address)).startswith("The cluster has 2 GPUs, and workers use none")
@@ -127,26 +129,26 @@ def test_gpus_that_no_worker_uses_are_told_of(machines: Machines, engine: RayEng
 
 
 def test_a_head_that_does_not_answer_ends_the_wait_in_one_message(
-    address: str, machines: Machines, engine: RayEngine, monkeypatch: pytest.MonkeyPatch
+    address: str, machines: Machines, backend: RayBackend, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(head_monitor, "EVERY_SECONDS", 0.2)
-    monkeypatch.setattr(engine, "_lookout", Lookout())
+    monkeypatch.setattr(backend, "_lookout", HeadMonitor())
     head = machines.head_node.all_processes["gcs_server"][0].process.pid
     os.kill(head, signal.SIGSTOP)
     try:
         with pytest.raises(HarnessError, match=r"its head does not answer.* same command again"):
-            wait_for_ever(engine)
+            wait_for_ever(backend)
     finally:
         os.kill(head, signal.SIGCONT)
     deadline = time.monotonic() + 30
-    while engine._lookout.is_gone:  # it is asked on
+    while backend._head_monitor.is_gone:  # it is asked on
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
 
-def wait_for_ever(engine: RayEngine) -> None:
+def wait_for_ever(backend: RayBackend) -> None:
     while True:
-        engine.wait([], 0.5)
+        backend.wait([], 0.5)
 
 
 def files_of(folder: Path) -> set[str]:
@@ -154,11 +156,11 @@ def files_of(folder: Path) -> set[str]:
     return {name for name in found if name.startswith("trials/")}
 
 
-def test_both_engines_give_the_same_bits_and_leave_the_same_files(address: str, tmp_path: Path):
+def test_both_backends_give_the_same_bits_and_leave_the_same_files(address: str, tmp_path: Path):
     small = small_space(tmp_path, deterministic=True)
     distant = Cluster(address, files="travel")
     for name, cluster in (("here", None), ("there", distant)):
-        assert Brain(small, options(tmp_path, name, cluster=cluster)).run(Notes()) is None
+        assert StudyRunner(small, options(tmp_path, name, cluster=cluster)).run(Notes()) is None
     here, there = (tmp_path / "studies" / name for name in ("here", "there"))
     (expected,), (entry,) = read_entries(here), read_entries(there)
     assert expected.outcome.final is not None
@@ -175,7 +177,7 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on_from_its_checkpoint(
     address: str, tmp_path: Path
 ):
     cluster = Cluster(address, files="travel")
-    brain = Brain(
+    runner = StudyRunner(
         small_space(tmp_path), options(tmp_path, "killed", cluster=cluster, checkpoint_seconds=0)
     )
     killed = []
@@ -184,16 +186,16 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on_from_its_checkpoint(
         # The first rung's checkpoint, of 2 kimg, has come with what was said after it.
         if isinstance(event, Progressed) and event.kimg > 2.1 and not killed:
             killed.append(event.kimg)
-            (post,) = brain._foreman.posts
-            ray.kill(post.worker._hand)
+            (slot,) = runner._dispatcher.slots
+            ray.kill(slot.worker._actor)
 
     notes = Notes(kill_once)
-    assert brain.run(notes) is None
+    assert runner.run(notes) is None
     assert killed
     first, second = notes.of("0000", Started)
     assert first.kimg == 0
     assert second.kimg >= 2
-    (entry,) = read_entries(brain.folder)
+    (entry,) = read_entries(runner.folder)
     assert entry.outcome.final is not None
 
 
@@ -204,11 +206,11 @@ def test_nodes_that_see_the_folder_write_there_themselves(address: str, tmp_path
 
     def look(name: str, event: Event) -> None:
         if isinstance(event, Started):
-            (post,) = brain._foreman.posts
-            seen.append(post.worker._home.path.is_absolute())
+            (slot,) = runner._dispatcher.slots
+            seen.append(slot.worker._home.path.is_absolute())
 
-    brain = Brain(small_space(tmp_path), options(tmp_path, "shared", cluster=cluster))
-    assert brain.run(Notes(look)) is None
+    runner = StudyRunner(small_space(tmp_path), options(tmp_path, "shared", cluster=cluster))
+    assert runner.run(Notes(look)) is None
     assert seen == [True]
-    assert {"trials/0000/checkpoint.npz", "trials/0000/generator.keras"} <= files_of(brain.folder)
-    assert not list(brain.folder.rglob(".mark*"))
+    assert {"trials/0000/checkpoint.npz", "trials/0000/generator.keras"} <= files_of(runner.folder)
+    assert not list(runner.folder.rglob(".mark*"))

@@ -1,4 +1,4 @@
-"""Lose nodes, workers and the brain of a real four-node cluster, and let the others go on."""
+"""Lose nodes, workers and the runner of a real four-node cluster, and let the others go on."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ import pytest
 
 from harness.backends.cluster import Cluster
 from harness.core.events import Event, Progressed, Started
-from harness.runner.study_runner import Brain
+from harness.runner.study_runner import StudyRunner
 from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.checkpoint import load_checkpoint
@@ -41,18 +41,18 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def machines() -> Iterator[Machines]:
-    """Return a cluster of four nodes; the one that the brain belongs to trains nothing."""
+    """Return a cluster of four nodes; the one that the runner belongs to trains nothing."""
     with running_machines(head_cpus=0, others=3) as running:
         yield running
 
 
-def inside(hand: Any, look: Any) -> Any:
+def inside(actor: Any, look: Any) -> Any:
     """Return what a function finds out inside a worker's process."""
-    return ray.get(hand.__ray_call__.remote(look))
+    return ray.get(actor.__ray_call__.remote(look))
 
 
-def node_of(hand: Any) -> str:
-    return inside(hand, lambda _: ray.get_runtime_context().get_node_id())
+def node_of(actor: Any) -> str:
+    return inside(actor, lambda _: ray.get_runtime_context().get_node_id())
 
 
 class Trouble:
@@ -66,7 +66,7 @@ class Trouble:
     def __init__(self, machines: Machines, kind: str) -> None:
         self.machines = machines
         self.kind = kind
-        self.brain: Brain | None = None
+        self.runner: StudyRunner | None = None
         self.nodes: list[tuple[str, str]] = []
         self.victim = ""
         self.lost_kimg = 0.0
@@ -75,32 +75,32 @@ class Trouble:
         self.seconds: float | None = None
 
     def act(self, name: str, event: Event) -> None:
-        assert self.brain is not None
-        posts = {p.assignment.job.name: p for p in self.brain._foreman.posts if p.assignment}
-        hand = posts[name].worker._hand if name in posts else None
+        assert self.runner is not None
+        slots = {p.running.job.name: p for p in self.runner._dispatcher.slots if p.running}
+        actor = slots[name].worker._actor if name in slots else None
         if isinstance(event, Started):
-            self.nodes.append((name, node_of(hand)))
+            self.nodes.append((name, node_of(actor)))
             if name == self.victim:
-                self.saved[name] = saved_kimg(self.brain.folder, name)
+                self.saved[name] = saved_kimg(self.runner.folder, name)
             if self.began is not None and name == self.victim:
                 self.seconds = time.monotonic() - self.began
         if isinstance(event, Progressed) and event.kimg > 2.5 and self.began is None:
             self.began, self.victim, self.lost_kimg = time.monotonic(), name, event.kimg
-            self._make(hand)
+            self._make(actor)
 
-    def _make(self, hand: Any) -> None:
+    def _make(self, actor: Any) -> None:
         if self.kind == "node":
-            lost = node_of(hand)
+            lost = node_of(actor)
             (node,) = [n for n in self.machines.list_all_nodes() if n.node_id == lost]
             self.machines.remove_node(node, allow_graceful=False)
         elif self.kind == "loading":
             node = add_node(self.machines, **NODE | {"num_cpus": 3})
-            loading = [p.worker.placed for p in self.brain._foreman.posts if not p.ready]
+            loading = [p.worker.placed for p in self.runner._dispatcher.slots if not p.ready]
             placed, _ = ray.wait(loading, num_returns=3, timeout=TIMEOUT_SECONDS)
             assert len(placed) == 3
             self.machines.remove_node(node, allow_graceful=False)
         elif self.kind == "worker":
-            os.kill(inside(hand, lambda _: os.getpid()), signal.SIGKILL)
+            os.kill(inside(actor, lambda _: os.getpid()), signal.SIGKILL)
         else:
             self.victim = add_node(self.machines, **NODE).node_id
 
@@ -111,10 +111,10 @@ def run(trouble: Trouble, folder: Path, *, trials: int, workers: int) -> Notes:
     chosen = options(
         folder, trouble.kind, trials=trials, workers=workers, cluster=cluster, checkpoint_seconds=0
     )
-    trouble.brain = Brain(small_space(folder, **LONGER), chosen)
+    trouble.runner = StudyRunner(small_space(folder, **LONGER), chosen)
     notes = Notes(trouble.act)
-    assert trouble.brain.run(notes) is None
-    entries = read_entries(trouble.brain.folder)
+    assert trouble.runner.run(notes) is None
+    entries = read_entries(trouble.runner.folder)
     assert [entry.name for entry in entries] == [f"{n:04d}" for n in range(trials)]
     assert all(entry.outcome.final is not None for entry in entries)
     return notes
@@ -180,14 +180,14 @@ def starts(folder: Path) -> dict[str, list[float]]:
     }
 
 
-def test_the_same_command_goes_on_after_the_brain_was_killed(
+def test_the_same_command_goes_on_after_the_runner_was_killed(
     machines, commands: Commands, tmp_path: Path
 ):
     write_space(tmp_path, **LONGER)
-    command = ("sweep", "--search-space", "./space.yaml", "--study", "brain", "--trials", 3)
+    command = ("sweep", "--search-space", "./space.yaml", "--study", "runner", "--trials", 3)
     command += ("--engine", "ray", "--address", machines.address, "--workers", 2)
     command += ("--tracker", "jsonl", "--files", "travel", "--checkpoint-seconds", 0)
-    study = tmp_path / "studies" / "brain"
+    study = tmp_path / "studies" / "runner"
     killed: subprocess.Popen[str] = commands.start(*command, cwd=tmp_path)
     wait_until(lambda: list(study.glob("trials/*/checkpoint.previous.npz")), killed)
     killed.kill()
@@ -228,14 +228,14 @@ def test_a_sweep_whose_cluster_lost_its_head_ends_in_order_and_goes_on_at_the_ne
     with running_machines(head_cpus=0, others=1) as first:
         sweep = commands.start(*command, first.address, cwd=tmp_path)
         wait_until(lambda: list(study.glob("trials/*/checkpoint.previous.npz")), sweep)
-        (hand,) = hands_of(first)
-        os.kill(hand, signal.SIGSTOP)  # a fast machine would come to the end meanwhile
+        (actor,) = hands_of(first)
+        os.kill(actor, signal.SIGSTOP)  # a fast machine would come to the end meanwhile
         first.head_node.all_processes["gcs_server"][0].process.kill()
         began = time.monotonic()
         _, err = sweep.communicate(timeout=TIMEOUT_SECONDS)
         seconds = time.monotonic() - began
         with contextlib.suppress(ProcessLookupError):  # its node may have ended it
-            os.kill(hand, signal.SIGKILL)
+            os.kill(actor, signal.SIGKILL)
     assert sweep.returncode == 2, err
     assert err.count("error: ") == 1
     assert "its head does not answer). Give the same command again" in err

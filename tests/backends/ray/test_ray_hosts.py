@@ -1,4 +1,4 @@
-"""Train on hosts that share nothing but a network; lose workers, hosts, networks, the brain."""
+"""Train on hosts that share nothing but a network; lose workers, hosts, networks, the runner."""
 
 import re
 import subprocess
@@ -64,7 +64,7 @@ def join(host: Host) -> None:
 
 @pytest.fixture(scope="module")
 def hosts(commands: Commands) -> Iterator[Hosts]:
-    """Return a host for the brain alone, and two that train."""
+    """Return a host for the runner alone, and two that train."""
     with running_hosts(3, commands) as running:
         (running[0].folder / "space.yaml").write_text(yaml.safe_dump(LONG))
         head = ("--head", "--node-ip-address=10.0.0.1", "--port=6379", "--num-cpus=0")
@@ -249,20 +249,20 @@ def test_what_a_host_loses_goes_on_from_its_checkpoint(hosts: Hosts, what: str):
     )
 
 
-def test_the_same_command_goes_on_where_the_brain_of_hosts_was_killed(hosts: Hosts):
-    study, sweep = begin(hosts, "brain", trials=FEW)
+def test_the_same_command_goes_on_where_the_runner_of_hosts_was_killed(hosts: Hosts):
+    study, sweep = begin(hosts, "runner", trials=FEW)
     hosts[0].run("kill", "-9", *processes(hosts[0], r"harness\.sweep"))
     sweep.communicate(timeout=TIMEOUT_SECONDS)
     begun = starts(study)
     saved = {name: saved_kimg(study, name) for name in begun}
     began = time.monotonic()
-    _, again = begin(hosts, "brain", trials=FEW, trains_at=1)
+    _, again = begin(hosts, "runner", trials=FEW, trains_at=1)
     seconds = time.monotonic() - began
     finish(study, again, trials=FEW)
     later = {name: kimgs[1:] for name, kimgs in starts(study).items() if kimgs[1:]}
     assert later
     assert all(kimgs == [saved[name]] for name, kimgs in later.items())
-    print(f"| brain killed | {FEW} | {FEW} | {later} | {seconds:.0f} |")
+    print(f"| runner killed | {FEW} | {FEW} | {later} | {seconds:.0f} |")
 
 
 def test_a_host_that_joins_takes_the_worker_that_waited(hosts: Hosts):
@@ -286,8 +286,8 @@ def wait_for_nodes(head: Host, number: int) -> None:
         time.sleep(1)
 
 
-def test_a_brain_cut_off_for_a_minute_ends_in_order_and_goes_on(hosts: Hosts):
-    """The brain is on the far host here: the cable to it is cut, not those of the others."""
+def test_a_runner_cut_off_for_a_minute_ends_in_order_and_goes_on(hosts: Hosts):
+    """The runner is on the far host here: the cable to it is cut, not those of the others."""
     far = hosts[-1]
     (far.folder / "space.yaml").write_text(yaml.safe_dump(LONG))
     study = far.folder / "studies" / "alone"
@@ -309,7 +309,7 @@ def test_a_brain_cut_off_for_a_minute_ends_in_order_and_goes_on(hosts: Hosts):
     later = {name: kimgs[1:] for name, kimgs in starts(study).items() if kimgs[1:]}
     assert later
     assert all(kimgs == [saved[name]] for name, kimgs in later.items())
-    print(f"| network of the brain cut | {FEW} | {FEW} | {later} | ended {seconds:.0f} s after |")
+    print(f"| network of the runner cut | {FEW} | {FEW} | {later} | ended {seconds:.0f} s after |")
 
 
 def test_a_head_that_is_reached_through_loopback_says_that_ray_listens_further(hosts: Hosts):

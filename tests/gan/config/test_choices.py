@@ -10,14 +10,14 @@ from harness.gan.networks.generators import GENERATORS
 from harness.gan.presets import load_config
 from harness.gan.updates.losses import LOSSES
 from harness.gan.updates.optimizers import OPTIMIZERS
-from harness.gan.updates.regularizers import REGULARISERS
+from harness.gan.updates.regularizers import REGULARIZERS
 from harness.gan.updates.schedules import SCHEDULES
 
 UNKNOWN = """
 generator: {name: dcgam}
 discriminator: {name: convv}
 loss: {name: hinges}
-regulariser: {name: r3}
+regularizer: {name: r3}
 optimizer: {name: adm}
 schedule: {name: cosin}
 """
@@ -29,7 +29,7 @@ schedule: {name: cosin}
         (GENERATORS, choices.GENERATOR_NAMES),
         (DISCRIMINATORS, choices.DISCRIMINATOR_NAMES),
         (LOSSES, choices.LOSS_NAMES),
-        (REGULARISERS, choices.REGULARISER_NAMES),
+        (REGULARIZERS, choices.REGULARISER_NAMES),
         (OPTIMIZERS, choices.OPTIMIZER_NAMES),
         (SCHEDULES, choices.SCHEDULE_NAMES),
     ],
@@ -50,7 +50,7 @@ def test_all_unknown_names_are_refused_at_once_with_the_file_and_the_nearest(tmp
         "my_file.py:build; received 'convv'. Did you mean 'conv'?",
         "loss.name must be one of non_saturating, ",
         "received 'hinges'. Did you mean 'hinge'?",
-        "regulariser.name must be one of none, gradient_penalty, r1, r2, r1_r2; received 'r3'.",
+        "regularizer.name must be one of none, gradient_penalty, r1, r2, r1_r2; received 'r3'.",
         "optimizer.name must be one of adam, adamw, rmsprop; received 'adm'. Did you mean 'adam'?",
         "schedule.name must be one of constant, linear, cosine; received 'cosin'. Did you mean",
     ):
@@ -63,7 +63,7 @@ def test_a_function_of_the_users_own_may_stand_for_a_name(role):
     assert getattr(config, role).name == "my_file.py:build"
 
 
-@pytest.mark.parametrize("role", ["regulariser", "optimizer", "schedule"])
+@pytest.mark.parametrize("role", ["regularizer", "optimizer", "schedule"])
 def test_elsewhere_it_may_not(role):
     with pytest.raises(ValueError, match=r"must be one of .* received 'my_file\.py:build'"):
         GANConfig.model_validate({role: {"name": "my_file.py:build"}})

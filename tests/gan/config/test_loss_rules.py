@@ -7,18 +7,18 @@ from harness.gan.config.config import GANConfig
 
 PENALTY = {"name": "r1", "weight": 10.0}
 SEQUENTIAL = {"discriminator_batches": "sequential"}
-SPECTRAL = {"spectral_normalisation": True}
+SPECTRAL = {"spectral_normalization": True}
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"regulariser": {"name": "r1"}}, r"regulariser\.weight must be above 0 .* r1, such as"),
-        ({"regulariser": {"weight": 1.0}}, r"regulariser\.weight must be 0 .*received 1\.0 and 1"),
-        ({"regulariser": {"interval": 2}}, r"interval 1 with regulariser\.name none"),
-        ({"regulariser": PENALTY, "update": SEQUENTIAL}, "belongs to neither of two updates"),
+        ({"regularizer": {"name": "r1"}}, r"regularizer\.weight must be above 0 .* r1, such as"),
+        ({"regularizer": {"weight": 1.0}}, r"regularizer\.weight must be 0 .*received 1\.0 and 1"),
+        ({"regularizer": {"interval": 2}}, r"interval 1 with regularizer\.name none"),
+        ({"regularizer": PENALTY, "update": SEQUENTIAL}, "belongs to neither of two updates"),
         (
-            {"regulariser": PENALTY, "discriminator": {"normalisation": "batch"}},
+            {"regularizer": PENALTY, "discriminator": {"normalization": "batch"}},
             "makes it depend on all the others",
         ),
         (
@@ -28,13 +28,13 @@ SPECTRAL = {"spectral_normalisation": True}
         ({"loss": {"name": "hinge", "label_noise": 0.1}}, "need targets, which the loss hinge"),
         ({"loss": {"name": "wasserstein"}}, "needs a bound .* received none and false"),
         (
-            {"loss": {"name": "wasserstein"}, "regulariser": PENALTY},
+            {"loss": {"name": "wasserstein"}, "regularizer": PENALTY},
             "r1 and r2 flatten it at images, and leave it free between",
         ),
         (
             {
                 "loss": {"name": "wasserstein"},
-                "discriminator": {**SPECTRAL, "normalisation": "layer"},
+                "discriminator": {**SPECTRAL, "normalization": "layer"},
             },
             "lifts the bound; received layer",
         ),
@@ -59,12 +59,12 @@ def test_what_cannot_work_is_refused_with_the_reason(content, message):
         {"loss": {"name": "wasserstein"}, "discriminator": SPECTRAL},
         {
             "loss": {"name": "wasserstein"},
-            "regulariser": {"name": "gradient_penalty", "weight": 10.0},
-            "discriminator": {"normalisation": "layer"},
+            "regularizer": {"name": "gradient_penalty", "weight": 10.0},
+            "discriminator": {"normalization": "layer"},
         },
         {
             "loss": {"name": "relativistic"},
-            "regulariser": {"name": "r1_r2", "weight": 1.0, "interval": 16},
+            "regularizer": {"name": "r1_r2", "weight": 1.0, "interval": 16},
             "update": {"order": "simultaneous", "discriminator_batches": "separate"},
         },
     ],

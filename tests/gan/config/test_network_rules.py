@@ -15,8 +15,8 @@ from pydantic import ValidationError
             "discriminator.depth must be at least 2.*received 1",
         ),
         (
-            {"generator": {"conditioning": "conditional_batch", "normalisation": "group"}},
-            "generator.normalisation must be batch.*received group",
+            {"generator": {"conditioning": "conditional_batch", "normalization": "group"}},
+            "generator.normalization must be batch.*received group",
         ),
         (
             {"discriminator": {"minibatch_deviation": True}},

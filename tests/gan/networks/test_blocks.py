@@ -12,7 +12,7 @@ from harness.gan.networks.blocks import (
 )
 
 RNG = np.random.default_rng(0)
-GENERATOR = GeneratorConfig(normalisation="none", kernel_size=3)
+GENERATOR = GeneratorConfig(normalization="none", kernel_size=3)
 DISCRIMINATOR = DiscriminatorConfig(kernel_size=3)
 
 

@@ -82,13 +82,13 @@ def test_an_auxiliary_classifier_adds_class_logits_and_is_told_no_label(small_co
     assert discriminator.output_shape == (None, 1 + 5)
 
 
-@pytest.mark.parametrize("normalisation", ["batch", "layer", "group", "pixel"])
+@pytest.mark.parametrize("normalization", ["batch", "layer", "group", "pixel"])
 @pytest.mark.parametrize("name", DISCRIMINATORS)
-def test_every_normalisation_fits_every_discriminator(small_config, name, normalisation):
-    config = small_config(discriminator={"name": name, "normalisation": normalisation})
+def test_every_normalization_fits_every_discriminator(small_config, name, normalization):
+    config = small_config(discriminator={"name": name, "normalization": normalization})
     discriminator = build_discriminator(config, (8, 8, 3), 3)
     assert np.isfinite(np.asarray(discriminator(inputs_for(config, (8, 8, 3))))).all()
-    assert any(layer.name.endswith("normalisation") for layer in discriminator.layers)
+    assert any(layer.name.endswith("normalization") for layer in discriminator.layers)
 
 
 @pytest.mark.parametrize("name", DISCRIMINATORS)
@@ -130,12 +130,12 @@ def test_projection_adds_the_inner_product_of_embedding_and_features(small_confi
     np.testing.assert_allclose(np.asarray(discriminator(inputs))[:, 0], [13.25, 1.25])
 
 
-def test_normalisation_skips_the_first_layer(small_config):
-    settings = {"normalisation": "batch", "depth": 3, "dropout": 0.2, "head_dropout": 0.5}
+def test_normalization_skips_the_first_layer(small_config):
+    settings = {"normalization": "batch", "depth": 3, "dropout": 0.2, "head_dropout": 0.5}
     discriminator = build_discriminator(small_config(discriminator=settings), (16, 16, 1), 3)
     names = [layer.name for layer in discriminator.layers]
-    normalised = [name for name in names if name.endswith("normalisation")]
-    assert normalised == ["hidden_2_normalisation", "hidden_3_normalisation"]
+    normalized = [name for name in names if name.endswith("normalization")]
+    assert normalized == ["hidden_2_normalization", "hidden_3_normalization"]
     assert discriminator.get_layer("head_dropout").rate == 0.5
     assert discriminator.get_layer("hidden_3_dropout").rate == 0.2
 

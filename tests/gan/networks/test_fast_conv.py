@@ -7,7 +7,11 @@ import pytest
 import tensorflow as tf
 
 from harness.gan.config.config import GANConfig
-from harness.gan.networks.fast_conv import fast_twin, strided_convolution, transposed_convolution
+from harness.gan.networks.fast_conv import (
+    fast_convolutions,
+    strided_convolution,
+    transposed_convolution,
+)
 from harness.gan.trainer import Trainer
 
 
@@ -85,7 +89,7 @@ def test_a_twin_shares_variables_and_leaves_the_original_as_it_was(tmp_path):
             keras.layers.Conv2DTranspose(3, 5, strides=2, padding="same"),
         ]
     )
-    twin = fast_twin(original)
+    twin = fast_convolutions(original)
     kinds = [type(layer).__name__ for layer in twin.layers]
     assert kinds.count("_Convolution") == 2
     assert {id(v) for v in twin.variables} == {id(v) for v in original.variables}
@@ -105,7 +109,7 @@ def test_other_convolutions_stay():
     y = keras.layers.Conv2DTranspose(64, 5, strides=2, padding="same")(y)  # many channels
     y = keras.layers.Conv2DTranspose(4, 5, strides=1, padding="same")(y)
     model = keras.Model(x, y)
-    assert fast_twin(model).layers[1:] == model.layers[1:]
+    assert fast_convolutions(model).layers[1:] == model.layers[1:]
 
 
 def test_a_training_that_is_over_leaves_neither_graph_nor_data_behind():

@@ -57,30 +57,30 @@ def test_the_label_changes_the_image(small_config, name):
 
 
 @pytest.mark.parametrize("name", GENERATORS)
-def test_conditional_batch_normalisation_alone_tells_the_label(small_config, name):
+def test_conditional_batch_normalization_alone_tells_the_label(small_config, name):
     settings = {"name": name, "conditioning": "conditional_batch"}
     generator = build_generator(small_config(generator=settings), (8, 8, 1), 3)
     zero, one = np.asarray(generator(latent(small_config())))
     np.testing.assert_array_equal(zero, one)  # every class begins alike
     tables = [layer for layer in generator.layers if layer.name.endswith("_beta")]
-    normalised = [type(layer).__name__ for layer in generator.layers].count("BatchNormalization")
-    assert len(tables) == normalised > 0
+    normalized = [type(layer).__name__ for layer in generator.layers].count("BatchNormalization")
+    assert len(tables) == normalized > 0
     tables[-1].set_weights([np.arange(tables[-1].output_dim * 3.0).reshape(3, -1)])
     zero, one = np.asarray(generator(latent(small_config())))
     assert np.abs(zero - one).max() > 0
 
 
-@pytest.mark.parametrize("normalisation", ["none", "layer", "group", "pixel"])
+@pytest.mark.parametrize("normalization", ["none", "layer", "group", "pixel"])
 @pytest.mark.parametrize("name", GENERATORS)
-def test_every_normalisation_fits_every_family(small_config, name, normalisation):
-    config = small_config(generator={"name": name, "normalisation": normalisation})
+def test_every_normalization_fits_every_family(small_config, name, normalization):
+    config = small_config(generator={"name": name, "normalization": normalization})
     generator = build_generator(config, (8, 8, 3), 3)
     images = np.asarray(generator(latent(config)))
     assert np.isfinite(images).all()
     kinds = {"layer": "GroupNormalization", "group": "GroupNormalization"}
     kinds |= {"pixel": "RMSNormalization", "none": ""}
     found = {type(layer).__name__ for layer in generator.layers}
-    assert {kind for kind in found if kind.endswith("Normalization")} == {kinds[normalisation]} - {
+    assert {kind for kind in found if kind.endswith("Normalization")} == {kinds[normalization]} - {
         ""
     }
 
@@ -133,8 +133,8 @@ def test_depth_and_width_give_the_documented_widths(small_config, name, depth, e
     assert widths == expected
 
 
-def test_normalisation_bias_and_dropout_follow_the_configuration(small_config):
-    settings = {"normalisation": "none", "use_bias": False, "dropout": 0.1, "activation": "relu"}
+def test_normalization_bias_and_dropout_follow_the_configuration(small_config):
+    settings = {"normalization": "none", "use_bias": False, "dropout": 0.1, "activation": "relu"}
     generator = build_generator(small_config(generator=settings), (8, 8, 1), 3)
     kinds = [type(layer).__name__ for layer in generator.layers]
     assert "BatchNormalization" not in kinds
@@ -203,7 +203,7 @@ def test_saved_networks_load_with_keras_alone(small_config, tmp_path):
             generator.save(tmp_path / f"{name}_{conditional}.keras")
             expected[f"{name}_{conditional}"] = np.asarray(generator(latent(config))).tolist()
     variants = [{"name": "resnet", "conditioning": "conditional_batch", "attention": "half"}]
-    variants += [{"normalisation": kind} for kind in ("layer", "group", "pixel")]
+    variants += [{"normalization": kind} for kind in ("layer", "group", "pixel")]
     variants += [{"name": "upsample", "enlargement": "transposed", "conditioning": "one_hot"}]
     for i, variant in enumerate(variants):
         config = small_config(generator=variant)

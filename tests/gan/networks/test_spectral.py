@@ -4,15 +4,15 @@ import pytest
 import tensorflow as tf
 
 from harness.gan.networks.discriminators import build_discriminator
-from harness.gan.networks.fast_conv import fast_twin
+from harness.gan.networks.fast_conv import fast_convolutions
 from harness.gan.networks.spectral import SpectralDense, iterate_power
 from harness.gan.trainer import Trainer
 
-SPECTRAL = {"discriminator": {"spectral_normalisation": True}}
+SPECTRAL = {"discriminator": {"spectral_normalization": True}}
 
 
 def kernels(model):
-    """Return the kernel in use of every normalised layer by name, as matrices."""
+    """Return the kernel in use of every normalized layer by name, as matrices."""
     found = {}
     for layer in model.layers:
         if type(layer).__name__.startswith("Spectral"):
@@ -82,27 +82,27 @@ def test_a_kernel_of_zeros_stays_one(dense):
 
 
 @pytest.mark.parametrize(
-    ("changes", "normalised"),
+    ("changes", "normalized"),
     [
         ({}, {"hidden_1", "hidden_2", "label_embedding", "logit"}),
         ({"conditioning": "embedding_map"}, {"hidden_1", "hidden_2", "logit"}),
         ({"name": "mlp"}, {"hidden_1", "hidden_2", "label_embedding", "logit"}),
     ],
 )
-def test_what_the_image_passes_is_normalised(small_config, changes, normalised):
+def test_what_the_image_passes_is_normalized(small_config, changes, normalized):
     # A map of the label stands beside the image and multiplies nothing.
-    config = small_config(discriminator={"spectral_normalisation": True, **changes})
+    config = small_config(discriminator={"spectral_normalization": True, **changes})
     model = build_discriminator(config, (8, 8, 1), 3)
-    assert kernels(model).keys() == normalised
+    assert kernels(model).keys() == normalized
     plain = build_discriminator(small_config(discriminator=changes), (8, 8, 1), 3)
     trained = [[tuple(v.shape) for v in each.trainable_variables] for each in (model, plain)]
     assert trained[0] == trained[1]
     assert [layer.name for layer in model.layers] == [layer.name for layer in plain.layers]
 
 
-def test_fast_passes_use_the_normalised_kernel(small_config):
+def test_fast_passes_use_the_normalized_kernel(small_config):
     model = build_discriminator(small_config(**SPECTRAL), (8, 8, 1), 3)
-    twin = fast_twin(model)
+    twin = fast_convolutions(model)
     assert sum(type(layer).__name__ == "_Convolution" for layer in twin.layers) == 2
     inputs = {
         "image": np.random.default_rng(0).normal(size=(4, 8, 8, 1)).astype(np.float32),

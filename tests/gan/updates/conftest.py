@@ -5,7 +5,7 @@ import tensorflow as tf
 from harness.gan.networks.discriminators import build_discriminator
 from harness.gan.networks.generators import build_generator
 from harness.gan.updates import Pair
-from harness.gan.updates.batches import Feed
+from harness.gan.updates.batches import BatchSource
 from harness.gan.updates.losses import get_loss
 
 
@@ -25,7 +25,7 @@ def build_pair(small_config, small_images):
             optimizer.build(network.trainable_variables)
         images, labels = map(tf.constant, small_images)
         pair = Pair(config, get_loss(config.loss.name), *networks, *optimizers)
-        return pair, Feed(config, images, labels)
+        return pair, BatchSource(config, images, labels)
 
     return build
 

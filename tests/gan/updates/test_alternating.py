@@ -24,7 +24,7 @@ def test_a_discriminator_update_leaves_the_generator_unchanged(
     pair, feed = build_pair(update={"discriminator_batches": batches})
     generator, discriminator = copy_of(pair.generator), copy_of(pair.discriminator)
     discriminator_update(pair, feed, ZERO)
-    # The pass in training mode moves the statistics of batch normalisation, no weight.
+    # The pass in training mode moves the statistics of batch normalization, no weight.
     assert not changed(pair.generator, generator) & trainable(pair.generator)
     assert changed(pair.discriminator, discriminator) == trainable(pair.discriminator)
 
@@ -49,7 +49,7 @@ def test_judging_in_inference_mode_draws_no_dropout_and_moves_no_statistics(
     build_pair, changed, copy_of, inference
 ):
     pair, feed = build_pair(
-        discriminator={"dropout": 0.4, "normalisation": "batch"},
+        discriminator={"dropout": 0.4, "normalization": "batch"},
         update={"judge_in_inference_mode": inference},
     )
     before = copy_of(pair.discriminator)
@@ -70,7 +70,7 @@ def test_the_generator_meets_the_new_discriminator(build_pair):
 
 
 def test_reported_loss_and_accuracies_are_those_before_the_update(build_pair):
-    pair, feed = build_pair(conditional=False, generator={"normalisation": "none"})
+    pair, feed = build_pair(conditional=False, generator={"normalization": "none"})
     real, _ = feed.real(ZERO)
     noise = feed.noise(Purpose.DISCRIMINATOR_NOISE, ZERO)
     real_logits = np.asarray(pair.discriminator({"image": real}))
@@ -93,7 +93,7 @@ def test_several_updates_see_fresh_images(build_pair):
     np.testing.assert_allclose(report[1:], (first + second) / 2, rtol=1e-6)
 
 
-def test_joint_and_separate_batches_agree_without_normalisation(build_pair):
+def test_joint_and_separate_batches_agree_without_normalization(build_pair):
     weights = {}
     for batches in BATCHES:
         pair, feed = build_pair(update={"discriminator_batches": batches})
@@ -104,11 +104,11 @@ def test_joint_and_separate_batches_agree_without_normalisation(build_pair):
     assert np.abs(weights["joint"] - weights["sequential"]).max() > 1e-4
 
 
-def test_joint_and_separate_batches_differ_under_normalisation(build_pair):
+def test_joint_and_separate_batches_differ_under_normalization(build_pair):
     losses = []
     for batches in ("joint", "separate"):
         pair, feed = build_pair(
-            discriminator={"normalisation": "batch"}, update={"discriminator_batches": batches}
+            discriminator={"normalization": "batch"}, update={"discriminator_batches": batches}
         )
         losses.append(float(discriminator_update(pair, feed, ZERO)[0][0]))
     assert losses[0] != pytest.approx(losses[1], rel=1e-4)

@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness.gan.updates.batches import Feed, Purpose, Showing
+from harness.gan.updates.batches import BatchSource, DiscriminatorPass, Purpose
 
 
 def feed_for(config, images, labels):
-    return Feed(config, tf.constant(images), None if labels is None else tf.constant(labels))
+    return BatchSource(
+        config, tf.constant(images), None if labels is None else tf.constant(labels)
+    )
 
 
 def at(counter):
@@ -86,7 +88,7 @@ def test_label_noise_stays_within_its_width_and_is_fresh(small_config, small_ima
 def test_images_are_shown_as_they_are_where_nothing_is_asked_for(small_config, small_images):
     feed = feed_for(small_config(), *small_images)
     images = feed.real(at(0))[0]
-    assert feed.shown(images, Showing.REAL, at(0)) is images
+    assert feed.shown(images, DiscriminatorPass.REAL, at(0)) is images
 
 
 @pytest.mark.parametrize("augment", [{"translation": 0.4}, {"noise": 0.1, "noise_kimg": 5}])
@@ -95,14 +97,14 @@ def test_every_showing_draws_anew_and_repeats(small_config, small_images, augmen
     images = feed.real(at(0))[0]
     shown = {
         (showing, counter): feed.shown(images, showing, at(counter)).numpy().tobytes()
-        for showing in Showing
+        for showing in DiscriminatorPass
         for counter in (0, 1, 2)
     }
     assert len(set(shown.values())) == 12
-    again = feed.shown(images, Showing.FAKE, at(1)).numpy().tobytes()
-    assert again == shown[Showing.FAKE, 1]
+    again = feed.shown(images, DiscriminatorPass.FAKE, at(1)).numpy().tobytes()
+    assert again == shown[DiscriminatorPass.FAKE, 1]
     other = feed_for(small_config(augment=augment, seed=1), *small_images)
-    assert other.shown(images, Showing.FAKE, at(1)).numpy().tobytes() != again
+    assert other.shown(images, DiscriminatorPass.FAKE, at(1)).numpy().tobytes() != again
 
 
 @pytest.mark.parametrize(("output", "black"), [("tanh", -1), ("sigmoid", 0)])
@@ -110,7 +112,7 @@ def test_what_is_cut_out_is_black_in_the_range_of_the_generator(small_config, ou
     images = np.full((20, 8, 8, 1), 255, np.uint8)
     config = small_config(conditional=False, generator={"output": output}, augment={"cutout": 0.5})
     feed = feed_for(config, images, None)
-    shown = feed.shown(feed.real(at(0))[0], Showing.REAL, at(0))
+    shown = feed.shown(feed.real(at(0))[0], DiscriminatorPass.REAL, at(0))
     np.testing.assert_allclose(np.unique(np.round(shown, 4)), [black, 1])
 
 
@@ -128,7 +130,7 @@ def test_noise_falls_with_the_images_seen_in_both_steps(small_config):
         return feed.shown(images, showing, at(counter)).numpy().std()
 
     # In [-1, 1] 0.1 of the range is 0.2.
-    assert deviation(Showing.REAL, 0) == pytest.approx(0.2, rel=0.05)
-    assert deviation(Showing.FAKE, 5) == pytest.approx(0.1, rel=0.05)
-    assert deviation(Showing.FAKE_IN_GENERATOR_STEP, 1) == pytest.approx(0.1, rel=0.05)
-    assert deviation(Showing.FAKE_IN_GENERATOR_STEP, 2) == 0
+    assert deviation(DiscriminatorPass.REAL, 0) == pytest.approx(0.2, rel=0.05)
+    assert deviation(DiscriminatorPass.FAKE, 5) == pytest.approx(0.1, rel=0.05)
+    assert deviation(DiscriminatorPass.FAKE_IN_GENERATOR_STEP, 1) == pytest.approx(0.1, rel=0.05)
+    assert deviation(DiscriminatorPass.FAKE_IN_GENERATOR_STEP, 2) == 0

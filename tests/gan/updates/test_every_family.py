@@ -6,10 +6,10 @@ import tensorflow as tf
 from harness.gan.networks.discriminators import DISCRIMINATORS, build_discriminator
 from harness.gan.networks.generators import GENERATORS, build_generator
 from harness.gan.updates import STEPS, Pair
-from harness.gan.updates.batches import Feed
+from harness.gan.updates.batches import BatchSource
 from harness.gan.updates.losses import get_loss
 
-NORMALISATIONS = ["none", "batch", "layer", "group", "pixel"]
+NORMALIZATIONS = ["none", "batch", "layer", "group", "pixel"]
 PARTNERS = {"mlp": "mlp", "upsample": "conv", "dcgan": "conv", "resnet": "resnet"}
 
 
@@ -22,7 +22,9 @@ def take_step(config, shape):
     for optimizer, network in zip(optimizers, networks, strict=True):
         optimizer.build(network.trainable_variables)
     pair = Pair(config, get_loss(config.loss.name), *networks, *optimizers)
-    feed = Feed(config, tf.constant(images), None if labels is None else tf.constant(labels))
+    feed = BatchSource(
+        config, tf.constant(images), None if labels is None else tf.constant(labels)
+    )
     report = STEPS[config.update.order](pair, feed, tf.constant(0, tf.int64))
     assert np.isfinite(report).all()
     for network in networks:
@@ -41,10 +43,10 @@ def test_a_resnet_with_all_it_has_trains_and_its_fast_twin_agrees(small_config):
         discriminator={
             "name": "resnet",
             "conditioning": "auxiliary",
-            "normalisation": "group",
+            "normalization": "group",
             "attention": "quarter",
             "minibatch_deviation": True,
-            "spectral_normalisation": True,
+            "spectral_normalization": True,
         },
         update={"discriminator_batches": "separate"},
     )
@@ -61,11 +63,11 @@ def test_a_resnet_with_all_it_has_trains_and_its_fast_twin_agrees(small_config):
 @pytest.mark.parametrize("conditional", [True, False])
 @pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3)])
 @pytest.mark.parametrize("name", GENERATORS)
-def test_every_family_trains_with_every_normalisation(small_config, name, shape, conditional):
-    for normalisation in NORMALISATIONS:
+def test_every_family_trains_with_every_normalization(small_config, name, shape, conditional):
+    for normalization in NORMALIZATIONS:
         config = small_config(
             conditional=conditional,
-            generator={"name": name, "normalisation": normalisation},
-            discriminator={"name": PARTNERS[name], "normalisation": normalisation},
+            generator={"name": name, "normalization": normalization},
+            discriminator={"name": PARTNERS[name], "normalization": normalization},
         )
         take_step(config, shape)

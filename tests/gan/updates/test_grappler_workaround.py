@@ -7,11 +7,11 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.eager import context
 
-from harness.gan.updates.grappler_workaround import plain_sums
+from harness.gan.updates.grappler_workaround import without_sum_rewrite
 
 
 def operations_that_ran(call) -> Counter[str]:
-    """Return how often each operation stands in the optimised graphs of a call."""
+    """Return how often each operation stands in the optimized graphs of a call."""
     current = context.context()
     current.enable_graph_collection()
     try:
@@ -44,7 +44,7 @@ def lazy_sums():
 @pytest.mark.parametrize("plain", [False, True])
 def test_large_sums_in_a_loop_gather_in_temporary_variables_unless_plain(plain: bool):
     loop, _kept = lazy_sums()
-    with plain_sums() if plain else contextlib.nullcontext():
+    with without_sum_rewrite() if plain else contextlib.nullcontext():
         ran = operations_that_ran(loop)
     assert ran["Sin"] == 8
     # Where TensorFlow stops rewriting, plain_sums has no purpose any more.
@@ -53,6 +53,6 @@ def test_large_sums_in_a_loop_gather_in_temporary_variables_unless_plain(plain: 
 
 def test_other_calls_are_compiled_as_before():
     before = context.context().function_call_options
-    with plain_sums():
+    with without_sum_rewrite():
         assert context.context().function_call_options is not before
     assert context.context().function_call_options is before

@@ -3,13 +3,13 @@ import pytest
 import tensorflow as tf
 
 from harness.gan.updates.alternating import discriminator_update, generator_update
-from harness.gan.updates.batches import Purpose, Showing
+from harness.gan.updates.batches import DiscriminatorPass, Purpose
 from harness.gan.updates.simultaneous import simultaneous_step
 
 ZERO = tf.constant(0, tf.int64)
 AUGMENTED = {
     "conditional": False,
-    "generator": {"normalisation": "none"},
+    "generator": {"normalization": "none"},
     "augment": {"translation": 0.3, "cutout": 0.3, "noise": 0.1, "noise_kimg": 1},
 }
 
@@ -35,7 +35,9 @@ def seen_by(pair, feed):
     noise = feed.noise(Purpose.DISCRIMINATOR_NOISE, ZERO)
     fake = pair.generator({"noise": noise}, training=True)
     real, _ = feed.real(ZERO)
-    return feed.shown(real, Showing.REAL, ZERO), feed.shown(fake, Showing.FAKE, ZERO)
+    return feed.shown(real, DiscriminatorPass.REAL, ZERO), feed.shown(
+        fake, DiscriminatorPass.FAKE, ZERO
+    )
 
 
 @pytest.mark.parametrize("batches", ["joint", "separate"])
@@ -63,7 +65,9 @@ def test_both_updates_of_a_sequence_see_augmented_images(build_pair):
 
 def test_the_generator_learns_through_the_augmentation(build_pair):
     pair, feed = build_pair(**AUGMENTED)
-    loss, moved = by_hand(pair, feed, Purpose.GENERATOR_NOISE, Showing.FAKE_IN_GENERATOR_STEP)
+    loss, moved = by_hand(
+        pair, feed, Purpose.GENERATOR_NOISE, DiscriminatorPass.FAKE_IN_GENERATOR_STEP
+    )
     reported = generator_update(pair, feed, ZERO, feed.real(ZERO))
     assert float(reported) == pytest.approx(loss, rel=1e-5)
     for variable, value in zip(pair.generator.trainable_variables, moved, strict=True):
@@ -72,7 +76,7 @@ def test_the_generator_learns_through_the_augmentation(build_pair):
 
 def test_a_simultaneous_step_shows_both_networks_the_same_augmented_fakes(build_pair):
     pair, feed = build_pair(**AUGMENTED, update={"order": "simultaneous"})
-    loss, moved = by_hand(pair, feed, Purpose.DISCRIMINATOR_NOISE, Showing.FAKE)
+    loss, moved = by_hand(pair, feed, Purpose.DISCRIMINATOR_NOISE, DiscriminatorPass.FAKE)
     report = simultaneous_step(pair, feed, ZERO)
     assert float(report[0]) == pytest.approx(loss, rel=1e-5)
     for variable, value in zip(pair.generator.trainable_variables, moved, strict=True):

@@ -24,7 +24,7 @@ def batch_of(pair, feed):
 
 
 def test_it_is_the_weighted_penalty_of_the_images_with_their_labels(build_pair):
-    pair, feed = build_pair(regulariser=R1)
+    pair, feed = build_pair(regularizer=R1)
     real, _, labels = batch_of(pair, feed)
     network = pair.discriminator
     slopes = squared_slopes(lambda x: network({"image": x, "label": labels}), real)
@@ -34,7 +34,7 @@ def test_it_is_the_weighted_penalty_of_the_images_with_their_labels(build_pair):
 
 
 def test_it_is_judged_in_training_mode(build_pair, changed, copy_of):
-    pair, feed = build_pair(regulariser=R1, discriminator={"dropout": 0.4})
+    pair, feed = build_pair(regularizer=R1, discriminator={"dropout": 0.4})
     before = copy_of(pair.discriminator)
     penalty_of(pair, feed, batch_of(pair, feed))
     # Dropout has drawn; nothing else has moved.
@@ -44,8 +44,8 @@ def test_it_is_judged_in_training_mode(build_pair, changed, copy_of):
 
 
 def test_a_lazy_penalty_weighs_as_much_and_is_not_computed_between(build_pair):
-    always, feed = build_pair(regulariser=R1)
-    lazy, lazy_feed = build_pair(regulariser={**R1, "interval": 4})
+    always, feed = build_pair(regularizer=R1)
+    lazy, lazy_feed = build_pair(regularizer={**R1, "interval": 4})
     batch = batch_of(always, feed)
     once, slopes = penalty_of(always, feed, batch)
     for update in range(9):
@@ -58,7 +58,7 @@ def test_a_lazy_penalty_weighs_as_much_and_is_not_computed_between(build_pair):
 
 def test_a_step_between_penalties_is_the_step_without(build_pair):
     three = tf.constant(3, tf.int64)
-    lazy, feed = build_pair(regulariser={**R1, "interval": 2})
+    lazy, feed = build_pair(regularizer={**R1, "interval": 2})
     plain, plain_feed = build_pair()
     discriminator_update(lazy, feed, three)
     discriminator_update(plain, plain_feed, three)
@@ -80,7 +80,7 @@ def test_the_penalty_joins_the_discriminator_s_loss_and_leaves_the_generator_s(
         return np.array([0.0, report[0]])
 
     update = {"order": order}
-    pair, feed = build_pair(regulariser={"name": name, "weight": 3.0}, update=update)
+    pair, feed = build_pair(regularizer={"name": name, "weight": 3.0}, update=update)
     plain, plain_feed = build_pair(update=update)
     real, labels = feed.real(ZERO)
     noise = feed.noise(Purpose.DISCRIMINATOR_NOISE, ZERO)
@@ -99,7 +99,7 @@ def test_the_penalty_joins_the_discriminator_s_loss_and_leaves_the_generator_s(
 
 
 def test_the_generator_s_paired_loss_meets_the_real_images_of_its_labels(build_pair):
-    pair, feed = build_pair(loss={"name": "relativistic"}, generator={"normalisation": "none"})
+    pair, feed = build_pair(loss={"name": "relativistic"}, generator={"normalization": "none"})
     real, labels = feed.real(ZERO)
     fake = pair.generate(feed.noise(Purpose.GENERATOR_NOISE, ZERO), labels, training=True)
     real_logits, fake_logits = (

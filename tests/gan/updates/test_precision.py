@@ -30,7 +30,7 @@ def test_hidden_layers_round_and_the_last_ones_do_not(small_config, small_images
     np.testing.assert_allclose(rounded, exact, atol=0.02)
 
 
-SPECTRAL = {"name": "conv", "spectral_normalisation": True, "normalisation": "layer"}
+SPECTRAL = {"name": "conv", "spectral_normalization": True, "normalization": "layer"}
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ SPECTRAL = {"name": "conv", "spectral_normalisation": True, "normalisation": "la
 def test_other_networks_and_penalties_round_too(small_config, small_images, discriminator, last):
     config = small_config(
         discriminator=discriminator,
-        generator={"name": "resnet", "normalisation": "pixel", "attention": "half", "width": 8},
-        regulariser={"name": "r1", "weight": 1.0},
+        generator={"name": "resnet", "normalization": "pixel", "attention": "half", "width": 8},
+        regularizer={"name": "r1", "weight": 1.0},
     )
     trainer = Trainer(config, *small_images, 3)
     pair, feed, zero = trainer._pair, trainer._feed, tf.constant(0, tf.int64)

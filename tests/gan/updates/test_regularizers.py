@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from harness.gan.config.choices import REGULARISER_NAMES
-from harness.gan.updates.batches import Feed
-from harness.gan.updates.regularizers import REGULARISERS, gradient_penalty, squared_slopes
+from harness.gan.updates.batches import BatchSource
+from harness.gan.updates.regularizers import REGULARIZERS, gradient_penalty, squared_slopes
 
 REAL = tf.constant([[1.0, 2.0], [2.0, 0.0]])[:, None, :, None]
 FAKE = tf.constant([[3.0, 0.0], [0.0, 1.0]])[:, None, :, None]
@@ -37,7 +37,7 @@ def test_a_linear_critic_pays_the_closed_form(name, penalty, by_weights):
     weights, bias = tf.constant([[3.0], [4.0]]), tf.constant(7.0)
     with tf.GradientTape() as tape:
         tape.watch(weights)
-        value = REGULARISERS[name](lambda x: flat(x) @ weights + bias, REAL, FAKE, SHARES)
+        value = REGULARIZERS[name](lambda x: flat(x) @ weights + bias, REAL, FAKE, SHARES)
     assert float(value) == pytest.approx(penalty, rel=1e-6)
     np.testing.assert_allclose(tape.gradient(value, weights)[:, 0], by_weights, rtol=1e-6)
 
@@ -55,7 +55,7 @@ def test_a_linear_critic_pays_the_closed_form(name, penalty, by_weights):
     ],
 )
 def test_each_penalty_looks_at_its_own_images(name, penalty):
-    value = REGULARISERS[name](quadratic, REAL, FAKE, SHARES)
+    value = REGULARIZERS[name](quadratic, REAL, FAKE, SHARES)
     assert float(value) == pytest.approx(penalty, rel=1e-5)
 
 
@@ -72,12 +72,12 @@ def test_a_flat_critic_pays_one_and_gets_a_finite_gradient():
     np.testing.assert_array_equal(tape.gradient(value, weights), [[0], [0]])
 
 
-def test_every_regulariser_can_be_configured_and_the_other_way_round():
-    assert tuple(REGULARISERS) == REGULARISER_NAMES
+def test_every_regularizer_can_be_configured_and_the_other_way_round():
+    assert tuple(REGULARIZERS) == REGULARISER_NAMES
 
 
 def test_shares_are_uniform_one_an_image_and_repeat(small_config, small_images):
-    feed = Feed(small_config(batch_size=1000), *map(tf.constant, small_images))
+    feed = BatchSource(small_config(batch_size=1000), *map(tf.constant, small_images))
     shares = feed.shares(tf.constant(3, tf.int64)).numpy()
     assert shares.shape == (1000, 1, 1, 1)
     np.testing.assert_array_equal(shares, feed.shares(tf.constant(3, tf.int64)))

@@ -110,7 +110,7 @@ def test_all_three_may_be_the_users_own(small_images):
         ("loss", "distance"),
     ):
         config[role]["name"] = f"mine.py:{function}@{file.sha256}"
-    config["discriminator"]["spectral_normalisation"] = True
+    config["discriminator"]["spectral_normalization"] = True
     config = GANConfig.model_validate(config)
     adopt(UserFunctions((file,), (config,)), SHAPE, CLASSES)
     first = train(config, *small_images)
@@ -238,7 +238,7 @@ def test_each_label_is_tried(role: str, source: str, function: str):
         adopted(role, fewer, function)
 
 
-PENALTY = {"regulariser": {"name": "gradient_penalty", "weight": 10.0}}
+PENALTY = {"regularizer": {"name": "gradient_penalty", "weight": 10.0}}
 SEPARATE = {"update": {"discriminator_batches": "separate"}}
 BATCH = "keras.layers.BatchNormalization()(keras.layers.Flatten()(image))"
 FLAT = "keras.layers.Flatten()(image)"
@@ -283,16 +283,16 @@ def test_a_deviation_of_the_batch_that_the_configuration_names_is_accepted():
         ("LayerNormalization(center=False, scale=False)(image)", r"LayerNormalization \("),
     ],
 )
-def test_a_critic_takes_only_layers_that_spectral_normalisation_bounds(layer: str, named: str):
+def test_a_critic_takes_only_layers_that_spectral_normalization_bounds(layer: str, named: str):
     source = DISCRIMINATOR.replace(FLAT, f"keras.layers.Flatten()(keras.layers.{layer})")
     critic = {
         "loss": {"name": "wasserstein"},
-        "discriminator": {"spectral_normalisation": True},
+        "discriminator": {"spectral_normalization": True},
     }
     with pytest.raises(ConfigError, match=rf"bounds Conv2D, Dense, Embedding alone; .*{named}"):
         adopted("discriminator", source, "judge", **critic)
     adopted("discriminator", DISCRIMINATOR, "judge", **critic)
-    adopted("discriminator", source, "judge", discriminator={"spectral_normalisation": True})
+    adopted("discriminator", source, "judge", discriminator={"spectral_normalization": True})
 
 
 def test_a_network_without_weights_learns_nothing():

@@ -105,7 +105,7 @@ def test_averages_leave_out_padded_zeros():
     np.testing.assert_array_equal(inception._average(np.ones((1, 4, 4, 1), np.float32)), 1.0)
 
 
-def test_batch_normalisation_is_folded_into_the_convolution(inception_arrays):
+def test_batch_normalization_is_folded_into_the_convolution(inception_arrays):
     name = "Conv2d_1a_3x3"
     constants = {"weight": 6.0, "bias": 5.0, "running_mean": 2.0, "running_var": 8.999}
     arrays = dict(inception_arrays)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.reporting.charts.labels import Box, Label, place_labels
+from harness.reporting.charts.labels import Box, ChartLabel, place_labels
 
 ROOM = Box(0, 0, 400, 300)
 
@@ -11,7 +11,7 @@ def place(
     names: list[tuple[str, float, float]],
     dots: list[tuple[float, float]] = [],  # noqa: B006 - never changed
     lines: list[tuple[float, float]] = [],  # noqa: B006
-) -> list[Label | None]:
+) -> list[ChartLabel | None]:
     own = [(x, y) for _, x, y in names]
     return place_labels(names, [*own, *dots], lines, size=12, within=ROOM, radius=4)
 
