@@ -10,7 +10,7 @@ from harness.space.fields import Field
 
 
 class VariantForm(BaseModel):
-    """Mirror one variant as it stands in YAML; ranges, choices and values exclude each other."""
+    """One variant as it stands in YAML; ranges, choices and values exclude each other."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 

@@ -17,7 +17,7 @@ _GRID_TOLERANCE = 1e-8
 
 @dataclasses.dataclass(frozen=True)
 class Fixed:
-    """Hold one value that no trial changes; Optuna never sees it.
+    """One value that no trial changes; Optuna never sees it.
 
     Args:
         value: The value, as GANConfig stores it.
@@ -48,7 +48,7 @@ class Fixed:
 
 @dataclasses.dataclass(frozen=True)
 class Choices:
-    """Offer values without order among them.
+    """Values to choose from, without order among them.
 
     Args:
         values: The choices, as GANConfig stores them.
@@ -87,7 +87,7 @@ class Choices:
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """Span numbers from `low` to `high`, both included.
+    """Numbers from `low` to `high`, both included.
 
     Args:
         low: The smallest value.

@@ -1,4 +1,4 @@
-"""Know the fields of GANConfig that a search space may name, by their dotted paths."""
+"""Find the fields of GANConfig that a search space may name, by their dotted paths."""
 
 import dataclasses
 import math
@@ -17,7 +17,7 @@ Kind = Literal["int", "float", "other"]
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """Describe one field of GANConfig.
+    """A field of GANConfig that can be searched or fixed.
 
     Args:
         name: Its dotted path, e.g. `generator.width`.

@@ -16,7 +16,7 @@ from harness.space.fields import FIELDS, Field, unknown_field
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """Say what a parameter can be under a condition.
+    """One of the forms of a parameter: what it can be under a condition.
 
     Args:
         name: Its name in Optuna: the field, followed by the condition if there are others.
@@ -40,7 +40,7 @@ class Variant:
 
 @dataclasses.dataclass(frozen=True)
 class Parameter:
-    """Bind a field of GANConfig to its variants, of which at most one applies at a time.
+    """A field of GANConfig with its variants, of which at most one applies at a time.
 
     Args:
         field: The field.

@@ -28,14 +28,14 @@ DEFAULT_REDUCTION_FACTOR = 4
 
 
 class Settings(BaseModel):
-    """Share the rules: frozen, no unknown keys, no guessing what a value of another type means."""
+    """Settings of one part of a search: frozen, without unknown keys or guessed types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     name: ClassVar[str] = ""
 
 
 class Budget(Settings):
-    """Say how long trials train, and where they are compared.
+    """The length of a trial, and where trials are compared.
 
     Args:
         rungs_kimg: Where a trial is scored and compared, in thousands of real images shown to the
@@ -56,7 +56,7 @@ class Budget(Settings):
 
 
 class ProtocolSettings(Settings):
-    """Say how trials are scored.
+    """The way trials are scored.
 
     Args:
         metric: What trials are ranked by: `fid`, or `kid`, which is unbiased and so fit for data
@@ -71,7 +71,7 @@ class ProtocolSettings(Settings):
 
 
 class TPESettings(Settings):
-    """Learn from good and bad trials by tree-structured Parzen estimators.
+    """Settings of TPE: tree-structured Parzen estimators learn from good and bad trials.
 
     Args:
         n_startup_trials: Trials of a quasi-random sequence before the estimators take over.
@@ -94,17 +94,17 @@ class TPESettings(Settings):
 
 
 class RandomSettings(Settings):
-    """Draw every trial independently: the yardstick for all others."""
+    """Settings of random search, the yardstick for all other samplers."""
 
     name: ClassVar[str] = "random"
 
 
 class QMCSettings(Settings):
-    """Fill the space evenly by a quasi-random sequence.
+    """Settings of a quasi-random sequence that fills the space evenly.
 
     Args:
         qmc_type: The sequence, `sobol` or `halton`.
-        scramble: Randomise it by the study's seed.
+        scramble: Randomize it by the study's seed.
     """
 
     name: ClassVar[str] = "qmc"
@@ -113,7 +113,7 @@ class QMCSettings(Settings):
 
 
 class CMAESSettings(Settings):
-    """Adapt a normal distribution over the numeric parameters that every trial has.
+    """Settings of CMA-ES: a normal distribution over the numeric parameters that every trial has.
 
     Choices, and parameters that depend on others, are sampled by TPE instead.
 
@@ -128,7 +128,7 @@ class CMAESSettings(Settings):
 
 
 class GPSettings(Settings):
-    """Model the score by a Gaussian process; learns from completed trials only.
+    """Settings of a Gaussian process, which learns from completed trials only.
 
     Args:
         n_startup_trials: Completed trials before the process takes over.
@@ -139,7 +139,7 @@ class GPSettings(Settings):
 
 
 class SuccessiveHalvingSettings(Settings):
-    """Let the best 1/reduction_factor of the trials that reached a rung go on.
+    """Settings of successive halving: the best 1/reduction_factor at a rung go on.
 
     Args:
         min_trials: A rung judges only once this many trials have reached it.
@@ -152,13 +152,13 @@ class SuccessiveHalvingSettings(Settings):
 
 
 class HyperbandSettings(SuccessiveHalvingSettings):
-    """Run successive halving in brackets that begin to judge at different rungs."""
+    """Settings of Hyperband: brackets of successive halving that begin at different rungs."""
 
     name: ClassVar[str] = "hyperband"
 
 
 class MedianSettings(Settings):
-    """Stop trials that are worse than the median of the completed ones at the same rung.
+    """Settings of the median rule: what is worse than the median at a rung stops.
 
     Args:
         n_startup_trials: Completed trials before anything is stopped.
@@ -173,7 +173,7 @@ class MedianSettings(Settings):
 
 
 class PercentileSettings(MedianSettings):
-    """Stop trials outside the best `percentile` per cent of the completed ones at the rung.
+    """Settings of the percentile rule: what is outside the best `percentile` per cent stops.
 
     Args:
         percentile: Share that goes on, in per cent.
@@ -184,7 +184,7 @@ class PercentileSettings(MedianSettings):
 
 
 class PatientSettings(Settings):
-    """Stop trials that have not improved for some rungs, if the wrapped pruner agrees.
+    """Settings of patience: a trial stops after rungs without improvement, if a pruner agrees.
 
     Args:
         patience: Rungs without improvement that are forgiven.
@@ -199,7 +199,7 @@ class PatientSettings(Settings):
 
 
 class NoPrunerSettings(Settings):
-    """Train every trial to the last rung."""
+    """Settings of no pruning: every trial trains to the last rung."""
 
     name: ClassVar[str] = "none"
 

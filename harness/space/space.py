@@ -33,7 +33,7 @@ _SUFFIXES = (".yaml", ".yml")
 
 @dataclasses.dataclass(frozen=True)
 class SearchSpace:
-    """Hold what a study searches, and by which rules.
+    """What a study searches, and by which rules.
 
     Args:
         name: Its name, and by default the study's.
@@ -43,8 +43,8 @@ class SearchSpace:
             started; maybe with options.
         parameters: What is searched, in the order declared.
         budget: Rungs and the cost allowed.
-        sampler: Who proposes trials.
-        pruner: Who stops them.
+        sampler: What proposes trials.
+        pruner: What stops them.
         protocol: How they are scored.
         deterministic: Whether trainings use operations that repeat bit for bit, and no clock.
         files: Python files of the user's own that parameters name. Those names carry hashes,
