@@ -4,7 +4,7 @@ BIN := .venv/bin
 TRIALS ?= 50
 STUDY ?= default
 
-.PHONY: setup data sweep dashboard test lint check parity postgres chromium explorer lock clean
+.PHONY: setup data sweep dashboard test lint check parity chromium explorer lock clean
 
 setup: .venv/installed
 
@@ -43,11 +43,6 @@ check: lint test
 parity: setup
 	$(BIN)/python -m pip install --quiet torch==2.13.0
 	$(BIN)/python -m pip install --quiet --no-deps torch-fidelity==0.4.0
-
-# A server for the tests of sweeps that share a study; without it those tests skip.
-postgres:
-	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
-	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
 
 # The browser that the report is tried in; without it those tests skip.
 chromium:

@@ -61,7 +61,6 @@ def run_study(
         listener or NullListener(),
         tracker=runner.options.tracker,
         options=runner.options.tracker_options,
-        storage=runner.options.storage,
     )
     stop = runner.run(study_run)
     study_run.publish()

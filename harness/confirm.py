@@ -47,7 +47,6 @@ def confirm(
     wandb_entity: option.WandbEntity = None,
     wandb_mode: option.WandbMode = "auto",
     checkpoint_seconds: option.CheckpointSeconds = 60,
-    storage: option.StoragePassword = None,
     as_json: option.AsJsonWithProgress = False,
     debug: option.Debug = False,
 ) -> None:
@@ -90,7 +89,6 @@ def confirm(
                 wandb_mode=check_wandb_mode(wandb_mode),
             ),
             checkpoint_seconds=checkpoint_seconds,
-            storage=storage,
             cluster=cluster,
         )
         _run(Confirmer(options), as_json=as_json)
@@ -114,7 +112,6 @@ def _run(confirmer: "Confirmer", *, as_json: bool) -> None:
         _Lines(console, trainings=len(confirmer.plan.planned)),
         tracker=confirmer.options.tracker,
         options=confirmer.options.tracker_options,
-        storage=confirmer.options.storage,
     )
     stop = confirmer.run(study_run)
     study_run.publish()

@@ -27,7 +27,6 @@ def dashboard(
         bool, typer.Option("--no-browser", help="Only say where the page is.")
     ] = False,
     studies_dir: option.StudiesDir = option.STUDIES_DIR,
-    storage: option.StoragePassword = None,
     debug: option.Debug = False,
 ) -> None:
     """Show a study in Optuna's dashboard, with each trial's sample grids and notes.
@@ -46,7 +45,7 @@ def dashboard(
             )
         from harness.optuna_dashboard.dashboard_server import serving
 
-        with serving(folder, port=port, storage=storage, confirmed=lambda: _confirmed(folder)) as (
+        with serving(folder, port=port, confirmed=lambda: _confirmed(folder)) as (
             address,
             server,
         ):

@@ -39,7 +39,6 @@ def doctor(
     tracker: Annotated[
         str, typer.Option(help="What the study was tracked by: wandb, jsonl or none.")
     ] = "wandb",
-    storage: option.StoragePassword = None,
     as_json: option.AsJson = False,
     debug: option.Debug = False,
 ) -> None:
@@ -58,7 +57,7 @@ def doctor(
         else:
             from harness.diagnosis.consistency import examine_study
 
-            findings = examine_study(place, study, tracker=tracker, storage=storage, repair=repair)
+            findings = examine_study(place, study, tracker=tracker, repair=repair)
     _print(findings, as_json=as_json)
     if any(finding.level == "fail" for finding in findings):
         raise typer.Exit(1)

@@ -104,20 +104,19 @@ def rm(
     study: Annotated[str, typer.Argument(help="Name of the study.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     studies_dir: option.StudiesDir = option.STUDIES_DIR,
-    storage: option.StoragePassword = None,
     debug: option.Debug = False,
 ) -> None:
-    """Remove a study with everything in its folder and its database, after asking."""
+    """Remove a study with everything in its folder, after asking."""
     with clear_errors(debug), studies_at(studies_dir, study, mode="remove") as place:
         from harness.study.removal import find_to_remove, remove
         from harness.study.retention import disk_use
 
-        folder = find_to_remove(place, study, storage)
+        folder = find_to_remove(place, study)
         size = _megabytes(disk_use(folder))
         if not yes and not typer.confirm(f"Remove {folder} ({size}) for good?"):
             print("Nothing was removed.")
             raise typer.Exit(1)
-        remove(place, study, storage)
+        remove(place, study)
     print(f"Removed {folder} ({size}).")
 
 

@@ -113,24 +113,6 @@ def sweep(
             help="Stop once a trial's final FID is at most this.",
         ),
     ] = None,
-    storage: Annotated[
-        str | None,
-        typer.Option(
-            help="URL of the database to keep a new study in: postgresql://user@host/name, "
-            "mysql+pymysql://... (untested) or sqlite:///path. Sweeps share a study on a server. "
-            "HARNESS_STORAGE may hold it instead, with a password that stays out of sight. By "
-            "default optuna.db in the study's folder, for one sweep.",
-            show_default=False,
-        ),
-    ] = None,
-    lease_seconds: Annotated[
-        float,
-        typer.Option(
-            min=1,
-            callback=option.finite,
-            help="A sweep silent for so long loses its trials to others.",
-        ),
-    ] = 120,
     fork: Annotated[
         str | None,
         typer.Option(help="Begin a new study of this name with the trials that still compare."),
@@ -183,12 +165,7 @@ def sweep(
         fleet = find_devices(workers, cluster)
         name = fork or study or space.name
         place = places.enter_context(
-            studies_at(
-                studies_dir,
-                name,
-                mode="look" if dry_run else "write",
-                lease_seconds=lease_seconds,
-            )
+            studies_at(studies_dir, name, mode="look" if dry_run else "write")
         )
         options = SweepOptions(
             name=name,
@@ -217,8 +194,6 @@ def sweep(
             max_failed_share=max_failed_share,
             time_budget_seconds=parse_duration(time_budget, "--time-budget"),
             target_fid=target_fid,
-            storage=storage,
-            lease_seconds=lease_seconds,
             cluster=cluster,
         )
         if dry_run:
@@ -229,16 +204,14 @@ def sweep(
         if fork is not None:
             source = study or space.name
             places.enter_context(studies_at(studies_dir, source))
-            _fork(place, source, fork, space, storage)
+            _fork(place, source, fork, space)
         _run(runner, studies_dir, last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
 
 
-def _fork(
-    studies_dir: Path, source: str, target: str, space: "SearchSpace", storage: str | None
-) -> None:
+def _fork(studies_dir: Path, source: str, target: str, space: "SearchSpace") -> None:
     from harness.study.fork import fork_study
 
-    made = fork_study(studies_dir, source, target, space=space, storage=storage)
+    made = fork_study(studies_dir, source, target, space=space)
     lines = [f"{made.folder} begins with {made.copied} trials of {source}."]
     lines += [f"  left out: {line}" for line in made.left_out]
     print("\n".join(lines), file=sys.stderr)
@@ -269,7 +242,6 @@ def _run(runner: "StudyRunner", studies_dir: str, *, last_rung: float, as_json: 
             display,
             tracker=runner.options.tracker,
             options=runner.options.tracker_options,
-            storage=runner.options.storage,
         )
         stop = runner.run(study_run)
     study_run.publish()

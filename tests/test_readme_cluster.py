@@ -1,10 +1,8 @@
 """Follow the README's section on more machines: its commands, its script and its manifest."""
 
-import os
 import re
 import secrets
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +12,6 @@ import yaml
 from harness.study.leaderboard import read_entries
 from tests.support.commands import TIMEOUT_SECONDS, Commands
 from tests.support.hosts import Host, Hosts, running_hosts, why_none
-from tests.support.postgres import missing, running_server
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -70,65 +67,6 @@ def test_the_command_for_one_machine_runs(commands: Commands, tmp_path: Path):
     done = commands.run("sweep", *options, *SMALL, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(read_entries(tmp_path / "studies" / "smoke")) == 3
-
-
-def test_the_batch_script_is_bash(tmp_path: Path):
-    (script,) = blocks("SLURM, without Ray", "sh")
-    assert script.startswith("#!/bin/bash\n#SBATCH ")
-    file = tmp_path / "night.sbatch"
-    file.write_text(script)
-    subprocess.run(["bash", "-n", str(file)], check=True)
-
-
-@pytest.mark.slow
-def test_the_batch_script_shares_a_study_on_a_real_postgresql(commands: Commands, tmp_path: Path):
-    if missing():
-        pytest.skip(missing())
-    (script,) = blocks("SLURM, without Ray", "sh")
-    options = "--search-space smoke --trials 3 --tracker jsonl"
-    script = script.replace("--trials 400", options).replace("/shared/studies", str(tmp_path))
-    with running_server() as url:
-        known = "postgresql://gan@db.example/gans"
-        assert known in script
-        (tmp_path / "night.sbatch").write_text(script.replace(known, url))
-        environment = commands.environment
-        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-        two = [
-            subprocess.Popen(["bash", "night.sbatch"], cwd=tmp_path, env=environment)
-            for _ in range(2)
-        ]
-        assert [process.wait(2 * TIMEOUT_SECONDS) for process in two] == [0, 0]
-    entries = read_entries(tmp_path / "night")
-    assert [entry.name for entry in entries] == ["0000", "0001", "0002"]
-
-
-@pytest.mark.slow
-def test_the_commands_of_sweeps_on_one_study_run_with_a_real_postgresql(
-    commands: Commands, tmp_path: Path
-):
-    if missing():
-        pytest.skip(missing())
-    (block,) = blocks("Several sweeps on one study", "sh")
-    given = [command for command, _ in commands_of(block)]
-    assert given.pop(0).endswith("pip install 'psycopg[binary]'")
-    assert given.pop(0) == "export HARNESS_STORAGE=postgresql://gan@db.example/gans"
-    with running_server() as url:
-        environment = commands.environment | {"HARNESS_STORAGE": url}
-        for command in given:
-            _, _, *words = command.replace("/shared/studies", str(tmp_path)).split()
-            words += SMALL if "harness.sweep" in words else ()
-            done = subprocess.run(
-                [sys.executable, "-m", *words],
-                cwd=tmp_path,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=TIMEOUT_SECONDS,
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
-            if "harness.doctor" in words:
-                assert re.search(r"storage .* answers; several sweeps may share", done.stdout)
-    assert len(read_entries(tmp_path / "night")) == 3
 
 
 def test_every_block_of_commands_is_bash(tmp_path: Path):

@@ -124,6 +124,23 @@ def test_a_study_that_a_sweep_runs_is_not_removed(studies: Path):
 # The command
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("studies", "rm", "--yes", "endings"), ("doctor", "--study", "endings")]
+    + [(name, "--study", "endings", "--tracker", "none") for name in ("sweep", "confirm")],
+)
+def test_a_study_kept_in_another_database_is_refused_and_left_alone(
+    commands: Commands, studies: Path, command: tuple[str, ...]
+):
+    record = studies / "endings" / "study.json"
+    kept = json.loads(record.read_text()) | {"storage": "postgresql+psycopg://ann@db/gans"}
+    record.write_text(json.dumps(kept))
+    before = sorted(studies.rglob("*"))
+    message = the_one_message(commands.run(*command, cwd=studies.parent))
+    assert "keeps its trials in another database, postgresql+psycopg://ann@db/gans" in message
+    assert sorted(studies.rglob("*")) == before
+
+
 def test_the_command_lists_shows_and_asks_before_removing(commands: Commands, studies: Path):
     cwd = studies.parent
     listed = commands.run("studies", "list", cwd=cwd)

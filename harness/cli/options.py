@@ -61,11 +61,6 @@ StudiesDir = Annotated[
         metavar="PATH|URL", help="Folder of all studies, or a URL such as s3://bucket/folder."
     ),
 ]
-StoragePassword = Annotated[
-    str | None,
-    typer.Option("--storage", help="URL of the study's database, only to bring its password."),
-]
-
 Weights = Annotated[
     Path | None, typer.Option(help="Weights of an extractor that does not bring its own.")
 ]

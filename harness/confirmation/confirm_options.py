@@ -26,8 +26,6 @@ class ConfirmOptions:
         tracker_options: How much it records.
         max_worker_megabytes: A worker that grew beyond is replaced after its training.
         checkpoint_seconds: A training is saved at least so often.
-        storage: URL of the study's database, perhaps with a password; only asked whether a sweep
-            is running the study.
         cluster: Where workers run; None for this machine.
     """
 
@@ -45,5 +43,4 @@ class ConfirmOptions:
     tracker_options: TrackerOptions = dataclasses.field(default_factory=TrackerOptions)
     max_worker_megabytes: float = 2500.0
     checkpoint_seconds: float = 60.0
-    storage: str | None = dataclasses.field(default=None, repr=False)
     cluster: Cluster | None = None

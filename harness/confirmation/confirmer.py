@@ -52,7 +52,7 @@ class Confirmer:
         folder = find_study(options.studies_dir, options.name)
         if is_locked(folder / FOLDER):
             raise StudyError(f"{folder}: {_CONFIRMATION_RUNS}")
-        with study_held(folder, options.storage):
+        with study_held(folder):
             self.plan = make_plan(folder, top=options.top, seeds=options.seeds)
         self.options = options
         self._space = SearchSpace.load(str(folder / "search_space.yaml"))

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,27 +44,6 @@ def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def write_once(path: Path, text: str) -> bool:
-    """Write a UTF-8 text file whole unless there is one; return whether it was written.
-
-    Of several processes that try at once, on one machine or on several, one succeeds.
-    """
-    own = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    write_text(own, text)
-    try:
-        # A link is refused where the name exists, even if this machine does not see it yet.
-        os.link(own, path)
-    except FileExistsError:
-        return False
-    except OSError:  # a file system without links
-        if path.exists():
-            return False
-        write_text(path, text)
-    finally:
-        own.unlink(missing_ok=True)
-    return True
 
 
 def write_bytes(path: Path, data: bytes) -> None:

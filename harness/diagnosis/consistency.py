@@ -18,6 +18,7 @@ from harness.space.space import SearchSpace
 from harness.study.exclusive import study_held
 from harness.study.record import find_study, read_study
 from harness.study.repair import StoredStudy
+from harness.study.storage import Storage
 from harness.tracking.tracker import check_tracker
 
 STAGES: tuple[Callable[[Examined], Iterator[Finding]], ...] = (
@@ -33,7 +34,6 @@ def examine_study(
     name: str,
     *,
     tracker: str = "wandb",
-    storage: str | None = None,
     repair: bool = False,
 ) -> list[Finding]:
     """Return where a study's folder, database and logs disagree.
@@ -42,7 +42,6 @@ def examine_study(
         studies_dir: Folder of all studies.
         name: The study.
         tracker: What it was tracked by: key of `TRACKERS`.
-        storage: What `--storage` says of its database.
         repair: Whether to mend what can be mended; what was is then `ok`, and says so.
 
     Raises:
@@ -56,8 +55,8 @@ def examine_study(
     space = SearchSpace.load(str(folder / "search_space.yaml"))
     findings: list[Finding] = []
     with (
-        study_held(folder, storage) as database,
-        StoredStudy(database, record, space) as stored,
+        study_held(folder),
+        StoredStudy(Storage(folder), record, space) as stored,
     ):
         study = Examined(folder, record, space, stored, tracker)
         for stage in STAGES:

@@ -1,13 +1,9 @@
 """Find out what file system a folder lies on, and whether a study may live there."""
 
-import os
 import re
 from pathlib import Path
 
-from harness.core.errors import HarnessError
-from harness.diagnosis.finding import Finding, fail, ok, warn
-from harness.study.storage import STORAGE_VARIABLE
-from harness.study.storage_url import parse_storage
+from harness.diagnosis.finding import Finding, ok, warn
 
 MOUNTS_FILE = Path("/proc/mounts")
 
@@ -48,23 +44,11 @@ VOLATILE = frozenset({"tmpfs", "ramfs"})
 def check_storage(studies_dir: Path, mounts_file: Path = MOUNTS_FILE) -> Finding:
     """Check that a study's SQLite database may lie in the studies folder.
 
-    Where `HARNESS_STORAGE` names a server for new studies, check that it answers instead.
-
     Args:
         studies_dir: The folder of all studies; it need not exist yet.
         mounts_file: What the kernel says is mounted.
     """
     name = "storage"
-    given = os.environ.get(STORAGE_VARIABLE)
-    if given:
-        try:
-            storage = parse_storage(given, STORAGE_VARIABLE)
-            storage.check()
-        except HarnessError as error:
-            return fail(name, str(error))
-        if storage.file is None:
-            return ok(name, f"{storage.place} answers; several sweeps may share a study there")
-        studies_dir = storage.file
     found = file_system(studies_dir, mounts_file)
     if found is None:
         return ok(name, f"{studies_dir}: this system does not tell its file systems; not checked")
@@ -73,8 +57,7 @@ def check_storage(studies_dir: Path, mounts_file: Path = MOUNTS_FILE) -> Finding
         return warn(
             name,
             f"{studies_dir} lies on {kind} ({mount}), a network file system: SQLite's locks are "
-            f"not reliable there, and a study may be damaged. Choose a local --studies-dir, or "
-            f"keep the study in a server with --storage.",
+            f"not reliable there, and a study may be damaged. Choose a local --studies-dir.",
         )
     if kind in VOLATILE:
         return warn(

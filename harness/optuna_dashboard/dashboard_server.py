@@ -16,7 +16,7 @@ from harness.core.errors import ConfigError, StorageError
 from harness.optuna_dashboard.dashboard_view import make_view
 from harness.study.read_only import opened
 from harness.study.record import StudyRecord, read_study
-from harness.study.storage_url import find_storage
+from harness.study.storage import Storage
 
 HOST = "127.0.0.1"
 _FRESH_SECONDS = 5.0
@@ -85,7 +85,6 @@ def serving(
     folder: Path,
     *,
     port: int,
-    storage: str | None = None,
     confirmed: ReadConfirmed = lambda: None,
 ) -> Iterator[tuple[str, Any]]:
     """Give the address of a study's dashboard and its server, ready to serve.
@@ -93,7 +92,6 @@ def serving(
     Args:
         folder: The study; a sweep may be running on it.
         port: Where to listen; 0 for any port that is free.
-        storage: URL that may bring the database's password.
         confirmed: Returns the trial that training the leaders again stands behind; None for none.
 
     Raises:
@@ -102,7 +100,7 @@ def serving(
         ConfigError: If the port is taken.
     """
     record = read_study(folder)
-    database = find_storage(folder, storage)
+    database = Storage(folder)
     with opened(database, record) as study:
         if study is None:
             raise StorageError(

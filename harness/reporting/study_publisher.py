@@ -22,7 +22,7 @@ from harness.space.space import SearchSpace
 from harness.study.leaderboard import rank, read_entries
 from harness.study.read_only import opened
 from harness.study.record import StudyRecord, read_study
-from harness.study.storage_url import find_storage
+from harness.study.storage import Storage
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
 from harness.tracking.wandb_study import StudySnapshot, WinnerArtifact, publish_study
 
@@ -46,7 +46,6 @@ class StudyRun:
         listener: Hears everything first.
         tracker: Key of `TRACKERS`; nothing is published unless it is W&B's.
         options: Where to.
-        storage: URL that may bring the database's password.
     """
 
     def __init__(
@@ -56,13 +55,11 @@ class StudyRun:
         *,
         tracker: str,
         options: TrackerOptions,
-        storage: str | None = None,
     ) -> None:
         self._folder = folder
         self._listener = listener
         self._publishes = tracker == "wandb"
         self._options = options
-        self._storage = storage
         self._published = time.monotonic()
         self._took = 0.0
 
@@ -82,7 +79,7 @@ class StudyRun:
             return
         began = time.monotonic()
         try:
-            publish(self._folder, self._options, storage=self._storage)
+            publish(self._folder, self._options)
         except HarnessError as error:
             LOGGER.warning("The study's run in W&B was not brought up to date: %s", error)
         self._published = time.monotonic()
@@ -93,30 +90,28 @@ class StudyRun:
         return time.monotonic() - self._published > rest
 
 
-def publish(folder: Path, options: TrackerOptions, *, storage: str | None = None) -> None:
+def publish(folder: Path, options: TrackerOptions) -> None:
     """Publish a study to its W&B run, as it stands; nothing where no training has ended.
 
     Args:
         folder: The study.
         options: Where to.
-        storage: URL that may bring the database's password.
 
     Raises:
         HarnessError: If the study cannot be read.
     """
     if options.wandb_mode == "disabled" or not (folder / "study.json").is_file():
         return
-    snapshot = read_snapshot(folder, storage=storage)
+    snapshot = read_snapshot(folder)
     if snapshot.rows:
         publish_study(snapshot, options)
 
 
-def read_snapshot(folder: Path, *, storage: str | None = None) -> StudySnapshot:
+def read_snapshot(folder: Path) -> StudySnapshot:
     """Return what the run of a study shows.
 
     Args:
         folder: The study; it may be running.
-        storage: URL that may bring the database's password.
 
     Raises:
         HarnessError: If the study cannot be read.
@@ -128,7 +123,7 @@ def read_snapshot(folder: Path, *, storage: str | None = None) -> StudySnapshot:
     searched = searched_fields(space)
     winner_artifact = _find_winner_artifact(folder, record)
     metric = Protocol(**record.protocol).name
-    with opened(find_storage(folder, hint=storage), record) as study:
+    with opened(Storage(folder), record) as study:
         stored = study.get_trials(deepcopy=False) if study else []
         plots = draw_plots(stored, name=record.name, metric=metric)
     return StudySnapshot(

@@ -129,13 +129,6 @@ class Dispatcher:
         for slot in [slot for slot in self.slots if slot.is_overdue]:
             self._give_up(work, slot)
 
-    def drop(self, slot: WorkerSlot) -> None:
-        """Take a training from its worker at once, with no word more about it."""
-        slot.worker.stop(at_once=True)
-        if slot.running is not None:
-            slot.running.tracker.close()
-        self._pool.replace(slot)
-
     def close(self) -> None:
         """End all workers at once and leave no tracker open."""
         for slot in self.slots:

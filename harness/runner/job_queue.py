@@ -1,7 +1,6 @@
 """Queue the trainings of a study: interrupted trials first, then new ones, then baselines."""
 
 import dataclasses
-import time
 
 import optuna
 from optuna.trial import TrialState
@@ -17,12 +16,8 @@ from harness.runner.sweep_options import SweepOptions
 from harness.runner.tracking_identity import identify
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import BASELINE_PREFIX
-from harness.study.leases import TURN
 from harness.tracking.tracker import Tracker, open_tracker
 from harness.training.job import TrainingJob
-
-_REST_SECONDS = 1.0
-"""So long a sweep that found nothing to do does not look again, and leaves others the database."""
 
 _FILM_FRAMES = 25
 """So many grids, from the same noise, show how a trial came to draw what it draws."""
@@ -117,10 +112,9 @@ class JobQueue:
         self._options = options
         self._returned: list[RunningJob] = []
         self._handed_out: set[str] = set()
-        self._rest_until = 0.0
 
     def __bool__(self) -> bool:
-        """Return whether any training has not ended, whoever has it."""
+        """Return whether any training has not ended."""
         index = self._study.index()
         is_short = index.count_ended < self._options.trials
         return bool(is_short or index.of(TrialState.RUNNING) or self._open_baselines())
@@ -129,27 +123,10 @@ class JobQueue:
         """Return the next training; None if there is nothing to hand out now."""
         if self._returned:
             return self._returned.pop(0)
-        share = self._study.share
-        if time.monotonic() < self._rest_until or not share.claim(TURN):
-            return None
-        try:
-            running, begun = self._look()
-            found = self._resume(running) or self._begin(begun) or self._begin_baseline()
-        finally:
-            share.release(TURN)
+        found = self._resume() or self._begin() or self._begin_baseline()
         if found is not None:
             self._handed_out.add(found.job.name)
-        else:
-            self._rest_until = time.monotonic() + _REST_SECONDS
         return found
-
-    def forget(self, names: set[str]) -> None:
-        """Take note that other sweeps took these trainings."""
-        self._handed_out -= names
-        for running in self._returned:
-            if running.job.name in names:
-                running.tracker.close()
-        self._returned = [each for each in self._returned if each.job.name not in names]
 
     def give_back(self, running: RunningJob) -> None:
         """Put a training whose worker died first in the queue.
@@ -166,42 +143,22 @@ class JobQueue:
         for running in self._returned:
             running.tracker.close()
 
-    def _look(self) -> tuple[list[optuna.trial.FrozenTrial], int]:
-        """Return the trials that have no end, and how many have begun that count."""
-        index = self._study.index()
-        running = list(index.of(TrialState.RUNNING).trials)
-        return running, len(running) + index.count_ended
-
-    def _resume(self, running: list[optuna.trial.FrozenTrial]) -> RunningJob | None:
-        """Return a trial that was interrupted, be it that the sweep which had it is gone."""
-        share = self._study.share
-        taken = share.taken() | self._handed_out
-        for frozen in running:
-            name = f"{frozen.number:04d}"
-            if name in taken or not share.claim(name):
-                continue
-            if self._study.is_running(frozen):
-                opened = self._study.reopen(frozen)
-                return self._trial(*opened) if opened else None
-            share.release(name)  # it ended between the look and the claim
+    def _resume(self) -> RunningJob | None:
+        """Return a trial that was interrupted."""
+        for frozen in self._study.interrupted():
+            if f"{frozen.number:04d}" not in self._handed_out:
+                return self._trial(*self._study.reopen(frozen))
         return None
 
-    def _begin(self, begun: int) -> RunningJob | None:
-        if begun >= self._options.trials:
-            return None
-        asked = self._study.ask()
-        return self._trial(*asked) if asked else None
+    def _begin(self) -> RunningJob | None:
+        index = self._study.index()
+        begun = len(index.of(TrialState.RUNNING)) + index.count_ended
+        return self._trial(*self._study.ask()) if begun < self._options.trials else None
 
     def _begin_baseline(self) -> RunningJob | None:
-        share = self._study.share
-        taken = share.taken() | self._handed_out
         for preset in self._open_baselines():
-            name = f"{BASELINE_PREFIX}{preset}"
-            if name in taken or not share.claim(name):
-                continue
-            if preset in self._open_baselines():
+            if f"{BASELINE_PREFIX}{preset}" not in self._handed_out:
                 return self._baseline(preset)
-            share.leave(name)  # it ended between the look and the claim
         return None
 
     def _open_baselines(self) -> list[str]:

@@ -43,7 +43,7 @@ class NullListener:
 
 
 class OutcomeRecorder:
-    """Tell everyone of a study's endings: those before, one's own, and those of other sweeps.
+    """Tell everyone of a study's endings: those before this sweep, and its own.
 
     Args:
         study: The open study.
@@ -59,18 +59,14 @@ class OutcomeRecorder:
         self._catch_up(entries)
         self._rules = StopRules(options, entries)
         self._retention = Retention(options.keep, study.folder)
-        self._known = {entry.name for entry in entries}
 
     def stop(self) -> Stop | None:
         """Return why the study is to stop now, or None to go on."""
         return self._rules.stop()
 
     def end(self, running: RunningJob, outcome: Outcome) -> None:
-        """Write a training's outcome, unless another sweep has taken the training over."""
+        """Write a training's outcome and tell everyone of it."""
         running.ended = True
-        if not self._study.share.keeps(running.job.name):
-            running.tracker.close()
-            return
         running.job.folder.write_outcome(outcome)
         self.settle(running, outcome)
 
@@ -81,38 +77,15 @@ class OutcomeRecorder:
             outcome = self._supersede(running, outcome)
             with self._study.storage_faults():
                 optuna_trials.tell(self._study.optuna, running.trial, outcome)
-            self._note(Entry(job.name, job.folder, job.config, outcome))
+            self._rules.note(job.name, job.config, outcome)
+            self._retention.note(job.name, job.folder, outcome)
         running.tracker.emit(Finished(outcome))
         running.tracker.close()
         self._listener.hear(job.name, job.config, Finished(outcome))
-        # Optuna tells of trials that have ended; of baselines the folder alone does.
-        if running.trial is not None:
-            self._study.share.release(job.name)
-        else:
-            self._study.share.leave(job.name)
-
-    def follow(self) -> None:
-        """Take in how trials ended that other sweeps trained."""
-        for trial in self._study.index().select(None):
-            name = f"{trial.number:04d}"
-            if name in self._known or not trial.state.is_finished():
-                continue
-            folder = self._study.trial_folder(trial.number)
-            outcome, config = folder.read_outcome(), folder.read_config()
-            if outcome is not None and config is not None:  # or they are still on their way here
-                self._note(Entry(name, folder, config, outcome))
-                self._listener.hear(name, config, Finished(outcome))
-
-    def _note(self, entry: Entry) -> None:
-        self._known.add(entry.name)
-        self._rules.note(entry.name, entry.config, entry.outcome)
-        self._retention.note(entry.name, entry.folder, entry.outcome)
 
     def _catch_up(self, entries: list[Entry]) -> None:
         """Tell the trackers what an interruption kept from them."""
         for entry in entries:
-            if not self._study.share.claim(entry.name):
-                continue  # another sweep is about to
             identity = identify(
                 self._study.record,
                 self._study.space,
@@ -122,7 +95,6 @@ class OutcomeRecorder:
             )
             options = self._options
             catch_up(options.tracker, identity, entry.outcome, options.tracker_options)
-            self._study.share.release(entry.name)
 
     def _supersede(self, running: RunningJob, outcome: Outcome) -> Outcome:
         """Queue another trial for one that ran out of memory; it counts in its place."""

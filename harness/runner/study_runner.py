@@ -1,11 +1,9 @@
 """Run a study: hand trials to workers, answer their events, keep the order of truth.
 
-The runner is one process and the only one of a sweep that talks to Optuna. Sweeps that share a
-study do not talk to each other: `Share` says what each may do.
+The runner is one process, and the only one that talks to Optuna.
 """
 
 import contextlib
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -20,34 +18,27 @@ from harness.runner.open_study import Study
 from harness.runner.outcomes import Listener, OutcomeRecorder
 from harness.runner.stop_rules import Stop
 from harness.runner.sweep_options import SweepOptions
-from harness.runner.worker_pool import WorkerSlot
 from harness.space.space import SearchSpace, load_enqueued
 from harness.space.user_function_examples import user_functions
 from harness.study import optuna_trials
-from harness.study.record import check_study_name
-from harness.study.storage import Storage
-from harness.study.storage_url import find_storage
+from harness.study.record import check_study_name, read_study
 from harness.tracking.tracker import check_tracker
 
 
-def check_options(
-    space: SearchSpace, options: SweepOptions
-) -> tuple[Storage, list[dict[str, Any]]]:
-    """Return a study's database and what is tried first, having refused bad options.
+def check_options(space: SearchSpace, options: SweepOptions) -> list[dict[str, Any]]:
+    """Return what is tried first, having refused bad options.
 
     Nothing is written for that, and no cluster asked.
 
     Raises:
-        HarnessError: If one of them is bad, or the database cannot be used.
+        HarnessError: If one of them is bad, or the study is kept elsewhere than in its folder.
     """
     check_study_name(options.name)
     check_tracker(options.tracker)
-    storage = dataclasses.replace(
-        find_storage(options.studies_dir / options.name, options.storage),
-        lease_seconds=options.lease_seconds,
-    )
-    storage.check()
-    return storage, load_enqueued(options.enqueue, space) if options.enqueue else []
+    folder = options.studies_dir / options.name
+    if (folder / "study.json").exists():
+        read_study(folder)
+    return load_enqueued(options.enqueue, space) if options.enqueue else []
 
 
 class StudyRunner:
@@ -62,7 +53,7 @@ class StudyRunner:
     def __init__(
         self, space: SearchSpace, options: SweepOptions, *, backend: Backend | None = None
     ) -> None:
-        self._storage, self._enqueued = check_options(space, options)
+        self._enqueued = check_options(space, options)
         self._space = space
         self.options = options
         setup = WorkerSetup(
@@ -106,7 +97,6 @@ class StudyRunner:
                 space=self._space,
                 seed=self.options.seed,
                 protocol=ready.protocol,
-                storage=self._storage,
             )
             with contextlib.closing(study):
                 self._run(study)
@@ -120,7 +110,7 @@ class StudyRunner:
     def _run(self, study: Study) -> None:
         """Take up where the study stands: nothing asked for before is asked for again."""
         self._study = study
-        with study.share.turn(), study.storage_faults():
+        with study.storage_faults():
             for params in self._enqueued:
                 study.optuna.enqueue_trial(params, skip_if_exists=True)
         self._endings = OutcomeRecorder(study, self.options, self._listener)
@@ -144,29 +134,7 @@ class StudyRunner:
                 return
             if not dispatcher.is_busy and not self._job_queue:
                 return
-            speaking = dispatcher.wait()
-            lost = self._renew()
-            dispatcher.hear(self, [slot for slot in speaking if slot not in lost])
-
-    def _renew(self) -> list[WorkerSlot]:
-        """Keep what this sweep has of a shared study; return the posts that lost their training.
-
-        What a sweep had that was suspended for too long, others go on with: it must not write
-        another word about it.
-        """
-        if not self._study.share.is_due():
-            return []
-        names = self._study.share.renew()
-        self._job_queue.forget(names)
-        lost = [
-            slot
-            for slot in self._dispatcher.slots
-            if slot.running is not None and slot.running.job.name in names
-        ]
-        for slot in lost:
-            self._dispatcher.drop(slot)
-        self._endings.follow()
-        return lost
+            dispatcher.hear(self, dispatcher.wait())
 
     # The work, as the dispatcher asks for it
 

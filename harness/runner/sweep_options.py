@@ -4,7 +4,6 @@ import dataclasses
 from pathlib import Path
 
 from harness.backends.cluster import Cluster
-from harness.study.leases import LEASE_SECONDS
 from harness.study.retention import Keep
 from harness.tracking.tracker import TrackerOptions
 
@@ -36,9 +35,6 @@ class SweepOptions:
         max_failed_share: The study stops when more than this share of its trials failed.
         time_budget_seconds: Stop this sweep after so long; None for no limit.
         target_fid: Stop when a completed trial's final FID is at most this; None for none.
-        storage: URL of the study's database, perhaps with a password; see `find_storage`.
-        lease_seconds: Where sweeps share the study on a server, one that is silent for so long
-            loses its trials to the others.
         cluster: Where workers run; None for this machine.
     """
 
@@ -63,6 +59,4 @@ class SweepOptions:
     max_failed_share: float = 0.5
     time_budget_seconds: float | None = None
     target_fid: float | None = None
-    storage: str | None = dataclasses.field(default=None, repr=False)
-    lease_seconds: float = LEASE_SECONDS
     cluster: Cluster | None = None

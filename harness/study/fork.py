@@ -1,6 +1,5 @@
 """Start a new study from the trials of an old one that still compare."""
 
-import contextlib
 import dataclasses
 import datetime
 import shutil
@@ -25,8 +24,7 @@ from harness.study.record import (
     read_study,
 )
 from harness.study.repair import StoredStudy
-from harness.study.storage import Storage, own_storage
-from harness.study.storage_url import find_storage
+from harness.study.storage import Storage
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.training_folder import TrainingFolder
 from harness.training.user_files import write_copies
@@ -55,9 +53,7 @@ class _Trial:
     history: list[Event]
 
 
-def fork_study(
-    studies_dir: Path, source: str, target: str, *, space: SearchSpace, storage: str | None = None
-) -> Fork:
+def fork_study(studies_dir: Path, source: str, target: str, *, space: SearchSpace) -> Fork:
     """Make a new study that begins with every trial of an old one that it could have made.
 
     A trial compares when it was scored by the same protocol on the same rungs, by code of the same
@@ -69,7 +65,6 @@ def fork_study(
         source: The old study.
         target: Name of the new one.
         space: What the new one searches.
-        storage: URL of the new one's database; see `find_storage`.
 
     Raises:
         StudyError: If there is no such study, a sweep is running it, the new name is taken, or
@@ -85,31 +80,24 @@ def fork_study(
             f"choose another name."
         )
     _refuse_incomparable(old, record, space)
-    database = find_storage(folder, storage)
-    database.check()
     made = dataclasses.replace(
         record,
         id=str(uuid.uuid4()),
         name=target,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         harness_version=harness.__version__,
-        storage=database.remembered,
     )
     try:
         with (
-            study_held(old, hint=storage) as source_database,
+            study_held(old),
             tempfile.TemporaryDirectory(prefix=".fork-", dir=studies_dir) as temporary,
         ):
             unnamed = Path(temporary) / target
             unnamed.mkdir()
-            if database.is_own:
-                database = own_storage(unnamed)
-            superseded = _superseded(old, source_database)
-            with _forgotten_on_failure(database, made, space):
-                with StoredStudy(database, made, space) as stored:
-                    copied, left_out = _copy(old, unnamed, stored, superseded)
-                _finish(unnamed, old, made, space)
-                unnamed.rename(folder)
+            with StoredStudy(Storage(unnamed), made, space) as stored:
+                copied, left_out = _copy(old, unnamed, stored, _superseded(old))
+            _finish(unnamed, old, made, space)
+            unnamed.rename(folder)
     except OSError as error:
         raise storage_error(folder, error) from error
     return Fork(folder, copied, left_out)
@@ -132,19 +120,6 @@ def _refuse_incomparable(old: Path, record: StudyRecord, space: SearchSpace) -> 
             + "\n  ".join(lines)
             + "\nLeave these as they are, or start a new study without --fork."
         )
-
-
-@contextlib.contextmanager
-def _forgotten_on_failure(
-    database: Storage, record: StudyRecord, space: SearchSpace
-) -> Iterator[None]:
-    """Take a study that could not be made out of a database that others share."""
-    try:
-        yield
-    except BaseException:
-        with StoredStudy(database, record, space) as stored:
-            stored.remove()
-        raise
 
 
 def _copy(
@@ -185,10 +160,10 @@ def _finish(folder: Path, old: Path, record: StudyRecord, space: SearchSpace) ->
     write_json(folder / "study.json", dataclasses.asdict(record))  # last: now it is a study
 
 
-def _superseded(old: Path, storage: Storage) -> set[int]:
+def _superseded(old: Path) -> set[int]:
     """Return the trials that stand in the old study only to be told from their retries."""
     space = SearchSpace.load(str(old / "search_space.yaml"))
-    with StoredStudy(storage, read_study(old), space) as stored:
+    with StoredStudy(Storage(old), read_study(old), space) as stored:
         return {trial.number for trial in stored.trials() if trial.superseded}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import optuna
 
 from harness.study.record import StudyRecord
-from harness.study.storage import Storage, optuna_name
+from harness.study.storage import Storage
 
 
 @contextlib.contextmanager
@@ -21,13 +21,13 @@ def opened(storage: Storage, record: StudyRecord) -> Iterator[optuna.Study | Non
     Raises:
         StorageError: If the database cannot be used.
     """
-    if storage.file is not None and not storage.file.exists():
+    if not storage.file.exists():
         yield None
         return
     with storage.faults():
         database = storage.open()
         try:
-            yield _load(database, optuna_name(record))
+            yield _load(database, record.name)
         finally:
             database.engine.dispose()
 

@@ -31,7 +31,6 @@ class StudyRecord:
         created: When it was created, ISO 8601, UTC.
         extractor: What its trials are seen through: a name or a folder. The protocol has only the
             name that scores carry.
-        storage: URL of its database without the password; None for the SQLite file beside it.
         harness_version: The version of this package that created it.
         schema_version: Form of its files.
         semantics_version: Meaning of its numbers.
@@ -46,7 +45,6 @@ class StudyRecord:
     protocol: dict[str, Any]
     created: str
     extractor: str = "fashion_cnn"
-    storage: str | None = None
     harness_version: str = harness.__version__
     schema_version: int = SCHEMA_VERSION
     semantics_version: int = SEMANTICS_VERSION
@@ -89,7 +87,8 @@ def read_study(folder: Path) -> StudyRecord:
     """Return what `study.json` of an existing study says.
 
     Raises:
-        StudyError: If another version of the package wrote it in another form.
+        StudyError: If another version of the package wrote it in another form, or keeps its
+            trials in another database than the one in its folder.
         StorageError: If it cannot be read.
     """
     path = folder / "study.json"
@@ -103,6 +102,12 @@ def read_study(folder: Path) -> StudyRecord:
             f"{given.get('harness_version', 'unknown')} of the package; this version "
             f"({harness.__version__}) reads schema version {SCHEMA_VERSION}, and there is no "
             f"older one to migrate from. Use the version that wrote it, or choose a new --study."
+        )
+    if record.get("storage") is not None:
+        raise StudyError(
+            f"{path}: the study keeps its trials in another database, {record['storage']}, than "
+            f"{folder / 'optuna.db'}; this version ({harness.__version__}) knows no other. Use "
+            f"the version that wrote it, or choose a new --study."
         )
     try:
         return StudyRecord(**{key: value for key, value in record.items() if key in known})

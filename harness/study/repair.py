@@ -16,7 +16,7 @@ from harness.gan.config.config import GANConfig
 from harness.space.space import SearchSpace
 from harness.study import optuna_trials
 from harness.study.record import StudyRecord
-from harness.study.storage import OVERRIDES, SUPERSEDED_BY, Storage, optuna_name
+from harness.study.storage import OVERRIDES, SUPERSEDED_BY, Storage
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,7 @@ class StoredStudy:
         self._space = space
         self._study: optuna.Study | None = None
         self._engine: sqlalchemy.Engine | None = None
-        if storage.file is None or storage.file.exists():
+        if storage.file.exists():
             self._open()
 
     def __enter__(self) -> Self:
@@ -93,20 +93,13 @@ class StoredStudy:
         with self._faults():
             study.add_trial(trial)
 
-    def remove(self) -> None:
-        """Take the study out of a database that stays."""
-        study = self._open()
-        with self._faults():
-            optuna.delete_study(study_name=study.study_name, storage=study._storage)
-        self._study = None
-
     def _open(self) -> optuna.Study:
         if self._study is None:
             with self._faults():
                 storage = self._storage.open()
                 self._engine = storage.engine
                 self._study = optuna.create_study(
-                    study_name=optuna_name(self._record),
+                    study_name=self._record.name,
                     storage=storage,
                     direction="minimize",
                     load_if_exists=True,
@@ -137,7 +130,7 @@ class StoredStudy:
             f"in -wal and -shm, and run python -m harness.doctor --study {self._record.name} "
             f"--repair, which makes it anew from the folders of the trials."
         )
-        with self._storage.faults(remedy if self._storage.file else None):
+        with self._storage.faults(remedy):
             yield
 
 

@@ -1,4 +1,4 @@
-"""Keep a study's trials in memory, and read from its database only what others may have changed.
+"""Keep a study's trials in memory, and read from its database only what it adds of its own.
 
 Optuna reads every trial that has not ended at each look. A thousand of them hold 25,000
 parameters, and one proposal takes a dozen looks.
@@ -7,25 +7,17 @@ parameters, and one proposal takes a dozen looks.
 import contextlib
 import copy
 import json
-import time
 from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
-import sqlalchemy
 from optuna.distributions import BaseDistribution, check_distribution_compatibility
 from optuna.storages import RDBStorage
 from optuna.storages._cached_storage import _CachedStorage, _StudyInfo
-from optuna.storages._rdb.models import TrialModel
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from harness.study.batched_writes import HeldBack
 from harness.study.trial_index import TrialIndex
-
-_SHARE_OF_TIME = 0.05
-"""At most so much time goes into reading again what other sweeps may have reported."""
-
-_OPEN = (TrialState.RUNNING, TrialState.WAITING)
 
 
 def written_at_once(study: Study) -> contextlib.AbstractContextManager[None]:
@@ -45,22 +37,14 @@ class TrialCache(_CachedStorage):
     """Hold the trials of one study as its database does; whatever is written goes to both.
 
     Args:
-        backend: The database.
-        alone: Whether nobody else writes to the study. Otherwise it is looked up each time which
-            trials are new, begin or end; what running ones have reported is read so often that it
-            takes a twentieth of the time. To a trial that was written to here nobody else writes:
-            whoever sweeps holds its lease.
+        backend: The database; nobody else writes to the study.
     """
 
-    def __init__(self, backend: RDBStorage, *, alone: bool) -> None:
+    def __init__(self, backend: RDBStorage) -> None:
         super().__init__(backend)
-        self._alone = alone
         self._index = TrialIndex()
         self._stale: set[int] = set()
-        self._own: set[int] = set()
         self._newest = -1
-        self._open: dict[int, TrialState] = {}
-        self._rest_until = 0.0
         self._holds_back = False
         self._held_back = HeldBack()
 
@@ -72,8 +56,7 @@ class TrialCache(_CachedStorage):
             yield
             self._held_back.write(self._backend)
         except BaseException:
-            for trial_id in self._held_back.trial_ids:  # it never got there
-                self.disown(trial_id)
+            self._stale |= self._held_back.trial_ids  # it never got there
             raise
         finally:
             self._holds_back = False
@@ -136,18 +119,13 @@ class TrialCache(_CachedStorage):
         self._put(trial_id, "system_attrs", key, json.loads(json.dumps(value)))
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
-        """Return a trial; where others may write to it, as the database has it now."""
-        if (self._alone or trial_id in self._own) and trial_id not in self._stale:
+        """Return a trial as the database has it now."""
+        if trial_id not in self._stale:
             with self._lock:
                 place = self._trial_id_to_study_id_and_number.get(trial_id)
                 if place is not None:
                     return self._studies[place[0]].trials[place[1]]
         return super().get_trial(trial_id)
-
-    def disown(self, trial_id: int) -> None:
-        """Take a trial for one that others may have written to: it is read anew."""
-        self._own.discard(trial_id)
-        self._stale.add(trial_id)
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
@@ -173,7 +151,6 @@ class TrialCache(_CachedStorage):
             if place is None:
                 return
             trials = self._studies[place[0]].trials
-            self._own.add(trial_id)
             trial = copy.copy(trials[place[1]])
             setattr(trial, field, getattr(trial, field) | {key: value})
             trials[place[1]] = trial
@@ -182,39 +159,16 @@ class TrialCache(_CachedStorage):
     def _read_trials_from_remote_storage(self, study_id: int) -> None:
         with self._lock:
             self._studies.setdefault(study_id, _StudyInfo())
-            is_current = self._alone and not self._stale
             # What is held back stands in memory alone, and one proposal takes one look.
-            if self._newest >= 0 and (is_current or self._holds_back):
+            if self._newest >= 0 and (not self._stale or self._holds_back):
                 return
-            began = time.monotonic()
-            reads_all = not self._alone and began >= self._rest_until
-            stale = self._stale
-            if not self._alone:
-                stale = stale | self._changed_elsewhere(study_id)
-            if reads_all:
-                stale = stale | self._open.keys()
             trials = self._backend._get_trials(
                 study_id,
                 states=None,
-                included_trial_ids=stale,
+                included_trial_ids=self._stale,
                 trial_id_greater_than=self._newest,
             )
             self._stale = set()
             self._add_trials_to_cache(study_id, trials)
             for trial in trials:
                 self._newest = max(self._newest, trial._trial_id)
-                self._open.pop(trial._trial_id, None)
-                if not trial.state.is_finished():
-                    self._open[trial._trial_id] = trial.state
-            if reads_all:
-                now = time.monotonic()
-                self._rest_until = now + (now - began) / _SHARE_OF_TIME
-
-    def _changed_elsewhere(self, study_id: int) -> set[int]:
-        """Return the trials that another sweep began or ended."""
-        query = sqlalchemy.select(TrialModel.trial_id, TrialModel.state).where(
-            TrialModel.study_id == study_id, TrialModel.state.in_(_OPEN)
-        )
-        with self._backend.engine.connect() as connection:
-            now = {row.trial_id: row.state for row in connection.execute(query)}
-        return {trial_id for trial_id, _ in self._open.items() ^ now.items()}

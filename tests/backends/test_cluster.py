@@ -205,9 +205,7 @@ def sweep_alone(
     )
 
 
-@pytest.mark.parametrize(
-    ("option", "value"), [("--study", "a/b"), ("--storage", "foo://x"), ("--tracker", "nobody")]
-)
+@pytest.mark.parametrize(("option", "value"), [("--study", "a/b"), ("--tracker", "nobody")])
 def test_bad_options_are_refused_before_a_cluster_is_started(
     commands: Commands, tmp_path: Path, option: str, value: str
 ):

@@ -1,6 +1,6 @@
 """Drive the runner with a thousand workers that only pretend to train.
 
-    python -m tests.benchmarks.scale --workers 10 100 1000 --trials 10000 --storage sqlite postgres
+    python -m tests.benchmarks.scale --workers 10 100 1000 --trials 10000
 
 Everything but the training is real: asking, reporting, pruning, telling and files. A worker's
 wait is timed from the moment it has spoken to the moment it is answered, while nobody else waits;
@@ -10,7 +10,6 @@ interrupted one shows how far it came, and cases not asked for keep what they ha
 """
 
 import argparse
-import contextlib
 import json
 import os
 import platform
@@ -26,7 +25,6 @@ from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from tests.benchmarks.scale_report import keep, write_report
-from tests.support.postgres import running_server
 
 KINDS = ("ask", "report", "tell", "progress")
 BINS = 40
@@ -114,17 +112,7 @@ def drive(options, space, save):
     return record.bins
 
 
-@contextlib.contextmanager
-def database(name):
-    """Give the URL of a database of that kind; None for a file in the study's folder."""
-    if name == "sqlite":
-        yield None
-    else:
-        with running_server() as url:
-            yield url
-
-
-def measure(storage, workers, options):
+def measure(workers, options):
     """Run one case in a folder of its own, and keep what it measured."""
 
     def save(bins):
@@ -135,10 +123,10 @@ def measure(storage, workers, options):
             "load": round(os.getloadavg()[0], 1),
             "bins": bins,
         }
-        keep(options.out, f"{options.label} {storage} {workers}", case)
+        keep(options.out, f"{options.label} sqlite {workers}", case)
 
-    print(f"{storage}, {workers} workers", flush=True)
-    with tempfile.TemporaryDirectory(prefix="scale-") as folder, database(storage) as url:
+    print(f"{workers} workers", flush=True)
+    with tempfile.TemporaryDirectory(prefix="scale-") as folder:
         sweep = SweepOptions(
             name=f"scale-{workers}",
             studies_dir=Path(folder),
@@ -146,7 +134,6 @@ def measure(storage, workers, options):
             workers=workers,
             seed=0,
             tracker="jsonl",
-            storage=url,
             time_budget_seconds=60 * options.minutes if options.minutes else None,
         )
         drive(sweep, options.space, save)
@@ -157,16 +144,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, nargs="+", default=[10, 100, 1000])
     parser.add_argument("--trials", type=int, default=10_000)
-    parser.add_argument("--storage", nargs="+", default=["sqlite"])
     parser.add_argument("--space", default="default")
     parser.add_argument("--minutes", type=float, help="End each case after so long.")
     parser.add_argument("--label", default="now", help="Begins the names of the cases.")
     parser.add_argument("--out", type=Path, default=Path("reports/scale"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    for storage in options.storage:
-        for workers in options.workers:
-            measure(storage, workers, options)
+    for workers in options.workers:
+        measure(workers, options)
     write_report(options.out)
 
 

@@ -102,7 +102,7 @@ def main():
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     space = SearchSpace.load("default")
     database = optuna.storages.RDBStorage("sqlite:///:memory:")
-    study = optuna.create_study(storage=TrialCache(database, alone=True))
+    study = optuna.create_study(storage=TrialCache(database))
     rows = []
     for trials in sorted(options.trials):
         fill(study, space, trials - len(study.trials))

@@ -7,14 +7,14 @@ pruning, telling and files are real, scores are invented from the parameters so 
 something to learn, and nothing is trained. The tracker is `jsonl`; ten thousand W&B runs cannot
 be made for this.
 
-    python -m tests.benchmarks.scale --workers 10 100 1000 --trials 10000 --storage sqlite postgres
+    python -m tests.benchmarks.scale --workers 10 100 1000 --trials 10000
     python -m tests.benchmarks.scale_proposals
     python -m tests.benchmarks.scale_spread --trials 200 --seeds 2
 
-Each case adds to `results.json` as it goes. Two cores, on which two cases ran at a time, those of
-PostgreSQL with their servers, and tests beside them: what a wait took by the clock shows who else
-computed, most of all its 95th percentile. Processor time says what the runner itself needs, though
-it too grows on a crowded core.
+Each case adds to `results.json` as it goes. Two cores, on which two cases ran at a time and tests
+beside them: what a wait took by the clock shows who else computed, most of all its 95th
+percentile. Processor time says what the runner itself needs, though it too grows on a crowded
+core. Cases on PostgreSQL were measured by a version that could keep a study there.
 
 ## Waits
 
@@ -41,7 +41,7 @@ thousand actors of Ray.
   database whenever anything looks at the study, a dozen times for a proposal and twice for a
   report. With 250 running, asking took 2,025 ms and reporting 275 ms; with a thousand, after the
   change, 69 ms and 7 ms (the processor was busier before, but not thirty times). `TrialCache`
-  keeps in memory what it writes, and reads what others may have changed.
+  keeps in memory what it writes.
 - **TPE over all trials, for each group of parameters.** One look a trial, one trial of each kind
   to find the groups, and beyond 525 ended trials a part of them: the 25 best, which are all
   that TPE ever takes for good, every running one, and five hundred others spread evenly over the
@@ -55,8 +55,7 @@ thousand actors of Ray.
   Now trials stand in groups that are kept as they change (`TrialIndex`): those that wait, run and
   have ended, the best, the kinds of parameters. From 1,250 to 10,000 trials an ask stays as it is.
 - **A transaction for each parameter and attribute**, two dozen a trial. What a proposal suggests,
-  what a pruner decides and what an ending says is written in one each, and a shared study is
-  looked up once a proposal; a trial whose lease this sweep holds is not read again. Within one,
+  what a pruner decides and what an ending says is written in one each. Within one,
   Optuna asks for the trial before each row; new rows now go in one statement for each table. 100
   trials of 10 workers after 6,000 took 11.5 to 13.2 s of processor time without this and the
   groups (four runs), and 9.3 and 10.6 s with them, in turns.

@@ -2,20 +2,12 @@
 
 import json
 import stat
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from harness.core.errors import StorageError
-from harness.core.files import (
-    read_json,
-    replacing,
-    write_bytes,
-    write_json,
-    write_once,
-    write_text,
-)
+from harness.core.files import read_json, replacing, write_bytes, write_json, write_text
 from tests.tracking.disks import run_on_disk
 
 
@@ -124,15 +116,6 @@ def test_a_read_only_disk_is_one_message(tmp_path: Path):
     )
     assert result.returncode == 0, result.stderr
     assert "x.json: cannot be read or written: Read-only file system." in result.stdout
-
-
-def test_of_several_that_write_a_file_once_one_does(tmp_path: Path):
-    texts = [f"text {number}" for number in range(6)]
-    with ThreadPoolExecutor(len(texts)) as pool:
-        wrote = list(pool.map(lambda text: write_once(tmp_path / "x.json", text), texts))
-    assert sorted(wrote) == [False] * 5 + [True]
-    assert (tmp_path / "x.json").read_text() == texts[wrote.index(True)]
-    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
 
 
 def test_json_is_indented_for_people(tmp_path: Path):

@@ -42,7 +42,7 @@ def test_the_longest_mount_point_decides(mounts: Path, folder: str, level: str, 
 
 
 def test_a_network_file_system_gets_a_remedy(mounts: Path):
-    assert "with --storage" in check_storage(Path("/home/s"), mounts).message
+    assert "a local --studies-dir" in check_storage(Path("/home/s"), mounts).message
     assert "a restart empties" in check_storage(Path("/scratch/s"), mounts).message
 
 
@@ -53,18 +53,6 @@ def test_a_later_mount_hides_an_earlier_one_on_the_same_point(mounts: Path):
 
 def test_a_system_that_does_not_tell_is_not_judged(tmp_path: Path):
     assert check_storage(tmp_path, tmp_path / "none").level == "ok"
-
-
-def test_a_server_for_new_studies_must_answer(
-    mounts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setenv("HARNESS_STORAGE", f"postgresql://ann:s3cret@/db?host={tmp_path}")
-    finding = check_storage(Path("/home/s"), mounts)
-    assert finding.level == "fail"
-    assert "the database cannot be used" in finding.message
-    assert "s3cret" not in finding.message
-    monkeypatch.setenv("HARNESS_STORAGE", "sqlite:////scratch/all.db")
-    assert "a restart empties" in check_storage(Path("/data"), mounts).message
 
 
 def test_this_machine_tells(tmp_path: Path):

@@ -7,17 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.object_server import BUCKET, ObjectServer, object_server
-from tests.support.postgres import missing, running_server
-
-
-@pytest.fixture(scope="session")
-def server_url() -> Iterator[str]:
-    """Return the URL of a PostgreSQL that runs for these tests, with a password."""
-    reason = missing()
-    if reason:
-        pytest.skip(reason)
-    with running_server() as url:
-        yield url
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Compare what the cache holds with what the database does, whoever wrote it."""
+"""Compare what the cache holds with what the database does."""
 
 from pathlib import Path
 
@@ -8,18 +8,18 @@ import sqlalchemy
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
-from harness.study.storage_url import find_storage
+from harness.study.storage import Storage
 from harness.study.trial_cache import TrialCache, written_at_once
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> RDBStorage:
-    with find_storage(tmp_path).faults():
-        return find_storage(tmp_path).open()
+    with Storage(tmp_path).faults():
+        return Storage(tmp_path).open()
 
 
-def open_study(database: RDBStorage, *, alone: bool) -> optuna.Study:
-    cache = TrialCache(database, alone=alone)
+def open_study(database: RDBStorage) -> optuna.Study:
+    cache = TrialCache(database)
     return optuna.create_study(study_name="s", storage=cache, load_if_exists=True)
 
 
@@ -40,11 +40,8 @@ def work(study: optuna.Study) -> None:
     study.tell(second, state=TrialState.PRUNED)
 
 
-@pytest.mark.parametrize("alone", [True, False])
-def test_trials_are_as_the_database_has_them_after_each_kind_of_writing(
-    database: RDBStorage, alone: bool
-):
-    study = open_study(database, alone=alone)
+def test_trials_are_as_the_database_has_them_after_each_kind_of_writing(database: RDBStorage):
+    study = open_study(database)
     assert study.get_trials() == []
     work(study)
     assert study.get_trials() == stored(database)
@@ -52,15 +49,15 @@ def test_trials_are_as_the_database_has_them_after_each_kind_of_writing(
 
 
 def test_a_study_that_is_gone_on_with_holds_what_there_was(database: RDBStorage):
-    work(open_study(database, alone=True))
-    again = open_study(database, alone=True)
+    work(open_study(database))
+    again = open_study(database)
     assert again.get_trials() == stored(database)
     again.tell(2, 3.0)
     assert again.get_trials() == stored(database)
 
 
-def test_one_that_is_alone_reads_nothing_unless_it_wrote(database: RDBStorage):
-    study = open_study(database, alone=True)
+def test_nothing_is_read_unless_it_wrote(database: RDBStorage):
+    study = open_study(database)
     work(study)
     study.get_trials()
     statements: list[str] = []
@@ -106,9 +103,8 @@ def transactions_that_write(database: RDBStorage) -> list[int]:
     return written
 
 
-@pytest.mark.parametrize("alone", [True, False])
-def test_a_block_is_one_transaction(database: RDBStorage, alone: bool):
-    study = open_study(database, alone=alone)
+def test_a_block_is_one_transaction(database: RDBStorage):
+    study = open_study(database)
     set_everything(study, study.ask())
     trial = study.ask()
     study.get_trials()
@@ -123,9 +119,8 @@ def test_a_block_is_one_transaction(database: RDBStorage, alone: bool):
     assert study.get_trials()[1].constraints == {"late": 1.0}
 
 
-@pytest.mark.parametrize("alone", [True, False])
-def test_a_block_cut_short_leaves_nothing_of_itself(database: RDBStorage, alone: bool):
-    study = open_study(database, alone=alone)
+def test_a_block_cut_short_leaves_nothing_of_itself(database: RDBStorage):
+    study = open_study(database)
     trial = study.ask()
     with pytest.raises(KeyboardInterrupt, match="now"):
         be_interrupted(study, trial)
@@ -144,39 +139,3 @@ def test_a_block_in_a_storage_of_optunas_own_writes_as_optuna_does():
     with written_at_once(study):
         set_everything(study, trial)
     assert set(study.trials[0].params) == {"x", "y"}
-
-
-def test_what_others_begin_and_end_is_seen_at_once(database: RDBStorage):
-    here, there = (open_study(database, alone=False) for _ in range(2))
-    here.get_trials()
-    work(there)
-    assert here.get_trials() == stored(database)
-    there.tell(2, 3.0)
-    assert here.get_trials() == stored(database)
-    there.enqueue_trial({"x": 0.5})
-    assert here.get_trials()[3].state is TrialState.WAITING
-    there.ask()
-    assert here.get_trials()[3].state is TrialState.RUNNING
-
-
-def test_what_one_wrote_to_is_read_no_more_until_others_may_have_had_it(database: RDBStorage):
-    here, there = (open_study(database, alone=False) for _ in range(2))
-    trial = here.ask()
-    here.get_trials()
-    trial.set_user_attr("key", "mine")
-    there.tell(0, 1.0)  # which a lease would not allow
-    assert here._storage.get_trial(trial._trial_id).state is TrialState.RUNNING
-    here._storage.disown(trial._trial_id)
-    assert here._storage.get_trial(trial._trial_id).state is TrialState.COMPLETE
-
-
-def test_what_others_report_of_running_trials_is_seen_after_a_while(
-    database: RDBStorage, monkeypatch: pytest.MonkeyPatch
-):
-    here, there = (open_study(database, alone=False) for _ in range(2))
-    trial = there.ask()
-    here.get_trials()
-    trial.report(1.0, step=1)
-    monkeypatch.setattr(here._storage, "_rest_until", 0.0)  # the while is over
-    assert here.get_trials()[0].intermediate_values == {1: 1.0}
-    assert here._storage._rest_until > 0.0
