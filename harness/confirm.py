@@ -10,7 +10,6 @@ from harness.cli import options as option
 from harness.cli.app import EXIT_CODES, clear_errors, new_app
 from harness.core.durations import format_seconds
 from harness.core.events import Event, Finished, RungScored, Started
-from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
     from harness.confirmation.confirmer import Confirmer
@@ -55,7 +54,7 @@ def confirm(
     The same command again goes on where it stopped; a larger --top or --seeds adds to it,
     and a smaller one loses nothing. A candidate that is clearly out gets no more seeds.
     """
-    with clear_errors(debug), studies_at(studies_dir, study, mode="write") as place:
+    with clear_errors(debug):
         from harness.backends.cluster import read_cluster
         from harness.backends.factory import find_devices
         from harness.confirmation.confirm_options import ConfirmOptions
@@ -72,7 +71,7 @@ def confirm(
         fleet = find_devices(workers, cluster)
         options = ConfirmOptions(
             name=study,
-            studies_dir=place,
+            studies_dir=studies_dir,
             top=top,
             seeds=seeds,
             extractor=extractor,

@@ -12,7 +12,6 @@ import typer
 from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
 from harness.core.errors import MissingExtraError, StorageError
-from harness.search.object_store.opening import studies_at
 
 app = new_app()
 
@@ -34,10 +33,10 @@ def dashboard(
     Only this machine can reach the page. It follows a running sweep, and nothing done in it
     changes the study.
     """
-    with clear_errors(debug), studies_at(studies_dir, study, mode="look") as place:
+    with clear_errors(debug):
         from harness.study.record import find_study
 
-        folder = find_study(place, study)
+        folder = find_study(studies_dir, study)
         if importlib.util.find_spec("optuna_dashboard") is None:
             raise MissingExtraError(
                 "optuna-dashboard is not installed. Install it: "

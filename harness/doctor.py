@@ -12,8 +12,6 @@ from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
 from harness.core.errors import ConfigError
 from harness.core.quiet import quiet_imports
-from harness.search.object_store.mode import Mode
-from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
     from harness.diagnosis.finding import Finding
@@ -47,17 +45,15 @@ def doctor(
     With --study, list where the folder, Optuna's database and W&B's logs of a study disagree;
     --repair mends them in this order of truth: outcome.json, then Optuna, then W&B.
     """
-    names = [] if study is None else [study]
-    mode: Mode = "write" if repair and names else "read"
-    with clear_errors(debug), studies_at(studies_dir, *names, mode=mode) as place:
+    with clear_errors(debug):
         if study is None:
             if repair:
                 raise ConfigError("--repair: expected --study NAME beside it; received none.")
-            findings = _examine_machine(place, data_dir, calibration=calibration)
+            findings = _examine_machine(studies_dir, data_dir, calibration=calibration)
         else:
             from harness.diagnosis.consistency import examine_study
 
-            findings = examine_study(place, study, tracker=tracker, repair=repair)
+            findings = examine_study(studies_dir, study, tracker=tracker, repair=repair)
     _print(findings, as_json=as_json)
     if any(finding.level == "fail" for finding in findings):
         raise typer.Exit(1)

@@ -9,7 +9,6 @@ import typer
 from harness.cli import options as option
 from harness.cli.app import EXIT_CODES, clear_errors, new_app, unwound_by_sigterm
 from harness.core.quiet import quiet_imports
-from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
     from harness.exporting.bundle import Bundle
@@ -47,11 +46,7 @@ def export(
     Each file is loaded by its own runtime in a fresh process and has to draw the same images; its
     score is measured again from what it drew. If one does not, nothing is exported.
     """
-    with (
-        clear_errors(debug),
-        unwound_by_sigterm(),
-        studies_at(studies_dir, study, mode="add") as place,
-    ):
+    with clear_errors(debug), unwound_by_sigterm():
         from harness.exporting.formats import parse_formats
         from harness.exporting.publish import find_destination
         from harness.study.record import find_study
@@ -61,7 +56,7 @@ def export(
         tracker = TrackerOptions(
             project=wandb_project, entity=wandb_entity, wandb_mode=check_wandb_mode(wandb_mode)
         )
-        folder = find_study(place, study)
+        folder = find_study(studies_dir, study)
         publish = find_destination(to, folder, tracker) if to is not None else None
         with quiet_imports():
             from harness.exporting.bundle import export_bundle

@@ -12,7 +12,6 @@ from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
 from harness.core.errors import ConfigError, HarnessError
 from harness.core.quiet import quiet_imports
-from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
     from harness.reporting.report_data import ReportData
@@ -42,14 +41,14 @@ def report(
     It shows the winner, the leaderboard, every curve with its images, which parameters mattered,
     the baselines, what it cost and how to repeat it. A study may be running meanwhile.
     """
-    with clear_errors(debug), studies_at(studies_dir, study, mode="look") as place:
+    with clear_errors(debug):
         from harness.study.record import check_study_name, find_study
 
         if sum((watch, as_text, as_json)) > 1:
             raise ConfigError(
                 "--watch, --text, --json: expected one of them at most; received several."
             )
-        folder = find_study(place, study)
+        folder = find_study(studies_dir, study)
         target = out or Path("reports") / check_study_name(study)
         if target.exists() and not target.is_dir():
             raise ConfigError(

@@ -11,7 +11,6 @@ from rich.table import Table
 
 from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
-from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
     from harness.study.overview import StudyOverview, Unreadable
@@ -31,10 +30,10 @@ def list_studies(
     debug: option.Debug = False,
 ) -> None:
     """List all studies with their trials by state and their best final score."""
-    with clear_errors(debug), studies_at(studies_dir, mode="all") as place:
+    with clear_errors(debug):
         from harness.study.overview import Unreadable, sum_up_all
 
-        found = sum_up_all(place)
+        found = sum_up_all(studies_dir)
     damaged = [each for each in found if isinstance(each, Unreadable)]
     sound = [each for each in found if not isinstance(each, Unreadable)]
     if as_json:
@@ -56,11 +55,11 @@ def show(
     debug: option.Debug = False,
 ) -> None:
     """Show one study: its record, how its trials ended, the best of them, its disk use."""
-    with clear_errors(debug), studies_at(studies_dir, study, mode="look") as place:
+    with clear_errors(debug):
         from harness.study.overview import sum_up
         from harness.study.record import find_study
 
-        overview = sum_up(find_study(place, study))
+        overview = sum_up(find_study(studies_dir, study))
     if as_json:
         board = [entry.to_dict() for entry in overview.ranked]
         _print_json(overview.to_dict() | {"leaderboard": board})
@@ -89,10 +88,10 @@ def compare(
     debug: option.Debug = False,
 ) -> None:
     """Compare studies that were scored by one protocol, the best first."""
-    with clear_errors(debug), studies_at(studies_dir, *studies, mode="look") as place:
+    with clear_errors(debug):
         from harness.study.overview import compare as compare_studies
 
-        found = compare_studies(place, studies)
+        found = compare_studies(studies_dir, studies)
     if as_json:
         _print_json([each.to_dict() for each in found])
         return
@@ -107,16 +106,16 @@ def rm(
     debug: option.Debug = False,
 ) -> None:
     """Remove a study with everything in its folder, after asking."""
-    with clear_errors(debug), studies_at(studies_dir, study, mode="remove") as place:
+    with clear_errors(debug):
         from harness.study.removal import find_to_remove, remove
         from harness.study.retention import disk_use
 
-        folder = find_to_remove(place, study)
+        folder = find_to_remove(studies_dir, study)
         size = _megabytes(disk_use(folder))
         if not yes and not typer.confirm(f"Remove {folder} ({size}) for good?"):
             print("Nothing was removed.")
             raise typer.Exit(1)
-        remove(place, study)
+        remove(studies_dir, study)
     print(f"Removed {folder} ({size}).")
 
 

@@ -1,6 +1,5 @@
 """Run or resume a study: `python -m harness.sweep --trials 50`."""
 
-import contextlib
 import json
 import sys
 import time
@@ -14,7 +13,6 @@ from harness.cli import options as option
 from harness.cli.app import EXIT_CODES, clear_errors, new_app
 from harness.core.durations import format_seconds, parse_duration
 from harness.core.quiet import quiet_imports
-from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
     from harness.runner.study_runner import StudyRunner
@@ -133,7 +131,7 @@ def sweep(
     Trials train in worker processes, are scored at the rungs of the search space, and are pruned
     when outranked. Everything lies in one folder, studies/NAME.
     """
-    with clear_errors(debug), contextlib.ExitStack() as places:
+    with clear_errors(debug):
         from harness.backends.cluster import read_cluster
         from harness.backends.factory import find_devices
         from harness.data.request import with_options
@@ -164,12 +162,9 @@ def sweep(
         )
         fleet = find_devices(workers, cluster)
         name = fork or study or space.name
-        place = places.enter_context(
-            studies_at(studies_dir, name, mode="look" if dry_run else "write")
-        )
         options = SweepOptions(
             name=name,
-            studies_dir=place,
+            studies_dir=studies_dir,
             trials=trials,
             workers=fleet.at_most(trials),
             threads=fleet.threads,
@@ -202,9 +197,7 @@ def sweep(
             return
         runner = StudyRunner(space, options)  # refuses bad options before anything is written
         if fork is not None:
-            source = study or space.name
-            places.enter_context(studies_at(studies_dir, source))
-            _fork(place, source, fork, space)
+            _fork(studies_dir, study or space.name, fork, space)
         _run(runner, studies_dir, last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
 
 
@@ -224,7 +217,7 @@ def _preview(space: "SearchSpace", options: "SweepOptions") -> None:
         print(line, flush=True)
 
 
-def _run(runner: "StudyRunner", studies_dir: str, *, last_rung: float, as_json: bool) -> None:
+def _run(runner: "StudyRunner", studies_dir: Path, *, last_rung: float, as_json: bool) -> None:
     from harness.cli.display import SweepDisplay
     from harness.reporting.study_publisher import StudyRun
     from harness.study.leaderboard import rank, read_entries
@@ -284,13 +277,12 @@ def _print_result(
     console.print(format_config(best.config), highlight=False)
 
 
-def _print_next(console: Console, folder: Path, studies_dir: str, ranked: "list[Entry]") -> None:
+def _print_next(console: Console, folder: Path, studies_dir: Path, ranked: "list[Entry]") -> None:
     from harness.study.leaderboard import winner
 
     if winner(ranked) is None:
         return
-    is_default = Path(studies_dir) == Path(option.STUDIES_DIR)
-    place = "" if is_default else f" --studies-dir {studies_dir}"
+    place = "" if studies_dir == option.STUDIES_DIR else f" --studies-dir {studies_dir}"
     console.print(
         f"\nNext:\n"
         f"  python -m harness.export --study {folder.name}{place}\n"

@@ -12,7 +12,6 @@ from harness.cli import options as option
 from harness.cli.app import EXIT_CODES, clear_errors, new_app
 from harness.core.errors import ConfigError
 from harness.core.quiet import quiet_imports
-from harness.search.object_store.opening import studies_at
 
 if TYPE_CHECKING:
     from harness.gan.config.config import GANConfig
@@ -101,8 +100,7 @@ def train(
     history, grids, scores, both networks; and a picture of the losses. What goes on from a trial
     is scored as its study was, and from a training as that was.
     """
-    names = [] if from_study is None else [from_study.partition(":")[0]]
-    with clear_errors(debug), studies_at(studies_dir, *names) as place:
+    with clear_errors(debug):
         from harness.data.request import with_options
         from harness.gan.user_code.user_functions import named_functions
         from harness.study.training_source import find_start, with_cadences
@@ -118,7 +116,7 @@ def train(
             config=config,
             from_study=from_study,
             continue_from=continue_from,
-            studies_dir=place,
+            studies_dir=studies_dir,
         )
         gan, measure = start.config, start.measure | measure
         measure["dataset"] = with_options(

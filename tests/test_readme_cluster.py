@@ -96,9 +96,12 @@ def test_the_manifest_has_a_head_that_trains_nothing_and_workers_that_grow():
     for group in (head, workers):
         (container,) = group["template"]["spec"]["containers"]
         assert container["resources"]["limits"]["memory"]
-        (credentials,) = container["envFrom"]
-        assert f"create secret generic {credentials['secretRef']['name']} " in SECTION
         assert container["image"]
+    pod = head["template"]["spec"]
+    (mount,), (volume,) = pod["containers"][0]["volumeMounts"], pod["volumes"]
+    assert mount["name"] == volume["name"]
+    assert f"volume claim `{volume['persistentVolumeClaim']['claimName']}`" in SECTION
+    assert f"--studies-dir {mount['mountPath']}\n" in SECTION
 
 
 @pytest.fixture(scope="module")

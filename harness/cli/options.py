@@ -1,12 +1,13 @@
 """Options that several commands share, so that they read and mean the same everywhere."""
 
 import math
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-STUDIES_DIR = "studies"
+STUDIES_DIR = Path("studies")
 """Where studies lie unless told otherwise."""
 
 
@@ -15,6 +16,16 @@ def finite(value: float | None) -> float | None:
     if value is not None and not math.isfinite(value):
         raise typer.BadParameter(f"{value} is no finite number.")
     return value
+
+
+def studies_folder(place: str | Path) -> Path:
+    """Return the folder of all studies; refuse what only looks like a path, such as a URL."""
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:[/:]", str(place)):
+        raise typer.BadParameter(
+            f"expected a local or mounted folder; received the URL {place}. Give a folder and "
+            f"copy the study there when it has ended; for a folder of that name write ./{place}."
+        )
+    return Path(place)
 
 
 DATASET_HELP = (
@@ -56,9 +67,9 @@ DataDir = Annotated[
 
 Study = Annotated[str, typer.Option(help="Name of the study.")]
 StudiesDir = Annotated[
-    str,
+    Path,
     typer.Option(
-        metavar="PATH|URL", help="Folder of all studies, or a URL such as s3://bucket/folder."
+        parser=studies_folder, metavar="PATH", help="Folder of all studies, local or mounted."
     ),
 ]
 Weights = Annotated[

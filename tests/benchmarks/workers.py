@@ -51,9 +51,9 @@ def append(record):
 
 def observe_worker():
     """Wrap what this worker does, so that it notes how long, and how much memory it has."""
+    from harness.backends import worker
     from harness.gan.trainer import Trainer
     from harness.metrics.evaluator import Evaluator
-    from harness.search import workers
     from harness.training import loop
 
     def timed(function, kind):
@@ -80,7 +80,7 @@ def observe_worker():
     Evaluator.score = timed(Evaluator.score, "scoring")
     Evaluator.diversity = timed(Evaluator.diversity, "scoring")
     loop.sample_for = timed(loop.sample_for, "scoring")
-    workers._memory_megabytes = measured(workers._memory_megabytes)
+    worker._memory_megabytes = measured(worker._memory_megabytes)
 
 
 def sweep(space, *, trials, workers, **options):

@@ -91,6 +91,24 @@ def test_a_command_line_is_refused_in_one_line(
     assert captured.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "confirm --study s", "dashboard --study s", "doctor", "export --study s",
+        "report --study s", "studies list", "studies show s", "studies compare s t",
+        "studies rm s", "sweep", "train",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("place", ["s3://bucket/x", "s3:/bucket/x", "gs::s3://bucket/x"])
+def test_a_url_is_no_studies_folder(words: str, place: str, capsys: pytest.CaptureFixture[str]):
+    name, *arguments = words.split()
+    command = importlib.import_module(f"harness.{name}")
+    assert run(command.app, *arguments, "--studies-dir", place) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert f"expected a local or mounted folder; received the URL {place}. " in captured.err
+
+
 COMMANDS = (
     "confirm", "dashboard", "doctor", "evaluate", "explore", "export", "extractor", "report",
     "studies", "sweep", "train",

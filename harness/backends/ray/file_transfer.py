@@ -12,11 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from harness.backends.messages import Message, WorkerSetup
-from harness.backends.ray.file_set import FileSet
 from harness.core.errors import StorageError
 from harness.core.files import replacing, storage_error
 from harness.data.image_dataset import ImageDataset
-from harness.search.object_store.depot import Depot
 from harness.training.job import TrainingJob
 from harness.training.training_folder import TrainingFolder
 
@@ -28,6 +26,24 @@ BYTES_PER_SECOND = 50e6
 
 
 @dataclasses.dataclass(frozen=True)
+class FileSet:
+    """Files of one training's folder, on their way between the runner's folders and a node.
+
+    Args:
+        files: What each holds, by its path in the folder.
+        removed: Paths of files that are no more.
+    """
+
+    files: Mapping[str, bytes] = dataclasses.field(repr=False)
+    removed: tuple[str, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """Return how many bytes its files hold."""
+        return sum(len(content) for content in self.files.values())
+
+
+@dataclasses.dataclass(frozen=True)
 class JobMessage:
     """Send a worker its job.
 
@@ -36,13 +52,11 @@ class JobMessage:
         mark: A file that the runner has just written there: a worker that sees it sees the folder.
             None for one that is not to look.
         file_set: What the folder holds, for a worker that does not see it; None if it must.
-        depot: The object store of the study, where the worker reaches it.
     """
 
     job: TrainingJob
     mark: Path | None
     file_set: FileSet | None
-    depot: Depot | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,11 +196,6 @@ class FolderDiff:
         self._folder = folder
         self._largest_bytes = largest_bytes
         self._known = self._look()
-
-    def changed_bytes(self) -> int:
-        """Return how many bytes the next parcel will hold."""
-        now = self._look()
-        return sum(now[path][0] for path in now if now[path] != self._known.get(path))
 
     def changes(self) -> FileSet:
         """Return what is new, and take note of it.

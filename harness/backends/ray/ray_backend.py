@@ -26,7 +26,6 @@ from harness.core.errors import HarnessError
 from harness.core.events import Answer
 from harness.data.datasets import load_dataset
 from harness.data.image_dataset import ImageDataset
-from harness.search.object_store.depot import Depot, find_depot
 from harness.training.job import TrainingJob
 from harness.training.training_folder import TrainingFolder
 
@@ -39,7 +38,6 @@ _PATIENCE = 60.0
 _LOST = ("its node has died", "killed by `ray.kill`")
 
 _TIDY_SECONDS = 1.0
-_ASK_SECONDS = 10.0
 
 
 @contextlib.contextmanager
@@ -162,8 +160,6 @@ class RayWorker:
         self._home: TrainingFolder | None = None
         self._mark: Path | None = None
         self._answers = False
-        self._depot: Depot | None = None
-        self._has_asked = False
         self.placed: Any = actor.__ray_ready__.remote()
         self.listening: Any = actor.listen.remote()
 
@@ -172,17 +168,12 @@ class RayWorker:
         """Hand over a job, with the files to go on from for a worker that does not see them."""
         self._home = TrainingFolder(job.folder.path.absolute())
         file_set = None if self._files == "shared" else pack(self._home)
-        if file_set is not None:
-            self._depot = self._find_depot(self._home)
-            file_set = (
-                file_set if self._depot is None else self._depot.refer(file_set, self._home.path)
-            )
         if self._files != "travel":
             # Named as the session's own unfinished files are, which it removes when it begins.
             self._mark = self._home.path / f".mark.tmp.{uuid.uuid4().hex}"
             self._mark.touch()
         job = dataclasses.replace(job, folder=self._home)
-        self._actor.hear.remote(JobMessage(job, self._mark, file_set, self._depot))
+        self._actor.hear.remote(JobMessage(job, self._mark, file_set))
 
     @_reaching_the_cluster()
     def answer(self, answer: Answer) -> None:
@@ -205,8 +196,7 @@ class RayWorker:
             self._mark.unlink(missing_ok=True)
             self._mark = None
         if worker_message.file_set is not None and self._home is not None:
-            file_set = worker_message.file_set
-            unpack(file_set if self._depot is None else self._depot.collect(file_set), self._home)
+            unpack(worker_message.file_set, self._home)
         return worker_message.message
 
     def stop(self, *, at_once: bool = False) -> None:
@@ -221,16 +211,6 @@ class RayWorker:
             if self._answers:
                 ray.wait([self._actor.tidy.remote()], timeout=_TIDY_SECONDS)
             ray.kill(self._actor)
-
-    def _find_depot(self, home: TrainingFolder) -> Depot | None:
-        """Return the object store of a study that lies in one, if the worker's node reaches it."""
-        if not self._has_asked:
-            self._has_asked = True
-            depot = find_depot(home.path)
-            with contextlib.suppress(RayError):
-                if depot and ray.get(self._actor.reaches.remote(depot), timeout=_ASK_SECONDS):
-                    self._depot = depot
-        return self._depot
 
 
 def _cut_off(cause: str) -> HarnessError:

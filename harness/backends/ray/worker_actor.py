@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.backends.messages import Left, Message, Refused, Said, WorkerSetup
-from harness.backends.ray.file_set import FileSet
 from harness.backends.ray.file_transfer import (
     BYTES_PER_SECOND,
+    FileSet,
     FolderDiff,
     JobMessage,
     RateLimiter,
@@ -26,7 +26,6 @@ from harness.backends.worker import serve
 from harness.core.errors import ConfigError, StudyError
 from harness.core.events import Answer, Progressed, RungScored
 from harness.core.locks import is_locked, lock_folder
-from harness.search.object_store.depot import Depot
 from harness.training.job import TrainingJob
 from harness.training.training_folder import TrainingFolder
 
@@ -62,10 +61,6 @@ class WorkerActor:
         """Take in what the runner says."""
         self._heard.put(value)
 
-    def reaches(self, depot: Depot) -> bool:
-        """Return whether this node may use the object store that the study lies in."""
-        return depot.is_open()
-
     def tidy(self) -> None:
         """Remove what this worker left on its node; it is about to end."""
         self._worker_files.close()
@@ -99,7 +94,6 @@ class WorkerFiles:
         self._rate_limiter = RateLimiter(bytes_per_second)
         self._scratch: TrainingFolder | None = None
         self._watch: FolderDiff | None = None
-        self._depot: Depot | None = None
         self._is_due = False
 
     def take(self, job_message: JobMessage) -> TrainingJob:
@@ -120,9 +114,7 @@ class WorkerFiles:
             )
         self._scratch = TrainingFolder(self.folder / "training")
         self._scratch.path.mkdir(parents=True)
-        self._depot = job_message.depot
-        file_set = job_message.file_set
-        unpack(file_set if self._depot is None else self._depot.collect(file_set), self._scratch)
+        unpack(job_message.file_set, self._scratch)
         self._watch = FolderDiff(self._scratch)
         return dataclasses.replace(job_message.job, folder=self._scratch)
 
@@ -143,8 +135,6 @@ class WorkerFiles:
             return WorkerMessage(message, None)
         file_set: FileSet = self._watch.changes()
         self._rate_limiter.note(file_set.bytes)
-        if self._depot is not None:
-            file_set = self._depot.leave(file_set)
         # A rung's own checkpoint is written after the rung was told of.
         self._is_due = isinstance(event, RungScored)
         if isinstance(message, Left):
@@ -159,7 +149,7 @@ class WorkerFiles:
     def _forget(self) -> None:
         if self._scratch is not None:
             shutil.rmtree(self._scratch.path, ignore_errors=True)
-        self._scratch = self._watch = self._depot = None
+        self._scratch = self._watch = None
         self._is_due = False
 
 

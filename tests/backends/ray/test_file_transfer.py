@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from harness.backends.messages import Left, Ready, Refused, Said, WorkerSetup
-from harness.backends.ray.file_set import FileSet
 from harness.backends.ray.file_transfer import (
+    FileSet,
     FolderDiff,
     JobMessage,
     RateLimiter,

@@ -132,7 +132,7 @@ def test_a_head_that_does_not_answer_ends_the_wait_in_one_message(
     address: str, machines: Machines, backend: RayBackend, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(head_monitor, "EVERY_SECONDS", 0.2)
-    monkeypatch.setattr(backend, "_lookout", HeadMonitor())
+    monkeypatch.setattr(backend, "_head_monitor", HeadMonitor())
     head = machines.head_node.all_processes["gcs_server"][0].process.pid
     os.kill(head, signal.SIGSTOP)
     try:

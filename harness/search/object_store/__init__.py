@@ -1,1 +1,0 @@
-"""Keep studies in an object store: a local mirror, uploaded while a command runs."""
