@@ -1,8 +1,8 @@
 """Run training sessions in actors that Ray places on the nodes of a cluster.
 
 The runner talks to each worker by the methods of its actor, `WorkerActor`. Where one is gone with
-its process or node, the runner asks for a new one, and Ray places that as soon as there is room, on
-whichever node.
+its process or node, the runner asks for a new one, and Ray places that as soon as there is room,
+on whichever node.
 """
 
 import contextlib
