@@ -1,13 +1,13 @@
-r"""Turn each ingredient on and off: `python -m tests.benchmarks.ablation --kimg 256 --seeds 3`.
+r"""Turn each ingredient on and off: `python -m benchmarks.ablation --kimg 256 --seeds 3`.
 
 Trains every row of ablation.yaml on every seed, two at a time with one thread each, scores the
 averaged generator of the last step with fresh noise, and writes a table into reports/ablation/.
 Results are kept as they come, so the same command goes on after an interruption. Speeds are those
-of `tests.benchmarks.ablation_speed`, which measures each row beside its rival.
+of `benchmarks.ablation_speed`, which measures each row beside its rival.
 
 A few rows can be compared on more seeds, in a folder of their own:
 
-    python -m tests.benchmarks.ablation --seeds 8 --rows backbone bfloat16 \
+    python -m benchmarks.ablation --seeds 8 --rows backbone bfloat16 \
       --out reports/ablation/bfloat16
 """
 
@@ -29,7 +29,7 @@ ROWS_FILE = Path(__file__).with_suffix(".yaml")
 SPEED_NOTE = (
     "Speeds are the backbone's images a second on one thread, times how many times as fast a row "
     "is: medians of turns with the row it is compared with "
-    "(`python -m tests.benchmarks.ablation_speed`)."
+    "(`python -m benchmarks.ablation_speed`)."
 )
 _runner = None
 
@@ -176,12 +176,12 @@ def write_report(out, rows, results, options):
     head = [
         "# Ablation",
         "",
-        f"`python -m tests.benchmarks.ablation --kimg {options.kimg:g} --seeds {options.seeds}"
+        f"`python -m benchmarks.ablation --kimg {options.kimg:g} --seeds {options.seeds}"
         f"{given(options)}` on {os.cpu_count()} cores without a GPU, Python "
         f"{platform.python_version()}, two trainings at a time with one thread each.",
         "",
         f"One small conditional DCGAN on Fashion-MNIST (the backbone of "
-        f"`tests/benchmarks/ablation.yaml`), {options.kimg:g} kimg, each ingredient changed "
+        f"`benchmarks/ablation.yaml`), {options.kimg:g} kimg, each ingredient changed "
         "alone. Final FID by `fashion_cnn` on 10,000 images against the validation split: mean ± "
         "standard deviation over seeds. `against` is the change of the mean, relative to the row "
         "it names. " + (SPEED_NOTE if speeds else "Speeds have not been measured yet."),

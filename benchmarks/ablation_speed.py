@@ -1,8 +1,8 @@
-"""Measure what each row of the ablation costs: `python -m tests.benchmarks.ablation_speed`.
+"""Measure what each row of the ablation costs: `python -m benchmarks.ablation_speed`.
 
 A row and the one it is compared with take turns in one process with one thread, and what is
 counted is the processor time of that process: what else the machine does hits both alike, and
-little of it counts. Kept in reports/ablation/speeds.json, from which `tests.benchmarks.ablation`
+little of it counts. Kept in reports/ablation/speeds.json, from which `benchmarks.ablation`
 takes its last columns, are mean and standard deviation over the turns of real images a second, and
 the median of their ratio to the rival's turn of the same round.
 """
@@ -14,8 +14,8 @@ import statistics
 import time
 from pathlib import Path
 
+from benchmarks.ablation import load_rows
 from harness.core.files import write_json
-from tests.benchmarks.ablation import load_rows
 
 WARM_STEPS = 40
 

@@ -1,4 +1,4 @@
-"""Report a finished study: `python -m tests.benchmarks.default_study --study default`.
+"""Report a finished study: `python -m benchmarks.default_study --study default`.
 
 Trains the yardsticks (mlp_cgan to the winner's kimg, reference_dcgan to the last rung), scores
 them and the winner with fresh noise under both extractors, asks the classifier whether the winner
@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.extractor_validation import Instrument
+from benchmarks.study_curves import draw_learning_curves
 from harness.cli.display import count_outcomes
 from harness.core.durations import format_kimg, format_seconds
 from harness.core.events import Answer
@@ -33,11 +35,9 @@ from harness.training.grid import draw_grid, grid_labels
 from harness.training.job import TrainingJob
 from harness.training.runner import JobRunner
 from harness.training.training_folder import TrainingFolder
-from tests.benchmarks.extractor_validation import Instrument
-from tests.benchmarks.study_curves import draw_learning_curves
 from tests.extractors.residual import load_second_extractor
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 SLOW_PRESETS = {"tf_dcgan": 20, "fashiongan": 1}
 """Presets too slow to be given as much as the winner, and the kimg that they get."""
 SLOW_NOTE = (
@@ -126,7 +126,7 @@ def describe(results, ranked, metric):
     slow = SLOW_NOTE if set(SLOW_PRESETS) & set(scores) else ""
     return f"""# The default study
 
-`python -m harness.sweep --trials 50`, then `python -m tests.benchmarks.default_study` for the
+`python -m harness.sweep --trials 50`, then `python -m benchmarks.default_study` for the
 comparison below. Commit {results["commit"]}; {results["machine"]}; seed {results["seed"]}.
 {results["outcomes"]}; the sweep took {results["duration"]}.
 

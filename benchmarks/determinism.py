@@ -1,4 +1,4 @@
-"""Measure what `deterministic: true` costs: `python -m tests.benchmarks.determinism --rounds 5`.
+"""Measure what `deterministic: true` costs: `python -m benchmarks.determinism --rounds 5`.
 
 Two processes, one with TensorFlow's deterministic operations, train the same small DCGAN in turns
 with one thread each; the figure is the median of the rounds' ratios.

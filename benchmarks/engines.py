@@ -1,6 +1,6 @@
 """Compare how many trials an hour the engines train on one machine, in alternating turns.
 
-    python -m tests.benchmarks.engines --trials 24 --turns 5
+    python -m benchmarks.engines --trials 24 --turns 5
 
 Each turn is a study of its own of equally large, short trials: local processes, then Ray actors
 that see the study's folder, then Ray actors whose files travel. Short trials are the hard case,
@@ -130,7 +130,7 @@ def describe(result):
         [
             "# Engines",
             "",
-            f"`python -m tests.benchmarks.engines --trials {result['trials']} --turns "
+            f"`python -m benchmarks.engines --trials {result['trials']} --turns "
             f"{result['turns']}` on {result['cores']} cores without a GPU, Python "
             f"{result['python']}, Ray {result['ray']}, {result['workers']} workers of one "
             "thread each.",

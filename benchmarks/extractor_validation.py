@@ -1,9 +1,9 @@
-"""Validate the extractors like measuring instruments: `python -m tests.benchmarks.extractor_validation`.
+"""Validate the extractors like measuring instruments: `python -m benchmarks.extractor_validation`.
 
 Disturbs 10,000 training images by rising amounts, measures FID against the validation split under
 the embedded and the second extractor, and writes results.json, curves.png and README.md into
 reports/extractor/.
-"""  # noqa: E501
+"""
 
 import argparse
 import functools
@@ -13,17 +13,17 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
+from benchmarks.curves import draw_curves
+from benchmarks.validation_readme import describe
 from harness.core.files import write_json, write_text
 from harness.core.seeds import derive_seed
 from harness.data.fashion_mnist import load_fashion_mnist
 from harness.metrics.extractors.feature_extractor import load_extractor
 from harness.metrics.fid import GaussianStatistics, frechet_distance
-from tests.benchmarks.curves import draw_curves
-from tests.benchmarks.disturbances import DISTURBANCES, dropped_classes
-from tests.benchmarks.validation_readme import describe
 from tests.extractors.residual import load_second_extractor
+from tests.metrics.disturbances import DISTURBANCES, dropped_classes
 
-REPORT = Path(__file__).parents[2] / "reports" / "extractor"
+REPORT = Path(__file__).parents[1] / "reports" / "extractor"
 
 
 class Instrument:

@@ -1,6 +1,6 @@
 """Compare our Fréchet distance with the textbook's in 2,048 dimensions: seconds and their ratio.
 
-`python -m tests.benchmarks.frechet [--repeats N] [--dimensions D]`
+`python -m benchmarks.frechet [--repeats N] [--dimensions D]`
 """
 
 import argparse

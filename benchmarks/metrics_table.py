@@ -1,4 +1,4 @@
-"""Measure floor, noise and presets by every metric: `python -m tests.benchmarks.metrics_table`.
+"""Measure floor, noise and presets by every metric: `python -m benchmarks.metrics_table`.
 
 Trains each preset to the kimg below into --folder (again: takes what is there), measures 10,000
 images of each against the validation split, and writes reports/metrics/.
@@ -20,7 +20,7 @@ from harness.metrics.label_policy import choose_rows
 from harness.study.leaderboard import find_entry
 from harness.training.training_folder import TrainingFolder
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "reports" / "metrics"
 KIMG = {"reference_dcgan": 128, "mlp_cgan": 128, "tf_dcgan": 20, "fashiongan": 1}
 """What each preset is given; the last two are slow on a CPU."""
@@ -103,7 +103,7 @@ TEXT = """# Every metric, measured
 10,000 images against the validation split, all metrics from the same features of `fashion_cnn`
 (`{name}`, protocol `{fingerprint}`); 95 % intervals in parentheses, where there are any. They say
 what other noise would give, not what another training seed would. Made by
-`python -m tests.benchmarks.metrics_table`; all numbers with their protocols in
+`python -m benchmarks.metrics_table`; all numbers with their protocols in
 [results.json](results.json).
 
 {table}

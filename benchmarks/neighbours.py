@@ -1,6 +1,6 @@
 """Time the metrics beside FID on random features, and the memory that each takes at its peak.
 
-`python -m tests.benchmarks.neighbours [--images N] [--train M] [--dimensions D]`
+`python -m benchmarks.neighbours [--images N] [--train M] [--dimensions D]`
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""Ask how early FID tells how a training will end: `python -m tests.benchmarks.rung_correlation`.
+"""Ask how early FID tells how a training will end: `python -m benchmarks.rung_correlation`.
 
 Two steps. The first sweeps the default space at random with pruning off, every trial to the last
 rung; give it again to go on where it stopped:
 
-    python -m harness.sweep --search-space tests/benchmarks/unpruned.yaml --trials 36
+    python -m harness.sweep --search-space benchmarks/unpruned.yaml --trials 36
 
 The second, this module, keeps the curves of that study in reports/metrics/unpruned.json and draws
 from them: the rank correlation (Spearman) of FID at each rung with the final FID, which of the
@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 import scipy.stats
 
+from benchmarks.rung_curves import draw_rungs
 from harness.core.events import RungScored
 from harness.core.files import write_json, write_text
 from harness.core.outcome import State
 from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
-from tests.benchmarks.rung_curves import draw_rungs
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "reports" / "metrics"
 BEST = 5
 """How many of the best trials a pruner must not cut."""
@@ -173,7 +173,7 @@ def describe(records, rhos):
 TEXT = """# How early FID tells the end
 
 {count} configurations drawn at random from the default search space, every one trained to 128
-kimg with pruning off (`tests/benchmarks/unpruned.yaml`, one seed each). `{metric}`
+kimg with pruning off (`benchmarks/unpruned.yaml`, one seed each). `{metric}`
 (protocol `{protocol}`), best so far at each rung, as the search sees it, against the final FID
 (the kept generator scored once more with fresh noise). Intervals: 95 %, bootstrap over the trials.
 The last columns: how many of the {best} best trials, by final FID, lie outside the best half or

@@ -4,7 +4,7 @@ import math
 
 from PIL import Image, ImageDraw
 
-from tests.benchmarks.study_curves import COLOURS, INK, PANEL, SCALE, SOFT, Panel
+from benchmarks.study_curves import COLOURS, INK, PANEL, SCALE, SOFT, Panel
 
 
 def draw_rungs(records, rhos):

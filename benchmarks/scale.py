@@ -1,6 +1,6 @@
 """Drive the runner with a thousand workers that only pretend to train.
 
-    python -m tests.benchmarks.scale --workers 10 100 1000 --trials 10000
+    python -m benchmarks.scale --workers 10 100 1000 --trials 10000
 
 Everything but the training is real: asking, reporting, pruning, telling and files. A worker's
 wait is timed from the moment it has spoken to the moment it is answered, while nobody else waits;
@@ -18,13 +18,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.benchmarks.scale_backend import StandInEngine, minus, now
-
+from benchmarks.scale_report import keep, write_report
 from harness.runner.outcomes import NullListener
 from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
-from tests.benchmarks.scale_report import keep, write_report
+from tests.support.doubles import StandInEngine, minus, now
 
 KINDS = ("ask", "report", "tell", "progress")
 BINS = 40

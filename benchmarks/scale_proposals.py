@@ -1,6 +1,6 @@
 """Measure what a proposal costs by how many trials have ended, with a database in memory.
 
-    python -m tests.benchmarks.scale_proposals --trials 300 1000 3000 10000
+    python -m benchmarks.scale_proposals --trials 300 1000 3000 10000
 
 Compares what Optuna does by itself, which looks at all trials for each group of parameters, with
 one look at a part of them; then how good proposals are when a larger or a smaller part is shown.
@@ -15,13 +15,13 @@ from pathlib import Path
 
 import optuna
 from optuna.trial import create_trial
-from tests.benchmarks.scale_backend import invented_score
 
+from benchmarks.scale_report import keep
 from harness.optimization import study_view
 from harness.optimization.samplers import sampler_for
 from harness.space.space import SearchSpace
 from harness.study.trial_cache import TrialCache
-from tests.benchmarks.scale_report import keep
+from tests.support.doubles import invented_score
 
 KINDS = ("all trials, a look a group", "a part, one look")
 

@@ -4,9 +4,9 @@ import math
 
 from PIL import Image, ImageDraw
 
+from benchmarks.scale_text import TEXT
+from benchmarks.study_curves import PANEL, SCALE, SOFT, Panel
 from harness.core.files import read_json, write_json, write_text
-from tests.benchmarks.scale_text import TEXT
-from tests.benchmarks.study_curves import PANEL, SCALE, SOFT, Panel
 
 TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
 KINDS = {"ask": "Asking for a trial", "report": "Reporting a rung", "tell": "Telling an end"}

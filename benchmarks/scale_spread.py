@@ -1,6 +1,6 @@
 """Measure how far apart proposals lie that TPE makes for workers that train at the same time.
 
-    python -m tests.benchmarks.scale_spread --trials 200
+    python -m benchmarks.scale_spread --trials 200
 
 While a trial runs, TPE counts it among the bad ones (a constant liar), and so proposes something
 else. Beside it stand TPE that is told nothing of running trials, and proposals drawn at random.
@@ -18,12 +18,12 @@ from pathlib import Path
 
 import optuna
 from optuna.distributions import CategoricalDistribution
-from tests.benchmarks.scale_backend import invented_score
 
+from benchmarks.scale_report import keep, write_report
 from harness.optimization.samplers import sampler_for
 from harness.space.settings import RandomSettings
 from harness.space.space import SearchSpace
-from tests.benchmarks.scale_report import keep, write_report
+from tests.support.doubles import invented_score
 
 WINDOW = 64
 KINDS = ("tpe", "tpe without liar", "random")

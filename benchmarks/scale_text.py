@@ -7,9 +7,9 @@ pruning, telling and files are real, scores are invented from the parameters so 
 something to learn, and nothing is trained. The tracker is `jsonl`; ten thousand W&B runs cannot
 be made for this.
 
-    python -m tests.benchmarks.scale --workers 10 100 1000 --trials 10000
-    python -m tests.benchmarks.scale_proposals
-    python -m tests.benchmarks.scale_spread --trials 200 --seeds 2
+    python -m benchmarks.scale --workers 10 100 1000 --trials 10000
+    python -m benchmarks.scale_proposals
+    python -m benchmarks.scale_spread --trials 200 --seeds 2
 
 Each case adds to `results.json` as it goes. Two cores, on which two cases ran at a time and tests
 beside them: what a wait took by the clock shows who else computed, most of all its 95th

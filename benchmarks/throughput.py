@@ -1,6 +1,6 @@
 """Measure training speed side by side: two customary loops, ours, and two of ours at once.
 
-python tests/benchmarks/throughput.py [--widths 16 32] [--steps 60] [--rounds 5]
+python benchmarks/throughput.py [--widths 16 32] [--steps 60] [--rounds 5]
 
 All train the same small DCGAN (batch 128, float32) by the same rule: D on 128 real and 128
 generated images, then G on 128 fresh ones. Real images a second; the loops take turns, so that

@@ -1,4 +1,4 @@
-"""Measure what comes from workers that do not see the study: `tests.benchmarks.travel`.
+"""Measure what comes from workers that do not see the study: `benchmarks.travel`.
 
 A DCGAN of the default space's size is trained on a node of a real Ray cluster on this machine,
 with different pauses between checkpoints. Counted is what the runner writes: files, bytes, and the
@@ -99,7 +99,7 @@ def main():
     text = [
         "# What travels",
         "",
-        "`python -m tests.benchmarks.travel`: a DCGAN of the default space's size, 60 kimg with "
+        "`python -m benchmarks.travel`: a DCGAN of the default space's size, 60 kimg with "
         "three rungs, on a node that does not see the study. What the runner wrote of it:",
         "",
         "| checkpoints every | training | files | together | largest | on the average | "

@@ -11,7 +11,7 @@ which neither the extractor nor a GAN was trained on. FID has to rise at every s
 under two extractors: the embedded one, which every score of the project uses, and a second one of
 another architecture and seed (`tests/extractors/`), which only checks that orders hold.
 
-    python -m tests.benchmarks.extractor_validation    # writes this folder
+    python -m benchmarks.extractor_validation    # writes this folder
 """
 
 LANDMARKS = """

@@ -1,4 +1,4 @@
-"""Set a confirmed winner beside a yardstick: `python -m tests.benchmarks.winner_seeds`.
+"""Set a confirmed winner beside a yardstick: `python -m benchmarks.winner_seeds`.
 
 The trainings that `harness.confirm` made of the winner's configuration with new seeds, against as
 many of `reference_dcgan`, each given the time that the search's winner took, on one thread, two at
@@ -102,7 +102,7 @@ def describe(results):
     lines = [
         "# The winner over seeds",
         "",
-        "`python -m tests.benchmarks.winner_seeds`: the configuration of the confirmed winner, "
+        "`python -m benchmarks.winner_seeds`: the configuration of the confirmed winner, "
         f"trial {results['trial']}, with {len(results['winner'])} new seeds, against "
         f"`{YARDSTICK}` with as many, each given what that trial took in the search, "
         f"{results['seconds']:.0f} s on one thread. FID on the test split, 10,000 images of fresh "

@@ -1,6 +1,6 @@
 """Measure what a second worker brings, what the harness costs, and whether memory stays flat.
 
-    python -m tests.benchmarks.workers --trials 16 --tiny-trials 100
+    python -m benchmarks.workers --trials 16 --tiny-trials 100
 
 Sweeps the default space with one and with two workers, each time in an empty folder. Overhead is
 the share of each worker's wall-clock, from the moment the study is open until its last trial has
@@ -20,11 +20,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.memory_curve import draw_memory, growth_per_trial
 from harness.core.files import write_json, write_text
 from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
-from tests.benchmarks.memory_curve import draw_memory, growth_per_trial
 
 LOG = "HARNESS_WORKERS_LOG"
 MOST_OVERHEAD = 0.05
@@ -145,7 +145,7 @@ def describe(results):
         [
             "# Workers",
             "",
-            f"`python -m tests.benchmarks.workers --trials {results['speed'][0]['trials']} "
+            f"`python -m benchmarks.workers --trials {results['speed'][0]['trials']} "
             f"--tiny-trials {len(results['memory'])}`, {results['machine']}.",
             "",
             f"The first {results['speed'][0]['trials']} trials of the default space, one thread a "

@@ -18,7 +18,7 @@ MOST_OTHERS = 500
 
 TPE compares two densities: of the best trials, 25 at most, and of all others. Five hundred draw
 the second as well as thousands, and a proposal takes time in proportion to them; measured by
-tests/benchmarks/scale_proposals.py.
+benchmarks/scale_proposals.py.
 """
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from harness.metrics.fid import GaussianStatistics, frechet_distance
-from tests.benchmarks.disturbances import DISTURBANCES
 from tests.extractors.residual import FOLDER, load_second_extractor
+from tests.metrics.disturbances import DISTURBANCES
 
 LEVELS = {
     "gaussian_noise": (0, 10, 40, 160),

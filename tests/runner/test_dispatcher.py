@@ -7,7 +7,6 @@ import signal
 from pathlib import Path
 
 import pytest
-from tests.benchmarks.scale_backend import StandInEngine, StandInWorker
 
 from harness.backends.local_backend import LocalBackend
 from harness.backends.messages import Died, Message, Said, WorkerSetup
@@ -20,6 +19,7 @@ from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
+from tests.support.doubles import StandInEngine, StandInWorker
 
 
 def dispatcher(data_dir: Path) -> Dispatcher:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from tests.benchmarks.scale_backend import StandInEngine
-
 from harness.core.events import Finished, RungScored
 from harness.core.outcome import Reason
 from harness.runner.outcomes import NullListener
@@ -12,6 +10,7 @@ from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
+from tests.support.doubles import StandInEngine
 
 SPACE = {
     "name": "scale",

@@ -6,7 +6,7 @@ from harness.core.errors import StudyError
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.study.optuna_trials import VIOLATIONS, report, tell
-from tests.benchmarks.divergence_learning import share_proposed
+from tests.support.divergences import share_proposed
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab", 1000, "fashion_mnist/validation", "cd")
 
