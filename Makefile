@@ -4,6 +4,12 @@ BIN := .venv/bin
 TRIALS ?= 50
 STUDY ?= default
 
+# Used where the machine has no uv of its own.
+UV_VERSION := 0.13.9
+UV := PATH="$$PATH:$(CURDIR)/$(BIN)" uv
+# Answers or gives up, so that tests begin on a machine without a network, too.
+APT_GET := DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=1 -o Acquire::http::Timeout=20
+
 .PHONY: setup data sweep dashboard test lint check parity chromium explorer lock clean
 
 setup: .venv/installed
@@ -11,8 +17,9 @@ setup: .venv/installed
 # Locked packages with checked hashes first, then this package itself, without its dependencies.
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	command -v uv >/dev/null || $(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
 data: setup
@@ -25,10 +32,13 @@ sweep: data
 dashboard: setup
 	$(BIN)/python -m harness.dashboard --study $(STUDY) $(ARGS)
 
+# First what some tests need and the machine may lack; where it cannot be had, those tests skip.
 # One process a core; a file's tests stay together, since they share what is slow to make. Files
 # in their order: xdist would begin with those of many tests, and end waiting for the slowest.
 # One BLAS thread each: two processes with two would wait for each other a hundred times as long.
 test: data
+	-@$(MAKE) --silent chromium
+	-@$(MAKE) --silent explorer
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup
@@ -38,28 +48,34 @@ lint: setup
 
 check: lint test
 
-# An independent implementation of the metrics to compare ours with; without it those tests skip.
-# One by one, and without dependencies: only torch is large, and only it is needed.
+# Asks an independent implementation of the metrics anew for the values that tests compare with,
+# and runs what needs PyTorch: in an environment of its own, since that is a gigabyte. Without
+# torch-fidelity's dependencies, of which none but PyTorch and what is locked is used.
 parity: setup
-	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet --no-deps torch-fidelity==0.4.0
+	$(PYTHON) -m venv .venv/parity
+	$(UV) pip install --quiet --python .venv/parity/bin/python --require-hashes --requirement requirements.lock
+	.venv/parity/bin/python -m pip install --quiet torch==2.13.0
+	.venv/parity/bin/python -m pip install --quiet --no-deps torch-fidelity==0.4.0
+	.venv/parity/bin/python -m tests.metrics.parity_values
+	OPENBLAS_NUM_THREADS=1 .venv/parity/bin/python -m pytest -m torch $(ARGS)
 
-# The browser that the report is tried in; without it those tests skip.
+# The browser that pages are tried in.
 chromium:
-	command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
-	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+	{ command -v chromium || command -v google-chrome; } >/dev/null || \
+	  { $(APT_GET) update -qq && $(APT_GET) install -y -qq --no-install-recommends chromium; }
 
-# What runs generators in a browser, from npm into the user's cache; without it those tests skip.
+# What runs generators in a browser, from npm into the user's cache.
 explorer: setup
 	command -v npm >/dev/null || \
-	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends npm; }
-	$(BIN)/python -m harness.exporting.explorer_runtime
+	  { $(APT_GET) update -qq && $(APT_GET) install -y -qq --no-install-recommends npm; }
+	$(BIN)/python -m harness.exporting.explorer_runtime >/dev/null
 
-# Resolves the lock file anew for every supported Python and platform.
+# Resolves the lock file anew for every supported Python and platform. uv does not heed that
+# backports-strenum 1.3 refuses Python 3.11 and later.
 lock: setup
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header --extra test pyproject.toml --output-file requirements.lock
+	echo 'backports-strenum<1.3' | $(UV) pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --extra test --constraints - \
+	  pyproject.toml --output-file requirements.lock
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

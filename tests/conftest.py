@@ -15,11 +15,36 @@ from harness.data.datasets import load_dataset
 from harness.data.image_dataset import ImageDataset
 from tests.support.commands import Commands
 from tests.support.endings import ENDINGS, write_endings
+from tests.support.skips import are_installable, reasons
 
 
 def pytest_configure() -> None:
     """Hear Ctrl-C: a shell lets what it runs in the background, and its children, ignore it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-installable-skips",
+        action="store_true",
+        help="fail where a test skips for want of something that could be installed",
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that would pass, if what it skipped could have been installed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or not session.config.getoption("no_installable_skips"):
+        return  # a worker of xdist, or a run that may skip
+    if session.exitstatus == 0 and are_installable(reporter.stats.get("skipped", [])):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """End with one line for each reason why tests were skipped."""
+    for line in reasons(terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,6 @@ from typing import Any
 import optuna
 import pytest
 
-pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installed")
-
 from harness.dashboard import app
 from harness.optuna_dashboard import dashboard_server
 from harness.optuna_dashboard.dashboard_server import LiveDashboard

@@ -86,7 +86,6 @@ def test_what_listens_is_found(host: str, kind: int, expected: set[str]):
 @pytest.mark.parametrize("name", ["dashboard", "explore"])
 def test_pages_are_for_this_machine_alone(name: str, commands: Commands, swept: SweptStudy):
     if name == "dashboard":
-        pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installed")
         what = ["--study", "endings", "--port", "0"]
     else:
         what = [str(make_explorable(swept.cwd / "bundle"))]
@@ -107,7 +106,6 @@ def test_a_sweep_on_this_machine_does_not_listen(commands: Commands, tmp_path: P
 def test_a_cluster_that_the_harness_starts_is_for_this_machine_alone(
     commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    pytest.importorskip("ray", reason="Ray is not installed")
     for variable in [name for name in os.environ if name.startswith("RAY_")]:
         monkeypatch.delenv(variable)
     # Where Ray notes which clusters there are; 107 characters are the longest path of a socket.

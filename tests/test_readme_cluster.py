@@ -107,7 +107,6 @@ def test_the_manifest_has_a_head_that_trains_nothing_and_workers_that_grow():
 @pytest.fixture(scope="module")
 def hosts(commands: Commands) -> Iterator[Hosts]:
     """Return two hosts that have the addresses the README speaks of."""
-    pytest.importorskip("ray", reason="Ray is not installed")
     if why_none():
         pytest.skip(why_none())
     with running_hosts(2, commands) as running:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from harness.core.files import write_json
 from harness.exporting.explorer import add_explorer
@@ -20,8 +21,6 @@ from harness.gan.config.config import GANConfig
 from harness.gan.networks.generators import build_generator
 from harness.gan.sampling import Sampler
 from tests.support.browser import started_browser
-
-expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}

@@ -4,6 +4,7 @@ from scipy import linalg
 
 from harness.core.errors import ScoreError
 from harness.metrics.fid import GaussianStatistics, frechet_distance
+from tests.metrics.parity_values import fid_inputs, stored_value
 
 
 def gaussian(mean, covariance):
@@ -35,6 +36,11 @@ def test_diagonal_by_hand():
     real = gaussian([0, 2, 5], np.diag([1.0, 9.0, 0.0]))
     fake = gaussian([1, 0, 5], np.diag([4.0, 1.0, 16.0]))
     assert frechet_distance(real, fake) == pytest.approx(26)
+
+
+def test_agrees_with_an_independent_implementation():
+    real, fake = (GaussianStatistics.from_features(features) for features in fid_inputs())
+    assert frechet_distance(real, fake) == pytest.approx(stored_value("fid"), rel=1e-9)
 
 
 def test_rotated_by_hand():

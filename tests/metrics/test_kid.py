@@ -6,6 +6,7 @@ import pytest
 from harness.core.errors import ScoreError
 from harness.metrics import kid
 from harness.metrics.kid import kernel_distance
+from tests.metrics.parity_values import KID_DIMENSIONS, kid_inputs, stored_value
 
 
 def naive(real, fake):
@@ -57,22 +58,10 @@ def test_blocks_do_not_change_the_numbers(monkeypatch):
     assert kernel_distance(real, fake) == pytest.approx(whole, rel=1e-10)
 
 
-@pytest.mark.parametrize("dimensions", [8, 240])
-def test_agrees_with_torch_fidelity(torch_fidelity, dimensions):
-    import torch
-    from torch_fidelity.metric_kid import kid_features_to_metric
-
-    rng = np.random.default_rng(2)
-    real, fake = draw(rng, 200, dimensions), draw(rng, 200, dimensions, shift=0.2)
-    theirs = kid_features_to_metric(
-        torch.from_numpy(fake),
-        torch.from_numpy(real),
-        kid_subsets=1,
-        kid_subset_size=200,
-        verbose=False,
-    )
-    expected = theirs["kernel_inception_distance_mean"]
-    assert kernel_distance(real, fake)[0] == pytest.approx(expected, rel=1e-4)
+@pytest.mark.parametrize("dimensions", KID_DIMENSIONS)
+def test_agrees_with_an_independent_implementation(dimensions):
+    expected = stored_value(f"kid_{dimensions}")
+    assert kernel_distance(*kid_inputs(dimensions))[0] == pytest.approx(expected, rel=1e-4)
 
 
 def repeat(rng, shift, times=400):

@@ -15,7 +15,9 @@ from harness.space.space import SearchSpace
 from harness.study.optuna_trials import tell
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab", 1000, "fashion_mnist/validation", "cd")
-INSTALLED = [name for name in SAMPLERS if name != "gp" or importlib.util.find_spec("torch")]
+EVERY_SAMPLER = [
+    pytest.param(name, marks=[pytest.mark.torch] if name == "gp" else []) for name in SAMPLERS
+]
 PARAMETERS = {
     "generator.name": {"choices": ["mlp", "dcgan"]},
     "generator.learning_rate": {"low": 1.0e-4, "high": 1.0e-2, "log": True},
@@ -65,7 +67,7 @@ def test_every_setting_has_a_sampler():
     assert SAMPLERS.keys() == SAMPLER_SETTINGS.keys()
 
 
-@pytest.mark.parametrize("name", INSTALLED)
+@pytest.mark.parametrize("name", EVERY_SAMPLER)
 def test_sampler_handles_a_conditional_space_without_noise(name, caplog):
     searched = space(name)
     optuna.logging.enable_propagation()
@@ -81,7 +83,7 @@ def test_sampler_handles_a_conditional_space_without_noise(name, caplog):
     assert distinct == 20 or (name == "gp" and distinct > 10)  # GP returns to a bound it likes
 
 
-@pytest.mark.parametrize("name", INSTALLED)
+@pytest.mark.parametrize("name", EVERY_SAMPLER)
 def test_proposals_are_a_function_of_seed_and_past(name):
     searched = space(name)
 

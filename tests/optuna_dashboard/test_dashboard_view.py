@@ -2,11 +2,8 @@ import json
 from pathlib import Path
 
 import optuna
-import pytest
-
-pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installed")
-
 import optuna_dashboard
+import pytest
 from optuna.artifacts.exceptions import ArtifactNotFound
 
 from harness.core.errors import StorageError

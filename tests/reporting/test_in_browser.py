@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from harness.core.outcome import Reason
 from harness.reporting.page import write_page
 from harness.reporting.report_data import ReportData, read_report
 from tests.reporting.studies import add_samples, add_training, make_study, score
 from tests.support.browser import started_browser
-
-expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
 PHONE = {"width": 390, "height": 800}
 PHONE_OPTIONS: dict[str, Any] = {

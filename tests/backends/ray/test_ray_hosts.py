@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-pytest.importorskip("ray", reason="Ray is not installed")
-
 from harness.core.events import Progressed, RungScored, Started
 from harness.core.outcome import Reason
 from harness.study.leaderboard import Entry, read_entries

@@ -14,18 +14,7 @@ from harness.metrics.extractors.inception import (
     set_inception_weights,
     weight_shapes,
 )
-
-NUM_IMAGES = 5
-
-
-def draw_images(height, width, channels):
-    """Return noise, coarse noise and two constant images: fine and broad structure, and none."""
-    rng = np.random.default_rng(height)
-    images = rng.integers(0, 256, (NUM_IMAGES, height, width, channels), dtype=np.uint8)
-    coarse = rng.integers(0, 256, (height // 4, width // 4, channels), dtype=np.uint8)
-    images[2] = coarse.repeat(4, axis=0).repeat(4, axis=1)
-    images[3], images[4] = 0, 255
-    return images
+from tests.metrics.parity_values import IMAGE_SHAPES, NUM_IMAGES, draw_images, stored_outputs
 
 
 def extractor_for(image_shape, arrays):
@@ -34,30 +23,10 @@ def extractor_for(image_shape, arrays):
     return Extractor("inception", hash_weights(arrays), model, batch_size=NUM_IMAGES)
 
 
-@pytest.fixture(scope="module")
-def independent(torch_fidelity, inception_arrays, tmp_path_factory):
-    """Return torch-fidelity's network with the same weights, from images to two outputs."""
-    import torch
-
-    path = tmp_path_factory.mktemp("torch") / "weights.pth"
-    torch.save({name: torch.from_numpy(array) for name, array in inception_arrays.items()}, path)
-    network = torch_fidelity.FeatureExtractorInceptionV3(
-        "inception", ["2048", "logits"], feature_extractor_weights_path=str(path)
-    )
-
-    def run(images):
-        rgb = np.broadcast_to(images, (*images.shape[:3], 3)).transpose(0, 3, 1, 2)
-        return [output.numpy() for output in network(torch.from_numpy(rgb.copy()))]
-
-    return run
-
-
-@pytest.mark.parametrize("image_shape", [(28, 28, 1), (32, 32, 3)])
-def test_features_are_those_of_an_independent_implementation(
-    image_shape, independent, inception_arrays
-):
+@pytest.mark.parametrize("image_shape", IMAGE_SHAPES)
+def test_features_are_those_of_an_independent_implementation(image_shape, inception_arrays):
     images = draw_images(*image_shape)
-    features, logits = independent(images)
+    features, logits = stored_outputs(image_shape)
     assert features.shape == (NUM_IMAGES, 2_048)
     # Neither dead nor exploded, and the images differ: otherwise equality would say little.
     assert 0.1 < features.mean() < 10

@@ -42,13 +42,10 @@ def safetensors(arrays, tmp_path):
 
 
 @pytest.fixture
-def torch():
-    return pytest.importorskip("torch", reason="reading .pth needs torch")
-
-
-@pytest.fixture
-def pth(torch, arrays, tmp_path):
+def pth(arrays, tmp_path):
     """Return a file as PyTorch writes a network: batches counted, one array not contiguous."""
+    import torch
+
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     name = "Conv2d_1a_3x3.conv.weight"
     tensors[name] = tensors[name].transpose(0, 1).contiguous().transpose(0, 1)
@@ -113,6 +110,7 @@ def test_wrong_arrays_are_named(arrays, tmp_path, change, fault):
         load_inception_weights(tmp_path / "other.safetensors", SHAPES)
 
 
+@pytest.mark.torch
 def test_a_pth_file_is_converted_once(pth, arrays, cache, request):
     digest = hashlib.sha256(pth.read_bytes()).hexdigest()
     assert_same(load_inception_weights(pth, SHAPES), arrays)
@@ -121,6 +119,7 @@ def test_a_pth_file_is_converted_once(pth, arrays, cache, request):
     assert_same(load_inception_weights(pth, SHAPES), arrays)
 
 
+@pytest.mark.torch
 def test_a_cache_that_takes_no_files_does_not_stop_a_conversion(pth, arrays, cache):
     cache.write_text("a file, not a folder")
     with pytest.warns(UserWarning, match="converted weights are not kept"):
@@ -132,7 +131,10 @@ class Hostile:
         return (print, ("run",))
 
 
-def test_a_pth_file_runs_no_code(torch, tmp_path, cache, capsys):
+@pytest.mark.torch
+def test_a_pth_file_runs_no_code(tmp_path, cache, capsys):
+    import torch
+
     torch.save({"fc.bias": Hostile()}, tmp_path / "hostile.pth")
     with pytest.raises(StorageError, match=r"hostile\.pth: expected a state dictionary"):
         load_inception_weights(tmp_path / "hostile.pth", SHAPES)
@@ -140,6 +142,7 @@ def test_a_pth_file_runs_no_code(torch, tmp_path, cache, capsys):
     assert not cache.exists()
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("length", [0, 10, 900])
 def test_a_pth_file_cut_short(pth, length):
     pth.write_bytes(pth.read_bytes()[:length])
@@ -147,7 +150,10 @@ def test_a_pth_file_cut_short(pth, length):
         load_inception_weights(pth, SHAPES)
 
 
-def test_a_pth_file_of_something_else(torch, tmp_path):
+@pytest.mark.torch
+def test_a_pth_file_of_something_else(tmp_path):
+    import torch
+
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(StorageError, match=r"list\.pth: expected a state dictionary"):
         load_inception_weights(tmp_path / "list.pth", SHAPES)
@@ -163,7 +169,8 @@ def test_without_torch_the_message_says_how_to_do_without(tmp_path, without_torc
         assert str(cache / CONVERTED) in message
 
 
-def test_offline_the_message_says_where_from_and_where_to(torch, cache):
+@pytest.mark.torch
+def test_offline_the_message_says_where_from_and_where_to(cache):
     with pytest.raises(StorageError, match=r"did not answer: .*refused") as caught:
         load_inception_weights(None, SHAPES)
     message = str(caught.value)
@@ -180,6 +187,7 @@ def test_converted_weights_copied_to_the_cache_need_neither_network_nor_torch(
     assert_same(load_inception_weights(None, SHAPES), arrays)
 
 
+@pytest.mark.torch
 def test_a_published_file_copied_to_the_cache_is_checked(pth, cache):
     cache.mkdir()
     pth.rename(cache / PUBLISHED)
@@ -217,6 +225,7 @@ def publish(tmp_path, monkeypatch):
         yield serve
 
 
+@pytest.mark.torch
 def test_a_download_is_kept_and_not_repeated(pth, arrays, cache, publish, monkeypatch, capsys):
     digest = hashlib.sha256(pth.read_bytes()).hexdigest()
     name = publish(pth, digest)
@@ -228,6 +237,7 @@ def test_a_download_is_kept_and_not_repeated(pth, arrays, cache, publish, monkey
     assert_same(load_inception_weights(None, SHAPES), arrays)
 
 
+@pytest.mark.torch
 def test_a_download_with_another_hash_is_refused_and_not_kept(pth, cache, publish):
     publish(pth, "0123456789")
     with pytest.raises(StorageError, match="SHA-256 that begins with 01234567; received"):
