@@ -1,11 +1,13 @@
 """Ask the doctor the way a user does."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from harness.backends.devices import available_cores
 from tests.conftest import SweptStudy
 from tests.support.commands import Commands, the_one_message
 
@@ -36,9 +38,25 @@ def test_a_calibration_predicts_the_default_sweep(commands: Commands, tmp_path: 
     result = commands.run("doctor", "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
     found = {each["name"]: each["message"] for each in json.loads(result.stdout)}
-    for family in ("mlp", "upsample", "dcgan"):
-        assert family in found["calibration"]
-    assert "min for 50 trials" in found["sweep time"]
+    measured = re.findall(r"(\w+) (\d+) s and ([\d.]+) s a kimg", found["calibration"])
+    assert sorted(family for family, _, _ in measured) == ["dcgan", "mlp", "upsample"]
+    # 50 trials to the rung at 5 kimg; 12.4 go on to that at 25, and 4.88 to that at 125.
+    kimg = 50 * 5 + 12.4 * 20 + 4.88 * 100
+    cores = available_cores()
+    expected = [(50 * int(start) + kimg * float(speed)) / cores for _, start, speed in measured]
+    pattern = (
+        rf"about (.+) for 50 trials of the default space with {cores} workers \((.+) to (.+),"
+    )
+    about, fewest, most = map(seconds_of, re.match(pattern, found["sweep time"]).groups())
+    # Starts are printed in whole seconds, speeds in hundredths.
+    assert fewest == pytest.approx(min(expected), rel=0.1)
+    assert about == pytest.approx(sum(expected) / 3, rel=0.1)
+    assert most == pytest.approx(max(expected), rel=0.1)
+
+
+def seconds_of(text: str) -> int:
+    units = {"s": 1, "min": 60, "h": 3600}
+    return sum(int(number) * units[unit] for number, unit in re.findall(r"(\d+) (\w+)", text))
 
 
 def test_a_study_is_examined_and_mended(commands: Commands, swept: SweptStudy, tmp_path: Path):

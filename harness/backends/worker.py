@@ -77,11 +77,12 @@ def _serve_jobs(
         except (*RUNNER_IS_GONE, StorageError):
             raise
         except Exception as error:  # whatever a session raises is that trial's outcome
-            send(_broke(error))
-        send(Left(_memory_megabytes()))
+            send(failure_of(error))
+        send(Left(own_megabytes()))
 
 
-def _broke(error: Exception) -> Broke:
+def failure_of(error: Exception) -> Broke:
+    """Return the message about what ended a training: what was raised, where, and why."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(last.filename).name}:{last.lineno}"
     first_line = (str(error).strip().splitlines() or [""])[0][:300]
@@ -91,7 +92,7 @@ def _broke(error: Exception) -> Broke:
     return Broke(reason, f"{type(error).__name__} at {where}: {first_line}")
 
 
-def _memory_megabytes() -> float:
+def own_megabytes() -> float:
     """Return the resident memory of this process alone; 0 where the system does not tell.
 
     What it maps of memory that others have as well, such as Ray's one copy of the images, no new

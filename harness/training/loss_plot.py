@@ -50,13 +50,14 @@ def ticks(low: float, high: float) -> list[float]:
 
     Args:
         low: Finite.
-        high: At least `low`.
+        high: At least `low`; little above it where the two are one value.
     """
-    span = max(high - low, 1e-6)
+    high = max(high, low + 1e-6)
+    span = high - low
     power = 10.0 ** math.floor(math.log10(span / 4))
     step = next(power * factor for factor in (5, 2, 1) if span / (power * factor) >= 3)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [step * i for i in range(first, max(last, first + 1) + 1)]
+    return [step * i for i in range(first, last + 1)]
 
 
 def _finite(points: Iterable[Point]) -> list[Point]:

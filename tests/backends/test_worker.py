@@ -2,7 +2,7 @@
 
 import mmap
 
-from harness.backends.worker import _broke, _memory_megabytes
+from harness.backends.worker import failure_of, own_megabytes
 from harness.core.errors import ScoreError
 from harness.core.outcome import Reason
 
@@ -15,7 +15,7 @@ def caught(error: Exception) -> Exception:
 
 
 def test_a_broken_training_says_what_and_where():
-    broke = _broke(caught(ScoreError("features are not finite\nmore")))
+    broke = failure_of(caught(ScoreError("features are not finite\nmore")))
     assert broke.reason is Reason.CRASHED
     assert broke.detail.startswith("ScoreError at test_serving.py:")
     assert broke.detail.endswith(": features are not finite")
@@ -25,8 +25,8 @@ def test_too_little_memory_is_told_apart():
     class ResourceExhaustedError(Exception):
         """Bear the name of TensorFlow's error, which is known by it alone."""
 
-    assert _broke(caught(MemoryError())).reason is Reason.OUT_OF_MEMORY
-    assert _broke(caught(ResourceExhaustedError("OOM"))).reason is Reason.OUT_OF_MEMORY
+    assert failure_of(caught(MemoryError())).reason is Reason.OUT_OF_MEMORY
+    assert failure_of(caught(ResourceExhaustedError("OOM"))).reason is Reason.OUT_OF_MEMORY
 
 
 def test_memory_is_measured_in_mebibytes():
@@ -34,5 +34,5 @@ def test_memory_is_measured_in_mebibytes():
     # An allocator may keep what is freed; what is shared would not count.
     with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE) as held:
         held.write(b"x" * size)
-        before = _memory_megabytes()
-    assert 40 < before - _memory_megabytes() < 90
+        before = own_megabytes()
+    assert 40 < before - own_megabytes() < 90

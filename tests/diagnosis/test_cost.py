@@ -1,9 +1,11 @@
 """Predict what sweeps cost: arithmetic by hand, one calibration for real."""
 
+import time
 from pathlib import Path
 
 import pytest
 
+from harness.core.events import Answer
 from harness.diagnosis.cost import (
     RUNNER_MEGABYTES,
     FamilyCost,
@@ -15,7 +17,9 @@ from harness.diagnosis.cost import (
 )
 from harness.diagnosis.prediction import sweep_disk, sweep_memory, sweep_time
 from harness.space.space import SearchSpace
+from harness.training.job import TrainingJob
 from harness.training.runner import JobRunner
+from harness.training.training_folder import TrainingFolder
 
 DEFAULT = SearchSpace.load("default")
 COSTS = (
@@ -90,3 +94,20 @@ def test_a_calibration_trains_scores_and_leaves_nothing(
     assert cost.checkpoint_bytes > 10_000
     assert list(tmp_path.glob("harness-calibration-*")) == []
     assert peak_megabytes() > 100
+
+
+@pytest.mark.slow
+def test_a_calibration_predicts_how_long_a_training_takes(tmp_path: Path):
+    space = SearchSpace.load("smoke")
+    runner = JobRunner(num_images=1000)
+    (config,) = family_configs(space)
+    (cost,) = calibrate(space, runner, kimg=2)
+    job = TrainingJob(
+        config=config, folder=TrainingFolder(tmp_path / "0000"), rungs_kimg=(20,), seed=0, name="t"
+    )
+    began = time.monotonic()
+    runner.run(job, lambda event: Answer.GO_ON)
+    taken = time.monotonic() - began
+    predicted = cost.start_seconds + 20 * cost.seconds_per_kimg
+    # Other processes may take the cores in one of the two: a factor, not a tolerance.
+    assert predicted / 3 < taken < predicted * 3
