@@ -1,7 +1,4 @@
-"""Put Fashion-MNIST on this machine, and say where it lies: `python -m harness.fetch`.
-
-Exit codes: 0, the data are there and sound; 2, they are not, and the message says what to do.
-"""
+"""Put Fashion-MNIST on this machine, and say where it lies: `python -m harness.fetch`."""
 
 import os
 import shutil
@@ -28,7 +25,7 @@ APT_OPTIONS = ("-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::http::Timeout=20
 app = new_app()
 
 
-@app.command()
+@app.command(epilog="Exit codes: 0 the data are sound; 2 refused, with one message.")
 def fetch(
     data_dir: Annotated[
         Path | None,

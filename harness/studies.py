@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 app = new_app()
 
 
-@app.callback()
+@app.callback(epilog="Exit codes: 0 done; 1 declined; 2 refused, with one message.")
 def studies() -> None:
     """List, show, compare and remove studies."""
 
