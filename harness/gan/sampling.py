@@ -113,22 +113,6 @@ def load_generator(path: Path) -> keras.Model:
         ) from error
 
 
-def sample(
-    generator: keras.Model,
-    *,
-    noise_seed: int,
-    labels: ArrayLike | None = None,
-    count: int | None = None,
-    batch_size: int = 500,
-) -> NDArray[np.uint8]:
-    """Return images of a generator that is sampled once; see `Sampler.sample`.
-
-    Compiles anew at each call: keep a `Sampler` to sample a generator repeatedly.
-    """
-    sampler = Sampler(generator, batch_size)
-    return sampler.sample(noise_seed=noise_seed, labels=labels, count=count)
-
-
 def latent_noise(noise_seed: int, count: int, latent_dim: int) -> NDArray[np.float32]:
     """Return the standard normal noise behind the first `count` images of a seed.
 

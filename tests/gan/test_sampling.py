@@ -3,7 +3,7 @@ import pytest
 
 from harness.core.errors import ConfigError
 from harness.gan.networks.generators import build_generator
-from harness.gan.sampling import Sampler, latent_noise, sample
+from harness.gan.sampling import Sampler, latent_noise
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_sigmoid_outputs_cover_the_whole_range(small_config):
         layer = generator.get_layer("image")
         layer.set_weights([np.zeros(layer.kernel.shape), np.full(1, bias)])
         # sigmoid(0) x 255 = 127.5, which rounds to the even 128.
-        assert (sample(generator, noise_seed=0, count=3) == level).all()
+        assert (Sampler(generator, batch_size=3).sample(noise_seed=0, count=3) == level).all()
 
 
 def test_a_larger_sample_begins_with_the_smaller(generator):

@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -151,3 +152,17 @@ def test_a_sound_archive_with_another_content_is_refused(tmp_path: Path):
     np.savez(path, **content)
     with pytest.raises(DamagedError, match="its content does not match its digest"):
         load_checkpoint(path)
+
+
+def test_an_archive_that_unpacks_to_more_than_it_holds_is_refused_unread(tmp_path: Path):
+    path = save(tmp_path / "checkpoint.npz")
+    with np.load(path) as archive:
+        content = {name: archive[name] for name in archive.files}
+    # 64 MiB of zeros, some 64 KiB compressed.
+    np.savez_compressed(path, **content, bomb=np.zeros(2**23))
+    tracemalloc.start()
+    with pytest.raises(DamagedError, match="its arrays claim more than the file holds"):
+        load_checkpoint(path)
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most_bytes < 2**22

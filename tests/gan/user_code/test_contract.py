@@ -10,7 +10,7 @@ from harness.core.errors import ConfigError
 from harness.gan.config.config import GANConfig
 from harness.gan.networks.discriminators import DISCRIMINATORS, build_discriminator
 from harness.gan.networks.generators import GENERATORS, build_generator
-from harness.gan.sampling import sample
+from harness.gan.sampling import Sampler
 from harness.gan.trainer import Trainer
 from harness.gan.updates.losses import LOSSES, get_loss
 from harness.gan.user_code.contract import adopt
@@ -121,7 +121,7 @@ def test_all_three_may_be_the_users_own(small_images):
         np.testing.assert_array_equal(mine, theirs)
     # Layers without names are numbered anew, so that a checkpoint fits whatever was built before.
     assert set(first.state()) == set(again.state())
-    images = sample(first.ema_generator, noise_seed=1, labels=[0, 1, 2], batch_size=3)
+    images = Sampler(first.ema_generator, batch_size=3).sample(noise_seed=1, labels=[0, 1, 2])
     assert images.shape == (3, *SHAPE)
     assert len({image.tobytes() for image in images}) == 3
 
