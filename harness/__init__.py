@@ -3,6 +3,8 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from harness.core.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from harness.api import StudyResult, run_study
     from harness.core.errors import HarnessError
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
     from harness.metrics.evaluator import Evaluator
     from harness.runner.sweep_options import SweepOptions
     from harness.space.space import SearchSpace
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Evaluator",

@@ -4,7 +4,10 @@ import hashlib
 import subprocess
 from pathlib import Path
 
-_ROOT = Path(__file__).parents[2]
+PACKAGE = Path(__file__).resolve().parents[1]
+"""The folder of this package's code."""
+
+_ROOT = PACKAGE.parent
 _TIMEOUT_SECONDS = 10
 
 

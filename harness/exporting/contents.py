@@ -3,9 +3,9 @@
 import dataclasses
 from typing import Any
 
-import harness
 from harness.confirmation.winner import Choice
 from harness.core.score import Score
+from harness.core.version import __version__
 from harness.data.image_dataset import ImageDataset
 from harness.exporting.verification import Proof
 from harness.metrics.measurement import Measurement
@@ -77,7 +77,7 @@ def metrics(contents: BundleContents) -> dict[str, Any]:
         "study_id": record.id,
         "trial": entry.name,
         "why": contents.choice.why,
-        "harness_version": harness.__version__,
+        "harness_version": __version__,
         "outcome": outcome.reason.value,
         "final": outcome.final.to_dict() if outcome.final else None,
         "best_rung": outcome.best.to_dict() if outcome.best else None,

@@ -6,9 +6,9 @@ import platform
 import zipfile
 from pathlib import Path
 
-import harness
 from harness.core.durations import format_kimg
 from harness.core.provenance import code_commit, lock_sha256
+from harness.core.version import __version__
 from harness.data.request import DatasetRequest
 from harness.exporting.contents import BundleContents, proof_table, score_table
 from harness.metrics.measurement import Measurement
@@ -162,7 +162,7 @@ def _lineage(contents: BundleContents) -> str:
         "code of the study": _code(record.harness_version, record.commit, record.lock_sha256),
         "environment of the training": f"{_kept_by(entry.folder.generator_file)}; the other "
         f"packages are those of the study's `requirements.lock`, where they were installed by it",
-        "code of the export": _code(harness.__version__, code_commit(), lock_sha256()),
+        "code of the export": _code(__version__, code_commit(), lock_sha256()),
         "environment of the export": f"Python {platform.python_version()}, {packages}, "
         f"{platform.system()} {platform.machine()}",
         "test images": f"`{contents.test.protocol.reference}`, SHA-256 "

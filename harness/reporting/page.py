@@ -7,10 +7,10 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-import harness
 from harness.confirmation.confirmation_text import confirmation_lines
 from harness.core.durations import format_kimg, format_seconds
 from harness.core.files import write_text
+from harness.core.version import __version__
 from harness.reporting.charts import curves, plots
 from harness.reporting.charts.curves import colour_of, draw_curves
 from harness.reporting.charts.plots import draw_confirmation, draw_slice
@@ -76,7 +76,7 @@ def render_page(data: ReportData, *, follows: bool = False) -> str:
         example=example_search(data),
         beside=beside_text(data.compute),
         follows=follows,
-        version=harness.__version__,
+        version=__version__,
     )
 
 

@@ -8,11 +8,11 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import harness
 from harness.core.errors import ConfigError, StudyError
 from harness.core.events import Event
 from harness.core.files import storage_error, write_json, write_text
 from harness.core.outcome import Outcome
+from harness.core.version import __version__
 from harness.gan.config.config import GANConfig
 from harness.space.space import SearchSpace
 from harness.study.exclusive import study_held
@@ -85,7 +85,7 @@ def fork_study(studies_dir: Path, source: str, target: str, *, space: SearchSpac
         id=str(uuid.uuid4()),
         name=target,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        harness_version=harness.__version__,
+        harness_version=__version__,
     )
     try:
         with (

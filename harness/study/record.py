@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import harness
 from harness.core.errors import StorageError, StudyError, near_miss
 from harness.core.files import read_json
+from harness.core.version import __version__
 
 SCHEMA_VERSION = 1
 """Raised when the files of a study change their form."""
@@ -45,7 +45,7 @@ class StudyRecord:
     protocol: dict[str, Any]
     created: str
     extractor: str = "fashion_cnn"
-    harness_version: str = harness.__version__
+    harness_version: str = __version__
     schema_version: int = SCHEMA_VERSION
     semantics_version: int = SEMANTICS_VERSION
     commit: str | None = None
@@ -100,13 +100,13 @@ def read_study(folder: Path) -> StudyRecord:
             f"{path}: study {given.get('name', folder.name)!r} has schema version "
             f"{given.get('schema_version')!r}, written by version "
             f"{given.get('harness_version', 'unknown')} of the package; this version "
-            f"({harness.__version__}) reads schema version {SCHEMA_VERSION}, and there is no "
+            f"({__version__}) reads schema version {SCHEMA_VERSION}, and there is no "
             f"older one to migrate from. Use the version that wrote it, or choose a new --study."
         )
     if record.get("storage") is not None:
         raise StudyError(
             f"{path}: the study keeps its trials in another database, {record['storage']}, than "
-            f"{folder / 'optuna.db'}; this version ({harness.__version__}) knows no other. Use "
+            f"{folder / 'optuna.db'}; this version ({__version__}) knows no other. Use "
             f"the version that wrote it, or choose a new --study."
         )
     try:

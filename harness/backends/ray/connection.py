@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 # Ray reports to its makers unless told otherwise before it is imported.
@@ -19,7 +18,6 @@ import ray
 import ray._private.worker
 import ray.exceptions
 
-import harness
 from harness.backends.cluster import Cluster
 from harness.backends.devices import available_cores, find_gpus
 from harness.backends.local_backend import signals_held_back
@@ -30,6 +28,7 @@ from harness.backends.ray.cluster_address import (
     stay_on_loopback,
 )
 from harness.core.errors import ConfigError
+from harness.core.provenance import PACKAGE
 from harness.core.quiet import quiet_stderr
 
 _NAMESPACE = "gan-sweep-harness"
@@ -161,8 +160,7 @@ def _runtime_env(cluster: Cluster) -> dict[str, Any]:
         variables["CUDA_VISIBLE_DEVICES"] = "-1"
     elif cluster.gpus_per_worker < 1:
         variables["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # or the first would take all its memory
-    package = Path(harness.__file__).resolve().parent
-    return {"py_modules": [str(package)], "env_vars": variables}
+    return {"py_modules": [str(PACKAGE)], "env_vars": variables}
 
 
 @contextlib.contextmanager
