@@ -38,7 +38,7 @@ def run_study(
     options: SweepOptions | None = None,
     listener: Listener | None = None,
 ) -> StudyResult:
-    """Run or resume a study and return its ranking; the notebook form of `harness.sweep`.
+    """Run or resume a study and return its ranking; the notebook form of `gansweep sweep`.
 
     W&B hears of it as from there, its run of type `study` included.
 

@@ -1,4 +1,4 @@
-"""Confirm a study's winner: `python -m harness.confirm --study default --top 5 --seeds 3`."""
+"""Confirm a study's winner: `gansweep confirm --study default --top 5 --seeds 3`."""
 
 import json
 from typing import TYPE_CHECKING, Annotated

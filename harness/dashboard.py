@@ -1,4 +1,4 @@
-"""Open Optuna's dashboard on a study: `python -m harness.dashboard --study default`."""
+"""Open Optuna's dashboard on a study: `gansweep dashboard --study default`."""
 
 import contextlib
 import importlib.util

@@ -1,4 +1,4 @@
-"""Check this machine, or mend one study: `python -m harness.doctor [--study NAME --repair]`."""
+"""Check this machine, or mend one study: `gansweep doctor [--study NAME --repair]`."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Score a generator, an array or a folder of images: `python -m harness.evaluate IMAGES`."""
+"""Score a generator, an array or a folder of images: `gansweep evaluate IMAGES`."""
 
 import enum
 import json
@@ -50,7 +50,7 @@ def evaluate(
         SplitName, typer.Option(help="The split that the images are compared with.")
     ] = SplitName.TEST,
     extractor: Annotated[
-        str, typer.Option(help="Name, or a folder of python -m harness.extractor.")
+        str, typer.Option(help="Name, or a folder that `gansweep extractor` wrote.")
     ] = "fashion_cnn",
     weights: option.Weights = None,
     num_images: Annotated[int, typer.Option(min=2, help="Generated images to compare.")] = 10_000,

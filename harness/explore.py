@@ -1,4 +1,4 @@
-"""Play with an exported generator in the browser: `python -m harness.explore BUNDLE`."""
+"""Play with an exported generator in the browser: `gansweep explore BUNDLE`."""
 
 import threading
 import webbrowser
@@ -15,7 +15,7 @@ app = new_app()
 
 @app.command(epilog="Exit codes: 0 ended by Ctrl-C; 2 refused, with one message.")
 def explore(
-    bundle: Annotated[Path, typer.Argument(help="Folder that `harness.export` wrote.")],
+    bundle: Annotated[Path, typer.Argument(help="Folder that `gansweep export` wrote.")],
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port on this machine; 0 for any free one.")
     ] = 0,

@@ -1,4 +1,4 @@
-"""Export a study's best generator: `python -m harness.export --study default`."""
+"""Export a study's best generator: `gansweep export --study default`."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Train a feature extractor for a data set: `python -m harness.extractor`."""
+"""Train a feature extractor for a data set: `gansweep extractor`."""
 
 import itertools
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Put Fashion-MNIST on this machine, and say where it lies: `python -m harness.fetch`."""
+"""Put Fashion-MNIST on this machine, and say where it lies: `gansweep fetch-data`."""
 
 import os
 import shutil

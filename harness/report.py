@@ -1,4 +1,4 @@
-"""Tell what a study found: `python -m harness.report --study default`."""
+"""Tell what a study found: `gansweep report --study default`."""
 
 import contextlib
 import functools

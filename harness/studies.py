@@ -1,4 +1,4 @@
-"""List, show, compare and remove studies: `python -m harness.studies list`."""
+"""List, show, compare and remove studies: `gansweep studies list`."""
 
 import dataclasses
 import json

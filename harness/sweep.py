@@ -1,4 +1,4 @@
-"""Run or resume a study: `python -m harness.sweep --trials 50`."""
+"""Run or resume a study: `gansweep sweep --trials 50`."""
 
 import json
 import sys
@@ -66,7 +66,7 @@ def sweep(
     extractor: Annotated[
         str | None,
         typer.Option(
-            help="What FID sees through: a name, or a folder that harness.extractor wrote; by "
+            help="What FID sees through: a name, or a folder that `gansweep extractor` wrote; by "
             "default the search space's.",
             show_default=False,
         ),
@@ -285,8 +285,8 @@ def _print_next(console: Console, folder: Path, studies_dir: Path, ranked: "list
     place = "" if studies_dir == option.STUDIES_DIR else f" --studies-dir {studies_dir}"
     console.print(
         f"\nNext:\n"
-        f"  python -m harness.export --study {folder.name}{place}\n"
-        f"  python -m harness.train --from {folder.name}{place} --kimg 5000\n"
+        f"  gansweep export --study {folder.name}{place}\n"
+        f"  gansweep train --from {folder.name}{place} --kimg 5000\n"
         f"  wandb leet {folder}/wandb",
         highlight=False,
     )

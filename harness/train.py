@@ -1,4 +1,4 @@
-"""Train one GAN without a search: `python -m harness.train --preset mlp_cgan`."""
+"""Train one GAN without a search: `gansweep train --preset mlp_cgan`."""
 
 import contextlib
 import signal
@@ -79,7 +79,7 @@ def train(
         str | None,
         typer.Option(
             help="What FID sees through: fashion_cnn, the default, another name, or a folder "
-            "that harness.extractor wrote."
+            "that `gansweep extractor` wrote."
         ),
     ] = None,
     weights: option.Weights = None,

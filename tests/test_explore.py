@@ -52,7 +52,7 @@ def test_the_browser_is_opened_unless_told_not_to(
 def test_a_folder_without_an_explorer_is_refused(commands: Commands, tmp_path: Path):
     message = the_one_message(commands.run("explore", tmp_path, cwd=tmp_path))
     assert "received one without explorer.html, generator.onnx, generator.json and 5 mo" in message
-    assert "python -m harness.export" in message
+    assert "gansweep export" in message
 
 
 def refusal(bundle: Path, capsys: pytest.CaptureFixture[str]) -> str:

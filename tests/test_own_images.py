@@ -229,7 +229,7 @@ def test_an_extractor_of_another_shape_names_the_ways_out(run: Run, tmp_path: Pa
         assert err.count("error: ") == 1
         assert "fashion_cnn takes images of shape (28, 28, 1)" in err
         assert "(32, 32, 3)" in err
-        for way in ("python -m harness.extractor", "--extractor inception", "--extractor FOLDER"):
+        for way in ("gansweep extractor", "--extractor inception", "--extractor FOLDER"):
             assert way in err
         assert labels in err
         shutil.rmtree(tmp_path / "training", ignore_errors=True)

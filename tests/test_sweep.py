@@ -101,8 +101,8 @@ def test_the_end_shows_ranking_counts_best_configuration_and_what_to_type(swept:
     assert f"Best: trial {best.name}, studies/endings/trials/0000" in text
     begin, end = text.index("conditional: true"), text.index("\nNext:")
     assert yaml.safe_load(text[begin:end]) == best.config.model_dump(mode="json")
-    assert "python -m harness.export --study endings\n" in text
-    assert "python -m harness.train --from endings --kimg 5000\n" in text
+    assert "gansweep export --study endings\n" in text
+    assert "gansweep train --from endings --kimg 5000\n" in text
     assert "wandb leet studies/endings/wandb" in text
 
 

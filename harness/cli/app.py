@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from harness.core.errors import HarnessError
@@ -34,12 +35,25 @@ class _App(typer.Typer):
         except TyperException as error:
             print(f"error: {_refusal(error)}", file=sys.stderr)
             code = EXIT_BAD_INPUT
+        except typer.Abort:  # at a question, by Ctrl-C or at the end of the input
+            print("error: stopped; nothing was done.", file=sys.stderr)
+            code = 1
         sys.exit(code or 0)
 
 
-def new_app() -> typer.Typer:
-    """Return a Typer application that leaves tracebacks alone."""
-    return _App(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+def new_app(*, cls: type[TyperGroup] | None = None, add_completion: bool = False) -> typer.Typer:
+    """Return a Typer application that leaves tracebacks alone.
+
+    Args:
+        cls: How it finds its commands; None for Typer's own way.
+        add_completion: Whether it can install itself into a shell.
+    """
+    return _App(
+        cls=cls,
+        add_completion=add_completion,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+    )
 
 
 def _refusal(error: TyperException) -> str:

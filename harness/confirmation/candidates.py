@@ -80,7 +80,7 @@ def choose_candidates(study_folder: Path, top: int, also: Container[str] = ()) -
     if not completed:
         raise StudyError(
             f"{study_folder}: no trial has completed yet ({len(entries)} ended), so there is "
-            f"nothing to confirm. Let the sweep go on: python -m harness.sweep."
+            f"nothing to confirm. Let the sweep go on: gansweep sweep."
         )
     return completed[:top] + [entry for entry in completed[top:] if entry.name in also]
 

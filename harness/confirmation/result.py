@@ -171,7 +171,7 @@ def read_result(study_folder: Path) -> Confirmation | None:
         raise StorageError(
             f"{path}: expected the result of a confirmation; received something else "
             f"({type(error).__name__}: {error}). Give the command that made it again: "
-            f"python -m harness.confirm, which trains nothing twice."
+            f"gansweep confirm, which trains nothing twice."
         ) from error
 
 

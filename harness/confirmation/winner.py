@@ -68,7 +68,7 @@ def _best_seed(study_folder: Path, winner: CandidateResult) -> Entry:
     if config is None or outcome is None:
         raise StudyError(
             f"{folder.path}: the confirmed winner's training is gone. Train it again with "
-            f"python -m harness.confirm, or name a trial with --trial."
+            f"gansweep confirm, or name a trial with --trial."
         )
     return Entry(seed.name, folder, config, outcome)
 

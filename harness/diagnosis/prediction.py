@@ -47,7 +47,7 @@ def work_as_a_worker() -> None:
 
 
 def predict_default_sweep(studies_dir: Path, data_dir: Path | None) -> list[Finding]:
-    """Return what `python -m harness.sweep` will take on this machine: time, memory, disk.
+    """Return what `gansweep sweep` will take on this machine: time, memory, disk.
 
     Args:
         studies_dir: Where the study would lie.

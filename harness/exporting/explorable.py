@@ -33,7 +33,7 @@ def check_explorable(bundle: Path) -> None:
         raise ConfigError(
             f"{bundle}: expected the folder of an exported bundle with an explorer; received "
             f"{f'one without {_some(missing)}' if bundle.is_dir() else 'no folder'}. Make one by "
-            f"`python -m harness.export --study NAME --formats keras,onnx`, which takes the "
+            f"`gansweep export --study NAME --formats keras,onnx`, which takes the "
             f"browser's runtime from npm."
         )
     if any(not (bundle / name).is_file() for name in runtime):

@@ -25,7 +25,7 @@ def add_explorer(bundle: Path) -> str | None:
     """Write `explorer.html` and the folder `explorer` into a bundle.
 
     The page loads nothing from elsewhere; it has to be served, since browsers keep pages that are
-    opened from disk from loading WebAssembly: `python -m harness.explore`.
+    opened from disk from loading WebAssembly: `gansweep explore`.
 
     Args:
         bundle: A folder that holds `generator.onnx` and `generator.json`.

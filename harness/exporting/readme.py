@@ -85,7 +85,7 @@ def _explorer(contents: BundleContents) -> str:
         return ""
     return """
 `explorer.html`, if it is here, draws in the browser: classes, main directions of latent space, a \
-walk between two points. Browsers want it served: `python -m harness.explore .`, or without this \
+walk between two points. Browsers want it served: `gansweep explore .`, or without this \
 package `python -m http.server --bind 127.0.0.1`.
 """
 

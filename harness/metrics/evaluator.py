@@ -43,7 +43,7 @@ class Evaluator:
     Args:
         dataset: Where the reference images come from.
         extractor: What sees the images: a loaded one, a key of EXTRACTORS, or a folder written by
-            `python -m harness.extractor`.
+            `gansweep extractor`.
         metric: Key of OBJECTIVES: what `score` computes.
         num_images: How many images every score is computed from. FID falls with this number for
             one and the same generator, so scores compare only at one number. Scaled down, with a
@@ -281,7 +281,7 @@ def _check_shape(extractor: Extractor, dataset: ImageDataset) -> None:
             f"{dataset.name} has {dataset.image_shape}. Use one of these:\n"
             f"  1. train one on the labels of this data set"
             f"{'' if dataset.num_classes else ' (not here: it has no labels)'}: "
-            f"python -m harness.extractor --dataset ...;\n"
+            f"gansweep extractor --dataset ...;\n"
             f"  2. --extractor inception, which takes any size but needs its weights: "
             f"--weights PATH;\n"
             f"  3. --extractor FOLDER, trained on other images of this shape."

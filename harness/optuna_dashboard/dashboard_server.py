@@ -105,7 +105,7 @@ def serving(
         if study is None:
             raise StorageError(
                 f"{folder}: the study has no database yet, so there is nothing to show. Begin it "
-                f"with python -m harness.sweep, then give the same command again."
+                f"with gansweep sweep, then give the same command again."
             )
 
         def read() -> list[optuna.trial.FrozenTrial]:

@@ -31,7 +31,7 @@ Best: {_best(winner, confirmed)}
 - **Pruned** trials were outranked at a rung, or ended by themselves (diverged, collapsed, ...);
   notes and the attribute `outcome` say which. **Fail** means that a trial crashed.
 - The **artifacts** of a trial are its sample grids, one a rung, each with a row a class.
-- Presets trained beside the search are not Optuna's trials; `harness.report` shows them too.
+- Presets trained beside the search are not Optuna's trials; `gansweep report` shows them too.
 
 Data set `{record.dataset}`, seed {record.seed}, protocol `{protocol.fingerprint}`.
 

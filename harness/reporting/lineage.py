@@ -119,7 +119,7 @@ def baseline_options(baselines: Iterable[TrialData]) -> str:
 def _commands(record: StudyRecord, steps: Steps) -> list[str]:
     name = shlex.quote(f"{record.name}-again")
     sweep = (
-        f"python -m harness.sweep --search-space {shlex.quote(steps.space)} --study {name} "
+        f"gansweep sweep --search-space {shlex.quote(steps.space)} --study {name} "
         f"--seed {record.seed} --trials {steps.trials} {steps.baselines}"
     )
     commands = [sweep.rstrip()]
@@ -130,6 +130,6 @@ def _commands(record: StudyRecord, steps: Steps) -> list[str]:
         options = f"--study {name} --top {confirmation.top} --seeds {confirmation.seeds}"
         if confirmation.protocol.extractor != record.protocol["extractor"]:
             options += f" --extractor {shlex.quote(confirmation.protocol.extractor)}"
-        commands.append(f"python -m harness.confirm {options}")
+        commands.append(f"gansweep confirm {options}")
     formats = f" --formats {shlex.quote(','.join(steps.formats))}" if steps.formats else ""
-    return [*commands, f"python -m harness.export --study {name}{formats}"]
+    return [*commands, f"gansweep export --study {name}{formats}"]

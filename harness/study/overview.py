@@ -137,7 +137,7 @@ def compare(studies_dir: Path, names: Sequence[str]) -> list[StudyOverview]:
     if len(distinct) < 2:
         raise StudyError(
             f"compare: expected the names of two studies or more; received {len(distinct)}. "
-            f"`python -m harness.studies list` names them."
+            f"`gansweep studies list` names them."
         )
     found = [sum_up(find_study(studies_dir, name)) for name in distinct]
     require_same_protocol(each.protocol for each in found)

@@ -78,7 +78,7 @@ def find_study(studies_dir: Path, name: str) -> Path:
         there = f"studies there: {', '.join(known)}" if known else "there is no study there"
         raise StudyError(
             f"{studies_dir}: no study named {name!r}; {there}.{near_miss(name, known)} Choose "
-            f"with --study and --studies-dir, or run `python -m harness.sweep` first."
+            f"with --study and --studies-dir, or run `gansweep sweep` first."
         )
     return folder
 

@@ -127,7 +127,7 @@ class StoredStudy:
     def _faults(self) -> Iterator[None]:
         remedy = (
             f"Restore it from a copy; or move it away with the files beside it that end "
-            f"in -wal and -shm, and run python -m harness.doctor --study {self._record.name} "
+            f"in -wal and -shm, and run gansweep doctor --study {self._record.name} "
             f"--repair, which makes it anew from the folders of the trials."
         )
         with self._storage.faults(remedy):

@@ -90,7 +90,7 @@ def publish_study(snapshot: StudySnapshot, options: TrackerOptions) -> None:
             remember_online_failure(error)
         LOGGER.warning(
             "W&B failed for the run of study %s (%s: %s). The same command publishes it again; "
-            "python -m harness.report shows the study without W&B.",
+            "gansweep report shows the study without W&B.",
             snapshot.identity.study,
             type(error).__name__,
             str(error).partition("\n")[0],

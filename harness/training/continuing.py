@@ -37,7 +37,7 @@ class Earlier(NamedTuple):
 
 
 def read_training(path: Path) -> Earlier:
-    """Return the training in a folder that `harness.train` wrote.
+    """Return the training in a folder that `gansweep train` wrote.
 
     Raises:
         StudyError: If there is no such folder, or it holds something else.

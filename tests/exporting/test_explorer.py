@@ -401,7 +401,7 @@ def test_noise_is_standard_normal_and_fewer_images_begin_as_more(page: Any):
 def test_a_page_opened_from_disk_says_what_to_do(browser: Any, by_class: Served):
     page = browser.new_page()
     page.goto((by_class.folder / "explorer.html").as_uri())
-    expect(page.get_by_role("status")).to_contain_text("python -m harness.explore")
+    expect(page.get_by_role("status")).to_contain_text("gansweep explore")
     page.close()
 
 

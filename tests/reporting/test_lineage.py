@@ -24,7 +24,7 @@ def test_the_commit_is_checked_out_first_where_it_says_all(data: ReportData):
     assert commands(data, COMMIT)[0] == f"git checkout {COMMIT}"
     # Of changed files a commit knows nothing, and this report's commit is not the study's.
     for other in (f"{COMMIT}-dirty", None):
-        assert commands(data, other)[0].startswith("python -m harness.sweep")
+        assert commands(data, other)[0].startswith("gansweep sweep")
 
 
 def test_the_baselines_get_the_time_they_were_given(tmp_path: Path):
@@ -47,7 +47,7 @@ def test_a_space_of_the_package_is_named_and_any_other_one_is_a_file(tmp_path: P
 def test_leaders_are_trained_again_as_they_were(data: ReportData):
     found = confirmation()
     again = commands(data, confirmation=found)[1]
-    assert again == "python -m harness.confirm --study small-again --top 2 --seeds 3"
+    assert again == "gansweep confirm --study small-again --top 2 --seeds 3"
     seen = dataclasses.replace(PROTOCOL, extractor="inception")
     other = dataclasses.replace(found, protocol=seen)
     assert commands(data, confirmation=other)[1].endswith("--extractor inception")

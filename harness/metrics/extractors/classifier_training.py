@@ -37,7 +37,7 @@ class TrainingPlan:
 
 
 def standard_plans(*, epochs: int = 28, seed: int = 1, mirror: bool = True) -> list[TrainingPlan]:
-    """Return the two stages that `python -m harness.extractor` trains by.
+    """Return the two stages that `gansweep extractor` trains by.
 
     The second takes the last three sevenths of the epochs at half the step size: a warm restart
     from a good place, worth some tenths of a percent of accuracy.

@@ -100,7 +100,7 @@ class Extractor:
         if not self.num_classes:
             raise ScoreError(
                 f"{self.name}: its classes are not those of the data set, so it cannot tell "
-                f"labels. Use an extractor trained on the labels: python -m harness.extractor."
+                f"labels. Use an extractor trained on the labels: gansweep extractor."
             )
         return np.asarray(self.logits(images).argmax(axis=1), dtype=np.int32)
 
@@ -128,7 +128,7 @@ class Extractor:
                 f"{self.name}: images must have the shape (n, {self.image_shape[0]}, "
                 f"{self.image_shape[1]}, {self.image_shape[2]}), n at least 1; received "
                 f"{images.shape}. Use an extractor trained on images of that shape: "
-                f"python -m harness.extractor."
+                f"gansweep extractor."
             )
 
 
@@ -173,7 +173,7 @@ def load_extractor(
     image_shape: ImageShape | None = None,
     weights: Path | None = None,
 ) -> Extractor:
-    """Load an extractor by its name, or from a folder written by `python -m harness.extractor`.
+    """Load an extractor by its name, or from a folder written by `gansweep extractor`.
 
     Args:
         name_or_folder: Key of EXTRACTORS, or the folder's path.
@@ -193,7 +193,7 @@ def load_extractor(
     if not (folder / RECORD_FILE).is_file():
         raise ConfigError(
             f"extractor: received {name!r}; expected {', '.join(EXTRACTORS)}, or a folder written "
-            f"by python -m harness.extractor.{near_miss(name, EXTRACTORS)}"
+            f"by gansweep extractor.{near_miss(name, EXTRACTORS)}"
         )
     _refuse_weights(name, weights)
     return _load_folder(folder)

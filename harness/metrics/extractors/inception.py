@@ -64,7 +64,7 @@ def build_inception(image_shape: tuple[int, int, int]) -> keras.Model:
     if image_shape[-1] not in (1, 3):
         raise ConfigError(
             f"extractor: inception takes images of 1 or 3 channels; received {image_shape[-1]}. "
-            f"Train an extractor for them: python -m harness.extractor."
+            f"Train an extractor for them: gansweep extractor."
         )
     images = keras.Input(image_shape, name="images")
     x = layers.Rescaling(1 / 128, offset=-1.0)(TF1Resize(name="resize")(images))

@@ -273,7 +273,7 @@ async function load(name) {
 
 async function start() {
   if (location.protocol === "file:") {
-    throw new Error("browsers do not run networks from disk. Serve this folder instead: python -m harness.explore FOLDER");
+    throw new Error("browsers do not run networks from disk. Serve this folder instead: gansweep explore FOLDER");
   }
   [model, directions] = await Promise.all(["generator.json", "explorer/directions.json"].map(load));
   ort.env.wasm.wasmPaths = new URL("explorer/", document.baseURI).href;
