@@ -6,7 +6,7 @@ from pathlib import Path
 from harness.core.errors import StudyError
 from harness.reporting.study_publisher import StudyRun
 from harness.runner.outcomes import Listener, NullListener
-from harness.runner.stop_rules import TOO_MANY_FAILED
+from harness.runner.stop_rules import TOO_MANY_FAILED, Stop
 from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
@@ -15,15 +15,17 @@ from harness.study.leaderboard import Entry, rank, read_entries, winner
 
 @dataclasses.dataclass(frozen=True)
 class StudyResult:
-    """Hold what a study has found so far.
+    """What a study has found so far.
 
     Args:
         folder: The study's folder.
         ranked: Every ended trial and baseline, best first.
+        stop: Why it stopped before it had its trials; None when it has them.
     """
 
     folder: Path
     ranked: list[Entry]
+    stop: Stop | None = None
 
     @property
     def winner(self) -> Entry | None:
@@ -38,9 +40,7 @@ def run_study(
     options: SweepOptions | None = None,
     listener: Listener | None = None,
 ) -> StudyResult:
-    """Run or resume a study and return its ranking; the notebook form of `gansweep sweep`.
-
-    W&B hears of it as from there, its run of type `study` included.
+    """Run or resume a study and return its ranking, as `gansweep sweep` does.
 
     Workers are spawned processes: in a script, call it under `if __name__ == "__main__":`.
 
@@ -56,14 +56,28 @@ def run_study(
     """
     chosen = options or SweepOptions(name=space.name)
     runner = StudyRunner(space, dataclasses.replace(chosen, trials=trials))
+    result = run_published(runner, listener or NullListener())
+    if result.stop is not None and result.stop.exit_code == TOO_MANY_FAILED:
+        raise StudyError(f"{result.folder}: {result.stop.message}")
+    return result
+
+
+def run_published(runner: StudyRunner, listener: Listener) -> StudyResult:
+    """Run a study and keep its W&B run of type `study` current; return its ranking.
+
+    Args:
+        runner: Runs it.
+        listener: Hears every event.
+
+    Raises:
+        HarnessError: If the study cannot be opened or its folder not be written.
+    """
     study_run = StudyRun(
         runner.folder,
-        listener or NullListener(),
+        listener,
         tracker=runner.options.tracker,
         options=runner.options.tracker_options,
     )
     stop = runner.run(study_run)
     study_run.publish()
-    if stop is not None and stop.exit_code == TOO_MANY_FAILED:
-        raise StudyError(f"{runner.folder}: {stop.message}")
-    return StudyResult(runner.folder, rank(read_entries(runner.folder)))
+    return StudyResult(runner.folder, rank(read_entries(runner.folder)), stop)

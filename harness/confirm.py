@@ -20,32 +20,25 @@ app = new_app()
 
 
 @app.command(epilog=EXIT_CODES)
+@option.takes_groups
 def confirm(
+    *,
     study: option.Study,
-    top: Annotated[int, typer.Option(help="How many of its leaders to retrain.")] = 5,
-    seeds: Annotated[int, typer.Option(help="New seeds of each, at most.")] = 3,
-    workers: option.Workers = "auto",
-    engine: option.Engine = "local",
-    address: option.Address = None,
-    cpus_per_worker: option.CpusPerWorker = None,
-    gpus_per_worker: option.GpusPerWorker = None,
-    files: option.Files = None,
+    top: Annotated[int, option.study_option(help="How many of its leaders to retrain.")] = 5,
+    seeds: Annotated[int, option.study_option(help="New seeds of each, at most.")] = 3,
     extractor: Annotated[
         str | None,
-        typer.Option(
+        option.data_option(
             help="What the test scores see through, e.g. inception; by default the study's.",
             show_default=False,
         ),
     ] = None,
     weights: option.Weights = None,
-    studies_dir: option.StudiesDir = option.STUDIES_DIR,
     data_dir: option.DataDir = None,
-    tracker: option.Tracker = "wandb",
-    no_images: option.NoImages = False,
-    wandb_project: option.WandbProject = None,
-    wandb_entity: option.WandbEntity = None,
-    wandb_mode: option.WandbMode = "auto",
+    studies_dir: option.StudiesDir = option.STUDIES_DIR,
     checkpoint_seconds: option.CheckpointSeconds = 60,
+    workers: option.WorkerFlags,
+    tracking: option.TrackingFlags,
     as_json: option.AsJsonWithProgress = False,
     debug: option.Debug = False,
 ) -> None:
@@ -55,20 +48,9 @@ def confirm(
     and a smaller one loses nothing. A candidate that is clearly out gets no more seeds.
     """
     with clear_errors(debug):
-        from harness.backends.cluster import read_cluster
-        from harness.backends.factory import find_devices
         from harness.confirmation.confirm_options import ConfirmOptions
         from harness.confirmation.confirmer import Confirmer
-        from harness.tracking.tracker import TrackerOptions, check_wandb_mode
 
-        cluster = read_cluster(
-            engine,
-            address=address,
-            cpus_per_worker=cpus_per_worker,
-            gpus_per_worker=gpus_per_worker,
-            files=files,
-        )
-        fleet = find_devices(workers, cluster)
         options = ConfirmOptions(
             name=study,
             studies_dir=studies_dir,
@@ -76,41 +58,32 @@ def confirm(
             seeds=seeds,
             extractor=extractor,
             weights=weights,
-            workers=fleet.workers,
-            threads=fleet.threads,
-            gpus=fleet.gpus,
             data_dir=data_dir,
-            tracker=tracker,
-            tracker_options=TrackerOptions(
-                images=not no_images,
-                project=wandb_project,
-                entity=wandb_entity,
-                wandb_mode=check_wandb_mode(wandb_mode),
-            ),
+            tracker=tracking.tracker,
+            tracker_options=tracking.options(),
             checkpoint_seconds=checkpoint_seconds,
-            cluster=cluster,
+            **workers.settings(),
         )
         _run(Confirmer(options), as_json=as_json)
 
 
 def _run(confirmer: "Confirmer", *, as_json: bool) -> None:
+    from harness.cli.display import print_wandb_hint
     from harness.confirmation.confirmation_text import confirmation_lines, confirmation_table
     from harness.confirmation.result import result_file
     from harness.reporting.study_publisher import StudyRun
-    from harness.tracking.wandb_mode import wandb_mode
 
-    console = Console(stderr=as_json, soft_wrap=True)
+    console = Console(stderr=as_json, soft_wrap=True, highlight=False, markup=False)
+    options = confirmer.options
     folder = confirmer.plan.study_folder
-    if confirmer.options.tracker == "wandb":
-        requested = confirmer.options.tracker_options.wandb_mode
-        console.print(wandb_mode(folder, requested).hint, highlight=False)
+    print_wandb_hint(console, folder, options.tracker, options.tracker_options)
     if confirmer.plan.note:
-        console.print(confirmer.plan.note, highlight=False, markup=False)
+        console.print(confirmer.plan.note)
     study_run = StudyRun(
         folder,
         _Lines(console, trainings=len(confirmer.plan.planned)),
-        tracker=confirmer.options.tracker,
-        options=confirmer.options.tracker_options,
+        tracker=options.tracker,
+        options=options.tracker_options,
     )
     stop = confirmer.run(study_run)
     study_run.publish()
@@ -121,15 +94,15 @@ def _run(confirmer: "Confirmer", *, as_json: bool) -> None:
         else:
             console.print(confirmation_table(result))
             for line in confirmation_lines(result):
-                console.print(line, highlight=False, markup=False)
-            console.print(f"Written to {result_file(folder)}", highlight=False)
+                console.print(line)
+            console.print(f"Written to {result_file(folder)}")
     if stop is not None:
-        console.print(stop.message, highlight=False, markup=False)
+        console.print(stop.message)
         raise typer.Exit(stop.exit_code)
 
 
 class _Lines:
-    """Tell of a confirmation's trainings, a line a score and a line an end."""
+    """A listener that prints a confirmation: a line a score and a line an end."""
 
     def __init__(self, console: Console, *, trainings: int) -> None:
         self._console = console
@@ -164,7 +137,7 @@ class _Lines:
         )
 
     def _print(self, line: str) -> None:
-        self._console.print(line, highlight=False, markup=False)
+        self._console.print(line)
 
 
 if __name__ == "__main__":

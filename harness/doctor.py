@@ -11,6 +11,7 @@ from rich.markup import escape
 from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
 from harness.core.errors import ConfigError
+from harness.core.option_values import TrackerName
 from harness.core.quiet import quiet_imports
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ def doctor(
     calibration: Annotated[
         bool, typer.Option(help="Train for half a minute to predict what a sweep takes.")
     ] = True,
-    tracker: Annotated[
-        str, typer.Option(help="What the study was tracked by: wandb, jsonl or none.")
-    ] = "wandb",
+    tracker: Annotated[TrackerName, typer.Option(help="What the study was tracked by.")] = "wandb",
     as_json: option.AsJson = False,
     debug: option.Debug = False,
 ) -> None:

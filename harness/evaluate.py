@@ -1,6 +1,5 @@
 """Score a generator, an array or a folder of images: `gansweep evaluate IMAGES`."""
 
-import enum
 import json
 import sys
 import warnings
@@ -12,6 +11,7 @@ import typer
 from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
 from harness.core.errors import ConfigError, DataError
+from harness.core.option_values import SplitName
 from harness.core.quiet import quiet_imports
 
 if TYPE_CHECKING:
@@ -25,43 +25,36 @@ if TYPE_CHECKING:
 app = new_app()
 
 
-class SplitName(enum.StrEnum):
-    """Name the splits of a data set."""
-
-    TRAIN = "train"
-    VALIDATION = "validation"
-    TEST = "test"
-
-
 @app.command(epilog="Exit codes: 0 done; 2 refused, with one message.")
+@option.takes_groups
 def evaluate(
+    *,
     source: Annotated[
         Path, typer.Argument(help="generator.keras, images.npz, or a folder of images.")
     ],
     dataset: Annotated[
-        str, typer.Option(help=f"What the images imitate: {option.DATASET_HELP}")
+        str, option.data_option(help=f"What the images imitate: {option.DATASET_HELP}")
     ] = "fashion_mnist",
-    classes: option.Classes = None,
-    split: option.Split = None,
-    image_size: option.ImageSize = None,
-    fit: option.Fit = None,
-    channels: option.Channels = None,
+    data: option.DataFlags,
     reference: Annotated[
-        SplitName, typer.Option(help="The split that the images are compared with.")
-    ] = SplitName.TEST,
+        SplitName, option.data_option(help="The split that the images are compared with.")
+    ] = "test",
     extractor: Annotated[
-        str, typer.Option(help="Name, or a folder that `gansweep extractor` wrote.")
+        str, option.data_option(help="Name, or a folder that `gansweep extractor` wrote.")
     ] = "fashion_cnn",
     weights: option.Weights = None,
-    num_images: Annotated[int, typer.Option(min=2, help="Generated images to compare.")] = 10_000,
-    seed: Annotated[int, typer.Option(min=0, help="Of a generator's noise.")] = 0,
+    num_images: Annotated[
+        int, option.data_option(min=2, help="Generated images to compare.")
+    ] = 10_000,
+    seed: Annotated[int, option.data_option(min=0, help="Of a generator's noise.")] = 0,
     cas: Annotated[
-        bool, typer.Option("--cas", help="Also train a classifier on the labelled images.")
+        bool, option.data_option("--cas", help="Also train a classifier on the labelled images.")
     ] = False,
-    out: Annotated[
-        Path | None, typer.Option(help="JSON to write.", show_default="NAME.evaluation.json")
-    ] = None,
     data_dir: option.DataDir = None,
+    out: Annotated[
+        Path | None,
+        option.output_option(help="JSON to write.", show_default="NAME.evaluation.json"),
+    ] = None,
     as_json: option.AsJson = False,
     debug: option.Debug = False,
 ) -> None:
@@ -80,29 +73,20 @@ def evaluate(
         with quiet_imports():
             from harness.core.files import write_json
             from harness.data.datasets import load_dataset
-            from harness.data.request import with_options
             from harness.metrics.extractors.feature_extractor import load_extractor
 
-        wanted = with_options(
-            dataset,
-            classes=classes,
-            split=split,
-            image_size=image_size,
-            fit=fit,
-            channels=channels,
-        )
-        data = load_dataset(wanted, data_dir)
+        wanted = load_dataset(data.of(dataset), data_dir)
         feature_extractor = load_extractor(
-            extractor, image_shape=data.image_shape, weights=weights
+            extractor, image_shape=wanted.image_shape, weights=weights
         )
         with warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
             settings = {
                 "extractor": feature_extractor,
                 "num_images": num_images,
-                "split": reference.value,
+                "split": reference,
             }
-            evaluator, images, labels = _take(source, data, settings, seed)
+            evaluator, images, labels = _take(source, wanted, settings, seed)
         if cas and labels is None:
             raise ConfigError(
                 "--cas: trains a classifier on the generated images, so they need labels; "

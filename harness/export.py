@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from harness.cli import options as option
 from harness.cli.app import EXIT_CODES, clear_errors, new_app, unwound_by_sigterm
 from harness.core.quiet import quiet_imports
@@ -21,16 +19,9 @@ def export(
     study: option.Study,
     trial: Annotated[
         int | None,
-        typer.Option(min=0, help="Number of the trial; by default the winner, confirmed or not."),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder to write; by default export/ in the study.")
-    ] = None,
-    formats: Annotated[
-        str, typer.Option(help="Some of keras, savedmodel, onnx, litert, with commas.")
-    ] = "keras",
-    to: Annotated[
-        str | None, typer.Option(help="Also publish the bundle: wandb.", show_default=False)
+        option.study_option(
+            min=0, help="Number of the trial; by default the winner, confirmed or not."
+        ),
     ] = None,
     wandb_project: option.WandbProject = None,
     wandb_entity: option.WandbEntity = None,
@@ -38,6 +29,16 @@ def export(
     studies_dir: option.StudiesDir = option.STUDIES_DIR,
     data_dir: option.DataDir = None,
     weights: option.Weights = None,
+    out: Annotated[
+        Path | None, option.output_option(help="Folder to write; by default export/ in the study.")
+    ] = None,
+    formats: Annotated[
+        str, option.output_option(help="Some of keras, savedmodel, onnx, litert, with commas.")
+    ] = "keras",
+    to: Annotated[
+        str | None,
+        option.output_option(help="Also publish the bundle: wandb.", show_default=False),
+    ] = None,
     as_json: option.AsJson = False,
     debug: option.Debug = False,
 ) -> None:
@@ -50,12 +51,10 @@ def export(
         from harness.exporting.formats import parse_formats
         from harness.exporting.publish import find_destination
         from harness.study.record import find_study
-        from harness.tracking.tracker import TrackerOptions, check_wandb_mode
+        from harness.tracking.tracker import TrackerOptions
 
         names = parse_formats(formats)
-        tracker = TrackerOptions(
-            project=wandb_project, entity=wandb_entity, wandb_mode=check_wandb_mode(wandb_mode)
-        )
+        tracker = TrackerOptions(project=wandb_project, entity=wandb_entity, wandb_mode=wandb_mode)
         folder = find_study(studies_dir, study)
         publish = find_destination(to, folder, tracker) if to is not None else None
         with quiet_imports():

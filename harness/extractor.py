@@ -14,25 +14,28 @@ app = new_app()
 
 
 @app.command(epilog="Exit codes: 0 done; 2 refused, with one message.")
-def train(
+@option.takes_groups
+def extractor(
+    *,
     dataset: Annotated[
-        str, typer.Option(help=f"Labelled data set: {option.DATASET_HELP}")
+        str, option.data_option(help=f"Labelled data set: {option.DATASET_HELP}")
     ] = "fashion_mnist",
-    classes: option.Classes = None,
-    split: option.Split = None,
-    image_size: option.ImageSize = None,
-    fit: option.Fit = None,
-    channels: option.Channels = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder to write.", show_default="extractors/NAME of the data set"),
-    ] = None,
-    epochs: Annotated[int, typer.Option(min=4, help="Passes over the training images.")] = 28,
-    seed: Annotated[int, typer.Option(min=0, help="Origin of all randomness.")] = 1,
+    data: option.DataFlags,
+    epochs: Annotated[
+        int, option.training_option(min=4, help="Passes over the training images.")
+    ] = 28,
+    seed: Annotated[int, option.training_option(min=0, help="Origin of all randomness.")] = 1,
     mirror: Annotated[
-        bool, typer.Option(help="Mirror images by chance; unsound for digits and letters.")
+        bool,
+        option.training_option(help="Mirror images by chance; unsound for digits and letters."),
     ] = True,
     data_dir: option.DataDir = None,
+    out: Annotated[
+        Path | None,
+        option.output_option(
+            help="Folder to write.", show_default="extractors/NAME of the data set"
+        ),
+    ] = None,
     debug: option.Debug = False,
 ) -> None:
     """Train the small classifier whose hidden layer scores generators of this data set.
@@ -42,18 +45,8 @@ def train(
     default plan; another machine gets other weights of like accuracy.
     """
     with clear_errors(debug):
-        from harness.data.request import with_options
-
-        wanted = with_options(
-            dataset,
-            classes=classes,
-            split=split,
-            image_size=image_size,
-            fit=fit,
-            channels=channels,
-        )
         settings: dict[str, Any] = {"epochs": epochs, "seed": seed, "mirror": mirror}
-        _train(wanted, data_dir, out=out, settings=settings)
+        _train(data.of(dataset), data_dir, out=out, settings=settings)
 
 
 def _train(

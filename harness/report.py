@@ -27,12 +27,14 @@ def report(
     studies_dir: option.StudiesDir = option.STUDIES_DIR,
     data_dir: option.DataDir = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder to write; by default reports/NAME.")
+        Path | None, option.output_option(help="Folder to write; by default reports/NAME.")
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Keep the page current while the sweep runs.")
+        bool, option.output_option("--watch", help="Keep the page current while the sweep runs.")
     ] = False,
-    as_text: Annotated[bool, typer.Option("--text", help="Print the report as text.")] = False,
+    as_text: Annotated[
+        bool, option.output_option("--text", help="Print the report as text.")
+    ] = False,
     as_json: option.AsJson = False,
     debug: option.Debug = False,
 ) -> None:

@@ -1,6 +1,7 @@
 """Run or resume a study: `gansweep sweep --trials 50`."""
 
 import json
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -12,112 +13,102 @@ from rich.console import Console
 from harness.cli import options as option
 from harness.cli.app import EXIT_CODES, clear_errors, new_app
 from harness.core.durations import format_seconds, parse_duration
+from harness.core.option_values import Keep
 from harness.core.quiet import quiet_imports
 
 if TYPE_CHECKING:
+    from harness.api import StudyResult
     from harness.runner.study_runner import StudyRunner
     from harness.runner.sweep_options import SweepOptions
     from harness.space.space import SearchSpace
-    from harness.study.leaderboard import Entry
 
 app = new_app()
 
 
 @app.command(epilog=EXIT_CODES)
+@option.takes_groups
 def sweep(
-    trials: Annotated[int, typer.Option(min=1, help="Trials the study shall have in total.")] = 50,
+    *,
+    trials: Annotated[
+        int, option.study_option(min=1, help="Trials the study shall have in total.")
+    ] = 50,
     search_space: Annotated[
-        str, typer.Option(help="Name of a shipped search space, or a YAML file.")
+        str, option.study_option(help="Name of a shipped search space, or a YAML file.")
     ] = "default",
     study: Annotated[
-        str | None, typer.Option(help="Name of the study; by default the search space's.")
+        str | None, option.study_option(help="Name of the study; by default the search space's.")
     ] = None,
     studies_dir: option.StudiesDir = option.STUDIES_DIR,
-    workers: option.Workers = "auto",
-    engine: option.Engine = "local",
-    address: option.Address = None,
-    cpus_per_worker: option.CpusPerWorker = None,
-    gpus_per_worker: option.GpusPerWorker = None,
-    files: option.Files = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Origin of all randomness; 0 in a new study.")
+        int | None, option.study_option(min=0, help="Origin of all randomness; 0 in a new study.")
     ] = None,
     enqueue: Annotated[
-        Path | None, typer.Option(help="YAML list of configurations to try first.")
+        Path | None, option.study_option(help="YAML list of configurations to try first.")
     ] = None,
     baselines: Annotated[
-        bool, typer.Option("--baselines", help="Train the presets beside the search.")
+        bool, option.study_option("--baselines", help="Train the presets beside the search.")
     ] = False,
     baseline_seconds: Annotated[
-        float, typer.Option(min=1, callback=option.finite, help="Time for each of them.")
+        float, option.study_option(min=1, callback=option.finite, help="Time for each of them.")
     ] = 60,
-    dataset: Annotated[
+    fork: Annotated[
         str | None,
-        typer.Option(
-            help=f"{option.DATASET_HELP} By default the search space's.", show_default=False
+        option.study_option(
+            help="Begin a new study of this name with the trials that still compare."
         ),
     ] = None,
-    classes: option.Classes = None,
-    split: option.Split = None,
-    image_size: option.ImageSize = None,
-    fit: option.Fit = None,
-    channels: option.Channels = None,
-    data_dir: option.DataDir = None,
-    extractor: Annotated[
-        str | None,
-        typer.Option(
-            help="What FID sees through: a name, or a folder that `gansweep extractor` wrote; by "
-            "default the search space's.",
-            show_default=False,
-        ),
+    time_budget: Annotated[
+        str | None, option.study_option(help="Stop this sweep in good order after e.g. 45m.")
     ] = None,
-    weights: option.Weights = None,
-    tracker: option.Tracker = "wandb",
-    no_images: option.NoImages = False,
-    histograms: option.Histograms = False,
-    wandb_project: option.WandbProject = None,
-    wandb_entity: option.WandbEntity = None,
-    wandb_mode: option.WandbMode = "auto",
-    max_worker_memory: Annotated[
-        float,
-        typer.Option(
-            min=500, callback=option.finite, help="MiB at which a worker process is replaced."
+    target_fid: Annotated[
+        float | None,
+        option.study_option(
+            min=0, callback=option.finite, help="Stop once a trial's final FID is at most this."
         ),
-    ] = 2500,
-    checkpoint_seconds: option.CheckpointSeconds = 60,
-    keep: Annotated[
-        str, typer.Option(help="Whose networks stay on disk: all, best or none.")
-    ] = "all",
-    trial_timeout: Annotated[
-        str | None, typer.Option(help="End a trial that takes longer, e.g. 20m.")
     ] = None,
     max_failed_share: Annotated[
         float,
-        typer.Option(
+        option.study_option(
             min=0,
             max=1,
             callback=option.finite,
             help="Stop when more than this share of trials fails.",
         ),
     ] = 0.5,
-    time_budget: Annotated[
-        str | None, typer.Option(help="Stop this sweep in good order after e.g. 45m.")
+    trial_timeout: Annotated[
+        str | None, option.training_option(help="End a trial that takes longer, e.g. 20m.")
     ] = None,
-    target_fid: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            callback=option.finite,
-            help="Stop once a trial's final FID is at most this.",
+    checkpoint_seconds: option.CheckpointSeconds = 60,
+    keep: Annotated[Keep, option.training_option(help="Whose networks stay on disk.")] = "all",
+    dataset: Annotated[
+        str | None,
+        option.data_option(
+            help=f"{option.DATASET_HELP} By default the search space's.", show_default=False
         ),
     ] = None,
-    fork: Annotated[
+    data: option.DataFlags,
+    data_dir: option.DataDir = None,
+    extractor: Annotated[
         str | None,
-        typer.Option(help="Begin a new study of this name with the trials that still compare."),
+        option.data_option(
+            help="What FID sees through: a name, or a folder that `gansweep extractor` wrote; by "
+            "default the search space's.",
+            show_default=False,
+        ),
     ] = None,
+    weights: option.Weights = None,
+    workers: option.WorkerFlags,
+    max_worker_memory: Annotated[
+        float,
+        option.worker_option(
+            min=500, callback=option.finite, help="MiB at which a worker process is replaced."
+        ),
+    ] = 2500,
+    tracking: option.TrackingFlags,
+    histograms: option.Histograms = False,
     dry_run: Annotated[
         bool,
-        typer.Option(
+        option.output_option(
             "--dry-run",
             help="Print the parameters, three configurations and what the sweep will take, from "
             "ten seconds of training; write nothing.",
@@ -132,64 +123,33 @@ def sweep(
     when outranked. Everything lies in one folder, studies/NAME.
     """
     with clear_errors(debug):
-        from harness.backends.cluster import read_cluster
-        from harness.backends.factory import find_devices
-        from harness.data.request import with_options
         from harness.runner.study_runner import StudyRunner, check_options
         from harness.runner.sweep_options import SweepOptions
         from harness.space.space import SearchSpace
-        from harness.study.retention import check_keep
-        from harness.tracking.tracker import TrackerOptions, check_wandb_mode
 
         space = SearchSpace.load(search_space)
-        wanted = with_options(
-            dataset or space.dataset,
-            classes=classes,
-            split=split,
-            image_size=image_size,
-            fit=fit,
-            channels=channels,
-        )
-        space = space.on_dataset(wanted)
+        space = space.on_dataset(data.of(dataset or space.dataset))
         if extractor is not None:
             space = space.seen_through(extractor)
-        cluster = read_cluster(
-            engine,
-            address=address,
-            cpus_per_worker=cpus_per_worker,
-            gpus_per_worker=gpus_per_worker,
-            files=files,
-        )
-        fleet = find_devices(workers, cluster)
-        name = fork or study or space.name
         options = SweepOptions(
-            name=name,
+            name=fork or study or space.name,
             studies_dir=studies_dir,
             trials=trials,
-            workers=fleet.at_most(trials),
-            threads=fleet.threads,
-            gpus=fleet.gpus,
             seed=seed,
             data_dir=data_dir,
             weights=weights,
             baseline_seconds=baseline_seconds if baselines else None,
             enqueue=enqueue,
-            tracker=tracker,
-            tracker_options=TrackerOptions(
-                images=not no_images,
-                histograms=histograms,
-                project=wandb_project,
-                entity=wandb_entity,
-                wandb_mode=check_wandb_mode(wandb_mode),
-            ),
+            tracker=tracking.tracker,
+            tracker_options=tracking.options(histograms=histograms),
             max_worker_megabytes=max_worker_memory,
             checkpoint_seconds=checkpoint_seconds,
-            keep=check_keep(keep),
+            keep=keep,
             trial_timeout_seconds=parse_duration(trial_timeout, "--trial-timeout"),
             max_failed_share=max_failed_share,
             time_budget_seconds=parse_duration(time_budget, "--time-budget"),
             target_fid=target_fid,
-            cluster=cluster,
+            **workers.settings(at_most=trials),
         )
         if dry_run:
             check_options(space, options)
@@ -198,7 +158,7 @@ def sweep(
         runner = StudyRunner(space, options)  # refuses bad options before anything is written
         if fork is not None:
             _fork(studies_dir, study or space.name, fork, space)
-        _run(runner, studies_dir, last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
+        _run(runner, last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
 
 
 def _fork(studies_dir: Path, source: str, target: str, space: "SearchSpace") -> None:
@@ -217,79 +177,70 @@ def _preview(space: "SearchSpace", options: "SweepOptions") -> None:
         print(line, flush=True)
 
 
-def _run(runner: "StudyRunner", studies_dir: Path, *, last_rung: float, as_json: bool) -> None:
-    from harness.cli.display import SweepDisplay
-    from harness.reporting.study_publisher import StudyRun
-    from harness.study.leaderboard import rank, read_entries
+def _run(runner: "StudyRunner", *, last_rung: float, as_json: bool) -> None:
+    from harness.api import run_published
+    from harness.cli.display import SweepDisplay, print_wandb_hint
     from harness.study.retention import disk_use
-    from harness.tracking.wandb_mode import wandb_mode
 
-    console = Console(stderr=as_json, soft_wrap=True)
+    console = Console(stderr=as_json, soft_wrap=True, highlight=False, markup=False)
     began = time.monotonic()
-    if runner.options.tracker == "wandb":
-        requested = runner.options.tracker_options.wandb_mode
-        console.print(wandb_mode(runner.folder, requested).hint, highlight=False)
+    print_wandb_hint(
+        console, runner.folder, runner.options.tracker, runner.options.tracker_options
+    )
     with SweepDisplay(console, trials=runner.options.trials, kimg=last_rung) as display:
-        study_run = StudyRun(
-            runner.folder,
-            display,
-            tracker=runner.options.tracker,
-            options=runner.options.tracker_options,
-        )
-        stop = runner.run(study_run)
-    study_run.publish()
-    ranked = rank(read_entries(runner.folder))
+        result = run_published(runner, display)
     if as_json:
-        _print_json(runner.folder, ranked, complete=stop is None)
+        _print_json(result)
     else:
-        _print_result(console, runner.folder, ranked, seconds=time.monotonic() - began)
-        _print_next(console, runner.folder, studies_dir, ranked)
-    if runner.folder.exists():
-        console.print(f"Disk: {disk_use(runner.folder) / 2**20:.1f} MiB in {runner.folder}")
-    if stop is not None:
-        console.print(stop.message, highlight=False, markup=False)
-        raise typer.Exit(stop.exit_code)
+        _print_result(console, result, seconds=time.monotonic() - began)
+        _print_next(console, result, runner.options)
+    if result.folder.exists():
+        console.print(f"Disk: {disk_use(result.folder) / 2**20:.1f} MiB in {result.folder}")
+    if result.stop is not None:
+        console.print(result.stop.message)
+        raise typer.Exit(result.stop.exit_code)
 
 
-def _print_json(folder: Path, ranked: "list[Entry]", *, complete: bool) -> None:
-    result = {
-        "study": str(folder),
-        "ended": complete,
-        "leaderboard": [entry.to_dict() for entry in ranked],
+def _print_json(result: "StudyResult") -> None:
+    record = {
+        "study": str(result.folder),
+        "ended": result.stop is None,
+        "leaderboard": [entry.to_dict() for entry in result.ranked],
     }
-    json.dump(result, sys.stdout, indent=2)
-    print()
+    print(json.dumps(record, indent=2))
 
 
-def _print_result(
-    console: Console, folder: Path, ranked: "list[Entry]", *, seconds: float
-) -> None:
+def _print_result(console: Console, result: "StudyResult", *, seconds: float) -> None:
     from harness.cli.display import count_outcomes, format_config, leaderboard_table
-    from harness.study.leaderboard import winner
 
-    console.print(leaderboard_table(ranked))
-    console.print(f"{count_outcomes(ranked)}; {format_seconds(seconds)}", highlight=False)
-    best = winner(ranked)
+    console.print(leaderboard_table(result.ranked))
+    console.print(f"{count_outcomes(result.ranked)}; {format_seconds(seconds)}")
+    best = result.winner
     if best is None:
         console.print("No trial has completed, so there is no winner yet.")
         return
-    console.print(f"\nBest: trial {best.name}, {best.folder.path}", highlight=False)
-    console.print(format_config(best.config), highlight=False)
+    console.print(f"\nBest: trial {best.name}, {best.folder.path}")
+    console.print(format_config(best.config))
 
 
-def _print_next(console: Console, folder: Path, studies_dir: Path, ranked: "list[Entry]") -> None:
-    from harness.study.leaderboard import winner
-
-    if winner(ranked) is None:
-        return
-    place = "" if studies_dir == option.STUDIES_DIR else f" --studies-dir {studies_dir}"
-    console.print(
-        f"\nNext:\n"
-        f"  gansweep export --study {folder.name}{place}\n"
-        f"  gansweep train --from {folder.name}{place} --kimg 5000\n"
-        f"  wandb leet {folder}/wandb",
-        highlight=False,
-    )
+def _print_next(console: Console, result: "StudyResult", options: "SweepOptions") -> None:
+    """Print commands that can be given now: each for something that is there."""
+    place = ""
+    if options.studies_dir != option.STUDIES_DIR:
+        place = f" --studies-dir {shlex.quote(str(options.studies_dir))}"
+    lines = []
+    best = result.winner
+    if best is not None and best.folder.generator_file.exists():
+        lines.append(f"gansweep export --study {options.name}{place}")
+    if best is not None and best.folder.checkpoint_file.exists():
+        lines.append(f"gansweep train --from {options.name}{place} --kimg 5000")
+    if result.ranked:
+        lines.append(f"gansweep report --study {options.name}{place}")
+    wandb = result.folder / "wandb"
+    if options.tracker == "wandb" and wandb.is_dir():
+        lines.append(f"wandb leet {shlex.quote(str(wandb))}")
+    if lines:
+        console.print("\n  ".join(["\nNext:", *lines]))
 
 
 if __name__ == "__main__":

@@ -23,75 +23,76 @@ app = new_app()
 
 
 @app.command(epilog=EXIT_CODES)
+@option.takes_groups
 def train(
-    preset: Annotated[str | None, typer.Option(help="Name of a preset.")] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML of a configuration.")] = None,
+    *,
+    preset: Annotated[str | None, option.training_option(help="Name of a preset.")] = None,
+    config: Annotated[Path | None, option.training_option(help="YAML of a configuration.")] = None,
     from_study: Annotated[
         str | None,
-        typer.Option("--from", metavar="STUDY[:TRIAL]", help="Go on from a trial or the winner."),
+        option.training_option(
+            "--from", metavar="STUDY[:TRIAL]", help="Go on from a trial or the winner."
+        ),
     ] = None,
     continue_from: Annotated[
         Path | None,
-        typer.Option("--continue", metavar="FOLDER", help="Go on from an ended training."),
+        option.training_option(
+            "--continue", metavar="FOLDER", help="Go on from an ended training."
+        ),
     ] = None,
+    studies_dir: option.StudiesDir = option.STUDIES_DIR,
     kimg: Annotated[
         float,
-        typer.Option(
+        option.training_option(
             min=0.001,
             callback=option.finite,
             help="Thousands of real images shown to D, in total.",
         ),
     ] = 256,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Origin of all randomness of the training.")
+        int | None, option.training_option(min=0, help="Origin of all randomness of the training.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder to write; by default one in trainings/.")
-    ] = None,
-    print_every: Annotated[
-        str | None,
-        typer.Option(
-            help="When to print mean losses, e.g. '50 batches' or '1 epoch'; presets say it.",
-            show_default=False,
-        ),
-    ] = None,
-    sample_every: Annotated[
-        str | None,
-        typer.Option(
-            help="When to save sample images in samples/, e.g. '10 epochs'.", show_default=False
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print both networks and train nothing.")
-    ] = False,
-    studies_dir: option.StudiesDir = option.STUDIES_DIR,
     dataset: Annotated[
         str | None,
-        typer.Option(help=f"{option.DATASET_HELP} By default fashion_mnist.", show_default=False),
+        option.data_option(
+            help=f"{option.DATASET_HELP} By default fashion_mnist.", show_default=False
+        ),
     ] = None,
-    classes: option.Classes = None,
-    split: option.Split = None,
-    image_size: option.ImageSize = None,
-    fit: option.Fit = None,
-    channels: option.Channels = None,
+    data: option.DataFlags,
     data_dir: option.DataDir = None,
     extractor: Annotated[
         str | None,
-        typer.Option(
+        option.data_option(
             help="What FID sees through: fashion_cnn, the default, another name, or a folder "
             "that `gansweep extractor` wrote."
         ),
     ] = None,
     weights: option.Weights = None,
     num_images: Annotated[
-        int | None, typer.Option(min=2, help="Generated images FID compares; by default 10,000.")
+        int | None,
+        option.data_option(min=2, help="Generated images FID compares; by default 10,000."),
     ] = None,
-    tracker: option.Tracker = "wandb",
-    no_images: option.NoImages = False,
+    tracking: option.TrackingFlags,
     histograms: option.Histograms = False,
-    wandb_project: option.WandbProject = None,
-    wandb_entity: option.WandbEntity = None,
-    wandb_mode: option.WandbMode = "auto",
+    out: Annotated[
+        Path | None, option.output_option(help="Folder to write; by default one in trainings/.")
+    ] = None,
+    print_every: Annotated[
+        str | None,
+        option.output_option(
+            help="When to print mean losses, e.g. '50 batches' or '1 epoch'; presets say it.",
+            show_default=False,
+        ),
+    ] = None,
+    sample_every: Annotated[
+        str | None,
+        option.output_option(
+            help="When to save sample images in samples/, e.g. '10 epochs'.", show_default=False
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, option.output_option("--dry-run", help="Print both networks and train nothing.")
+    ] = False,
     debug: option.Debug = False,
 ) -> None:
     """Train one GAN from a preset, a YAML or a trial; the same command again goes on.
@@ -101,7 +102,6 @@ def train(
     is scored as its study was, and from a training as that was.
     """
     with clear_errors(debug):
-        from harness.data.request import with_options
         from harness.gan.user_code.user_functions import named_functions
         from harness.study.training_source import find_start, with_cadences
 
@@ -119,14 +119,7 @@ def train(
             studies_dir=studies_dir,
         )
         gan, measure = start.config, start.measure | measure
-        measure["dataset"] = with_options(
-            measure.get("dataset", "fashion_mnist"),
-            classes=classes,
-            split=split,
-            image_size=image_size,
-            fit=fit,
-            channels=channels,
-        )
+        measure["dataset"] = data.of(measure.get("dataset", "fashion_mnist"))
         if seed is not None:
             if start.begin_from is not None:
                 kind = "trial" if start.earlier is None else "training"
@@ -137,7 +130,6 @@ def train(
         if dry_run:
             _print_networks(gan, measure["dataset"], data_dir)
             return
-        from harness.tracking.tracker import TrackerOptions, check_wandb_mode
         from harness.training.continuing import check_same_data
         from harness.training.standalone import Training, check, claim
         from harness.training.training_folder import TrainingFolder
@@ -150,14 +142,8 @@ def train(
             keep_history=start.earlier is not None,
             files=start.functions.files,
             monitor=with_cadences(start.monitor, print_every, sample_every),
-            tracker=tracker,
-            tracker_options=TrackerOptions(
-                images=not no_images,
-                histograms=histograms,
-                project=wandb_project,
-                entity=wandb_entity,
-                wandb_mode=check_wandb_mode(wandb_mode),
-            ),
+            tracker=tracking.tracker,
+            tracker_options=tracking.options(histograms=histograms),
             **measure,
         )
         check(training)  # what needs no images is said first
@@ -218,25 +204,22 @@ def _runner_for(
 
 
 def _run(training: "Training", record: dict[str, Any], runner: "JobRunner") -> None:
-    from harness.cli.display import TrainingDisplay
+    from harness.cli.display import TrainingDisplay, print_wandb_hint
     from harness.core.durations import format_kimg, format_seconds
-    from harness.tracking.wandb_mode import wandb_mode
 
     with quiet_imports():
         from harness.training.reporter import Reporter
         from harness.training.standalone import run
 
-    console = Console(soft_wrap=True)
-    if training.tracker == "wandb":
-        hint = wandb_mode(training.folder.path, training.tracker_options.wandb_mode).hint
-        console.print(hint, highlight=False, markup=False)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    print_wandb_hint(console, training.folder.path, training.tracker, training.tracker_options)
     _warn_of_spent_rates(training, console)
     reporter = Reporter(
         training.config,
         training.monitor,
         folder=training.folder,
         images=len(runner.dataset.train),
-        tell=lambda line: console.print(line, highlight=False, markup=False),
+        tell=console.print,
         display=TrainingDisplay(console, kimg=training.kimg).hear,
     )
     with contextlib.closing(reporter):
@@ -250,9 +233,7 @@ def _run(training: "Training", record: dict[str, Any], runner: "JobRunner") -> N
     console.print(
         f"{outcome.state.value} ({outcome.reason.value}): {outcome.detail}; "
         f"{format_kimg(outcome.kimg)} kimg in {format_seconds(outcome.duration_seconds)}\n"
-        f"Everything lies in {training.folder.path}",
-        highlight=False,
-        markup=False,
+        f"Everything lies in {training.folder.path}"
     )
 
 
@@ -264,9 +245,7 @@ def _warn_of_spent_rates(training: "Training", console: Console) -> None:
     left = f"at {100 * schedule.final_share:g} %" if schedule.final_share else "at 0"
     console.print(
         f"Learning rates stay {left} beyond schedule.decay_kimg, {schedule.decay_kimg:g} of "
-        f"{training.kimg:g} kimg.",
-        highlight=False,
-        markup=False,
+        f"{training.kimg:g} kimg."
     )
 
 

@@ -71,6 +71,6 @@ def test_what_is_wrong_with_the_options_is_an_error_before_any_process(tmp_path:
     space = SearchSpace.load("smoke")
     with pytest.raises(HarnessError, match="--study: expected up to 100 letters"):
         run_study(space, options=SweepOptions(name="../x", studies_dir=tmp_path))
-    with pytest.raises(HarnessError, match="tracker must be one of"):
+    with pytest.raises(HarnessError, match="tracker: expected one of"):
         run_study(space, options=SweepOptions(name="x", studies_dir=tmp_path, tracker="tb"))
     assert list(tmp_path.iterdir()) == []

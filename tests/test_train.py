@@ -73,7 +73,7 @@ def test_a_dry_run_prints_exact_parameter_counts_and_writes_nothing(
         (["--from", "absent"], r"no study named 'absent'; there is no study there"),
         (["--from", "../s"], r"--study: expected .* received '\.\./s'"),
         (["--from", "s:first"], r"--from: expected STUDY or STUDY:NUMBER; received 's:first'"),
-        (["--preset", "mlp_cgan", "--tracker", "tb"], r"tracker must be one of"),
+        (["--preset", "mlp_cgan", "--tracker", "tb"], r"--tracker: expected one of"),
         (["--preset", "mlp_cgan", "--print-every", "5"], r"--print-every: expected .* '5'"),
         (["--continue", "absent"], r"--continue: there is no folder absent"),
         (["--continue", "."], r"--continue: \. holds no training\.json"),

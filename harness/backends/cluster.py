@@ -1,14 +1,10 @@
 """Say where a Ray cluster is and what each worker takes of it; imports no Ray."""
 
 import dataclasses
-from typing import Literal, cast, get_args
+from typing import Any
 
-from harness.core.errors import ConfigError, near_miss
-
-ENGINES = ("local", "ray")
-"""Where workers can run: in processes of this machine, or on a Ray cluster."""
-
-Files = Literal["auto", "shared", "travel"]
+from harness.core.errors import ConfigError
+from harness.core.option_values import Engine, FileRoute, check_choices
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +25,12 @@ class Cluster:
     address: str = "auto"
     cpus_per_worker: float = 1.0
     gpus_per_worker: float = 0.0
-    files: Files = "auto"
+    files: FileRoute = "auto"
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        for name in ("cpus_per_worker", "gpus_per_worker"):
+            _check_share(name, getattr(self, name))
 
     @property
     def threads(self) -> int:
@@ -46,31 +47,26 @@ class Cluster:
 
 
 def read_cluster(
-    engine: str,
+    engine: Engine,
     *,
     address: str | None = None,
     cpus_per_worker: float | None = None,
     gpus_per_worker: float | None = None,
-    files: str | None = None,
+    files: FileRoute | None = None,
 ) -> Cluster | None:
     """Return the cluster that a command's options ask for; None for this machine.
 
     Args:
-        engine: One of ENGINES.
+        engine: Where workers run.
         address: Given for Ray alone, as are all that follow; None for what `Cluster` says.
         cpus_per_worker: From above 0.
         gpus_per_worker: From 0.
-        files: One of `Files`.
+        files: As in `Cluster`.
 
     Raises:
         ConfigError: If one of them makes no sense, or belongs to the other engine.
     """
-    if engine not in ENGINES:
-        raise ConfigError(
-            f"--engine: expected {' or '.join(ENGINES)}; received {engine!r}."
-            f"{near_miss(engine, ENGINES)}"
-        )
-    given = {
+    given: dict[str, Any] = {
         "address": address,
         "cpus_per_worker": cpus_per_worker,
         "gpus_per_worker": gpus_per_worker,
@@ -82,12 +78,7 @@ def read_cluster(
             names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
             raise ConfigError(f"{names}: only for a cluster. Add --engine ray, or leave it out.")
         return None
-    for name in ("cpus_per_worker", "gpus_per_worker"):
-        if name in given:
-            _check_share(name, float(cast(float, given[name])))
-    if files is not None and files not in get_args(Files):
-        raise ConfigError(f"--files: expected {', '.join(get_args(Files))}; received {files!r}.")
-    return Cluster(**given)  # type: ignore[arg-type]  # checked one by one above
+    return Cluster(**given)
 
 
 def _check_share(name: str, value: float) -> None:

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, near_miss
 
 EXIT_BAD_INPUT = 2
 """Exit code for input that was refused, or a folder or file that cannot be used."""
@@ -52,7 +52,7 @@ def new_app(*, cls: type[TyperGroup] | None = None, add_completion: bool = False
         cls=cls,
         add_completion=add_completion,
         pretty_exceptions_enable=False,
-        rich_markup_mode="rich",
+        rich_markup_mode="markdown",
     )
 
 
@@ -61,12 +61,17 @@ def _refusal(error: TyperException) -> str:
     from pydantic import ValidationError  # only whoever is refused pays for it
 
     said = " ".join(error.format_message().split()).rstrip(".")
+    hint = ""
     option = re.match(r"Invalid value for '([^' ]*)", said)
     if option and isinstance(error.__cause__, ValidationError):
         fault = error.__cause__.errors()[0]
         expected = fault["msg"].removeprefix("Input should be ").partition(", unable")[0]
+        if " is not one of " in expected:  # a Literal's values
+            known = re.findall(r"'([^']*)'", expected.rpartition(" is not one of ")[2])
+            expected = f"one of {', '.join(known)}"
+            hint = near_miss(fault["input"], known)
         said = f"{option[1]}: expected {expected}; received {fault['input']!r}"
-    return f"{said}{'' if said.endswith('?') else '.'} See --help."
+    return f"{said}{'' if said.endswith('?') else '.'}{hint} See --help."
 
 
 @contextlib.contextmanager

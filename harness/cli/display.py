@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -14,10 +15,12 @@ from rich.text import Text
 
 from harness.core.durations import format_kimg, format_seconds
 from harness.core.events import Event, Finished, Progressed, RungScored, Started
+from harness.core.option_values import TrackerName
 from harness.core.outcome import Outcome, State
 from harness.core.yaml_file import dump_yaml
 from harness.gan.config.config import GANConfig
 from harness.study.leaderboard import Entry
+from harness.tracking.tracker import TrackerOptions
 
 if TYPE_CHECKING:
     from harness.metrics.measurement import Measurement
@@ -30,7 +33,7 @@ _DIRECTIONS = {"lower": "↓", "higher": "↑"}
 
 
 class SweepDisplay:
-    """Follow the trainings of a sweep.
+    """The display of a sweep: a line a rung and an end, and a live table at a terminal.
 
     Args:
         console: Where to write.
@@ -46,7 +49,7 @@ class SweepDisplay:
         self._began = time.monotonic()
         self._running: dict[str, _Row] = {}
         self._best: tuple[float, str] | None = None
-        # Drawn four times a second, whoever speaks how often.
+        # Drawn four times a second, however often events come.
         self._live = Live(
             get_renderable=self._render, console=console, refresh_per_second=4, transient=True
         )
@@ -126,7 +129,7 @@ class SweepDisplay:
 
 
 class _Row:
-    """Hold what is shown of one training."""
+    """The row of one training in the live table."""
 
     def __init__(self, name: str, family: str) -> None:
         self.name = name
@@ -149,6 +152,23 @@ class _Row:
         bar = ProgressBar(total=kimg, completed=min(self.kimg, kimg), width=24)
         rate = f"{self.images_per_second:,.0f}"
         return self.name, self.family, f"{self.kimg:.1f}", bar, rate, self._last, self._best
+
+
+def print_wandb_hint(
+    console: Console, folder: Path, tracker: TrackerName, options: TrackerOptions
+) -> None:
+    """Print how to see the runs in W&B, where it is the tracker.
+
+    Args:
+        console: Where to write.
+        folder: What holds W&B's folder.
+        tracker: What records.
+        options: The mode asked for.
+    """
+    if tracker == "wandb":
+        from harness.tracking.wandb_mode import wandb_mode
+
+        console.print(wandb_mode(folder, options.wandb_mode).hint, highlight=False, markup=False)
 
 
 def leaderboard_table(ranked: list[Entry], *, rows: int = _ROWS) -> Table:
@@ -237,7 +257,7 @@ def format_config(config: GANConfig) -> str:
 
 
 class TrainingDisplay:
-    """Follow one training, a line a score and a line every few seconds.
+    """The display of one training: a line a score, and a line every few seconds.
 
     Args:
         console: Where to write.

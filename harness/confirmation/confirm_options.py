@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from harness.backends.cluster import Cluster
+from harness.core.option_values import TrackerName, check_choices
 from harness.tracking.tracker import TrackerOptions
 
 
@@ -39,8 +40,11 @@ class ConfirmOptions:
     threads: int = 0
     gpus: tuple[str, ...] = ()
     data_dir: Path | None = None
-    tracker: str = "wandb"
+    tracker: TrackerName = "wandb"
     tracker_options: TrackerOptions = dataclasses.field(default_factory=TrackerOptions)
     max_worker_megabytes: float = 2500.0
     checkpoint_seconds: float = 60.0
     cluster: Cluster | None = None
+
+    def __post_init__(self) -> None:
+        check_choices(self)

@@ -24,7 +24,7 @@ from harness.space.space import SearchSpace
 from harness.study.exclusive import study_held
 from harness.study.record import find_study
 from harness.tracking.catch_up import catch_up
-from harness.tracking.tracker import Tracker, TrialIdentity, check_tracker, open_tracker
+from harness.tracking.tracker import Tracker, TrialIdentity, open_tracker
 from harness.training.job import TrainingJob
 from harness.training.test_scoring import TestScoring
 
@@ -48,7 +48,6 @@ class Confirmer:
     """
 
     def __init__(self, options: ConfirmOptions) -> None:
-        check_tracker(options.tracker)
         folder = find_study(options.studies_dir, options.name)
         if is_locked(folder / FOLDER):
             raise StudyError(f"{folder}: {_CONFIRMATION_RUNS}")

@@ -1,15 +1,18 @@
 """Bring images to the size and the channels asked for."""
 
 import dataclasses
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from harness.core.option_values import Fit
+
 MAX_SIZE = 1024
 """Pixels a side; larger images are beyond the networks here."""
 
-RULES = ("crop", "stretch")
+RULES = get_args(Fit)
 """How an image becomes a square: its largest centred square is cut out, or all of it squeezed."""
 
 
@@ -24,7 +27,7 @@ class ImageForm:
     """
 
     size: int | None = None
-    fit: str = RULES[0]
+    fit: Fit = "crop"
     channels: int | None = None
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from harness.core.errors import HarnessError
+from harness.core.option_values import TrackerName
 from harness.diagnosis.examined import Examined
 from harness.diagnosis.finding import Finding, Level, fail, ok
 from harness.diagnosis.study_database import check_database
@@ -19,7 +20,6 @@ from harness.study.exclusive import study_held
 from harness.study.record import find_study, read_study
 from harness.study.repair import StoredStudy
 from harness.study.storage import Storage
-from harness.tracking.tracker import check_tracker
 
 STAGES: tuple[Callable[[Examined], Iterator[Finding]], ...] = (
     check_files,
@@ -33,7 +33,7 @@ def examine_study(
     studies_dir: Path,
     name: str,
     *,
-    tracker: str = "wandb",
+    tracker: TrackerName = "wandb",
     repair: bool = False,
 ) -> list[Finding]:
     """Return where a study's folder, database and logs disagree.
@@ -50,7 +50,6 @@ def examine_study(
         StorageError: If its record or its database cannot be used.
     """
     folder = find_study(studies_dir, name)
-    check_tracker(tracker)
     record = read_study(folder)
     space = SearchSpace.load(str(folder / "search_space.yaml"))
     findings: list[Finding] = []

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.core.errors import HarnessError
+from harness.core.option_values import TrackerName
 from harness.core.outcome import Outcome
 from harness.gan.config.config import GANConfig
 from harness.runner.tracking_identity import identify
@@ -72,7 +73,7 @@ class Examined:
     record: StudyRecord
     space: SearchSpace
     stored: StoredStudy
-    tracker: str
+    tracker: TrackerName
 
     def trainings(self) -> Iterator[ExaminedTraining]:
         """Yield every trial and baseline that has a folder, in the order of their names."""

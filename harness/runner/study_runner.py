@@ -22,7 +22,6 @@ from harness.space.space import SearchSpace, load_enqueued
 from harness.space.user_function_examples import user_functions
 from harness.study import optuna_trials
 from harness.study.record import check_study_name, read_study
-from harness.tracking.tracker import check_tracker
 
 
 def check_options(space: SearchSpace, options: SweepOptions) -> list[dict[str, Any]]:
@@ -34,7 +33,6 @@ def check_options(space: SearchSpace, options: SweepOptions) -> list[dict[str, A
         HarnessError: If one of them is bad, or the study is kept elsewhere than in its folder.
     """
     check_study_name(options.name)
-    check_tracker(options.tracker)
     folder = options.studies_dir / options.name
     if (folder / "study.json").exists():
         read_study(folder)

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from harness.backends.cluster import Cluster
-from harness.study.retention import Keep
+from harness.core.option_values import Keep, TrackerName, check_choices
 from harness.tracking.tracker import TrackerOptions
 
 
@@ -48,7 +48,7 @@ class SweepOptions:
     weights: Path | None = None
     baseline_seconds: float | None = None
     enqueue: Path | None = None
-    tracker: str = "wandb"
+    tracker: TrackerName = "wandb"
     tracker_options: TrackerOptions = dataclasses.field(default_factory=TrackerOptions)
     max_worker_megabytes: float = 2500.0
     gpus: tuple[str, ...] = ()
@@ -60,3 +60,6 @@ class SweepOptions:
     time_budget_seconds: float | None = None
     target_fid: float | None = None
     cluster: Cluster | None = None
+
+    def __post_init__(self) -> None:
+        check_choices(self)

@@ -4,25 +4,11 @@ import contextlib
 import os
 import stat
 from pathlib import Path
-from typing import Literal, cast, get_args
 
-from harness.core.errors import ConfigError
+from harness.core.option_values import Keep
 from harness.core.outcome import Outcome, State
 from harness.study.leaderboard import read_entries, winner
 from harness.training.training_folder import TrainingFolder
-
-Keep = Literal["all", "best", "none"]
-
-
-def check_keep(keep: str) -> Keep:
-    """Return the value if it is one.
-
-    Raises:
-        ConfigError: If it is not.
-    """
-    if keep in get_args(Keep):
-        return cast(Keep, keep)
-    raise ConfigError(f"--keep: expected {', '.join(get_args(Keep))}; received {keep!r}.")
 
 
 class Retention:

@@ -2,16 +2,15 @@
 
 import contextlib
 import dataclasses
-import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-from harness.core.errors import ConfigError, near_miss
+from harness.core.errors import ConfigError
 from harness.core.events import Event
+from harness.core.option_values import RequestedMode, TrackerName, check_choices
 from harness.tracking.jsonl_tracker import HISTORY_NAME, JsonlTracker
 
-RequestedMode = Literal["auto", "online", "offline", "disabled"]
 _FORBIDDEN = "/\\#?%:"
 
 
@@ -75,7 +74,7 @@ class TrackerOptions:
             bytes; later ones stay in the trainings' folders alone.
 
     Raises:
-        ConfigError: If W&B knows no such project or entity names.
+        ConfigError: If W&B knows no such mode, project or entity names.
     """
 
     images: bool = True
@@ -86,6 +85,7 @@ class TrackerOptions:
     image_megabytes: float = 200.0
 
     def __post_init__(self) -> None:
+        check_choices(self)
         for option, name in (("--wandb-project", self.project), ("--wandb-entity", self.entity)):
             if name is not None and (not name.strip() or set(name) & set(_FORBIDDEN)):
                 raise ConfigError(
@@ -148,7 +148,7 @@ def _open_none(identity: TrialIdentity, options: TrackerOptions) -> Tracker:
     return NullTracker()
 
 
-TRACKERS: dict[str, Callable[[TrialIdentity, TrackerOptions], Tracker]] = {
+TRACKERS: dict[TrackerName, Callable[[TrialIdentity, TrackerOptions], Tracker]] = {
     "wandb": _open_wandb,
     "jsonl": _open_jsonl,
     "none": _open_none,
@@ -156,7 +156,7 @@ TRACKERS: dict[str, Callable[[TrialIdentity, TrackerOptions], Tracker]] = {
 
 
 def open_tracker(
-    name: str, identity: TrialIdentity, options: TrackerOptions | None = None
+    name: TrackerName, identity: TrialIdentity, options: TrackerOptions | None = None
 ) -> Tracker:
     """Open the tracker of that name for one training.
 
@@ -166,37 +166,6 @@ def open_tracker(
         options: How much it records; None for the defaults.
 
     Raises:
-        ConfigError: If there is no tracker of that name.
         StorageError: If the trial's folder cannot be written.
     """
-    return TRACKERS[check_tracker(name)](identity, options or TrackerOptions())
-
-
-def check_tracker(name: str) -> str:
-    """Return the name if there is such a tracker, before anything is written for its sake.
-
-    Raises:
-        ConfigError: If there is none of that name.
-    """
-    if name not in TRACKERS:
-        raise ConfigError(
-            f"tracker must be one of {', '.join(TRACKERS)}; received {name!r}."
-            f"{near_miss(name, TRACKERS)}"
-        )
-    return name
-
-
-def check_wandb_mode(name: str) -> RequestedMode:
-    """Return the name if W&B has such a mode.
-
-    Raises:
-        ConfigError: If it has none of that name.
-    """
-    modes: tuple[RequestedMode, ...] = typing.get_args(RequestedMode)
-    for mode in modes:
-        if mode == name:
-            return mode
-    raise ConfigError(
-        f"--wandb-mode: expected one of {', '.join(modes)}; received {name!r}."
-        f"{near_miss(name, modes)}"
-    )
+    return TRACKERS[name](identity, options or TrackerOptions())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.core.errors import ConfigError, near_miss
-from harness.tracking.tracker import RequestedMode
+from harness.core.option_values import RequestedMode
 
 Mode = Literal["online", "offline", "disabled"]
 

@@ -13,6 +13,7 @@ from harness.core.errors import StudyError
 from harness.core.events import Answer, Event, Finished
 from harness.core.files import read_json, storage_error, write_bytes, write_json
 from harness.core.locks import LOCK_FILE, lock_folder
+from harness.core.option_values import TrackerName, check_choices
 from harness.core.outcome import Outcome
 from harness.gan.config.config import GANConfig
 from harness.gan.monitor import UNMONITORED, MonitorConfig
@@ -20,7 +21,6 @@ from harness.gan.user_code.user_functions import UserFile
 from harness.tracking.tracker import (
     TrackerOptions,
     TrialIdentity,
-    check_tracker,
     open_tracker,
 )
 from harness.training.checkpoint import load_checkpoint
@@ -68,8 +68,11 @@ class Training:
     metric: str = "fid"
     num_images: int = 10_000
     files: tuple[UserFile, ...] = ()
-    tracker: str = "wandb"
+    tracker: TrackerName = "wandb"
     tracker_options: TrackerOptions = dataclasses.field(default_factory=TrackerOptions)
+
+    def __post_init__(self) -> None:
+        check_choices(self)
 
 
 @contextlib.contextmanager
@@ -136,7 +139,6 @@ def check(training: Training) -> None:
         ConfigError: As `prepare`.
         StudyError: As `prepare`.
     """
-    check_tracker(training.tracker)
     folder = training.folder
     record_file = folder.path / RECORD_FILE
     source = training.begin_from

@@ -57,8 +57,8 @@ def test_a_command_prints_its_own_help(name: str):
         (["sweep", "--bogus"], "error: No such option: --bogus. See --help.\n"),
         (
             ["sweep", "--tracker", "wandbb"],
-            "error: --tracker: expected 'wandb', 'jsonl' or 'none'; received 'wandbb'. "
-            "See --help.\n",
+            "error: --tracker: expected one of wandb, jsonl, none; received 'wandbb'. "
+            "Did you mean 'wandb'? See --help.\n",
         ),
     ],
 )

@@ -158,7 +158,7 @@ def test_what_cannot_be_confirmed_is_refused_before_any_process(tmp_path: Path):
         Confirmer(options(study, top=0))
     with pytest.raises(ConfigError, match="--seeds: expected at least 1; received -1"):
         Confirmer(options(study, seeds=-1))
-    with pytest.raises(ConfigError, match="tracker must be one of"):
+    with pytest.raises(ConfigError, match="tracker: expected one of"):
         Confirmer(options(study, tracker="tb"))
     with (
         lock_folder(study, "taken"),

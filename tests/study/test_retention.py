@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.errors import ConfigError
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.gan.config.config import GANConfig
-from harness.study.retention import Retention, check_keep, disk_use
+from harness.study.retention import Retention, disk_use
 from harness.training.training_folder import TrainingFolder
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
@@ -72,12 +71,6 @@ def test_an_ending_told_twice_keeps_its_files(tmp_path: Path):
     retention = Retention("best", tmp_path)
     retention.note(*ending)
     assert kept(tmp_path) == ["0000"]
-
-
-def test_other_values_are_refused():
-    assert check_keep("best") == "best"
-    with pytest.raises(ConfigError, match="--keep: expected all, best, none; received 'some'"):
-        check_keep("some")
 
 
 def test_disk_use_adds_up_files(tmp_path: Path):

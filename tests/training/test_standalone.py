@@ -119,7 +119,7 @@ def test_a_file_in_the_place_of_the_folder_is_left_alone(training: Training):
 
 
 def test_an_unknown_tracker_is_refused_before_anything_is_written(training: Training):
-    with pytest.raises(ConfigError, match=r"tracker must be one of .* Did you mean 'jsonl'\?"):
+    with pytest.raises(ConfigError, match=r"tracker: expected one of .* Did you mean 'jsonl'\?"):
         prepare(dataclasses.replace(training, tracker="json"))
     assert not training.folder.path.exists()
 
