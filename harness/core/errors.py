@@ -1,6 +1,7 @@
 """Name every way in which the harness refuses: one root, one message each."""
 
 import difflib
+import importlib.util
 from collections.abc import Iterable
 
 
@@ -51,3 +52,27 @@ def near_miss(received: str, known: Iterable[str]) -> str:
     """Return ` Did you mean 'x'?` for the known name nearest to the received one, or nothing."""
     matches = difflib.get_close_matches(received, list(known), n=1)
     return f" Did you mean {matches[0]!r}?" if matches else ""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an exception's message, at most 300 characters of it."""
+    return (str(error).strip().splitlines() or [""])[0][:300]
+
+
+def require_packages(wanted: str, packages: Iterable[str], remedy: str) -> None:
+    """Check that the packages of an extra are installed, without importing them.
+
+    Args:
+        wanted: What needs them, as the message begins, e.g. `--formats: onnx`.
+        packages: Names to import.
+        remedy: How to install them, or what to choose instead.
+
+    Raises:
+        MissingExtraError: If one is missing.
+    """
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise MissingExtraError(
+            f"{wanted} needs {', '.join(missing)}, which {verb} not installed. {remedy}"
+        )

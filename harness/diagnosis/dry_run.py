@@ -5,6 +5,7 @@ from typing import Any
 
 from harness.backends.devices import available_cores
 from harness.core.errors import HarnessError
+from harness.core.nested import flatten
 from harness.data.image_dataset import ImageDataset
 from harness.diagnosis.prediction import PlannedSweep, predict_sweep, runner_for
 from harness.gan.config.config import GANConfig
@@ -15,7 +16,6 @@ from harness.gan.user_code.user_functions import plain_name
 from harness.optimization.preview import first_configs
 from harness.runner.sweep_options import SweepOptions
 from harness.space.domains import Choices, Domain, Fixed
-from harness.space.fields import flatten
 from harness.space.parameters import Variant
 from harness.space.space import SearchSpace, load_enqueued
 from harness.space.user_function_examples import user_functions

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
-from harness.core.errors import ConfigError, StorageError
+from harness.core.errors import ConfigError, StorageError, first_line
 from harness.gan.networks.fast_conv import fast_convolutions
 
 _NOISE_BLOCK = 1000
@@ -106,10 +106,9 @@ def load_generator(path: Path) -> keras.Model:
         # safe_mode refuses what would execute code, e.g. a Lambda layer.
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever a damaged archive runs into
-        first_line = (str(error).strip().splitlines() or [""])[0][:300]
         raise StorageError(
             f"{path}: cannot be loaded by Keras as a model of built-in layers: "
-            f"{type(error).__name__}: {first_line}"
+            f"{type(error).__name__}: {first_line(error)}"
         ) from error
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.events import Event, Progressed, RungScored
+from harness.core.nested import flatten
 from harness.core.outcome import Outcome
 from harness.core.score import Score
 from harness.gan.config.config import GANConfig
 from harness.reporting.pace import Pace, read_pace
-from harness.space.fields import flatten
 from harness.study.leaderboard import BASELINE_PREFIX, Entry
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.training_folder import TrainingFolder

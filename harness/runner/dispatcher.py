@@ -14,8 +14,8 @@ from harness.backends.backend import Backend
 from harness.backends.messages import Broke, Died, Left, Message, Ready, Refused, Said
 from harness.core.events import Answer, Event, Started
 from harness.core.outcome import Outcome, Reason
+from harness.core.signals import Signals
 from harness.runner.job_queue import RunningJob
-from harness.runner.signals import Signals
 from harness.runner.stop_rules import Stop
 from harness.runner.worker_pool import WorkerPool, WorkerSlot
 
@@ -64,7 +64,10 @@ class Dispatcher:
     @property
     def signalled(self) -> Stop | None:
         """Return the stop that a signal asked for, if one did."""
-        return self._signals.stop
+        number = self._signals.received
+        if number is None:
+            return None
+        return Stop("Stopped; the same command goes on from here.", 128 + number)
 
     @property
     def slots(self) -> Sequence[WorkerSlot]:
@@ -90,12 +93,12 @@ class Dispatcher:
                 ends before it is ready.
         """
         self._pool.start()
-        while not self._signals.stop:
+        while not self._signals.received:
             for slot in self._pool.wait():
                 message = slot.worker.receive()
                 if isinstance(message, Refused):
                     raise message.error
-                if isinstance(message, Died) and not self._signals.stop:
+                if isinstance(message, Died) and not self._signals.received:
                     self._pool.replace_dead(slot, message)
                 if isinstance(message, Ready):
                     self._pool.mark_ready(slot)

@@ -6,9 +6,9 @@ import statistics
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from harness.core.nested import flatten
 from harness.core.outcome import Outcome, State
 from harness.gan.config.config import GANConfig
-from harness.space.fields import flatten
 
 _MOST_TRAITS = 3
 _LEAST_LIFT = 0.25

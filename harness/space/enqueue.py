@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import ConfigError
+from harness.core.nested import flatten
 from harness.core.validation import raise_faults
 from harness.core.yaml_file import read_yaml
 from harness.gan.config.config import GANConfig
 from harness.gan.user_code.user_functions import pin
 from harness.space.domains import Fixed
-from harness.space.fields import FIELDS, flatten, unknown_field
+from harness.space.fields import FIELDS, unknown_field
 from harness.space.parameters import Parameter, Variant
 
 

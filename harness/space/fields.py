@@ -81,17 +81,6 @@ def unknown_field(name: str) -> str:
     return f"{name} is not a field of GANConfig.{near_miss(name, FIELDS)}"
 
 
-def flatten(nested: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Return pairs of dotted path and value from a nested, dotted or mixed mapping."""
-    pairs: list[tuple[str, Any]] = []
-    for key, value in nested.items():
-        if isinstance(value, Mapping):
-            pairs.extend(flatten(value, f"{prefix}{key}."))
-        else:
-            pairs.append((f"{prefix}{key}", value))
-    return pairs
-
-
 def unchecked_config(values: Mapping[str, Any]) -> GANConfig:
     """Return what `build_config` would, without looking whether the values go together."""
     sections: dict[str, dict[str, Any]] = {}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import ValidationError
 
 from harness.core.errors import ConfigError, near_miss
+from harness.core.nested import flatten
 from harness.core.validation import raise_faults
 from harness.core.yaml_file import dump_yaml, read_yaml
 from harness.gan.config.config import GANConfig
@@ -139,7 +140,8 @@ class SearchSpace:
 
     def diff(self, other: "SearchSpace") -> list[str]:
         """Return one line for each difference in meaning, from this space to the other."""
-        mine, theirs = _flat(self._meaning()), _flat(other._meaning())
+        # A parameter's form stays in one piece.
+        mine, theirs = (dict(flatten(each._meaning(), depth=2)) for each in (self, other))
         keys = [*mine, *(key for key in theirs if key not in mine)]
         return [
             f"{key}: {mine.get(key, 'absent')} -> {theirs.get(key, 'absent')}"
@@ -254,15 +256,3 @@ def load_enqueued(path: Path | str, space: SearchSpace) -> list[dict[str, Any]]:
         ConfigError: With every fault of the file.
     """
     return load_entries(Path(path), space.parameters)
-
-
-def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a mapping by dotted key; a parameter's form stays in one piece."""
-    flat = {}
-    for section, content in record.items():
-        if isinstance(content, Mapping):
-            for key, value in content.items():
-                flat[f"{section}.{key}"] = value
-        else:
-            flat[section] = content
-    return flat

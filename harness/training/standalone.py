@@ -6,15 +6,16 @@ import signal
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import StudyError
 from harness.core.events import Answer, Event, Finished
 from harness.core.files import read_json, storage_error, write_bytes, write_json
 from harness.core.locks import LOCK_FILE, lock_folder
+from harness.core.nested import flatten
 from harness.core.option_values import TrackerName, check_choices
 from harness.core.outcome import Outcome
+from harness.core.signals import Signals
 from harness.gan.config.config import GANConfig
 from harness.gan.monitor import UNMONITORED, MonitorConfig
 from harness.gan.user_code.user_functions import UserFile
@@ -199,7 +200,7 @@ def run(
         job_type="train",
     )
     with (
-        _PauseOnSignal() as pause,
+        Signals() as signals,
         contextlib.closing(
             open_tracker(training.tracker, identity, training.tracker_options)
         ) as t,
@@ -210,10 +211,10 @@ def run(
                 training.folder.write_outcome(event.outcome)
             t.emit(event)
             listen(event)
-            return Answer.PAUSE if pause.asked else Answer.GO_ON
+            return Answer.PAUSE if signals.received else Answer.GO_ON
 
         outcome = runner.run(job, emit, on_estimate=on_estimate)
-    return outcome or pause.asked or signal.SIGINT
+    return outcome or signals.received or signal.SIGINT
 
 
 def score_points(kimg: float) -> tuple[float, ...]:
@@ -222,7 +223,7 @@ def score_points(kimg: float) -> tuple[float, ...]:
 
 
 def _refuse_changes(folder: TrainingFolder, record: dict[str, Any], asked: dict[str, Any]) -> None:
-    old, new = _flat(record), _flat(asked)
+    old, new = dict(flatten(record)), dict(flatten(asked))
     changed = [key for key in new if old.get(key) != new[key]]
     if changed:
         lines = (f"\n  {key}: {old.get(key)} -> {new[key]}" for key in changed)
@@ -235,15 +236,6 @@ def _refuse_changes(folder: TrainingFolder, record: dict[str, Any], asked: dict[
             f"{folder.path}: this training has ended already; see {folder.outcome_file}. "
             f"Choose another --out to repeat it."
         )
-
-
-def _flat(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return a nested record's values by their dotted paths."""
-    flat: dict[str, Any] = {}
-    for key, value in record.items():
-        nested = isinstance(value, dict)
-        flat |= _flat(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
-    return flat
 
 
 def _check_source(source: TrainingFolder, *, kimg: float) -> None:
@@ -271,26 +263,3 @@ def _copy_state(source: TrainingFolder, target: TrainingFolder) -> None:
         except OSError as error:
             raise storage_error(old, error) from error
         write_bytes(new, content)
-
-
-class _PauseOnSignal:
-    """Note Ctrl-C and SIGTERM while a training runs, so that it can save and leave."""
-
-    def __init__(self) -> None:
-        self.asked: signal.Signals | None = None
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        del frame
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = signal.Signals(number)
-
-    def __enter__(self) -> Self:
-        self._previous = {
-            number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)

@@ -2,7 +2,6 @@
 
 import hashlib
 import http.client
-import importlib.util
 import os
 import shutil
 import sys
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from harness.core.errors import ConfigError, MissingExtraError, StorageError
+from harness.core.errors import ConfigError, StorageError, require_packages
 from harness.core.files import replacing, storage_error, write_bytes
 from harness.data.download import probe
 from harness.metrics.cache import default_cache_dir
@@ -180,11 +179,7 @@ def _check_hash(path: Path, published: Path) -> None:
 
 
 def _require_torch(path: Path) -> None:
-    if importlib.util.find_spec("torch") is None:
-        raise MissingExtraError(
-            f"inception: {path} is to be read by PyTorch, once, which is not installed. "
-            f"{_remedy()}"
-        )
+    require_packages(f"inception: reading {path}, once,", ["torch"], _remedy())
 
 
 def _remedy() -> str:

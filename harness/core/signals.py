@@ -6,14 +6,20 @@ import time
 from types import FrameType
 from typing import Any, Self
 
-from harness.runner.stop_rules import Stop
-
 
 class Signals:
-    """Note signals while a block runs, and restore what handled them before."""
+    """A record of the first SIGINT or SIGTERM while a block runs.
+
+    What handled them before is restored at the block's end. A second signal raises
+    KeyboardInterrupt: asked twice, a command does not even wait for checkpoints.
+
+    Attributes:
+        received: The first signal, or None.
+        since: When it came, by `time.monotonic`, or None.
+    """
 
     def __init__(self) -> None:
-        self.stop: Stop | None = None
+        self.received: signal.Signals | None = None
         self.since: float | None = None
         self._previous: dict[int, Any] = {}
 
@@ -31,7 +37,7 @@ class Signals:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
-        if self.stop is not None:  # asked twice: do not even wait for checkpoints
+        if self.received is not None:
             raise KeyboardInterrupt
-        self.stop = Stop("Stopped; the same command goes on from here.", 128 + number)
+        self.received = signal.Signals(number)
         self.since = time.monotonic()
