@@ -10,7 +10,7 @@ UV := PATH="$$PATH:$(CURDIR)/$(BIN)" uv
 # Answers or gives up, so that tests begin on a machine without a network, too.
 APT_GET := DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=1 -o Acquire::http::Timeout=20
 
-.PHONY: setup data sweep dashboard test lint check parity chromium explorer lock clean
+.PHONY: setup data sweep dashboard test lint check docs parity chromium explorer lock clean
 
 setup: .venv/installed
 
@@ -46,7 +46,12 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-check: lint test
+check: lint docs test
+
+# Every warning is an error: a link that leads nowhere, a name that the code no longer has.
+docs: setup
+	$(BIN)/python -m sphinx -q -W --keep-going -c docs -b html . build/docs
+	@echo "build/docs/index.html"
 
 # Asks an independent implementation of the metrics anew for the values that tests compare with,
 # and runs what needs PyTorch: in an environment of its own, since that is a gigabyte. Without
@@ -74,8 +79,8 @@ explorer: setup
 # backports-strenum 1.3 refuses Python 3.11 and later.
 lock: setup
 	echo 'backports-strenum<1.3' | $(UV) pip compile --quiet --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-header --extra test --constraints - \
-	  pyproject.toml --output-file requirements.lock
+	  --generate-hashes --no-emit-index-url --no-header --extra test --extra docs \
+	  --constraints - pyproject.toml --output-file requirements.lock
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache
