@@ -4,8 +4,7 @@ BIN := .venv/bin
 TRIALS ?= 50
 STUDY ?= default
 
-# Used where the machine has no uv of its own.
-UV_VERSION := 0.13.9
+# The machine's own uv, or the locked one.
 UV := PATH="$$PATH:$(CURDIR)/$(BIN)" uv
 # Answers or gives up, so that tests begin on a machine without a network, too.
 APT_GET := DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=1 -o Acquire::http::Timeout=20
@@ -17,7 +16,8 @@ setup: .venv/installed
 # Locked packages with checked hashes first, then this package itself, without its dependencies.
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	command -v uv >/dev/null || $(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+	command -v uv >/dev/null || awk '/^[^ ]/ {uv = /^uv==/} uv' requirements.lock | \
+	  $(BIN)/python -m pip install --quiet --require-hashes --requirement /dev/stdin
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
