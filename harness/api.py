@@ -4,9 +4,9 @@ import dataclasses
 from pathlib import Path
 
 from harness.core.errors import StudyError
-from harness.reporting.study_publisher import StudyRun
+from harness.reporting.study_publisher import run_published
 from harness.runner.outcomes import Listener, NullListener
-from harness.runner.stop_rules import TOO_MANY_FAILED, Stop
+from harness.runner.stop_rules import TOO_MANY_FAILED
 from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
@@ -20,12 +20,10 @@ class StudyResult:
     Args:
         folder: The study's folder.
         ranked: Every ended trial and baseline, best first.
-        stop: Why it stopped before it had its trials; None when it has them.
     """
 
     folder: Path
     ranked: list[Entry]
-    stop: Stop | None = None
 
     @property
     def winner(self) -> Entry | None:
@@ -56,28 +54,7 @@ def run_study(
     """
     chosen = options or SweepOptions(name=space.name)
     runner = StudyRunner(space, dataclasses.replace(chosen, trials=trials))
-    result = run_published(runner, listener or NullListener())
-    if result.stop is not None and result.stop.exit_code == TOO_MANY_FAILED:
-        raise StudyError(f"{result.folder}: {result.stop.message}")
-    return result
-
-
-def run_published(runner: StudyRunner, listener: Listener) -> StudyResult:
-    """Run a study and keep its W&B run of type `study` current; return its ranking.
-
-    Args:
-        runner: Runs it.
-        listener: Hears every event.
-
-    Raises:
-        HarnessError: If the study cannot be opened or its folder not be written.
-    """
-    study_run = StudyRun(
-        runner.folder,
-        listener,
-        tracker=runner.options.tracker,
-        options=runner.options.tracker_options,
-    )
-    stop = runner.run(study_run)
-    study_run.publish()
-    return StudyResult(runner.folder, rank(read_entries(runner.folder)), stop)
+    stop = run_published(runner, listener or NullListener())
+    if stop is not None and stop.exit_code == TOO_MANY_FAILED:
+        raise StudyError(f"{runner.folder}: {stop.message}")
+    return StudyResult(runner.folder, rank(read_entries(runner.folder)))

@@ -71,22 +71,15 @@ def _run(confirmer: "Confirmer", *, as_json: bool) -> None:
     from harness.cli.display import print_wandb_hint
     from harness.confirmation.confirmation_text import confirmation_lines, confirmation_table
     from harness.confirmation.result import result_file
-    from harness.reporting.study_publisher import StudyRun
+    from harness.reporting.study_publisher import run_published
 
     console = Console(stderr=as_json, soft_wrap=True, highlight=False, markup=False)
     options = confirmer.options
-    folder = confirmer.plan.study_folder
+    folder = confirmer.folder
     print_wandb_hint(console, folder, options.tracker, options.tracker_options)
     if confirmer.plan.note:
         console.print(confirmer.plan.note)
-    study_run = StudyRun(
-        folder,
-        _Lines(console, trainings=len(confirmer.plan.planned)),
-        tracker=options.tracker,
-        options=options.tracker_options,
-    )
-    stop = confirmer.run(study_run)
-    study_run.publish()
+    stop = run_published(confirmer, _Lines(console, trainings=len(confirmer.plan.planned)))
     result = confirmer.result
     if result is not None:
         if as_json:

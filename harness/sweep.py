@@ -17,10 +17,10 @@ from harness.core.option_values import Keep
 from harness.core.quiet import quiet_imports
 
 if TYPE_CHECKING:
-    from harness.api import StudyResult
     from harness.runner.study_runner import StudyRunner
     from harness.runner.sweep_options import SweepOptions
     from harness.space.space import SearchSpace
+    from harness.study.leaderboard import Entry
 
 app = new_app()
 
@@ -178,44 +178,39 @@ def _preview(space: "SearchSpace", options: "SweepOptions") -> None:
 
 
 def _run(runner: "StudyRunner", *, last_rung: float, as_json: bool) -> None:
-    from harness.api import run_published
     from harness.cli.display import SweepDisplay, print_wandb_hint
+    from harness.reporting.study_publisher import run_published
+    from harness.study.leaderboard import rank, read_entries
     from harness.study.retention import disk_use
 
     console = Console(stderr=as_json, soft_wrap=True, highlight=False, markup=False)
     began = time.monotonic()
-    print_wandb_hint(
-        console, runner.folder, runner.options.tracker, runner.options.tracker_options
-    )
-    with SweepDisplay(console, trials=runner.options.trials, kimg=last_rung) as display:
-        result = run_published(runner, display)
+    folder, options = runner.folder, runner.options
+    print_wandb_hint(console, folder, options.tracker, options.tracker_options)
+    with SweepDisplay(console, trials=options.trials, kimg=last_rung) as display:
+        stop = run_published(runner, display)
+    ranked = rank(read_entries(folder))
     if as_json:
-        _print_json(result)
+        board = [entry.to_dict() for entry in ranked]
+        record = {"study": str(folder), "ended": stop is None, "leaderboard": board}
+        print(json.dumps(record, indent=2))
     else:
-        _print_result(console, result, seconds=time.monotonic() - began)
-        _print_next(console, result, runner.options)
-    if result.folder.exists():
-        console.print(f"Disk: {disk_use(result.folder) / 2**20:.1f} MiB in {result.folder}")
-    if result.stop is not None:
-        console.print(result.stop.message)
-        raise typer.Exit(result.stop.exit_code)
+        _print_result(console, ranked, seconds=time.monotonic() - began)
+        _print_next(console, ranked, options)
+    if folder.exists():
+        console.print(f"Disk: {disk_use(folder) / 2**20:.1f} MiB in {folder}")
+    if stop is not None:
+        console.print(stop.message)
+        raise typer.Exit(stop.exit_code)
 
 
-def _print_json(result: "StudyResult") -> None:
-    record = {
-        "study": str(result.folder),
-        "ended": result.stop is None,
-        "leaderboard": [entry.to_dict() for entry in result.ranked],
-    }
-    print(json.dumps(record, indent=2))
-
-
-def _print_result(console: Console, result: "StudyResult", *, seconds: float) -> None:
+def _print_result(console: Console, ranked: "list[Entry]", *, seconds: float) -> None:
     from harness.cli.display import count_outcomes, format_config, leaderboard_table
+    from harness.study.leaderboard import winner
 
-    console.print(leaderboard_table(result.ranked))
-    console.print(f"{count_outcomes(result.ranked)}; {format_seconds(seconds)}")
-    best = result.winner
+    console.print(leaderboard_table(ranked))
+    console.print(f"{count_outcomes(ranked)}; {format_seconds(seconds)}")
+    best = winner(ranked)
     if best is None:
         console.print("No trial has completed, so there is no winner yet.")
         return
@@ -223,20 +218,22 @@ def _print_result(console: Console, result: "StudyResult", *, seconds: float) ->
     console.print(format_config(best.config))
 
 
-def _print_next(console: Console, result: "StudyResult", options: "SweepOptions") -> None:
-    """Print commands that can be given now: each for something that is there."""
+def _print_next(console: Console, ranked: "list[Entry]", options: "SweepOptions") -> None:
+    """Print commands that can be given now, each for something that is there."""
+    from harness.study.leaderboard import winner
+
     place = ""
     if options.studies_dir != option.STUDIES_DIR:
         place = f" --studies-dir {shlex.quote(str(options.studies_dir))}"
     lines = []
-    best = result.winner
+    best = winner(ranked)
     if best is not None and best.folder.generator_file.exists():
         lines.append(f"gansweep export --study {options.name}{place}")
     if best is not None and best.folder.checkpoint_file.exists():
         lines.append(f"gansweep train --from {options.name}{place} --kimg 5000")
-    if result.ranked:
+    if ranked:
         lines.append(f"gansweep report --study {options.name}{place}")
-    wandb = result.folder / "wandb"
+    wandb = options.studies_dir / options.name / "wandb"
     if options.tracker == "wandb" and wandb.is_dir():
         lines.append(f"wandb leet {shlex.quote(str(wandb))}")
     if lines:

@@ -103,7 +103,25 @@ def test_the_end_shows_ranking_counts_best_configuration_and_what_to_type(swept:
     assert yaml.safe_load(text[begin:end]) == best.config.model_dump(mode="json")
     assert "gansweep export --study endings\n" in text
     assert "gansweep train --from endings --kimg 5000\n" in text
+    assert "gansweep report --study endings\n" in text
     assert "wandb leet studies/endings/wandb" in text
+
+
+def test_what_to_type_names_only_what_is_there(commands: Commands, tmp_path: Path):
+    again = [
+        *write_endings(tmp_path), "--trials", 1, "--workers", 1, "--tracker", "jsonl",
+        "--studies-dir", "my studies",
+    ]  # fmt: skip
+    kept = commands.run("sweep", *again, cwd=tmp_path)
+    place = "--studies-dir 'my studies'"
+    assert kept.stdout.partition("\nNext:\n")[2].splitlines()[:3] == [
+        f"  gansweep export --study endings {place}",
+        f"  gansweep train --from endings {place} --kimg 5000",
+        f"  gansweep report --study endings {place}",
+    ]
+    assert "wandb" not in kept.stdout
+    emptied = commands.run("sweep", *again, "--keep", "none", cwd=tmp_path)
+    assert emptied.stdout.partition("\nNext:\n")[2].splitlines()[0].startswith("  gansweep report")
 
 
 def test_without_credentials_one_line_says_how_to_see_and_sync(swept: SweptStudy):

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 from harness.backends.factory import find_room, open_backend
 from harness.backends.messages import Ready, WorkerSetup
@@ -93,6 +94,11 @@ class Confirmer:
                     running.tracker.close()
                 self._dispatcher.close()
         return self._dispatcher.signalled if self._dispatcher.unfinished else None
+
+    @property
+    def folder(self) -> Path:
+        """Return the study's folder."""
+        return self.plan.study_folder
 
     # The work, as the dispatcher asks for it
 

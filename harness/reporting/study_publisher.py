@@ -5,7 +5,7 @@ import logging
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.confirmation.result import read_result
 from harness.confirmation.winner import choose
@@ -18,6 +18,7 @@ from harness.reporting.compute import add_up
 from harness.reporting.parameter_effects import searched_fields
 from harness.reporting.trials import TrialData, read_ended
 from harness.runner.outcomes import Listener
+from harness.runner.stop_rules import Stop
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import rank, read_entries
 from harness.study.read_only import opened
@@ -25,6 +26,10 @@ from harness.study.record import StudyRecord, read_study
 from harness.study.storage import Storage
 from harness.tracking.tracker import TrackerOptions, TrialIdentity
 from harness.tracking.wandb_study import StudySnapshot, WinnerArtifact, publish_study
+
+if TYPE_CHECKING:
+    from harness.confirmation.confirmer import Confirmer
+    from harness.runner.study_runner import StudyRunner
 
 LOGGER = logging.getLogger(__name__)
 
@@ -88,6 +93,28 @@ class StudyRun:
     def _is_time(self) -> bool:
         rest = max(REFRESH_SECONDS, self._took / _SHARE_OF_TIME)
         return time.monotonic() - self._published > rest
+
+
+def run_published(runner: "StudyRunner | Confirmer", listener: Listener) -> Stop | None:
+    """Run a study or its confirmation, and keep the study's W&B run current.
+
+    Args:
+        runner: Runs it.
+        listener: Hears every event.
+
+    Returns:
+        Why it stopped before its end; None where it did not.
+
+    Raises:
+        HarnessError: If the study cannot be opened or its folder not be written.
+    """
+    options = runner.options
+    study_run = StudyRun(
+        runner.folder, listener, tracker=options.tracker, options=options.tracker_options
+    )
+    stop = runner.run(study_run)
+    study_run.publish()
+    return stop
 
 
 def publish(folder: Path, options: TrackerOptions) -> None:
