@@ -1,7 +1,6 @@
 """Open Optuna's dashboard on a study: `gansweep dashboard --study default`."""
 
 import contextlib
-import importlib.util
 import threading
 import webbrowser
 from pathlib import Path
@@ -11,7 +10,7 @@ import typer
 
 from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
-from harness.core.errors import MissingExtraError, StorageError
+from harness.core.errors import StorageError, require_packages
 
 app = new_app()
 
@@ -37,11 +36,8 @@ def dashboard(
         from harness.study.record import find_study
 
         folder = find_study(studies_dir, study)
-        if importlib.util.find_spec("optuna_dashboard") is None:
-            raise MissingExtraError(
-                "optuna-dashboard is not installed. Install it: "
-                "`pip install 'gan-sweep-harness[dashboard]'`."
-            )
+        remedy = "Install it: `pip install 'gan-sweep-harness[dashboard]'`."
+        require_packages("The dashboard", ["optuna_dashboard"], remedy)
         from harness.optuna_dashboard.dashboard_server import serving
 
         with serving(folder, port=port, confirmed=lambda: _confirmed(folder)) as (

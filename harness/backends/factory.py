@@ -1,6 +1,5 @@
 """Open the engine that a study's options ask for, and say how many workers it has room for."""
 
-import importlib.util
 import os
 
 from harness.backends.backend import Backend
@@ -8,7 +7,7 @@ from harness.backends.cluster import Cluster
 from harness.backends.devices import WorkerDevices, available_cores, divide, find_gpus
 from harness.backends.local_backend import LocalBackend
 from harness.backends.messages import WorkerSetup
-from harness.core.errors import MissingExtraError
+from harness.core.errors import require_packages
 
 
 def open_backend(
@@ -74,8 +73,5 @@ def find_room(cluster: Cluster | None) -> int:
 
 
 def _require_ray() -> None:
-    if importlib.util.find_spec("ray") is None:
-        raise MissingExtraError(
-            "--engine ray: Ray is not installed. Install it, here and on every node: "
-            "`pip install 'gan-sweep-harness[ray]'`."
-        )
+    remedy = "Install it, here and on every node: `pip install 'gan-sweep-harness[ray]'`."
+    require_packages("--engine ray", ["ray"], remedy)

@@ -15,7 +15,7 @@ from harness.backends.messages import (
     Said,
     WorkerSetup,
 )
-from harness.core.errors import HarnessError, StorageError
+from harness.core.errors import HarnessError, StorageError, first_line
 from harness.core.events import Answer, Event
 from harness.core.outcome import Reason
 from harness.core.quiet import quiet_imports
@@ -85,11 +85,10 @@ def failure_of(error: Exception) -> Broke:
     """Return the message about what ended a training: what was raised, where, and why."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(last.filename).name}:{last.lineno}"
-    first_line = (str(error).strip().splitlines() or [""])[0][:300]
     # TensorFlow's class cannot be named without importing TensorFlow, a MemoryError can.
     starved = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
     reason = Reason.OUT_OF_MEMORY if starved else Reason.CRASHED
-    return Broke(reason, f"{type(error).__name__} at {where}: {first_line}")
+    return Broke(reason, f"{type(error).__name__} at {where}: {first_line(error)}")
 
 
 def own_megabytes() -> float:

@@ -1,14 +1,13 @@
 """Write a generator in the file formats of several runtimes."""
 
 import dataclasses
-import importlib.util
 import shutil
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.core.errors import ConfigError, ExportError, MissingExtraError, near_miss
+from harness.core.errors import ConfigError, ExportError, first_line, near_miss, require_packages
 
 if TYPE_CHECKING:
     import keras
@@ -87,23 +86,17 @@ def write_format(name: str, model: "keras.Model", source: Path, target: Path) ->
     except OSError:
         raise
     except Exception as error:  # a converter raises whatever it runs into
-        first_line = (str(error).strip().splitlines() or [""])[0][:300]
         raise ExportError(
             f"{target.name}: this generator cannot be converted to {name} "
-            f"({type(error).__name__}: {first_line}). Nothing was exported: leave {name} out of "
-            f"--formats."
+            f"({type(error).__name__}: {first_line(error)}). Nothing was exported: leave "
+            f"{name} out of --formats."
         ) from error
 
 
 def _require_extra(name: str) -> None:
     form = FORMATS[name]
-    missing = [package for package in form.packages if not importlib.util.find_spec(package)]
-    if missing:
-        raise MissingExtraError(
-            f"--formats: {name} needs {', '.join(missing)}, which "
-            f"{'is' if len(missing) == 1 else 'are'} not installed. Install the extra: "
-            f"pip install 'gan-sweep-harness[{form.extra}]', or leave {name} out."
-        )
+    remedy = f"pip install 'gan-sweep-harness[{form.extra}]', or leave {name} out."
+    require_packages(f"--formats: {name}", form.packages, f"Install the extra: {remedy}")
 
 
 def _copy_keras(model: "keras.Model", source: Path, target: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.core.errors import ConfigError, StorageError, near_miss
+from harness.core.errors import ConfigError, StorageError, first_line, near_miss
 from harness.core.files import read_json, storage_error
 from harness.exporting.explorable import FOLDER as EXPLORER_FOLDER
 from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
@@ -103,10 +103,10 @@ def _publish_to_wandb(
         log_artifact(run, contents)
         end_run(run)
     except Exception as error:  # W&B raises whatever its service and its server run into
-        first_line = (str(error).strip().splitlines() or [""])[0][:300]
         raise StorageError(
-            f"--to wandb: W&B did not take the bundle ({type(error).__name__}: {first_line}). It "
-            f"is complete in {bundle.folder}: give the same command again to publish it."
+            f"--to wandb: W&B did not take the bundle ({type(error).__name__}: "
+            f"{first_line(error)}). It is complete in {bundle.folder}: give the same command "
+            f"again to publish it."
         ) from error
     return f"Published as W&B artifact {record.name}:{entry.name}. {mode.hint}"
 

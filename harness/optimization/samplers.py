@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import dataclasses
-import importlib.util
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -21,7 +20,7 @@ from optuna.samplers import (
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
-from harness.core.errors import MissingExtraError
+from harness.core.errors import require_packages
 from harness.optimization.study_view import index_of, showing, thin_out
 from harness.space.settings import (
     CMAESSettings,
@@ -273,8 +272,5 @@ def _expected(message: str) -> Iterator[None]:
 
 
 def _require(sampler: str, package: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        raise MissingExtraError(
-            f"The sampler {sampler} needs the package {package}, which is not installed. "
-            f"Use pip install 'gan-sweep-harness[samplers]' or sampler: {{name: tpe}}."
-        )
+    remedy = "Use pip install 'gan-sweep-harness[samplers]' or sampler: {name: tpe}."
+    require_packages(f"The sampler {sampler}", [package], remedy)

@@ -27,7 +27,7 @@ from harness.backends.ray.cluster_address import (
     find_address,
     stay_on_loopback,
 )
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, first_line
 from harness.core.provenance import PACKAGE
 from harness.core.quiet import quiet_stderr
 
@@ -64,7 +64,7 @@ def connect(cluster: Cluster, *, workers: int = 0) -> None:
         except (*_FAILURES, ray.exceptions.RayError) as error:
             raise ConfigError(
                 f"--address {cluster.address}: cannot take part in the cluster there: "
-                f"{_first_line(error)} Both sides need the same version of Ray "
+                f"{first_line(error).rstrip('.')}. Both sides need the same version of Ray "
                 f"({ray.__version__} here) and of Python; if the cluster asks for a token, give "
                 f"this command RAY_AUTH_MODE=token and the same RAY_AUTH_TOKEN or "
                 f"~/.ray/auth_token."
@@ -174,11 +174,6 @@ def _own_handlers() -> Iterator[None]:
         with contextlib.suppress(ValueError):  # only the main thread may, and Ray only did there
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(".") + "."
 
 
 def _say_nothing(*_: object, **__: object) -> None:
