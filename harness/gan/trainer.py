@@ -20,7 +20,6 @@ from harness.gan.networks.generators import build_generator
 from harness.gan.updates import STEPS, Pair
 from harness.gan.updates.batches import BatchSource, Purpose
 from harness.gan.updates.ema import kept_share, update_average
-from harness.gan.updates.grappler_workaround import without_sum_rewrite
 from harness.gan.updates.losses import get_loss
 from harness.gan.updates.optimizers import build_optimizer
 from harness.gan.updates.precision import computing_in
@@ -129,8 +128,7 @@ class Trainer:
         """
         if max_steps < 1:
             raise ConfigError(f"max_steps must be at least 1; received {max_steps}.")
-        with without_sum_rewrite():
-            steps, sums, finite = self._run(tf.constant(max_steps, tf.int64))
+        steps, sums, finite = self._run(tf.constant(max_steps, tf.int64))
         count = int(steps)
         generator_loss, discriminator_loss, real, fake = (sums.numpy() / count).tolist()
         return Progress(

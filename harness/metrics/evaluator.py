@@ -16,7 +16,6 @@ from harness.data.image_dataset import ImageDataset, Split
 from harness.metrics.cache import default_cache_dir
 from harness.metrics.cas import DEFAULT_PLAN, classification_accuracy
 from harness.metrics.extractors.feature_extractor import Extractor, load_extractor
-from harness.metrics.fid import GaussianStatistics, frechet_distance
 from harness.metrics.label_policy import check_labels, draw_labels, fitting_number
 from harness.metrics.measurement import Measurement, Quantity
 from harness.metrics.measures import (
@@ -122,10 +121,7 @@ class Evaluator:
         Raises:
             ScoreError: If their number, type or shape is not what the protocol says.
         """
-        features = self._features(images)
-        return frechet_distance(
-            self._reference.statistics, GaussianStatistics.from_features(features)
-        )
+        return measure_fid(self._compare(ImageFeatures(self._features(images))))["fid"].value
 
     def score(self, images: NDArray[np.uint8], *, kimg: float, noise_seed: int) -> Score:
         """Return the metric of images with its interval and all that gives it its meaning.

@@ -12,7 +12,7 @@ from harness.metrics.features import Matrix, check_features, check_lengths
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class GaussianStatistics:
-    """Summarise features by the Gaussian that shares their first two moments.
+    """The Gaussian that shares the first two moments of features.
 
     Keep the object of the reference set: its covariance root is the costly half of a distance,
     and it is computed once.
@@ -79,25 +79,27 @@ def frechet_distance(real: GaussianStatistics, fake: GaussianStatistics) -> floa
         Heusel et al. 2017, arXiv 1706.08500, equation 6. Deviation: they take a general matrix
         square root of C1 C2; the trace is the same, and here exact on singular covariances.
     """
-    eigenvalues = np.asarray(np.linalg.eigvalsh(cross_covariance(real, fake)), dtype=np.float64)
-    return distance_from_spectrum(real, fake, eigenvalues)
+    return decompose(real, fake)[0]
 
 
-def cross_covariance(real: GaussianStatistics, fake: GaussianStatistics) -> Matrix:
-    """Return S C2 S with S = C1^½, (d, d), symmetric.
+def decompose(real: GaussianStatistics, fake: GaussianStatistics) -> tuple[float, Matrix, Matrix]:
+    """Return the squared Fréchet distance with what it is computed from.
+
+    Every FID is computed here: a study's, an interval's, FID∞'s and `evaluate`'s.
+
+    Args:
+        real: As for `frechet_distance`.
+        fake: As for `frechet_distance`.
+
+    Returns:
+        The distance; the eigenvalues of S C2 S, (d,), rising; its eigenvectors in columns, (d, d).
 
     Raises:
-        ScoreError: If the two have features of different lengths.
+        ScoreError: As `frechet_distance`.
     """
     check_lengths(real.mean, fake.mean, "FID")
     product = real.root @ fake.covariance @ real.root
-    return np.asarray((product + product.T) / 2)
-
-
-def distance_from_spectrum(
-    real: GaussianStatistics, fake: GaussianStatistics, eigenvalues: Matrix
-) -> float:
-    """Return the squared Fréchet distance, given the eigenvalues of `cross_covariance`, (d,)."""
+    eigenvalues, vectors = np.linalg.eigh((product + product.T) / 2)
     difference = real.mean - fake.mean
     trace_of_root = np.sqrt(np.maximum(eigenvalues, 0.0)).sum()
     distance = (
@@ -106,4 +108,4 @@ def distance_from_spectrum(
         + np.trace(fake.covariance)
         - 2.0 * trace_of_root
     )
-    return max(float(distance), 0.0)
+    return max(float(distance), 0.0), eigenvalues, vectors

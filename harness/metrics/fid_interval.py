@@ -1,15 +1,11 @@
-"""Say how sure a Fréchet distance is: a 95 % interval from the images at hand."""
+"""Compute a 95 % interval of a Fréchet distance from the images at hand."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import ScoreError
 from harness.metrics.features import Matrix
-from harness.metrics.fid import (
-    GaussianStatistics,
-    cross_covariance,
-    distance_from_spectrum,
-)
+from harness.metrics.fid import GaussianStatistics, decompose
 
 Z_95 = 1.959963984540054
 """The 97.5 % point of the standard normal distribution."""
@@ -50,8 +46,7 @@ def frechet_interval(
         derivative of the trace term as in Rippl, Munk & Sturm 2016, arXiv 1507.04090.
     """
     fake = GaussianStatistics.from_features(features)
-    eigenvalues, vectors = np.linalg.eigh(cross_covariance(real, fake))
-    distance = distance_from_spectrum(real, fake, eigenvalues)
+    distance, eigenvalues, vectors = decompose(real, fake)
     kept = eigenvalues > max(float(eigenvalues[-1]), 0.0) * _RANK_TOLERANCE
     transport = real.root @ (vectors[:, kept] / eigenvalues[kept] ** 0.25)  # T = its square
     influence = _influence(real.mean, np.asarray(features, dtype=np.float64), transport)

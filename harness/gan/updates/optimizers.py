@@ -22,11 +22,20 @@ def build_optimizer(
         model: The network whose trainable variables it will update.
     """
     optimizer = OPTIMIZERS[config.name](config, learning_rate)
-    # There is nothing to sum over replicas here, and the custom gradient that Keras does it with
-    # would keep the whole graph of every training for ever.
-    optimizer._all_reduce_sum_gradients = list
     optimizer.build(model.trainable_variables)
     return optimizer
+
+
+def apply_gradients(
+    optimizer: keras.optimizers.Optimizer, gradients: Sequence[Any], variables: Sequence[Any]
+) -> None:
+    """Update variables, without summing gradients over replicas first.
+
+    There is one replica, and the custom gradient that Keras sums with would keep the whole graph
+    of every training for ever. Outside a replica's context, as in here, Keras leaves it out.
+    """
+    context = tf.distribute.get_replica_context()
+    context.merge_call(lambda _: optimizer.apply(gradients, variables))
 
 
 def adam(config: OptimizerConfig, learning_rate: float) -> keras.optimizers.Optimizer:

@@ -53,12 +53,26 @@ def _last_layers(network: keras.Model) -> list[Any]:
     there; what is larger than the output is a feature, no part of it.
     """
     largest = max(math.prod(output.shape[1:]) for output in network.outputs)
+    calls: dict[int, tuple[Any, list[Any]]] = {}
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        outputs = layer(*args, **kwargs)
+        inputs = keras.tree.flatten((args, kwargs))
+        calls.update({id(each): (layer, inputs) for each in keras.tree.flatten(outputs)})
+        return outputs
+
+    # Keras has no public way from a tensor back to its layer: note them in another pass.
+    again = keras.models.clone_model(network, clone_function=lambda x: x, call_function=call)
     found: list[Any] = []
-    ahead = list(network.outputs)
+    ahead = list(again.outputs)
     while ahead:
-        layer = ahead.pop()._keras_history.operation  # Keras has no public way back
-        found.append(layer)
-        if not layer.weights and not isinstance(layer, keras.layers.InputLayer):
-            inputs = keras.tree.flatten(layer.input)
-            ahead += [x for x in inputs if math.prod(x.shape[1:]) <= largest]
+        layer, inputs = calls.get(id(ahead.pop()), (None, []))
+        if layer is not None:
+            found.append(layer)
+            if not layer.weights:
+                ahead += [x for x in inputs if _is_part(x, largest)]
     return found
+
+
+def _is_part(tensor: Any, largest: int) -> bool:
+    return keras.backend.is_keras_tensor(tensor) and math.prod(tensor.shape[1:]) <= largest
