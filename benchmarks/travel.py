@@ -50,7 +50,7 @@ class Post:
     seconds: float = 0.0
 
     def unpack(self, file_set, folder):
-        """Write a parcel as the engine does, and count it."""
+        """Write a file set as the backend does, and count it."""
         began = time.perf_counter()
         unpack(file_set, folder)
         self.seconds += time.perf_counter() - began

@@ -111,8 +111,8 @@ def measure_speed(trials, workers):
     }
     # Once there is nothing left to hand out, a worker that waits for the others costs nothing.
     last = {record["worker"]: record["at"] for record in records if "worker" in record}
-    employed = sum(at - began for at in last.values())
-    overhead = 1 - sum(spent.values()) / employed
+    occupied = sum(at - began for at in last.values())
+    overhead = 1 - sum(spent.values()) / occupied
     return {
         "workers": workers,
         "trials": trials,

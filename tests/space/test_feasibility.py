@@ -10,7 +10,7 @@ from harness.space.feasibility import combination_faults, sample_values
 from harness.space.fields import FIELDS, build_config, unchecked_config
 from harness.space.parameters import parse_parameters
 
-OPTIMISATION = {
+OPTIMIZATION = {
     "optimizer.name": {"choices": ["adam", "adamw", "rmsprop"]},
     "optimizer.beta_1": {
         "when": {"optimizer.name": ["adam", "adamw"]},
@@ -53,7 +53,7 @@ def faults_of(record):
     return faults or combination_faults(parameters)
 
 
-@pytest.mark.parametrize("record", [OPTIMISATION, DATA_SIDE])
+@pytest.mark.parametrize("record", [OPTIMIZATION, DATA_SIDE])
 def test_ingredients_are_searched_under_their_conditions(record):
     assert faults_of(record) == []
 
@@ -69,7 +69,7 @@ def test_ingredients_are_searched_under_their_conditions(record):
     ],
 )
 def test_a_part_without_its_condition_is_refused(field, fault):
-    record = {**OPTIMISATION, **DATA_SIDE}
+    record = {**OPTIMIZATION, **DATA_SIDE}
     record[field] = {key: value for key, value in record[field].items() if key != "when"}
     faults = faults_of(record)
     assert len(faults) == 1
@@ -78,7 +78,7 @@ def test_a_part_without_its_condition_is_refused(field, fault):
 
 
 def test_a_decay_ends_after_its_warm_up():
-    record = {**OPTIMISATION, "schedule.warmup_kimg": {"value": 128.0}}
+    record = {**OPTIMIZATION, "schedule.warmup_kimg": {"value": 128.0}}
     assert "schedule.decay_kimg must be above schedule.warmup_kimg" in faults_of(record)[0]
 
 
