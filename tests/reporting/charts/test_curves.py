@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -12,6 +11,10 @@ from harness.reporting.charts.curves import DESK, PHONE, draw_curves
 from harness.reporting.charts.svg import Layout
 from harness.reporting.report_data import ReportData, read_report
 from tests.reporting.studies import make_study
+
+
+def dots_of(drawn: str) -> list[ET.Element]:
+    return list(ET.fromstring(drawn).iter("circle"))
 
 
 def test_every_rung_is_a_dot_and_cut_trials_are_marked(data: ReportData):
@@ -26,9 +29,8 @@ def test_every_rung_is_a_dot_and_cut_trials_are_marked(data: ReportData):
 
 
 def test_lower_scores_stand_lower(data: ReportData):
-    place = r'data-trial="0001" data-rung="\d" cx="([\d.]+)" cy="([\d.]+)"'
-    found = re.findall(place, draw_curves(data))
-    (x1, y1), (x2, y2) = [(float(x), float(y)) for x, y in found]
+    dots = [dot for dot in dots_of(draw_curves(data)) if dot.get("data-trial") == "0001"]
+    (x1, y1), (x2, y2) = [(float(dot.get("cx")), float(dot.get("cy"))) for dot in dots]
     assert x1 < x2
     assert y1 < y2  # from 4.0 to 1.0, and SVG counts downwards
 
@@ -77,7 +79,8 @@ def test_a_lone_dot_of_a_baseline_stands_at_its_kimg(data: ReportData):
     slow = data.baselines[0]
     early = dataclasses.replace(slow, rank=7, rungs=slow.rungs[:1])  # at the first rung, 8 kimg
     drawn = draw_curves(dataclasses.replace(data, trials=(data.best, early)))
-    lefts = re.findall(r'data-rung="0" cx="([\d.]+)"', drawn)
+    lefts = [dot.get("cx") for dot in dots_of(drawn) if dot.get("data-rung") == "0"]
+    assert len(lefts) == 2  # the baseline's and the winner's
     assert len(set(lefts)) == 1
 
 
