@@ -31,7 +31,7 @@ SPEED_NOTE = (
     "is: medians of turns with the row it is compared with "
     "(`python -m benchmarks.ablation_speed`)."
 )
-_runner = None
+_context = None
 
 
 def load_rows():
@@ -62,14 +62,15 @@ def build(fields):
 
 def train(task):
     """Train one row on one seed in a worker process; return its result."""
-    global _runner
+    global _context
     name, config, seed, kimg = task
     from harness.core.events import Answer, Finished
-    from harness.training.job import TrainingJob
-    from harness.training.runner import JobRunner
+    from harness.training.context import prepare_context
+    from harness.training.job import TrainingJob, WorkerSetup
+    from harness.training.loop import run_job
     from harness.training.training_folder import TrainingFolder
 
-    _runner = _runner or JobRunner(threads=1)
+    _context = _context or prepare_context(WorkerSetup(threads=1))
     outcomes = []
 
     def listen(event):
@@ -87,7 +88,7 @@ def train(task):
             seed=seed,
             name=name,
         )
-        _runner.run(job, listen)
+        run_job(job, _context, listen)
     outcome = outcomes[-1]
     return {
         "row": name,

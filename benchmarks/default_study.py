@@ -31,9 +31,10 @@ from harness.space.space import SearchSpace
 from harness.study.leaderboard import find_entry, rank, read_entries, winner
 from harness.study.record import read_study
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
+from harness.training.context import prepare_context
 from harness.training.grid import draw_grid, grid_labels
-from harness.training.job import TrainingJob
-from harness.training.runner import JobRunner
+from harness.training.job import TrainingJob, WorkerSetup
+from harness.training.loop import run_job
 from harness.training.training_folder import TrainingFolder
 from tests.extractors.residual import load_second_extractor
 
@@ -46,14 +47,14 @@ SLOW_NOTE = (
 )
 
 
-def train_yardstick(preset, kimg, folder, runner):
+def train_yardstick(preset, kimg, folder, context):
     """Train a preset to a kimg, or take the training that is there; return its folder."""
     target = TrainingFolder(folder / f"{preset}-{kimg:g}kimg")
     if target.read_outcome() is None:
         config = load_preset(preset)
         target.write_config(config)
         job = TrainingJob(config, target, rungs_kimg=(kimg,), seed=config.seed, name=preset)
-        target.write_outcome(runner.run(job, lambda event: Answer.GO_ON))
+        target.write_outcome(run_job(job, context, lambda event: Answer.GO_ON))
     return target
 
 
@@ -177,12 +178,12 @@ def main():
     best, record = winner(ranked), read_study(folder)
     kimg = best.outcome.final.kimg
     last_rung = SearchSpace.load(str(folder / "search_space.yaml")).budget.rungs_kimg[-1]
-    runner = JobRunner()
+    context = prepare_context(WorkerSetup())
     yardsticks = Path("trainings") / "yardsticks"
     files = {"winner": find_entry(folder).folder.generator_file}
     given = {"reference_dcgan": last_rung, "mlp_cgan": round(kimg)}
     for preset, budget in given.items():
-        trained = train_yardstick(preset, budget, yardsticks, runner)
+        trained = train_yardstick(preset, budget, yardsticks, context)
         files[preset] = trained.generator_file
     dataset = load_dataset(record.dataset)
     instruments = {

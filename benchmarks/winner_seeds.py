@@ -28,8 +28,9 @@ def train(task):
     folder, seed, seconds = task
     from harness.core.events import Answer
     from harness.gan.presets import load_preset
-    from harness.training.job import TrainingJob
-    from harness.training.runner import JobRunner
+    from harness.training.context import prepare_context
+    from harness.training.job import TrainingJob, WorkerSetup
+    from harness.training.loop import run_job
 
     target = TrainingFolder(folder)
     if target.read_outcome() is None:
@@ -43,7 +44,9 @@ def train(task):
             name=YARDSTICK,
             stop_after_seconds=seconds,
         )
-        target.write_outcome(JobRunner(threads=1).run(job, lambda event: Answer.GO_ON))
+        target.write_outcome(
+            run_job(job, prepare_context(WorkerSetup(threads=1)), lambda event: Answer.GO_ON)
+        )
     return folder
 
 

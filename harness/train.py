@@ -14,10 +14,12 @@ from harness.core.errors import ConfigError
 from harness.core.quiet import quiet_imports
 
 if TYPE_CHECKING:
+    from harness.core.option_values import TrackerName
     from harness.gan.config.config import GANConfig
     from harness.gan.user_code.user_functions import UserFunctions
-    from harness.training.runner import JobRunner
-    from harness.training.standalone import Training
+    from harness.tracking.tracker import TrackerOptions
+    from harness.training.context import TrainingContext
+    from harness.training.job import TrainingJob, WorkerSetup
 
 app = new_app()
 
@@ -102,7 +104,6 @@ def train(
     is scored as its study was, and from a training as that was.
     """
     with clear_errors(debug):
-        from harness.gan.user_code.user_functions import named_functions
         from harness.study.training_source import find_start, with_cadences
 
         given: dict[str, Any] = {
@@ -125,106 +126,105 @@ def train(
                 kind = "trial" if start.earlier is None else "training"
                 raise ConfigError(f"--seed: a {kind} goes on with its own seed. Leave it out.")
             gan = gan.model_copy(update={"seed": seed})
-        if named_functions(gan):
-            _adopt(start.functions, measure["dataset"], data_dir)
         if dry_run:
-            _print_networks(gan, measure["dataset"], data_dir)
+            _print_networks(gan, start.functions, measure["dataset"], data_dir)
             return
         from harness.training.continuing import check_same_data
-        from harness.training.standalone import Training, check, claim
+        from harness.training.job import WorkerSetup
+        from harness.training.standalone import check, claim, standalone_job
         from harness.training.training_folder import TrainingFolder
 
-        training = Training(
-            config=gan,
-            folder=TrainingFolder(out or start.folder_for(gan.seed, kimg)),
-            kimg=kimg,
-            begin_from=start.begin_from,
-            keep_history=start.earlier is not None,
-            files=start.functions.files,
+        job = standalone_job(
+            gan,
+            TrainingFolder(out or start.folder_for(gan.seed, kimg)),
+            kimg,
             monitor=with_cadences(start.monitor, print_every, sample_every),
-            tracker=tracking.tracker,
-            tracker_options=tracking.options(histograms=histograms),
-            **measure,
+            inspects=histograms,
         )
-        check(training)  # what needs no images is said first
-        runner = _runner_for(training, data_dir=data_dir, weights=weights)
+        setup = WorkerSetup(
+            data_dir=data_dir, weights=weights, functions=start.functions, **measure
+        )
+        tracker_options = tracking.options(histograms=histograms)
+        check(job, setup, start.begin_from)  # what needs no images is checked first
+        context = _context_for(job, setup)
         if start.earlier is not None:
-            check_same_data(start.earlier, runner.dataset)
-        with claim(training) as record:  # nothing is written before all is known to work
-            _run(training, record, runner)
+            check_same_data(start.earlier, context.dataset)
+        keeps = start.earlier is not None
+        # Nothing is written before all is known to work.
+        with claim(job, setup, begin_from=start.begin_from, keep_history=keeps) as record:
+            _run(job, record, context, tracking.tracker, tracker_options)
 
 
-def _adopt(functions: "UserFunctions", dataset: str, data_dir: Path | None) -> None:
-    """Check functions of the user's own before the training's folder is written."""
-    from harness.data.datasets import load_dataset
-    from harness.data.image_dataset import check_sides
-
-    with quiet_imports():
-        from harness.gan.user_code.contract import adopt
-
-    images = check_sides(load_dataset(dataset, data_dir), dataset)
-    adopt(functions, images.image_shape, images.num_classes)
-
-
-def _print_networks(gan: "GANConfig", dataset: str, data_dir: Path | None) -> None:
+def _print_networks(
+    gan: "GANConfig", functions: "UserFunctions", dataset: str, data_dir: Path | None
+) -> None:
     from harness.data.datasets import load_dataset
     from harness.data.image_dataset import check_sides
 
     with quiet_imports():
         from harness.gan.networks.build import build_networks
+        from harness.gan.user_code.contract import register_user_functions
 
     images = check_sides(load_dataset(dataset, data_dir), dataset)
+    register_user_functions(functions, images.image_shape, images.num_classes)
     for model in build_networks(gan, images.image_shape, images.num_classes):
         model.summary(line_length=98)
         trainable = sum(int(weight.shape.num_elements()) for weight in model.trainable_weights)
         print(f"{model.name}: {model.count_params():,} parameters, {trainable:,} trainable\n")
 
 
-def _runner_for(
-    training: "Training", *, data_dir: Path | None, weights: Path | None
-) -> "JobRunner":
-    """Return what will train, once the networks are known to be buildable."""
+def _context_for(job: "TrainingJob", setup: "WorkerSetup") -> "TrainingContext":
+    """Return what it is trained with, once the networks are known to be buildable."""
     with quiet_imports():
         import keras
 
         from harness.gan.networks.build import build_networks
-        from harness.training.runner import JobRunner
+        from harness.training.context import prepare_context
 
-    runner = JobRunner(
-        dataset=training.dataset,
-        data_dir=data_dir,
-        extractor=training.extractor,
-        weights=weights,
-        metric=training.metric,
-        num_images=training.num_images,
-    )
-    build_networks(training.config, runner.dataset.image_shape, runner.dataset.num_classes)
+    context = prepare_context(setup)
+    build_networks(job.config, context.dataset.image_shape, context.dataset.num_classes)
     keras.utils.clear_session()  # forget the networks that were tried
-    return runner
+    return context
 
 
-def _run(training: "Training", record: dict[str, Any], runner: "JobRunner") -> None:
-    from harness.cli.display import TrainingDisplay, print_wandb_hint
+def _run(
+    job: "TrainingJob",
+    record: dict[str, Any],
+    context: "TrainingContext",
+    tracker_name: "TrackerName",
+    tracker_options: "TrackerOptions",
+) -> None:
+    from harness.cli.display import TrainingDisplay
     from harness.core.durations import format_kimg, format_seconds
+    from harness.tracking.tracker import open_tracker
+    from harness.tracking.wandb_mode import wandb_mode
 
     with quiet_imports():
         from harness.training.reporter import Reporter
-        from harness.training.standalone import run
+        from harness.training.standalone import identity_of, run
 
-    console = Console(soft_wrap=True, highlight=False, markup=False)
-    print_wandb_hint(console, training.folder.path, training.tracker, training.tracker_options)
-    _warn_of_spent_rates(training, console)
+    console = Console(soft_wrap=True)
+    if tracker_name == "wandb":
+        hint = wandb_mode(job.folder.path, tracker_options.wandb_mode).hint
+        console.print(hint, highlight=False, markup=False)
+    _warn_of_spent_rates(job, console)
     reporter = Reporter(
-        training.config,
-        training.monitor,
-        folder=training.folder,
-        images=len(runner.dataset.train),
-        tell=console.print,
-        display=TrainingDisplay(console, kimg=training.kimg).hear,
+        job.config,
+        job.monitor,
+        folder=job.folder,
+        images=len(context.dataset.train),
+        tell=lambda line: console.print(line, highlight=False, markup=False),
+        display=TrainingDisplay(console, kimg=job.rungs_kimg[-1]).hear,
     )
+    identity = identity_of(job, record)
     with contextlib.closing(reporter):
         outcome = run(
-            training, record, runner=runner, listen=reporter.hear, on_estimate=reporter.on_estimate
+            job,
+            record,
+            context,
+            open_tracker=lambda: open_tracker(tracker_name, identity, tracker_options),
+            listen=reporter.hear,
+            on_estimate=reporter.on_estimate,
         )
     if isinstance(outcome, signal.Signals):
         reporter.draw()
@@ -233,19 +233,19 @@ def _run(training: "Training", record: dict[str, Any], runner: "JobRunner") -> N
     console.print(
         f"{outcome.state.value} ({outcome.reason.value}): {outcome.detail}; "
         f"{format_kimg(outcome.kimg)} kimg in {format_seconds(outcome.duration_seconds)}\n"
-        f"Everything lies in {training.folder.path}"
+        f"Everything lies in {job.folder.path}"
     )
 
 
-def _warn_of_spent_rates(training: "Training", console: Console) -> None:
-    """Say that learning rates end their decay before the training ends."""
-    schedule = training.config.schedule
-    if schedule.name == "constant" or training.kimg <= schedule.decay_kimg:
+def _warn_of_spent_rates(job: "TrainingJob", console: Console) -> None:
+    """Warn that learning rates end their decay before the training ends."""
+    schedule, kimg = job.config.schedule, job.rungs_kimg[-1]
+    if schedule.name == "constant" or kimg <= schedule.decay_kimg:
         return
     left = f"at {100 * schedule.final_share:g} %" if schedule.final_share else "at 0"
     console.print(
         f"Learning rates stay {left} beyond schedule.decay_kimg, {schedule.decay_kimg:g} of "
-        f"{training.kimg:g} kimg."
+        f"{kimg:g} kimg."
     )
 
 

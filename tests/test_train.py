@@ -14,7 +14,8 @@ from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
 from harness.train import app
 from harness.training.checkpoint import load_checkpoint
-from harness.training.standalone import Training, prepare
+from harness.training.job import WorkerSetup
+from harness.training.standalone import prepare, standalone_job
 from harness.training.training_folder import TrainingFolder
 from tests.conftest import SweptStudy
 from tests.support.commands import Commands, interrupt, the_one_message, wait_until
@@ -259,10 +260,8 @@ def test_a_training_survives_a_disk_that_takes_nothing_more(
 ):
     winner = read_entries(swept.folder)[0]
     folder = TrainingFolder(tmp_path / "content" / "longer")
-    training = Training(
-        config=winner.config, folder=folder, kimg=6, begin_from=winner.folder, num_images=1000
-    )
-    prepare(training)
+    job = standalone_job(winner.config, folder, 6.0)
+    prepare(job, WorkerSetup(num_images=1000), begin_from=winner.folder)
     disk = tmp_path / "disk"
     command = [
         "harness.train", "--from", "endings", "--studies-dir", swept.folder.parent,

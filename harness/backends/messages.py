@@ -1,44 +1,12 @@
 """Say what travels between the runner and its workers; both engines carry the same."""
 
 import dataclasses
-from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.core.events import Event
 from harness.core.outcome import Reason
 from harness.core.score import Protocol
-from harness.data.image_dataset import ImageDataset
-from harness.gan.user_code.user_functions import NO_FUNCTIONS, UserFunctions
-from harness.training.test_scoring import TestScoring
-
-
-@dataclasses.dataclass(frozen=True)
-class WorkerSetup:
-    """Say what every worker loads before its first job.
-
-    Args:
-        dataset: Key of `DATASETS`, or a scheme and a path; or the images themselves.
-        data_dir: Where to look for it first; None for the usual places.
-        extractor: What the metrics see through.
-        metric: What a score is: key of `OBJECTIVES`.
-        num_images: How many generated images a score compares.
-        threads: TensorFlow threads of one worker.
-        weights: File of the extractor's weights, where it does not bring its own.
-        deterministic: Whether operations must repeat bit for bit.
-        functions: Functions of the user's own that jobs may name.
-        test_scoring: How kept generators are scored on the test split; None for not at all.
-    """
-
-    dataset: str | ImageDataset
-    data_dir: Path | None
-    extractor: str
-    metric: str
-    num_images: int
-    threads: int
-    weights: Path | None = None
-    deterministic: bool = False
-    functions: UserFunctions = NO_FUNCTIONS
-    test_scoring: TestScoring | None = None
+from harness.training.job import WorkerSetup as WorkerSetup
 
 
 @dataclasses.dataclass(frozen=True)

@@ -47,23 +47,14 @@ def _serve_jobs(
     setup: WorkerSetup, send: Callable[[Message], None], receive: Callable[[], Any]
 ) -> None:
     with quiet_imports():
-        from harness.training.runner import JobRunner
+        from harness.training.context import prepare_context
+        from harness.training.loop import run_job
 
     with warnings.catch_warnings(record=True) as caught:
-        runner = JobRunner(
-            dataset=setup.dataset,
-            data_dir=setup.data_dir,
-            extractor=setup.extractor,
-            weights=setup.weights,
-            metric=setup.metric,
-            num_images=setup.num_images,
-            threads=setup.threads,
-            deterministic=setup.deterministic,
-            functions=setup.functions,
-            test_scoring=setup.test_scoring,
-        )
+        context = prepare_context(setup)
     notes = tuple(str(each.message) for each in caught if each.category is UserWarning)
-    send(Ready(runner.protocol, notes, runner.test_protocol))
+    test = context.test_evaluator
+    send(Ready(context.evaluator.protocol, notes, test.protocol if test else None))
 
     def emit(event: Event) -> Answer:
         send(Said(event))
@@ -73,7 +64,7 @@ def _serve_jobs(
     while True:
         job: TrainingJob = receive()
         try:
-            runner.run(job, emit)
+            run_job(job, context, emit)
         except (*RUNNER_IS_GONE, StorageError):
             raise
         except Exception as error:  # whatever a session raises is that trial's outcome

@@ -26,8 +26,7 @@ from harness.study.exclusive import study_held
 from harness.study.record import find_study
 from harness.tracking.catch_up import catch_up
 from harness.tracking.tracker import Tracker, TrialIdentity, open_tracker
-from harness.training.job import TrainingJob
-from harness.training.test_scoring import TestScoring
+from harness.training.job import TestScoring, TrainingJob
 
 _SWEEP_RUNS = "a sweep is running this study. Wait for it, or stop it with Ctrl-C."
 _CONFIRMATION_RUNS = (

@@ -19,8 +19,9 @@ from harness.space.fields import build_config
 from harness.space.settings import SuccessiveHalvingSettings, reduction_factor
 from harness.space.space import SearchSpace
 from harness.study.retention import disk_use
+from harness.training.context import TrainingContext
 from harness.training.job import TrainingJob
-from harness.training.runner import JobRunner
+from harness.training.loop import run_job
 from harness.training.training_folder import TrainingFolder
 
 RUNNER_MEGABYTES = 350
@@ -77,7 +78,7 @@ class Prediction:
 
 def calibrate(
     space: SearchSpace,
-    runner: JobRunner,
+    context: TrainingContext,
     *,
     kimg: float | None = None,
     seed: int = 0,
@@ -87,7 +88,7 @@ def calibrate(
 
     Args:
         space: What would be searched.
-        runner: Trains; its threads should be those of one worker.
+        context: From `prepare_context`; its threads should be those of one worker.
         kimg: How far to train each; None for half of the first rung.
         seed: Which configurations are drawn.
         seconds: How long to train all of them together, what precedes training left out; one that
@@ -99,7 +100,7 @@ def calibrate(
     end = kimg or space.budget.rungs_kimg[0] / 2
     configs = family_configs(space, seed)
     each = _MOST_SECONDS if seconds is None else seconds / len(configs)
-    return [_measure(config, runner, end, seconds=each) for config in configs]
+    return [_measure(config, context, end, seconds=each) for config in configs]
 
 
 def family_configs(space: SearchSpace, seed: int = 0) -> list[GANConfig]:
@@ -177,7 +178,9 @@ def peak_megabytes() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-def _measure(config: GANConfig, runner: JobRunner, kimg: float, *, seconds: float) -> FamilyCost:
+def _measure(
+    config: GANConfig, context: TrainingContext, kimg: float, *, seconds: float
+) -> FamilyCost:
     said: list[Progressed] = []
 
     def listen(event: Event) -> Answer:
@@ -199,7 +202,7 @@ def _measure(config: GANConfig, runner: JobRunner, kimg: float, *, seconds: floa
             name="calibration",
         )
         began = time.monotonic()
-        runner.run(job, listen)
+        run_job(job, context, listen)
         wall = time.monotonic() - began
         disk, checkpoint, pictures = _disk_use(folder)
     if not said:

@@ -7,11 +7,11 @@ from harness.backends.devices import available_cores
 from harness.core.errors import HarnessError
 from harness.core.nested import flatten
 from harness.data.image_dataset import ImageDataset
-from harness.diagnosis.prediction import PlannedSweep, predict_sweep, runner_for
+from harness.diagnosis.prediction import PlannedSweep, context_for, predict_sweep
 from harness.gan.config.config import GANConfig
 from harness.gan.networks.discriminators import build_discriminator
 from harness.gan.networks.generators import build_generator
-from harness.gan.user_code.contract import adopt
+from harness.gan.user_code.contract import register_user_functions
 from harness.gan.user_code.user_functions import plain_name
 from harness.optimization.preview import first_configs
 from harness.runner.sweep_options import SweepOptions
@@ -37,24 +37,25 @@ def preview(space: SearchSpace, options: SweepOptions) -> Iterator[str]:
     yield f"Search space {space.name} on {space.dataset}"
     yield from parameter_lines(space)
     # Before any network is built: only then does TensorFlow take the number of threads.
-    runner = runner_for(
+    context = context_for(
         space, data_dir=options.data_dir, threads=options.threads, weights=options.weights
     )
-    space.check_labels(labelled=runner.dataset.num_classes > 0)
-    adopt(user_functions(space), runner.dataset.image_shape, runner.dataset.num_classes)
-    yield f"Scores: {runner.protocol.name} against {runner.protocol.reference}"
+    dataset, protocol = context.dataset, context.evaluator.protocol
+    space.check_labels(labelled=dataset.num_classes > 0)
+    register_user_functions(user_functions(space), dataset.image_shape, dataset.num_classes)
+    yield f"Scores: {protocol.name} against {protocol.reference}"
     yield ""
     yield "The first three trials of a new study"
     queued = load_enqueued(options.enqueue, space) if options.enqueue else []
     configs = first_configs(space, seed=options.seed or 0, queued=queued)
-    yield from configuration_lines(space, configs, runner.dataset)
+    yield from configuration_lines(space, configs, dataset)
     yield ""
     yield "Calibrating: a network of each family trains for a moment ..."
     workers = options.workers or available_cores()  # a cluster is not looked for
     planned = PlannedSweep(
         space, options.trials, workers, options.studies_dir, on_cores=not options.gpus
     )
-    for finding in predict_sweep(planned, runner, seconds=CALIBRATION_SECONDS):
+    for finding in predict_sweep(planned, context, seconds=CALIBRATION_SECONDS):
         yield f"  {finding.name}: {finding.message}"
     yield "No trial was trained, and nothing was written."
 

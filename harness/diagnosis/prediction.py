@@ -14,7 +14,8 @@ from harness.diagnosis.environment import MEGABYTE, available_megabytes
 from harness.diagnosis.file_systems import nearest_folder
 from harness.diagnosis.finding import Finding, fail, ok, warn
 from harness.space.space import SearchSpace
-from harness.training.runner import JobRunner
+from harness.training.context import TrainingContext, prepare_context
+from harness.training.job import WorkerSetup
 
 DEFAULT_TRIALS = 50
 THREADS = 1
@@ -55,16 +56,16 @@ def predict_default_sweep(studies_dir: Path, data_dir: Path | None) -> list[Find
     """
     try:
         space = SearchSpace.load("default")
-        runner = runner_for(space, data_dir=data_dir, threads=THREADS)
+        context = context_for(space, data_dir=data_dir, threads=THREADS)
         planned = PlannedSweep(space, DEFAULT_TRIALS, available_cores(), studies_dir)
-        return predict_sweep(planned, runner)
+        return predict_sweep(planned, context)
     except HarnessError as error:
         return [fail("calibration", str(error))]
 
 
-def runner_for(
+def context_for(
     space: SearchSpace, *, data_dir: Path | None, threads: int, weights: Path | None = None
-) -> JobRunner:
+) -> TrainingContext:
     """Return what trains and scores as a worker of a sweep of this space does.
 
     Args:
@@ -73,7 +74,7 @@ def runner_for(
         threads: TensorFlow threads of one worker.
         weights: File of the extractor's weights, where it does not bring its own.
     """
-    return JobRunner(
+    setup = WorkerSetup(
         dataset=space.dataset,
         data_dir=data_dir,
         extractor=space.protocol.extractor,
@@ -82,22 +83,23 @@ def runner_for(
         num_images=space.protocol.num_images,
         threads=threads,
     )
+    return prepare_context(setup)
 
 
 def predict_sweep(
-    planned: PlannedSweep, runner: JobRunner, *, seconds: float | None = None
+    planned: PlannedSweep, context: TrainingContext, *, seconds: float | None = None
 ) -> list[Finding]:
     """Return what a sweep will take on this machine: time, memory, disk.
 
     Args:
         planned: The sweep.
-        runner: From `runner_for`.
+        context: From `context_for`.
         seconds: How long to train for the calibration; None for half the first rung.
 
     Raises:
         HarnessError: If the calibration cannot be trained.
     """
-    costs = calibrate(planned.space, runner, seconds=seconds)
+    costs = calibrate(planned.space, context, seconds=seconds)
     prediction = predict(
         costs,
         planned.space,

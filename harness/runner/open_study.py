@@ -17,7 +17,7 @@ from harness.core.provenance import code_commit, lock_sha256
 from harness.core.score import Protocol
 from harness.core.seeds import derive_seed
 from harness.gan.config.config import GANConfig
-from harness.gan.user_code.user_functions import FOLDER
+from harness.gan.user_code.user_functions import FOLDER, write_copies
 from harness.optimization.pruners import pruner_for
 from harness.optimization.samplers import sampler_for
 from harness.space.space import SearchSpace
@@ -26,7 +26,6 @@ from harness.study.storage import OVERRIDES, Storage
 from harness.study.trial_cache import TrialCache, written_at_once
 from harness.study.trial_index import TrialIndex
 from harness.training.training_folder import TrainingFolder
-from harness.training.user_files import write_copies
 
 
 class Study:

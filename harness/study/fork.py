@@ -14,6 +14,7 @@ from harness.core.files import storage_error, write_json, write_text
 from harness.core.outcome import Outcome
 from harness.core.version import __version__
 from harness.gan.config.config import GANConfig
+from harness.gan.user_code.user_functions import write_copies
 from harness.space.space import SearchSpace
 from harness.study.exclusive import study_held
 from harness.study.record import (
@@ -27,7 +28,6 @@ from harness.study.repair import StoredStudy
 from harness.study.storage import Storage
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.training_folder import TrainingFolder
-from harness.training.user_files import write_copies
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,15 +1,18 @@
-"""Describe one training: what, where, and when to score; light enough for the runner."""
+"""Describe one training and what a process loads for it; light enough for the runner."""
 
 import dataclasses
+from pathlib import Path
 
+from harness.data.image_dataset import ImageDataset
 from harness.gan.config.config import GANConfig
 from harness.gan.monitor import UNMONITORED, MonitorConfig
+from harness.gan.user_code.user_functions import NO_FUNCTIONS, UserFunctions
 from harness.training.training_folder import TrainingFolder
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingJob:
-    """Say what to train, where to keep it and when to score it.
+    """One GAN to train: what it is, where it is kept and when it is scored.
 
     Args:
         config: The GAN.
@@ -44,3 +47,45 @@ class TrainingJob:
     ends_early: bool = True
     inspects: bool = False
     monitor: MonitorConfig = UNMONITORED
+
+
+@dataclasses.dataclass(frozen=True)
+class TestScoring:
+    """What kept generators are seen through on the test split.
+
+    Args:
+        extractor: A name or a folder; None for what scores the rungs.
+        weights: File of the extractor's weights, where it does not bring its own.
+    """
+
+    extractor: str | None = None
+    weights: Path | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkerSetup:
+    """What a process that trains loads before its first job.
+
+    Args:
+        dataset: Key of `DATASETS`, or a scheme and a path; or the images themselves.
+        data_dir: Where to look for it first; None for the usual places.
+        extractor: What the metrics see through.
+        metric: What a score is: key of `OBJECTIVES`.
+        num_images: How many generated images a score compares.
+        threads: TensorFlow threads; 0 for as many as there are cores.
+        weights: File of the extractor's weights, where it does not bring its own.
+        deterministic: Whether operations must repeat bit for bit on this machine.
+        functions: Functions of the user's own that jobs may name.
+        test_scoring: How kept generators are scored on the test split; None for not at all.
+    """
+
+    dataset: str | ImageDataset = "fashion_mnist"
+    data_dir: Path | None = None
+    extractor: str = "fashion_cnn"
+    metric: str = "fid"
+    num_images: int = 10_000
+    threads: int = 0
+    weights: Path | None = None
+    deterministic: bool = False
+    functions: UserFunctions = NO_FUNCTIONS
+    test_scoring: TestScoring | None = None

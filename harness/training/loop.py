@@ -1,10 +1,11 @@
-"""Train one GAN from its configuration to its outcome: advance, score at rungs, save, tell.
+"""Train one GAN from its configuration to its outcome: advance, score at rungs, save.
 
-The session knows no search: it says what happens as events and obeys the answers. It is the same
+The loop knows no search: it emits what happens as events and obeys the answers. It is the same
 for `train`, a sweep's worker and whatever else trains a GAN.
 """
 
 import dataclasses
+import gc
 import math
 import time
 from collections.abc import Callable
@@ -19,19 +20,17 @@ from harness.core.files import replacing, write_bytes
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Score, require_comparable
 from harness.core.seeds import derive_seed
-from harness.data.image_dataset import ImageDataset
 from harness.gan.sampling import Sampler, load_generator
 from harness.gan.trainer import Progress, Trainer
-from harness.metrics.evaluator import Evaluator
-from harness.training.cadence import CadenceSchedule
 from harness.training.calibration import Estimate, measure
-from harness.training.evaluator_samples import sample_for
+from harness.training.call_lengths import CadenceSchedule, Speed
+from harness.training.context import TrainingContext
 from harness.training.grid import draw_grid, grid_labels, png_bytes
 from harness.training.health import Ending
 from harness.training.histograms import inspect
 from harness.training.job import TrainingJob
 from harness.training.resume import Position, restore, save
-from harness.training.speed import Speed
+from harness.training.scoring import sample_for, with_test_score
 
 
 class _Paused(Exception):  # noqa: N818 - not an error: the training goes on another time
@@ -45,12 +44,11 @@ class _Ended(Exception):  # noqa: N818 - not an error: the training has its outc
 
 
 class TrainingLoop:
-    """Run one training job; a new object goes on from the checkpoint an earlier one left.
+    """One job on its way to its outcome; goes on from the checkpoint an earlier one left.
 
     Args:
         job: What to train.
-        dataset: Its `train` split is all the networks see.
-        evaluator: What scores the rungs.
+        context: The data set, and what scores the rungs and the end.
         emit: Called with each event; its answer is obeyed.
         on_estimate: Called with what the training will take, before it begins; None saves the
             seconds that measuring it takes.
@@ -59,24 +57,24 @@ class TrainingLoop:
     def __init__(
         self,
         job: TrainingJob,
-        dataset: ImageDataset,
+        context: TrainingContext,
         *,
-        evaluator: Evaluator,
         emit: Callable[[Event], Answer],
         on_estimate: Callable[[Estimate], None] | None = None,
     ) -> None:
         self._job = job
-        self._dataset = dataset
-        self._evaluator = evaluator
+        self._context = context
+        self._evaluator = context.evaluator
         self._emit = emit
         self._on_estimate = on_estimate
+        train = context.dataset.train
         self._trainer = Trainer(
-            job.config, dataset.train.images, dataset.train.labels, dataset.num_classes
+            job.config, train.images, train.labels, context.dataset.num_classes
         )
-        self._showing = CadenceSchedule(
+        self._cadence = CadenceSchedule(
             job.monitor,
             images_per_step=round(1000 * self._trainer.kimg_per_step),
-            images=len(dataset.train),
+            images=len(train),
         )
         self._sampler = Sampler(self._trainer.ema_generator)
         self._position = Position.at_start(job)
@@ -98,7 +96,7 @@ class TrainingLoop:
         self._job.folder.remove_leftovers()
         note = self._restore()
         try:
-            self._say(
+            self._emit_event(
                 Started(
                     kimg=self._trainer.kimg,
                     generator_parameters=self._trainer.generator.count_params(),
@@ -123,7 +121,7 @@ class TrainingLoop:
         self._emit(Finished(outcome))
         return outcome
 
-    def _say(self, event: Event) -> Answer:
+    def _emit_event(self, event: Event) -> Answer:
         answer = self._emit(event)
         if answer is Answer.PAUSE and not isinstance(event, RungScored):
             raise _Paused
@@ -144,14 +142,14 @@ class TrainingLoop:
             left = math.ceil((rung_kimg - before) / kimg_per_step - 1e-9)
             began = time.monotonic()
             steps = min(left, self._speed.steps_of_next_call(self._trainer.step))
-            steps = self._showing.steps_until_next(self._trainer.step, most=steps)
+            steps = self._cadence.steps_until_next(self._trainer.step, most=steps)
             progress = self._trainer.advance(steps)
             self._speed.note(progress.steps, time.monotonic() - began)
             ending = self._position.health.judge_progress(progress, kimg_before=before)
             self._end_if_judged(ending)
             _end_if(self._judge_cost(kimg_per_step))
             self._show_sample()
-            self._say(self._progressed(progress, kimg_per_step))
+            self._emit_event(self._progressed(progress, kimg_per_step))
             if self._out_of_time():
                 return True
             if time.monotonic() - self._saved >= self._job.checkpoint_seconds:
@@ -171,7 +169,7 @@ class TrainingLoop:
 
     def _show_sample(self) -> None:
         """Save a grid where one is due after the last call."""
-        due = self._showing.sample_due(self._trainer.step)
+        due = self._cadence.sample_due(self._trainer.step)
         if due is not None:
             write_bytes(self._job.folder.sample_file(*due), self._draw_grid())
 
@@ -182,7 +180,7 @@ class TrainingLoop:
             costs=measure(trainer, self._sampler, self._evaluator),
             kimg=max(0.0, rungs[-1] - trainer.kimg),
             scores=sum(rung > self._position.scored_kimg for rung in rungs) + 1,
-            grids=self._showing.samples_between(trainer.step, last),
+            grids=self._cadence.samples_between(trainer.step, last),
         )
 
     def _end_if_judged(self, ending: Ending | None) -> None:
@@ -217,7 +215,7 @@ class TrainingLoop:
             _save_model(self._trainer.discriminator, self._job.folder.discriminator_file)
         grid = self._job.folder.grid_file(kimg)
         write_bytes(grid, self._draw_grid())
-        answer = self._say(
+        answer = self._emit_event(
             RungScored(
                 kimg=kimg,
                 rung=rung,
@@ -245,7 +243,7 @@ class TrainingLoop:
         conditional = self._job.config.conditional
         images = self._sampler.sample(
             noise_seed=derive_seed(self._job.seed, "grid noise"),
-            labels=grid_labels(self._dataset, conditional),
+            labels=grid_labels(self._context.dataset, conditional),
         )
         return png_bytes(draw_grid(images))
 
@@ -257,7 +255,9 @@ class TrainingLoop:
         if self._position.best is not None:
             final = dataclasses.replace(final, kimg=self._position.best.kimg)
         ending = Ending(Reason.FINISHED, f"{final.protocol.name} {final.value:.3f}")
-        return dataclasses.replace(self._outcome(ending), final=final)
+        outcome = dataclasses.replace(self._outcome(ending), final=final)
+        test = self._context.test_evaluator
+        return outcome if test is None else with_test_score(outcome, self._job, test)
 
     def _outcome(self, ending: Ending) -> Outcome:
         return Outcome(
@@ -283,6 +283,37 @@ class TrainingLoop:
             now = dataclasses.replace(best, protocol=self._evaluator.protocol)
             require_comparable([best, now])
         return note
+
+
+def run_job(
+    job: TrainingJob,
+    context: TrainingContext,
+    emit: Callable[[Event], Answer],
+    *,
+    on_estimate: Callable[[Estimate], None] | None = None,
+) -> Outcome | None:
+    """Train one job and forget its models; None when an answer paused it.
+
+    Where generators are scored on the test split, a job that has ended already is only scored.
+
+    Args:
+        job: What to train.
+        context: From `prepare_context`.
+        emit: Called with each event.
+        on_estimate: Called with what it will take, before it begins.
+    """
+    try:
+        if context.test_evaluator is not None:
+            ended = job.folder.read_outcome()
+            if ended is not None:
+                outcome = with_test_score(ended, job, context.test_evaluator)
+                emit(Finished(outcome))
+                return outcome
+        return TrainingLoop(job, context, emit=emit, on_estimate=on_estimate).run()
+    finally:
+        # Keras keeps a global record of what was built; without this it grows by the trial.
+        keras.backend.clear_session()
+        gc.collect()
 
 
 def _end_if(ending: Ending | None) -> None:

@@ -1,7 +1,6 @@
 """Train one GAN outside any search, into a folder of the same form as a trial's."""
 
 import contextlib
-import dataclasses
 import signal
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,140 +12,138 @@ from harness.core.events import Answer, Event, Finished
 from harness.core.files import read_json, storage_error, write_bytes, write_json
 from harness.core.locks import LOCK_FILE, lock_folder
 from harness.core.nested import flatten
-from harness.core.option_values import TrackerName, check_choices
 from harness.core.outcome import Outcome
 from harness.core.signals import Signals
 from harness.gan.config.config import GANConfig
 from harness.gan.monitor import UNMONITORED, MonitorConfig
-from harness.gan.user_code.user_functions import UserFile
-from harness.tracking.tracker import (
-    TrackerOptions,
-    TrialIdentity,
-    open_tracker,
-)
+from harness.gan.user_code.user_functions import write_copies
+from harness.tracking.tracker import Tracker, TrialIdentity
 from harness.training.checkpoint import load_checkpoint
 from harness.training.continuing import RECORD_FILE, copy_history, keep_to_data
-from harness.training.job import TrainingJob
+from harness.training.job import TrainingJob, WorkerSetup
 from harness.training.training_folder import TrainingFolder
-from harness.training.user_files import write_copies
 
 if TYPE_CHECKING:
     from harness.training.calibration import Estimate
-    from harness.training.runner import JobRunner  # loads TensorFlow
+    from harness.training.context import TrainingContext  # loads TensorFlow
 
 _SCORES = 8
 """How often a training is scored on its way."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Training:
-    """Say what to train alone.
+def standalone_job(
+    config: GANConfig,
+    folder: TrainingFolder,
+    kimg: float,
+    *,
+    monitor: MonitorConfig = UNMONITORED,
+    inspects: bool = False,
+) -> TrainingJob:
+    """Return the job of a training that no search asks for, scored at eight even points.
 
     Args:
         config: The GAN.
         folder: Where to keep it.
         kimg: Where to end.
-        begin_from: A folder whose checkpoint to go on from; None to begin anew.
-        keep_history: Whether what that folder told and showed is taken over as well.
-        monitor: How the training shows itself on its way.
-        dataset: Key of `DATASETS`, or a scheme and a path.
-        extractor: What FID sees through: a name or a folder.
-        metric: What scores are: key of `OBJECTIVES`.
-        num_images: How many generated images FID compares.
-        files: Python files of the user's own that the configuration names.
-        tracker: Key of `TRACKERS`.
-        tracker_options: How much it records.
+        monitor: How it shows itself on its way.
+        inspects: Whether weights and gradients are described at rungs.
     """
-
-    config: GANConfig
-    folder: TrainingFolder
-    kimg: float
-    begin_from: TrainingFolder | None = None
-    keep_history: bool = False
-    monitor: MonitorConfig = UNMONITORED
-    dataset: str = "fashion_mnist"
-    extractor: str = "fashion_cnn"
-    metric: str = "fid"
-    num_images: int = 10_000
-    files: tuple[UserFile, ...] = ()
-    tracker: TrackerName = "wandb"
-    tracker_options: TrackerOptions = dataclasses.field(default_factory=TrackerOptions)
-
-    def __post_init__(self) -> None:
-        check_choices(self)
+    return TrainingJob(
+        config=config,
+        folder=folder,
+        rungs_kimg=tuple(round(kimg * part / _SCORES, 3) for part in range(1, _SCORES + 1)),
+        seed=config.seed,
+        name=folder.path.name,
+        inspects=inspects,
+        ends_early=False,  # it was asked for; rungs may lie too close to judge it by two of them
+        monitor=monitor,
+    )
 
 
 @contextlib.contextmanager
-def claim(training: Training) -> Iterator[dict[str, Any]]:
+def claim(
+    job: TrainingJob,
+    setup: WorkerSetup,
+    *,
+    begin_from: TrainingFolder | None = None,
+    keep_history: bool = False,
+) -> Iterator[dict[str, Any]]:
     """Make the folder ready as `prepare` does, and keep other processes out of it meanwhile.
-
-    Args:
-        training: What to train.
 
     Raises:
         StudyError: As `prepare`, or if another process is training here.
     """
-    check(training)  # before the lock: where something else lies, not even that is written
+    # Before the lock: where something else lies, not even that is written.
+    check(job, setup, begin_from)
     lock = lock_folder(
-        training.folder.path,
+        job.folder.path,
         "another process is training here. Wait for it, stop it, or choose another --out.",
     )
     with contextlib.closing(lock):
-        yield prepare(training)
+        yield prepare(job, setup, begin_from=begin_from, keep_history=keep_history)
 
 
-def prepare(training: Training) -> dict[str, Any]:
+def prepare(
+    job: TrainingJob,
+    setup: WorkerSetup,
+    *,
+    begin_from: TrainingFolder | None = None,
+    keep_history: bool = False,
+) -> dict[str, Any]:
     """Make the folder ready, or check that what it holds is this training; return its record.
 
+    Args:
+        job: What to train.
+        setup: Its data set, how it is scored, and the files that its configuration names.
+        begin_from: A folder whose checkpoint to go on from; None to begin anew.
+        keep_history: Whether that folder's history, losses and grids are taken over as well.
+
     Raises:
-        ConfigError: If there is no such tracker.
         StudyError: If the folder holds another training, or this one has ended, or there is
             nothing to go on from.
         StorageError: If the folder cannot be written.
     """
-    check(training)
-    folder = training.folder
+    check(job, setup, begin_from)
+    folder = job.folder
     record_file = folder.path / RECORD_FILE
     if record_file.exists():
         stored: dict[str, Any] = read_json(record_file)
         return stored
-    if training.begin_from is not None:
-        _copy_state(training.begin_from, folder)
-        if training.keep_history:
-            copy_history(training.begin_from, folder)
-    write_copies(folder.path, training.files)
-    folder.write_config(training.config)
-    monitor = training.monitor.model_dump(mode="json")
-    record = {"id": str(uuid.uuid4()), **_asked(training), "monitor": monitor}
+    if begin_from is not None:
+        _copy_state(begin_from, folder)
+        if keep_history:
+            copy_history(begin_from, folder)
+    write_copies(folder.path, setup.functions.files)
+    folder.write_config(job.config)
+    monitor = job.monitor.model_dump(mode="json")
+    record = {"id": str(uuid.uuid4()), **_asked(job, setup), "monitor": monitor}
     write_json(record_file, record)  # last: the folder is a training's when this exists
     return record
 
 
-def _asked(training: Training) -> dict[str, Any]:
+def _asked(job: TrainingJob, setup: WorkerSetup) -> dict[str, Any]:
     return {
-        "kimg": training.kimg,
-        "dataset": training.dataset,
-        "extractor": training.extractor,
-        "metric": training.metric,
-        "num_images": training.num_images,
-        "config": training.config.model_dump(mode="json"),
+        "kimg": job.rungs_kimg[-1],
+        "dataset": str(setup.dataset),
+        "extractor": setup.extractor,
+        "metric": setup.metric,
+        "num_images": setup.num_images,
+        "config": job.config.model_dump(mode="json"),
     }
 
 
-def check(training: Training) -> None:
+def check(job: TrainingJob, setup: WorkerSetup, begin_from: TrainingFolder | None) -> None:
     """Raise what `prepare` raises for a training that cannot be; write nothing.
 
     Raises:
-        ConfigError: As `prepare`.
         StudyError: As `prepare`.
     """
-    folder = training.folder
+    folder = job.folder
     record_file = folder.path / RECORD_FILE
-    source = training.begin_from
-    if source is not None and (source == folder or not record_file.exists()):
-        _check_source(source, kimg=training.kimg)
+    if begin_from is not None and (begin_from == folder or not record_file.exists()):
+        _check_source(begin_from, kimg=job.rungs_kimg[-1])
     if record_file.exists():
-        _refuse_changes(folder, read_json(record_file), _asked(training))
+        _refuse_changes(folder, read_json(record_file), _asked(job, setup))
         return
     if folder.path.exists() and (not folder.path.is_dir() or _holds_something(folder.path)):
         raise StudyError(
@@ -159,67 +156,56 @@ def _holds_something(folder: Path) -> bool:
 
 
 def run(
-    training: Training,
+    job: TrainingJob,
     record: dict[str, Any],
+    context: "TrainingContext",
     *,
-    runner: "JobRunner",
+    open_tracker: Callable[[], Tracker],
     listen: Callable[[Event], None],
     on_estimate: "Callable[[Estimate], None] | None" = None,
 ) -> Outcome | signal.Signals:
     """Train to the end; return the signal if Ctrl-C or SIGTERM paused it: the same call goes on.
 
     Args:
-        training: What to train.
+        job: What to train.
         record: What `claim` gave; the training runs inside its block.
-        runner: What trains it.
-        listen: Hears every event.
-        on_estimate: Hears what the training will take, before it begins.
+        context: What it is trained with and scored by.
+        open_tracker: Returns what records every event.
+        listen: Gets every event after it.
+        on_estimate: Gets what the training will take, before it begins.
 
     Raises:
         StudyError: If the images are others than those it began with.
     """
-    keep_to_data(training.folder.path / RECORD_FILE, record, runner.dataset)
-    job = TrainingJob(
-        config=training.config,
-        folder=training.folder,
-        rungs_kimg=score_points(training.kimg),
-        seed=training.config.seed,
-        name=training.folder.path.name,
-        inspects=training.tracker_options.histograms,
-        ends_early=False,  # it was asked for; rungs may lie too close to judge it by two of them
-        monitor=training.monitor,
-    )
-    identity = TrialIdentity(
-        study=training.folder.path.name,
-        study_id=record["id"],
-        trial="training",
-        folder=training.folder.path,
-        config=record["config"],
-        tags=(training.config.family,),
-        wandb_root=training.folder.path,
-        job_type="train",
-    )
-    with (
-        Signals() as signals,
-        contextlib.closing(
-            open_tracker(training.tracker, identity, training.tracker_options)
-        ) as t,
-    ):
+    from harness.training.loop import run_job  # loads TensorFlow
+
+    keep_to_data(job.folder.path / RECORD_FILE, record, context.dataset)
+    with Signals() as signals, contextlib.closing(open_tracker()) as tracker:
 
         def emit(event: Event) -> Answer:
-            if isinstance(event, Finished):  # the folder holds the truth: it hears it first
-                training.folder.write_outcome(event.outcome)
-            t.emit(event)
+            if isinstance(event, Finished):  # the folder holds the truth: it is written first
+                job.folder.write_outcome(event.outcome)
+            tracker.emit(event)
             listen(event)
             return Answer.PAUSE if signals.received else Answer.GO_ON
 
-        outcome = runner.run(job, emit, on_estimate=on_estimate)
+        outcome = run_job(job, context, emit, on_estimate=on_estimate)
     return outcome or signals.received or signal.SIGINT
 
 
-def score_points(kimg: float) -> tuple[float, ...]:
-    """Return the kimg at which a training alone is scored: eight even points, the end included."""
-    return tuple(round(kimg * part / _SCORES, 3) for part in range(1, _SCORES + 1))
+def identity_of(job: TrainingJob, record: dict[str, Any]) -> TrialIdentity:
+    """Return how trackers name a training that no search asked for."""
+    path = job.folder.path
+    return TrialIdentity(
+        study=path.name,
+        study_id=record["id"],
+        trial="training",
+        folder=path,
+        config=record["config"],
+        tags=(job.config.family,),
+        wandb_root=path,
+        job_type="train",
+    )
 
 
 def _refuse_changes(folder: TrainingFolder, record: dict[str, Any], asked: dict[str, Any]) -> None:

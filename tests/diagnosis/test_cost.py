@@ -17,8 +17,8 @@ from harness.diagnosis.cost import (
 )
 from harness.diagnosis.prediction import sweep_disk, sweep_memory, sweep_time
 from harness.space.space import SearchSpace
-from harness.training.job import TrainingJob
-from harness.training.runner import JobRunner
+from harness.training.context import prepare_context
+from harness.training.job import TrainingJob, WorkerSetup
 from harness.training.training_folder import TrainingFolder
 
 DEFAULT = SearchSpace.load("default")
@@ -86,7 +86,7 @@ def test_a_calibration_trains_scores_and_leaves_nothing(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     space = SearchSpace.load("smoke")
-    (cost,) = calibrate(space, JobRunner(num_images=1000))
+    (cost,) = calibrate(space, prepare_context(WorkerSetup(num_images=1000)))
     assert cost.family == "dcgan"
     assert cost.seconds_per_kimg > 0
     assert cost.start_seconds > 0
@@ -99,7 +99,7 @@ def test_a_calibration_trains_scores_and_leaves_nothing(
 @pytest.mark.slow
 def test_a_calibration_predicts_how_long_a_training_takes(tmp_path: Path):
     space = SearchSpace.load("smoke")
-    runner = JobRunner(num_images=1000)
+    runner = prepare_context(WorkerSetup(num_images=1000))
     (config,) = family_configs(space)
     (cost,) = calibrate(space, runner, kimg=2)
     job = TrainingJob(

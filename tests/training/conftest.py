@@ -12,6 +12,7 @@ from harness.core.outcome import Outcome
 from harness.data.image_dataset import ImageDataset
 from harness.gan.config.config import GANConfig
 from harness.metrics.evaluator import Evaluator
+from harness.training.context import TrainingContext
 from harness.training.job import TrainingJob
 from harness.training.loop import TrainingLoop
 from harness.training.training_folder import TrainingFolder
@@ -74,6 +75,7 @@ def train(fashion_mnist: ImageDataset, evaluator: Evaluator, tmp_path: Path):
             "name": "0000",
         }
         job = TrainingJob(**(fields | changes))
-        return TrainingLoop(job, fashion_mnist, evaluator=evaluator, emit=heard).run()
+        context = TrainingContext(fashion_mnist, evaluator)
+        return TrainingLoop(job, context, emit=heard).run()
 
     return run

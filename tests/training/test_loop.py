@@ -15,7 +15,8 @@ from harness.core.outcome import Reason, State
 from harness.gan.sampling import Sampler
 from harness.metrics.evaluator import Evaluator
 from harness.training.checkpoint import load_checkpoint, save_checkpoint
-from harness.training.evaluator_samples import sample_for
+from harness.training.context import TrainingContext
+from harness.training.scoring import sample_for
 from harness.training.training_folder import TrainingFolder, previous_file
 from tests.training.conftest import EXPLODING, TINY, Heard
 
@@ -48,7 +49,8 @@ def complete(fashion_mnist, evaluator, tmp_path_factory):
         return Answer.GO_ON
 
     heard = Heard(keep_the_first)
-    outcome = TrainingLoop(job, fashion_mnist, evaluator=evaluator, emit=heard).run()
+    context = TrainingContext(fashion_mnist, evaluator)
+    outcome = TrainingLoop(job, context, emit=heard).run()
     return heard, outcome, folder, first_rung
 
 

@@ -75,4 +75,4 @@ def _last_layers(network: keras.Model) -> list[Any]:
 
 
 def _is_part(tensor: Any, largest: int) -> bool:
-    return keras.backend.is_keras_tensor(tensor) and math.prod(tensor.shape[1:]) <= largest
+    return isinstance(tensor, keras.KerasTensor) and math.prod(tensor.shape[1:]) <= largest

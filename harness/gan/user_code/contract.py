@@ -56,7 +56,9 @@ from harness.gan.user_code.user_functions import UserFunctions
 Build = Callable[[GANConfig, ImageShape, int], keras.Model]
 
 
-def adopt(functions: UserFunctions, image_shape: ImageShape, num_classes: int) -> None:
+def register_user_functions(
+    functions: UserFunctions, image_shape: ImageShape, num_classes: int
+) -> None:
     """Import functions of the user's own, check them, and let trainings find them by name.
 
     From then on `GENERATORS`, `DISCRIMINATORS` and `LOSSES` of this process hold them.

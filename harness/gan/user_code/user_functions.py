@@ -9,11 +9,12 @@ imports the file; its docstring says what a function must keep to.
 import dataclasses
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import near_miss
+from harness.core.files import write_bytes
 from harness.core.yaml_file import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -86,6 +87,16 @@ def kept_functions(folder: Path, *configs: "GANConfig") -> UserFunctions:
     names = [name for config in configs for _, name in named_functions(config)]
     _, files = pin(names, folder, [])
     return UserFunctions(tuple(files.values()), configs)
+
+
+def write_copies(folder: Path, files: Iterable[UserFile]) -> None:
+    """Copy files into the folder of a study or a training, where `pin` finds them again.
+
+    Raises:
+        StorageError: If one cannot be written.
+    """
+    for file in files:
+        write_bytes(folder / FOLDER / file.name, file.content)
 
 
 def named_functions(config: "GANConfig") -> list[tuple[str, str]]:

@@ -25,8 +25,7 @@ from harness.core.events import Progressed, RungScored
 from harness.core.score import Protocol, Score
 from harness.data.image_dataset import ImageDataset, Split
 from harness.gan.presets import load_preset
-from harness.training.job import TrainingJob
-from harness.training.test_scoring import TestScoring
+from harness.training.job import TestScoring, TrainingJob
 from harness.training.training_folder import TrainingFolder
 
 PROGRESSED = Said(Progressed(1.0, 0.1, 0.2, 0.5, 0.5, 100.0, 1.0))

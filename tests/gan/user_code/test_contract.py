@@ -13,7 +13,7 @@ from harness.gan.networks.generators import GENERATORS, build_generator
 from harness.gan.sampling import Sampler
 from harness.gan.trainer import Trainer
 from harness.gan.updates.losses import LOSSES, get_loss
-from harness.gan.user_code.contract import adopt
+from harness.gan.user_code.contract import register_user_functions
 from harness.gan.user_code.user_functions import UserFile, UserFunctions
 
 SHAPE = (8, 8, 1)
@@ -89,7 +89,7 @@ def functions_of(role: str, source: str, function: str, **sections) -> UserFunct
 def adopted(role: str, source: str, function: str, **sections) -> GANConfig:
     """Adopt a function and return the configuration that names it."""
     functions = functions_of(role, source, function, **sections)
-    adopt(functions, SHAPE, CLASSES)
+    register_user_functions(functions, SHAPE, CLASSES)
     return functions.examples[0]
 
 
@@ -112,7 +112,7 @@ def test_all_three_may_be_the_users_own(small_images):
         config[role]["name"] = f"mine.py:{function}@{file.sha256}"
     config["discriminator"]["spectral_normalization"] = True
     config = GANConfig.model_validate(config)
-    adopt(UserFunctions((file,), (config,)), SHAPE, CLASSES)
+    register_user_functions(UserFunctions((file,), (config,)), SHAPE, CLASSES)
     first = train(config, *small_images)
     again = train(config, *small_images)
     # 5 noise and 2 embedded numbers to 4 units, 4 to 64 pixels, and an embedding of 3 classes.
@@ -343,7 +343,7 @@ def test_a_file_with_another_hash_is_refused(found: bool):
     files = (changed,) if found else ()
     expected = changed.sha256[:12] if found else "no such file"
     with pytest.raises(ConfigError, match=f"must have the SHA-256 .* received {expected}"):
-        adopt(UserFunctions(files, functions.examples), SHAPE, CLASSES)
+        register_user_functions(UserFunctions(files, functions.examples), SHAPE, CLASSES)
 
 
 def test_what_ran_is_what_was_hashed(tmp_path, monkeypatch):

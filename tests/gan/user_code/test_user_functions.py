@@ -9,6 +9,7 @@ from harness.gan.config.config import GANConfig
 from harness.gan.presets import load_config, load_config_functions
 from harness.gan.user_code.user_functions import (
     FOLDER,
+    UserFile,
     UserFunctions,
     is_user_function,
     kept_functions,
@@ -16,6 +17,7 @@ from harness.gan.user_code.user_functions import (
     pin,
     plain_name,
     split_name,
+    write_copies,
 )
 
 SOURCE = b"def build(config, image_shape, num_classes): ...\n"
@@ -118,3 +120,16 @@ def test_a_configurations_file_lies_beside_its_yaml(folder: Path):
     path.write_text("generator: {name: no.py:build}\n")
     with pytest.raises(ConfigError, match=r"gan.yaml: no.py:build: there is no file"):
         load_config(path)
+
+
+def test_copies_are_found_again_by_their_hash(tmp_path: Path):
+    file = UserFile("net.py", b"# a network\n")
+    write_copies(tmp_path, [file])
+    assert (tmp_path / "functions" / "net.py").read_bytes() == file.content
+    _, files = pin(f"net.py:build@{file.sha256}", tmp_path, [])
+    assert files == {"net.py": file}
+
+
+def test_nothing_is_written_where_there_is_nothing_to_copy(tmp_path: Path):
+    write_copies(tmp_path, ())
+    assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,6 @@
-"""Choose how many steps one compiled call takes, and measure what they cost."""
+"""Choose how many steps one compiled call takes: by what they cost, and by what is due after."""
+
+from harness.gan.monitor import Cadence, MonitorConfig
 
 CHUNK_SECONDS = 2.0
 """How long one compiled call trains: long enough to cost nothing, short enough to stop soon."""
@@ -14,7 +16,7 @@ _LONG_SECONDS = 10.0
 
 
 class Speed:
-    """Measure seconds per step, leaving out the first call, which compiles.
+    """The seconds that a step takes, leaving out the first call, which compiles.
 
     Args:
         fixed_chunks: Whether calls end at multiples of `CHUNK_STEPS` instead of taking about
@@ -59,3 +61,39 @@ class Speed:
         if self._calls == 1 and self.last_seconds_per_step < _LONG_SECONDS:
             return _PROBE_STEPS
         return max(1, round(CHUNK_SECONDS / max(self.last_seconds_per_step, 1e-6)))
+
+
+class CadenceSchedule:
+    """The steps after which one training prints its losses or shows sample images.
+
+    Args:
+        monitor: How often to print and to sample.
+        images_per_step: Real images that D sees in a step.
+        images: Images of an epoch.
+    """
+
+    def __init__(self, monitor: MonitorConfig, *, images_per_step: int, images: int) -> None:
+        self._monitor = monitor
+        self._size: dict[str, int] = {"images_per_step": images_per_step, "images": images}
+
+    def steps_until_next(self, step: int, *, most: int) -> int:
+        """Return the steps from `step` to where something is printed or shown, at most `most`."""
+        cadences = (self._monitor.print_every, self._monitor.sample_every)
+        return min([most, *(self._next(each, step) - step for each in cadences if each)])
+
+    def sample_due(self, step: int) -> tuple[str, int] | None:
+        """Return unit and number, such as ("epoch", 3), where a sample is due after `step`."""
+        cadence = self._monitor.sample_every
+        if cadence is None or step < 1 or self._next(cadence, step - 1) != step:
+            return None
+        return cadence.unit, cadence.times(step, **self._size) * cadence.count
+
+    def samples_between(self, first: int, last: int) -> int:
+        """Return how many samples are due after step `first` and up to `last`."""
+        cadence = self._monitor.sample_every
+        if cadence is None:
+            return 0
+        return cadence.times(last, **self._size) - cadence.times(first, **self._size)
+
+    def _next(self, cadence: Cadence, step: int) -> int:
+        return cadence.next_step(step, **self._size)
