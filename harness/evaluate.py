@@ -118,7 +118,7 @@ def _take(
     from harness.gan.sampling import Sampler, load_generator
     from harness.metrics.evaluator import Evaluator
     from harness.metrics.label_policy import choose_rows
-    from harness.training.scoring import sample_for
+    from harness.training.generator_scoring import sample_for
 
     if source.suffix == ".keras":
         sampler = Sampler(load_generator(source))

@@ -9,10 +9,10 @@ from harness.core.nested import flatten
 from harness.data.image_dataset import ImageDataset
 from harness.diagnosis.prediction import PlannedSweep, context_for, predict_sweep
 from harness.gan.config.config import GANConfig
+from harness.gan.config.references import plain_name
 from harness.gan.networks.discriminators import build_discriminator
 from harness.gan.networks.generators import build_generator
 from harness.gan.user_code.contract import register_user_functions
-from harness.gan.user_code.user_functions import plain_name
 from harness.optimization.preview import first_configs
 from harness.runner.sweep_options import SweepOptions
 from harness.space.domains import Choices, Domain, Fixed

@@ -11,6 +11,7 @@ from harness.core.errors import ConfigError, near_miss
 from harness.core.validation import fault_error, pydantic_faults, raise_faults
 from harness.core.yaml_file import parse_yaml, read_yaml
 from harness.gan.config.config import GANConfig
+from harness.gan.config.renamed_keys import renamed_faults
 from harness.gan.monitor import MonitorConfig
 from harness.gan.user_code.user_functions import UserFile, UserFunctions, pin
 
@@ -109,6 +110,7 @@ def _validate(content: Any, *, source: str) -> tuple[GANConfig, MonitorConfig]:
             f"received {type(content).__name__}."
         )
     fields = {key: value for key, value in content.items() if key != "monitor"}
+    raise_faults(source, renamed_faults(fields))
     faults = []
     config = monitor = None
     try:

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from harness.core.errors import near_miss
 from harness.core.validation import fault_of
 from harness.gan.config.config import GANConfig
+from harness.gan.config.renamed_keys import renamed_fault
 
 Kind = Literal["int", "float", "other"]
 
@@ -78,7 +79,8 @@ def unknown_field(name: str) -> str:
     """Return the fault of a name that is no searchable field of GANConfig."""
     if name == "seed":
         return "seed is derived from the study's seed and the trial's number. Remove it."
-    return f"{name} is not a field of GANConfig.{near_miss(name, FIELDS)}"
+    renamed = renamed_fault(name)
+    return renamed or f"{name} is not a field of GANConfig.{near_miss(name, FIELDS)}"
 
 
 def unchecked_config(values: Mapping[str, Any]) -> GANConfig:

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from harness.core.errors import near_miss
 from harness.core.validation import pydantic_faults
-from harness.gan.user_code.user_functions import plain_name
+from harness.gan.config.references import plain_name
+from harness.gan.config.renamed_keys import renamed_fault
 from harness.space.domain_parsing import VariantForm, parse_domain
 from harness.space.domains import Choices, Domain, Range
 from harness.space.fields import FIELDS, Field, unknown_field
@@ -144,7 +145,8 @@ def _parse_when(
         when[name] = options
         if name not in declared:
             faults.append(
-                f"{where} names {name}, which no parameter above declares."
+                renamed_fault(name)
+                or f"{where} names {name}, which no parameter above declares."
                 f"{near_miss(name, declared)} Declare it first, with choices or a value."
             )
             continue

@@ -2,12 +2,8 @@
 
 import random
 
-from harness.gan.user_code.user_functions import (
-    ROLES,
-    UserFunctions,
-    is_user_function,
-    named_functions,
-)
+from harness.gan.config.references import is_user_function
+from harness.gan.user_code.user_functions import ROLES, UserFunctions, named_functions
 from harness.space.feasibility import sample_values
 from harness.space.fields import build_config
 from harness.space.space import SearchSpace

@@ -8,8 +8,10 @@ import pydantic
 
 from harness.core.errors import StudyError, near_miss
 from harness.core.files import read_json, storage_error, write_bytes, write_json
+from harness.core.validation import raise_faults
 from harness.data.image_dataset import ImageDataset
 from harness.gan.config.config import GANConfig
+from harness.gan.config.renamed_keys import renamed_faults
 from harness.gan.monitor import MonitorConfig
 from harness.tracking.jsonl_tracker import HISTORY_NAME
 from harness.training.training_folder import TrainingFolder
@@ -56,6 +58,7 @@ def read_training(path: Path) -> Earlier:
         )
     record = read_json(path / RECORD_FILE)
     try:
+        raise_faults(str(path / RECORD_FILE), renamed_faults(record["config"]))
         return Earlier(
             folder=TrainingFolder(path),
             config=GANConfig.model_validate(record["config"]),

@@ -25,12 +25,12 @@ from harness.gan.trainer import Progress, Trainer
 from harness.training.calibration import Estimate, measure
 from harness.training.call_lengths import CadenceSchedule, Speed
 from harness.training.context import TrainingContext
+from harness.training.generator_scoring import sample_for, with_test_score
 from harness.training.grid import draw_grid, grid_labels, png_bytes
 from harness.training.health import Ending
 from harness.training.histograms import inspect
 from harness.training.job import TrainingJob
 from harness.training.resume import Position, restore, save
-from harness.training.scoring import sample_for, with_test_score
 
 
 class _Paused(Exception):  # noqa: N818 - not an error: the training goes on another time

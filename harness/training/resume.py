@@ -5,7 +5,9 @@ from typing import Any, Self
 
 from harness.core.errors import ConfigError, DamagedError, StorageError
 from harness.core.score import Score
+from harness.core.validation import fault_error
 from harness.gan.config.config import GANConfig
+from harness.gan.config.renamed_keys import renamed_faults
 from harness.gan.trainer import Trainer
 from harness.training.checkpoint import load_checkpoint, save_checkpoint
 from harness.training.health import Health
@@ -69,6 +71,9 @@ def restore(job: TrainingJob, trainer: Trainer) -> tuple[Position, str]:
             continue
         try:
             state, meta = load_checkpoint(path)
+            renamed = renamed_faults(meta["config"])
+            if renamed:
+                raise StorageError(str(fault_error(str(path), renamed)))
             # Settings that came after it was written have their defaults.
             if GANConfig.model_validate(meta["config"]) != job.config:
                 raise StorageError(

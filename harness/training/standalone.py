@@ -14,7 +14,9 @@ from harness.core.locks import LOCK_FILE, lock_folder
 from harness.core.nested import flatten
 from harness.core.outcome import Outcome
 from harness.core.signals import Signals
+from harness.core.validation import raise_faults
 from harness.gan.config.config import GANConfig
+from harness.gan.config.renamed_keys import renamed_faults
 from harness.gan.monitor import UNMONITORED, MonitorConfig
 from harness.gan.user_code.user_functions import write_copies
 from harness.tracking.tracker import Tracker, TrialIdentity
@@ -209,6 +211,7 @@ def identity_of(job: TrainingJob, record: dict[str, Any]) -> TrialIdentity:
 
 
 def _refuse_changes(folder: TrainingFolder, record: dict[str, Any], asked: dict[str, Any]) -> None:
+    raise_faults(str(folder.path / RECORD_FILE), renamed_faults(record.get("config") or {}))
     old, new = dict(flatten(record)), dict(flatten(asked))
     changed = [key for key in new if old.get(key) != new[key]]
     if changed:

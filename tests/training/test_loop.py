@@ -16,7 +16,7 @@ from harness.gan.sampling import Sampler
 from harness.metrics.evaluator import Evaluator
 from harness.training.checkpoint import load_checkpoint, save_checkpoint
 from harness.training.context import TrainingContext
-from harness.training.scoring import sample_for
+from harness.training.generator_scoring import sample_for
 from harness.training.training_folder import TrainingFolder, previous_file
 from tests.training.conftest import EXPLODING, TINY, Heard
 

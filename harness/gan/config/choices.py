@@ -1,18 +1,18 @@
-"""Know what the named ingredients are called, without loading TensorFlow to look.
+"""The names that settings may take, without loading TensorFlow to look.
 
-The functions themselves stand in `GENERATORS`, `DISCRIMINATORS`, `LOSSES`, `REGULARISERS`,
+The functions themselves stand in `GENERATORS`, `DISCRIMINATORS`, `LOSSES`, `REGULARIZERS`,
 `OPTIMIZERS` and `SCHEDULES`; a test holds their keys to these names.
 """
 
 from collections.abc import Callable
 
 from harness.core.errors import near_miss
-from harness.gan.user_code.user_functions import is_user_function
+from harness.gan.config.references import is_user_function
 
 GENERATOR_NAMES = ("mlp", "upsample", "dcgan", "resnet")
 DISCRIMINATOR_NAMES = ("mlp", "conv", "resnet")
 LOSS_NAMES = ("non_saturating", "least_squares", "hinge", "wasserstein", "relativistic")
-REGULARISER_NAMES = ("none", "gradient_penalty", "r1", "r2", "r1_r2")
+REGULARIZER_NAMES = ("none", "gradient_penalty", "r1", "r2", "r1_r2")
 OPTIMIZER_NAMES = ("adam", "adamw", "rmsprop")
 SCHEDULE_NAMES = ("constant", "linear", "cosine")
 

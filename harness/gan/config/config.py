@@ -1,58 +1,16 @@
-"""Define GANConfig: everything that determines a training; with its ingredients, all defaults."""
+"""Define GANConfig: everything that determines a training, checked as a whole."""
 
-from typing import Annotated, Literal, Self
+from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
+from harness.gan.config.references import plain_name
 from harness.gan.config.rules import RULES
-from harness.gan.config.sections import (
-    AugmentConfig,
-    DiscriminatorConfig,
-    EMAConfig,
-    GeneratorConfig,
-    LossConfig,
-    OptimizerConfig,
-    RegularizerConfig,
-    ScheduleConfig,
-    Section,
-    UpdateConfig,
-)
-from harness.gan.user_code.user_functions import plain_name
+from harness.gan.config.sections import GANSettings
 
 
-class GANConfig(Section):
-    """Determine one training completely, given a data set.
-
-    Args:
-        conditional: Whether both networks are told the label.
-        batch_size: Real images per D update.
-        seed: Origin of every random stream of the training.
-        generator: The generator.
-        discriminator: The discriminator.
-        loss: What they minimise.
-        regularizer: What the discriminator pays for its slope.
-        augment: What happens to images on their way to the discriminator.
-        optimizer: What their optimizers share.
-        schedule: How their learning rates change.
-        update: The order of updates.
-        ema: Averaging of the generator's weights.
-        precision: Of the arithmetic inside the networks while they train; weights, images, logits
-            and losses are float32 in either case, and so is every generator scored or saved.
-    """
-
-    conditional: bool = True
-    batch_size: Annotated[int, Field(ge=2, le=65_536)] = 64
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    generator: GeneratorConfig = GeneratorConfig()
-    discriminator: DiscriminatorConfig = DiscriminatorConfig()
-    loss: LossConfig = LossConfig()
-    regularizer: RegularizerConfig = RegularizerConfig()
-    augment: AugmentConfig = AugmentConfig()
-    optimizer: OptimizerConfig = OptimizerConfig()
-    schedule: ScheduleConfig = ScheduleConfig()
-    update: UpdateConfig = UpdateConfig()
-    ema: EMAConfig = EMAConfig()
-    precision: Literal["float32", "bfloat16"] = "float32"
+class GANConfig(GANSettings):
+    """Settings that go together: given a data set, they determine one training completely."""
 
     @property
     def family(self) -> str:

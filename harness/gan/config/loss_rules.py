@@ -1,11 +1,7 @@
 """State which losses, penalties and networks exclude each other; `rules.py` lists them."""
 
-from typing import TYPE_CHECKING
-
-from harness.gan.user_code.user_functions import is_user_function
-
-if TYPE_CHECKING:
-    from harness.gan.config.config import GANConfig
+from harness.gan.config.references import is_user_function
+from harness.gan.config.sections import GANSettings
 
 TARGETED_LOSSES = ("non_saturating", "least_squares")
 """Losses that aim at targets, which can be smoothed and made noisy."""
@@ -17,7 +13,7 @@ CRITIC_LOSSES = ("wasserstein",)
 """Losses without a bound of their own: D must not be able to grow as steep as it likes."""
 
 
-def targets_where_used(config: "GANConfig") -> str | None:
+def targets_where_used(config: GANSettings) -> str | None:
     """Return a fault where targets are to be changed that the loss has not."""
     loss = config.loss
     if loss.name in TARGETED_LOSSES or not (loss.label_smoothing or loss.label_noise):
@@ -28,7 +24,7 @@ def targets_where_used(config: "GANConfig") -> str | None:
     )
 
 
-def targets_apart(config: "GANConfig") -> str | None:
+def targets_apart(config: GANSettings) -> str | None:
     """Return a fault where a real image's target may fall below a fake's."""
     loss = config.loss
     if 1 - loss.label_smoothing - loss.label_noise >= loss.label_noise:
@@ -39,7 +35,7 @@ def targets_apart(config: "GANConfig") -> str | None:
     )
 
 
-def pairs_together(config: "GANConfig") -> str | None:
+def pairs_together(config: GANSettings) -> str | None:
     """Return a fault where D is to learn from real and fake apart, and its loss pairs them."""
     paired = config.loss.name in PAIRED_LOSSES or is_user_function(config.loss.name)
     if not paired or not _sequential(config):
@@ -51,7 +47,7 @@ def pairs_together(config: "GANConfig") -> str | None:
     )
 
 
-def weight_with_regularizer(config: "GANConfig") -> str | None:
+def weight_with_regularizer(config: GANSettings) -> str | None:
     """Return a fault where a penalty has no weight, or a weight or interval no penalty."""
     regularizer = config.regularizer
     if regularizer.name != "none":
@@ -69,7 +65,7 @@ def weight_with_regularizer(config: "GANConfig") -> str | None:
     )
 
 
-def penalty_in_one_update(config: "GANConfig") -> str | None:
+def penalty_in_one_update(config: GANSettings) -> str | None:
     """Return a fault where D has two updates, neither of which a penalty belongs to."""
     if config.regularizer.name == "none" or not _sequential(config):
         return None
@@ -79,7 +75,7 @@ def penalty_in_one_update(config: "GANConfig") -> str | None:
     )
 
 
-def penalty_of_single_images(config: "GANConfig") -> str | None:
+def penalty_of_single_images(config: GANSettings) -> str | None:
     """Return a fault where a logit depends on other images than the one whose slope counts.
 
     `discriminator.minibatch_deviation` may go with a penalty, although its logits depend on the
@@ -98,7 +94,7 @@ def penalty_of_single_images(config: "GANConfig") -> str | None:
     )
 
 
-def critic_is_bounded(config: "GANConfig") -> str | None:
+def critic_is_bounded(config: GANSettings) -> str | None:
     """Return a fault where nothing bounds the slope of a critic."""
     discriminator = config.discriminator
     if not bounded_by_kernels_alone(config):
@@ -125,10 +121,10 @@ def critic_is_bounded(config: "GANConfig") -> str | None:
     return None
 
 
-def bounded_by_kernels_alone(config: "GANConfig") -> bool:
+def bounded_by_kernels_alone(config: GANSettings) -> bool:
     """Return whether a critic has no bound on its slope but what its own kernels give it."""
     return config.loss.name in CRITIC_LOSSES and config.regularizer.name != "gradient_penalty"
 
 
-def _sequential(config: "GANConfig") -> bool:
+def _sequential(config: GANSettings) -> bool:
     return config.update.discriminator_batches == "sequential"

@@ -1,9 +1,6 @@
 """State which settings of the networks exclude each other; `rules.py` lists them."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from harness.gan.config.config import GANConfig
+from harness.gan.config.sections import GANSettings
 
 WITHOUT_ATTENTION = ("mlp", "upsample", "dcgan", "conv")
 """Families without blocks between which attention could stand."""
@@ -15,7 +12,7 @@ WITH_DROPOUTS = ("mlp", "conv")
 _MOST_UNITS = 8192
 
 
-def layers_that_memory_holds(config: "GANConfig") -> str | None:
+def layers_that_memory_holds(config: GANSettings) -> str | None:
     """Return a fault where doubling makes the last hidden layer wider than any GPU can bear."""
     for where, network in (
         ("generator", config.generator),
@@ -31,7 +28,7 @@ def layers_that_memory_holds(config: "GANConfig") -> str | None:
     return None
 
 
-def attention_between_blocks(config: "GANConfig") -> str | None:
+def attention_between_blocks(config: GANSettings) -> str | None:
     """Return a fault where attention is asked of a network that has no place for it."""
     for where, network in (
         ("generator", config.generator),
@@ -45,7 +42,7 @@ def attention_between_blocks(config: "GANConfig") -> str | None:
     return None
 
 
-def attention_at_a_size_there_is(config: "GANConfig") -> str | None:
+def attention_at_a_size_there_is(config: GANSettings) -> str | None:
     """Return a fault where the discriminator ends before the size that attention is to see."""
     settings = config.discriminator
     depth = len(settings.widths or ()) or settings.depth
@@ -57,7 +54,7 @@ def attention_at_a_size_there_is(config: "GANConfig") -> str | None:
     )
 
 
-def dropout_for_each_layer(config: "GANConfig") -> str | None:
+def dropout_for_each_layer(config: GANSettings) -> str | None:
     """Return a fault where the list of dropouts is not as long as that of hidden layers."""
     settings = config.discriminator
     if settings.dropouts is None:
@@ -72,7 +69,7 @@ def dropout_for_each_layer(config: "GANConfig") -> str | None:
     )
 
 
-def conditional_batch_of_a_batch(config: "GANConfig") -> str | None:
+def conditional_batch_of_a_batch(config: GANSettings) -> str | None:
     """Return a fault where the label is to steer a batch normalization that is not there."""
     settings = config.generator
     if settings.conditioning != "conditional_batch" or settings.normalization == "batch":
@@ -83,7 +80,7 @@ def conditional_batch_of_a_batch(config: "GANConfig") -> str | None:
     )
 
 
-def deviation_of_one_kind(config: "GANConfig") -> str | None:
+def deviation_of_one_kind(config: GANSettings) -> str | None:
     """Return a fault where the batch whose deviation D sees holds real and fake images."""
     if not config.discriminator.minibatch_deviation:
         return None

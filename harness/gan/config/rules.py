@@ -2,12 +2,9 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from harness.gan.config import loss_rules, network_rules
-
-if TYPE_CHECKING:
-    from harness.gan.config.config import GANConfig
+from harness.gan.config.sections import GANSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,10 +21,10 @@ class Rule:
     """
 
     fields: tuple[str, ...]
-    fault: Callable[["GANConfig"], str | None]
+    fault: Callable[[GANSettings], str | None]
 
 
-def one_discriminator_step(config: "GANConfig") -> str | None:
+def one_discriminator_step(config: GANSettings) -> str | None:
     """Return a fault where one forward pass is to update D several times."""
     if config.update.order == "alternating" or config.update.discriminator_steps == 1:
         return None
@@ -37,7 +34,7 @@ def one_discriminator_step(config: "GANConfig") -> str | None:
     )
 
 
-def no_simultaneous_sequence(config: "GANConfig") -> str | None:
+def no_simultaneous_sequence(config: GANSettings) -> str | None:
     """Return a fault where one forward pass is to update D twice."""
     update = config.update
     if update.order == "alternating" or update.discriminator_batches != "sequential":
@@ -48,7 +45,7 @@ def no_simultaneous_sequence(config: "GANConfig") -> str | None:
     )
 
 
-def one_training_pass(config: "GANConfig") -> str | None:
+def one_training_pass(config: GANSettings) -> str | None:
     """Return a fault where the one forward pass is to be an inference pass as well."""
     update = config.update
     inference = update.fakes_in_inference_mode or update.judge_in_inference_mode
@@ -60,7 +57,7 @@ def one_training_pass(config: "GANConfig") -> str | None:
     )
 
 
-def decay_where_decoupled(config: "GANConfig") -> str | None:
+def decay_where_decoupled(config: GANSettings) -> str | None:
     """Return a fault where weight decay is asked for without its optimizer, or the reverse."""
     optimizer = config.optimizer
     if (optimizer.name == "adamw") == (optimizer.weight_decay > 0):
@@ -71,7 +68,7 @@ def decay_where_decoupled(config: "GANConfig") -> str | None:
     )
 
 
-def decay_where_scheduled(config: "GANConfig") -> str | None:
+def decay_where_scheduled(config: GANSettings) -> str | None:
     """Return a fault where a decay has no length, or a constant rate has one."""
     schedule = config.schedule
     if schedule.name == "constant" and (schedule.decay_kimg or schedule.final_share):
@@ -88,7 +85,7 @@ def decay_where_scheduled(config: "GANConfig") -> str | None:
     return None
 
 
-def noise_with_an_end(config: "GANConfig") -> str | None:
+def noise_with_an_end(config: GANSettings) -> str | None:
     """Return a fault where instance noise has no time to fall, or there is only the time."""
     augment = config.augment
     if (augment.noise > 0) == (augment.noise_kimg > 0):
@@ -99,7 +96,7 @@ def noise_with_an_end(config: "GANConfig") -> str | None:
     )
 
 
-def ramp_of_an_average(config: "GANConfig") -> str | None:
+def ramp_of_an_average(config: GANSettings) -> str | None:
     """Return a fault where an average that is turned off is to be ramped up."""
     ema = config.ema
     if ema.half_life_kimg or not ema.ramp:

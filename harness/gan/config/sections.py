@@ -1,4 +1,4 @@
-"""Define the ingredients of a GAN: the settings of each part, with their defaults."""
+"""Define the sections of a configuration: the settings of each part, with their defaults."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from harness.gan.config.choices import (
     GENERATOR_NAMES,
     LOSS_NAMES,
     OPTIMIZER_NAMES,
-    REGULARISER_NAMES,
+    REGULARIZER_NAMES,
     SCHEDULE_NAMES,
     one_of,
 )
@@ -24,24 +24,24 @@ KernelSize = Annotated[int, Field(ge=1, le=32)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 NotNegative = Annotated[float, Field(ge=0)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
-Normalisation = Literal["none", "batch", "layer", "group", "pixel"]
+Normalization = Literal["none", "batch", "layer", "group", "pixel"]
 Activation = Literal["relu", "leaky_relu"]
 Attention = Literal["none", "quarter", "half"]
 
 
 class Section(BaseModel):
-    """Share the rules of all ingredients: frozen, no unknown keys, and finite numbers alone."""
+    """A part of a configuration: frozen, without unknown keys, and with finite numbers alone."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class GeneratorConfig(Section):
-    """Shape the generator and set its learning rate.
+    """The shape of the generator, and its learning rate.
 
     Args:
         name: Key of `GENERATORS`, which is also the family: `mlp`, `upsample`, `dcgan` or
             `resnet`; or a function of the user's own, `my_file.py:build`: see
-            `gan/user_contract.py`.
+            `gan/user_code/contract.py`.
         latent_dim: Length of the noise vector.
         conditioning: `concatenation` joins the noise with an embedded label; `conditional_batch`
             learns scale and shift of every batch normalization for each class (Miyato & Koyama
@@ -82,7 +82,7 @@ class GeneratorConfig(Section):
     kernel_size: KernelSize = 5
     refine_layers: Annotated[int, Field(ge=0, le=16)] = 0
     refine_kernel_size: KernelSize = 3
-    normalization: Normalisation = "batch"
+    normalization: Normalization = "batch"
     attention: Attention = "none"
     activation: Activation = "leaky_relu"
     leaky_slope: Fraction = 0.2
@@ -93,7 +93,7 @@ class GeneratorConfig(Section):
 
 
 class DiscriminatorConfig(Section):
-    """Shape the discriminator and set its learning rate.
+    """The shape of the discriminator, and its learning rate.
 
     Args:
         name: Key of `DISCRIMINATORS`: `mlp`, `conv` or `resnet`; or a function of the user's own.
@@ -122,7 +122,7 @@ class DiscriminatorConfig(Section):
             the largest value of each channel (`conv` only).
         head_dropout: Share dropped once more before the output layer.
         spectral_normalization: Whether every kernel is divided by its largest singular value; see
-            `gan/spectral.py`.
+            `gan/networks/spectral.py`.
         learning_rate: Step size of its optimizer, before `schedule`.
     """
 
@@ -134,7 +134,7 @@ class DiscriminatorConfig(Section):
     kernel_size: KernelSize = 5
     stride: Literal[1, 2] = 2
     padding: Literal["same", "valid"] = "same"
-    normalization: Normalisation = "none"
+    normalization: Normalization = "none"
     attention: Attention = "none"
     minibatch_deviation: bool = False
     activation: Activation = "leaky_relu"
@@ -148,7 +148,7 @@ class DiscriminatorConfig(Section):
 
 
 class LossConfig(Section):
-    """Choose what the two networks minimise.
+    """What the two networks minimize.
 
     Args:
         name: Key of `LOSSES`: `non_saturating`, `least_squares`, `hinge`, `wasserstein` or
@@ -168,22 +168,22 @@ class LossConfig(Section):
 
 
 class RegularizerConfig(Section):
-    """Choose a penalty on the slope of the discriminator.
+    """A penalty on the slope of the discriminator.
 
     Args:
-        name: Key of `REGULARISERS`: `none`, `gradient_penalty` (between real and fake), `r1` (at
+        name: Key of `REGULARIZERS`: `none`, `gradient_penalty` (between real and fake), `r1` (at
             real images), `r2` (at fakes) or `r1_r2`.
         weight: Factor of the penalty; 0 with `none`, above 0 with any other. Their papers use 10.
         interval: D updates from one penalty to the next, which weighs `interval` times as much.
     """
 
-    name: Annotated[str, AfterValidator(one_of(REGULARISER_NAMES))] = "none"
+    name: Annotated[str, AfterValidator(one_of(REGULARIZER_NAMES))] = "none"
     weight: NotNegative = 0.0
     interval: Positive = 1
 
 
 class AugmentConfig(Section):
-    """Change every image the discriminator sees, real and generated alike; see `gan/augment.py`.
+    """What changes every image the discriminator sees, real and generated alike.
 
     The defaults leave images alone. Zhao et al. use translation 0.125, cutout 0.5, brightness
     0.25, saturation 1.0 and contrast 0.5.
@@ -209,7 +209,7 @@ class AugmentConfig(Section):
 
 
 class OptimizerConfig(Section):
-    """Set what both optimizers share.
+    """What both optimizers share.
 
     Args:
         name: Key of `OPTIMIZERS`: `adam`, `adamw` or `rmsprop`.
@@ -229,7 +229,7 @@ class OptimizerConfig(Section):
 
 
 class ScheduleConfig(Section):
-    """Change both learning rates over training; see `gan/schedules.py`.
+    """How both learning rates change over training; see `gan/updates/schedules.py`.
 
     Args:
         name: Key of `SCHEDULES`: `constant`, `linear` or `cosine` decay.
@@ -246,7 +246,7 @@ class ScheduleConfig(Section):
 
 
 class UpdateConfig(Section):
-    """Order the updates within one step.
+    """The order of updates within one step.
 
     Args:
         order: `alternating` updates D, then G against the new D; `simultaneous` takes both
@@ -267,7 +267,7 @@ class UpdateConfig(Section):
 
 
 class EMAConfig(Section):
-    """Average the generator's weights over training.
+    """The average of the generator's weights over training.
 
     Args:
         half_life_kimg: Thousands of real images after which a weight's share has halved; 0 turns
@@ -279,3 +279,38 @@ class EMAConfig(Section):
 
     half_life_kimg: NotNegative = 5.0
     ramp: NotNegative = 0.0
+
+
+class GANSettings(Section):
+    """All settings of a training, before it is checked whether they go together.
+
+    Args:
+        conditional: Whether both networks are told the label.
+        batch_size: Real images per D update.
+        seed: Origin of every random stream of the training.
+        generator: The generator.
+        discriminator: The discriminator.
+        loss: What they minimize.
+        regularizer: What the discriminator pays for its slope.
+        augment: What happens to images on their way to the discriminator.
+        optimizer: What their optimizers share.
+        schedule: How their learning rates change.
+        update: The order of updates.
+        ema: Averaging of the generator's weights.
+        precision: Of the arithmetic inside the networks while they train; weights, images, logits
+            and losses are float32 in either case, and so is every generator scored or saved.
+    """
+
+    conditional: bool = True
+    batch_size: Annotated[int, Field(ge=2, le=65_536)] = 64
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    generator: GeneratorConfig = GeneratorConfig()
+    discriminator: DiscriminatorConfig = DiscriminatorConfig()
+    loss: LossConfig = LossConfig()
+    regularizer: RegularizerConfig = RegularizerConfig()
+    augment: AugmentConfig = AugmentConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    update: UpdateConfig = UpdateConfig()
+    ema: EMAConfig = EMAConfig()
+    precision: Literal["float32", "bfloat16"] = "float32"

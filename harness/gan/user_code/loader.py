@@ -13,7 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from harness.core.errors import ConfigError, near_miss
-from harness.gan.user_code.user_functions import FOLDER, UserFile, plain_name, split_name
+from harness.gan.config.references import plain_name, split_name
+from harness.gan.user_code.user_functions import FOLDER, UserFile
 
 
 def import_function(name: str, files: Sequence[UserFile]) -> Callable[..., Any]:

@@ -2,8 +2,8 @@
 
 `generator.name`, `discriminator.name` and `loss.name` may name one. What stands before the colon
 is a path, relative to the YAML's own folder. Reading the YAML adds the SHA-256 of the file to the
-name, so that a configuration says all that its training depends on. Only `gan/user_contract.py`
-imports the file; its docstring says what a function must keep to.
+name, so that a configuration says all that its training depends on. Only `contract.py` imports
+the file; its docstring says what a function must keep to.
 """
 
 import dataclasses
@@ -11,31 +11,27 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.core.errors import near_miss
 from harness.core.files import write_bytes
 from harness.core.yaml_file import MAX_BYTES
-
-if TYPE_CHECKING:
-    from harness.gan.config.config import GANConfig
+from harness.gan.config.config import GANConfig
+from harness.gan.config.references import is_user_function, split_name
 
 FOLDER = "functions"
 """Where a study or a training keeps copies of the files it names, in its own folder."""
 
 ROLES = ("generator", "discriminator", "loss")
-"""Ingredients whose `name` may be a function of the user's own."""
+"""Sections whose `name` may be a function of the user's own."""
 
-_REFERENCE = re.compile(
-    r"(?P<path>[^:@]*[^:@/\\]\.py):(?P<function>[^:@]+)(@(?P<sha256>[0-9a-f]{64}))?"
-)
 _MEANT = re.compile(r"\.py(:|$)")
 _MOST_CHARACTERS = 60  # W&B, which is given it as a tag, takes 64
 
 
 @dataclasses.dataclass(frozen=True)
 class UserFile:
-    """Hold a Python file of the user's own.
+    """A Python file of the user's own.
 
     Args:
         name: Its name without the folder.
@@ -53,7 +49,7 @@ class UserFile:
 
 @dataclasses.dataclass(frozen=True)
 class UserFunctions:
-    """Hold what trainings need that name functions of the user's own.
+    """What trainings need that name functions of the user's own.
 
     Args:
         files: The files that were found.
@@ -61,9 +57,9 @@ class UserFunctions:
     """
 
     files: tuple[UserFile, ...] = ()
-    examples: "tuple[GANConfig, ...]" = ()
+    examples: tuple[GANConfig, ...] = ()
 
-    def uses(self) -> "Iterator[tuple[str, str, GANConfig]]":
+    def uses(self) -> Iterator[tuple[str, str, GANConfig]]:
         """Yield each function once: its role, its name, and a configuration that names it."""
         seen = set()
         for config in self.examples:
@@ -77,7 +73,7 @@ NO_FUNCTIONS = UserFunctions()
 """What trainings need that name none."""
 
 
-def kept_functions(folder: Path, *configs: "GANConfig") -> UserFunctions:
+def kept_functions(folder: Path, *configs: GANConfig) -> UserFunctions:
     """Return the functions that stored configurations name, from the copies beside them.
 
     Args:
@@ -99,27 +95,10 @@ def write_copies(folder: Path, files: Iterable[UserFile]) -> None:
         write_bytes(folder / FOLDER / file.name, file.content)
 
 
-def named_functions(config: "GANConfig") -> list[tuple[str, str]]:
+def named_functions(config: GANConfig) -> list[tuple[str, str]]:
     """Return the role and the name of each function of the user's own in a configuration."""
     names = [(role, getattr(config, role).name) for role in ROLES]
     return [(role, name) for role, name in names if is_user_function(name)]
-
-
-def is_user_function(name: str) -> bool:
-    """Return whether a name is that of a function of the user's own."""
-    return _REFERENCE.fullmatch(name) is not None
-
-
-def plain_name(name: str) -> str:
-    """Return a name for people: `my_file.py:build` without the hash; other names as they are."""
-    return name.partition("@")[0] if is_user_function(name) else name
-
-
-def split_name(name: str) -> tuple[str, str, str]:
-    """Return the file, the function and the hash that a pinned name consists of."""
-    match = _REFERENCE.fullmatch(name)
-    path, function, sha256 = match.group("path", "function", "sha256") if match else (name, "", "")
-    return path, function, sha256 or ""
 
 
 def pin(content: Any, folder: Path, faults: list[str]) -> tuple[Any, dict[str, UserFile]]:

@@ -29,7 +29,7 @@ schedule: {name: cosin}
         (GENERATORS, choices.GENERATOR_NAMES),
         (DISCRIMINATORS, choices.DISCRIMINATOR_NAMES),
         (LOSSES, choices.LOSS_NAMES),
-        (REGULARIZERS, choices.REGULARISER_NAMES),
+        (REGULARIZERS, choices.REGULARIZER_NAMES),
         (OPTIMIZERS, choices.OPTIMIZER_NAMES),
         (SCHEDULES, choices.SCHEDULE_NAMES),
     ],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness.gan.config.choices import REGULARISER_NAMES
+from harness.gan.config.choices import REGULARIZER_NAMES
 from harness.gan.updates.batches import BatchSource
 from harness.gan.updates.regularizers import REGULARIZERS, gradient_penalty, squared_slopes
 
@@ -73,7 +73,7 @@ def test_a_flat_critic_pays_one_and_gets_a_finite_gradient():
 
 
 def test_every_regularizer_can_be_configured_and_the_other_way_round():
-    assert tuple(REGULARIZERS) == REGULARISER_NAMES
+    assert tuple(REGULARIZERS) == REGULARIZER_NAMES
 
 
 def test_shares_are_uniform_one_an_image_and_repeat(small_config, small_images):

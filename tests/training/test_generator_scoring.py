@@ -10,9 +10,9 @@ from harness.core.events import Finished
 from harness.core.outcome import Outcome, Reason
 from harness.data.image_dataset import ImageDataset
 from harness.training.context import TrainingContext, prepare_context
+from harness.training.generator_scoring import with_test_score
 from harness.training.job import TestScoring, TrainingJob, WorkerSetup
 from harness.training.loop import run_job
-from harness.training.scoring import with_test_score
 from harness.training.training_folder import TrainingFolder
 from tests.training.conftest import TINY, Heard
 
