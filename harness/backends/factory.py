@@ -2,11 +2,10 @@
 
 import os
 
-from harness.backends.backend import Backend
+from harness.backends.backend import Backend, WorkerSetup
 from harness.backends.cluster import Cluster
 from harness.backends.devices import WorkerDevices, available_cores, divide, find_gpus
 from harness.backends.local_backend import LocalBackend
-from harness.backends.messages import WorkerSetup
 from harness.core.errors import require_packages
 
 

@@ -16,9 +16,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from harness.backends.backend import Worker
+from harness.backends.backend import Message, Worker, WorkerDied, WorkerSetup
 from harness.backends.devices import lease
-from harness.backends.messages import Died, Message, WorkerSetup
 from harness.backends.worker import serve
 from harness.core.events import Answer
 from harness.training.job import TrainingJob
@@ -95,16 +94,16 @@ class LocalWorker:
         self._send(job)
 
     def answer(self, answer: Answer) -> None:
-        """Answer the event of the last `Said`."""
+        """Answer the event of the last `EventMessage`."""
         self._send(answer)
 
     def receive(self) -> Message:
-        """Return the next message; `Died` when there will be no more."""
+        """Return the next message; `WorkerDied` when there will be no more."""
         try:
             message: Message = self._connection.recv()
         except (EOFError, OSError):
             self._process.join(timeout=5)
-            return Died(self._process.exitcode)
+            return WorkerDied(self._process.exitcode)
         return message
 
     def stop(self, *, at_once: bool = False) -> None:

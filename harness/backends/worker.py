@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.backends.messages import (
-    Broke,
-    Left,
+from harness.backends.backend import (
+    EventMessage,
+    JobEnded,
+    JobFailed,
     Message,
-    Ready,
-    Refused,
-    Said,
+    WorkerReady,
+    WorkerRefused,
     WorkerSetup,
 )
 from harness.core.errors import HarnessError, StorageError, first_line
@@ -38,7 +38,7 @@ def serve(
     try:
         _serve_jobs(setup, send, receive)
     except HarnessError as error:
-        send(Refused(error))
+        send(WorkerRefused(error))
     except RUNNER_IS_GONE:
         pass  # and so is the reason to be here
 
@@ -54,10 +54,10 @@ def _serve_jobs(
         context = prepare_context(setup)
     notes = tuple(str(each.message) for each in caught if each.category is UserWarning)
     test = context.test_evaluator
-    send(Ready(context.evaluator.protocol, notes, test.protocol if test else None))
+    send(WorkerReady(context.evaluator.protocol, notes, test.protocol if test else None))
 
     def emit(event: Event) -> Answer:
-        send(Said(event))
+        send(EventMessage(event))
         answer: Answer = receive()
         return answer
 
@@ -69,17 +69,17 @@ def _serve_jobs(
             raise
         except Exception as error:  # whatever a session raises is that trial's outcome
             send(failure_of(error))
-        send(Left(own_megabytes()))
+        send(JobEnded(own_megabytes()))
 
 
-def failure_of(error: Exception) -> Broke:
+def failure_of(error: Exception) -> JobFailed:
     """Return the message about what ended a training: what was raised, where, and why."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(last.filename).name}:{last.lineno}"
     # TensorFlow's class cannot be named without importing TensorFlow, a MemoryError can.
     starved = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
     reason = Reason.OUT_OF_MEMORY if starved else Reason.CRASHED
-    return Broke(reason, f"{type(error).__name__} at {where}: {first_line(error)}")
+    return JobFailed(reason, f"{type(error).__name__} at {where}: {first_line(error)}")
 
 
 def own_megabytes() -> float:

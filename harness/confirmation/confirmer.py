@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.backends.backend import WorkerReady, WorkerSetup
 from harness.backends.factory import find_room, open_backend
-from harness.backends.messages import Ready, WorkerSetup
 from harness.confirmation.candidates import Retraining
 from harness.confirmation.confirm_options import ConfirmOptions
 from harness.confirmation.result import FOLDER, Confirmation, write_result
@@ -177,7 +177,7 @@ class Confirmer:
         ):
             yield
 
-    def _check(self, ready: Ready) -> Protocol:
+    def _check(self, ready: WorkerReady) -> Protocol:
         """Return the protocol of the test scores, having compared the search's with the study's.
 
         Raises:

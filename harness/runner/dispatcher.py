@@ -10,8 +10,16 @@ import typing
 import warnings
 from collections.abc import Iterator, Sequence
 
-from harness.backends.backend import Backend
-from harness.backends.messages import Broke, Died, Left, Message, Ready, Refused, Said
+from harness.backends.backend import (
+    Backend,
+    EventMessage,
+    JobEnded,
+    JobFailed,
+    Message,
+    WorkerDied,
+    WorkerReady,
+    WorkerRefused,
+)
 from harness.core.events import Answer, Event, Started
 from harness.core.outcome import Outcome, Reason
 from harness.core.signals import Signals
@@ -85,7 +93,7 @@ class Dispatcher:
         since = self._signals.since
         return since is not None and time.monotonic() - since > _PATIENCE_SECONDS
 
-    def start(self) -> Ready | None:
+    def start(self) -> WorkerReady | None:
         """Start all workers and wait for the first to be ready; None if signalled meanwhile.
 
         Raises:
@@ -96,11 +104,11 @@ class Dispatcher:
         while not self._signals.received:
             for slot in self._pool.wait():
                 message = slot.worker.receive()
-                if isinstance(message, Refused):
+                if isinstance(message, WorkerRefused):
                     raise message.error
-                if isinstance(message, Died) and not self._signals.received:
+                if isinstance(message, WorkerDied) and not self._signals.received:
                     self._pool.replace_dead(slot, message)
-                if isinstance(message, Ready):
+                if isinstance(message, WorkerReady):
                     self._pool.mark_ready(slot)
                     for note in message.notes:
                         warnings.warn(note, stacklevel=3)
@@ -143,20 +151,20 @@ class Dispatcher:
         running = slot.running
         slot.silent_seconds = 0.0
         match message:
-            case Ready():
+            case WorkerReady():
                 self._pool.mark_ready(slot)
-            case Said(event) if running is not None:
+            case EventMessage(event) if running is not None:
                 if isinstance(event, Started):
                     running.note_start(event.kimg)
                 slot.worker.answer(work.answer(running, event))
-            case Broke(reason, detail) if running is not None and not running.ended:
+            case JobFailed(reason, detail) if running is not None and not running.ended:
                 work.end(running, running.outcome(reason, detail))
                 slot.is_spent = reason is Reason.OUT_OF_MEMORY
-            case Left(memory_megabytes):
+            case JobEnded(memory_megabytes):
                 self._leave(slot, memory_megabytes)
-            case Refused(error):
+            case WorkerRefused(error):
                 raise error
-            case Died():
+            case WorkerDied():
                 self._pool.replace_dead(slot, message)
                 if running is not None:
                     _handle_worker_death(work, running, message)
@@ -182,7 +190,7 @@ class Dispatcher:
             work.end(running, running.outcome(Reason.TIMED_OUT, detail))
 
 
-def _handle_worker_death(work: JobSource, running: RunningJob, died: Died) -> None:
+def _handle_worker_death(work: JobSource, running: RunningJob, died: WorkerDied) -> None:
     """Give the training of a dead worker to another one, from its last checkpoint."""
     if running.ended:
         running.tracker.close()

@@ -7,9 +7,8 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from harness.backends.backend import Backend
+from harness.backends.backend import Backend, WorkerSetup
 from harness.backends.factory import find_room, open_backend
-from harness.backends.messages import WorkerSetup
 from harness.core.events import Answer, Event, Finished, Progressed, RungScored
 from harness.core.outcome import Outcome
 from harness.runner.dispatcher import Dispatcher

@@ -5,8 +5,7 @@ import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
-from harness.backends.backend import Backend, Worker
-from harness.backends.messages import Died
+from harness.backends.backend import Backend, Worker, WorkerDied
 from harness.core.errors import HarnessError
 from harness.runner.job_queue import RunningJob
 
@@ -114,7 +113,7 @@ class WorkerPool:
         slot.ready, slot.running, slot.is_spent = False, None, False
         slot.vacant_until = None
 
-    def replace_dead(self, slot: WorkerSlot, died: Died) -> None:
+    def replace_dead(self, slot: WorkerSlot, died: WorkerDied) -> None:
         """Replace a worker that is gone; after a pause where it had not become ready.
 
         Raises:
@@ -131,7 +130,7 @@ class WorkerPool:
         doublings = min(self._false_starts + self._lost_starts - 1, _MOST_DOUBLINGS)
         slot.vacant_until = time.monotonic() + _PAUSE_SECONDS * 2**doublings
 
-    def _complain(self, died: Died) -> None:
+    def _complain(self, died: WorkerDied) -> None:
         """Give up if nothing shows that workers can load here; otherwise say it once."""
         if self._false_starts != _MOST_FALSE_STARTS:
             return

@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from harness.backends.backend import (
+    EventMessage,
+    JobEnded,
+    WorkerDied,
+    WorkerReady,
+    WorkerRefused,
+    WorkerSetup,
+)
 from harness.backends.local_backend import LocalBackend, LocalWorker
-from harness.backends.messages import Died, Left, Ready, Refused, Said, WorkerSetup
 from harness.core.errors import DataError
 from harness.core.events import Answer, Progressed
 from harness.gan.presets import load_preset
@@ -26,10 +33,10 @@ def test_a_worker_that_cannot_load_refuses_and_ends_and_ignores_ctrl_c(tmp_path)
     os.kill(worker._process.pid, signal.SIGINT)  # even before its first own line
     assert LocalBackend(worker_setup(tmp_path), workers=1).wait([worker], 60) == [worker]
     message = worker.receive()
-    assert isinstance(message, Refused)
+    assert isinstance(message, WorkerRefused)
     assert isinstance(message.error, DataError)
     assert str(tmp_path) in str(message.error)
-    assert worker.receive() == Died(0)
+    assert worker.receive() == WorkerDied(0)
     worker.stop()
 
 
@@ -37,7 +44,7 @@ def test_a_killed_worker_is_told_as_died(tmp_path):
     worker = LocalWorker(worker_setup(tmp_path))
     worker._process.kill()
     assert LocalBackend(worker_setup(tmp_path), workers=1).wait([worker], 60) == [worker]
-    assert worker.receive() == Died(-signal.SIGKILL)
+    assert worker.receive() == WorkerDied(-signal.SIGKILL)
     worker.stop()
 
 
@@ -58,14 +65,14 @@ def test_a_worker_gets_variables_that_this_process_does_not_keep(tmp_path, monke
 def hear_until(worker: LocalWorker, kind: type, number: int) -> list[object]:
     """Answer a worker until it has said so many of a kind, or left; return what it said."""
     said: list[object] = []
-    while not isinstance(message := worker.receive(), Left):
-        if isinstance(message, Said):
+    while not isinstance(message := worker.receive(), JobEnded):
+        if isinstance(message, EventMessage):
             said.append(message.event)
             if sum(isinstance(event, kind) for event in said) == number:
                 return said
             worker.answer(Answer.GO_ON)
         else:
-            assert isinstance(message, Ready), message
+            assert isinstance(message, WorkerReady), message
     return said
 
 

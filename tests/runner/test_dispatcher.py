@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.backends.backend import EventMessage, Message, WorkerDied, WorkerSetup
 from harness.backends.local_backend import LocalBackend
-from harness.backends.messages import Died, Message, Said, WorkerSetup
 from harness.core.errors import DataError
 from harness.core.events import Progressed, Started
 from harness.core.outcome import Outcome, Reason
@@ -79,13 +79,13 @@ class LosingWorker(StandInWorker):
 
     def receive(self) -> Message:
         if self._left == 0:
-            return Died(None, lost=self._losing.lost)
+            return WorkerDied(None, lost=self._losing.lost)
         message = super().receive()
-        if isinstance(message, Said) and isinstance(message.event, Started):
+        if isinstance(message, EventMessage) and isinstance(message.event, Started):
             began = self._losing.step_kimg * self._losing.begun
             self._losing.begun += 1
-            return Said(dataclasses.replace(message.event, kimg=began))
-        self._left -= isinstance(message, Said) and isinstance(message.event, Progressed)
+            return EventMessage(dataclasses.replace(message.event, kimg=began))
+        self._left -= isinstance(message, EventMessage) and isinstance(message.event, Progressed)
         return message
 
 

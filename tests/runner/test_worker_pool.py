@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.backends.messages import Died, Message, Ready
+from harness.backends.backend import Message, WorkerDied, WorkerReady
 from harness.core.errors import HarnessError
 from harness.runner import worker_pool
 from harness.runner.dispatcher import Dispatcher
@@ -35,10 +35,10 @@ class ProcessWorker:
 
     def receive(self) -> Message:
         if self._process.stdout.readline():
-            return Ready(PROTOCOL)
+            return WorkerReady(PROTOCOL)
         code = self._process.wait()
         self.stop()
-        return Died(code, lost=self._lost)
+        return WorkerDied(code, lost=self._lost)
 
     def stop(self, *, at_once: bool = False) -> None:
         self._process.kill()
@@ -87,7 +87,7 @@ def test_workers_that_are_lost_before_any_was_ready_are_replaced_until_one_is():
     backend = ProcessEngine(*["is lost"] * 5, "loads")
     found = dispatcher(backend, 1)
     with found.on_duty():
-        assert found.start() == Ready(PROTOCOL)
+        assert found.start() == WorkerReady(PROTOCOL)
     pauses = [later - sooner for sooner, later in itertools.pairwise(backend.recruited)]
     assert len(pauses) == 5
     assert pauses[-1] > 0.5  # 0.05 doubled four times is 0.8
@@ -96,7 +96,7 @@ def test_workers_that_are_lost_before_any_was_ready_are_replaced_until_one_is():
 def test_one_that_fails_does_not_end_what_others_can_do():
     found = dispatcher(ProcessEngine("fails", "is lost", "fails", "loads"), 1)
     with found.on_duty():
-        assert found.start() == Ready(PROTOCOL)
+        assert found.start() == WorkerReady(PROTOCOL)
 
 
 def test_three_that_fail_one_after_the_other_do():
@@ -111,7 +111,7 @@ def test_once_one_was_ready_the_others_are_tried_for_ever_and_that_is_said_once(
     backend = ProcessEngine("loads", "fails")
     found = dispatcher(backend, 3)
     with found.on_duty():
-        assert found.start() == Ready(PROTOCOL)
+        assert found.start() == WorkerReady(PROTOCOL)
         with pytest.warns(UserWarning, match="never ready: 7. Others go on") as said:
             wait_for(found, backend, recruited=9)
         assert len(said) == 1

@@ -12,7 +12,7 @@ import random
 import time
 import zlib
 
-from harness.backends.messages import Left, Ready, Said
+from harness.backends.backend import EventMessage, JobEnded, WorkerReady
 from harness.core.events import Answer, Finished, Progressed, RungScored, Started
 from harness.core.files import write_bytes
 from harness.core.outcome import Outcome, Reason
@@ -78,7 +78,7 @@ class StandInWorker:
     def __init__(self, backend, slot):
         self.slot = slot
         self._backend = backend
-        self._messages = iter([Ready(PROTOCOL)])
+        self._messages = iter([WorkerReady(PROTOCOL)])
         self._session = None
         self._next = None
         self._spoken = None
@@ -100,9 +100,9 @@ class StandInWorker:
         clock = self._backend.clock
         with clock.pretending():
             if self._session is None:
-                return Ready(PROTOCOL)
+                return WorkerReady(PROTOCOL)
             message, self._next = self._next, None
-            if isinstance(message, Left):
+            if isinstance(message, JobEnded):
                 self._session = None
                 self._spoken = "ask"
             else:
@@ -117,9 +117,9 @@ class StandInWorker:
         """Let the session go on to the next thing it says."""
         try:
             seconds, event = self._session.send(answer)
-            self._next = Said(event)
+            self._next = EventMessage(event)
         except StopIteration:
-            seconds, self._next = 0.0, Left(500.0)
+            seconds, self._next = 0.0, JobEnded(500.0)
         self._backend.speak_at(self._backend.now + seconds, self)
 
 

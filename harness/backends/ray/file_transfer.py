@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from harness.backends.messages import Message, WorkerSetup
+from harness.backends.backend import Message, WorkerSetup
 from harness.core.errors import StorageError
 from harness.core.files import replacing, storage_error
 from harness.data.image_dataset import ImageDataset

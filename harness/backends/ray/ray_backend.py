@@ -14,9 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.backends.backend import Worker
+from harness.backends.backend import Message, Worker, WorkerDied, WorkerSetup
 from harness.backends.cluster import Cluster
-from harness.backends.messages import Died, Message, WorkerSetup
 from harness.backends.ray.connection import connect, disconnect
 from harness.backends.ray.file_transfer import JobMessage, WorkerMessage, pack, pack_inputs, unpack
 from harness.backends.ray.head_monitor import HeadMonitor
@@ -177,19 +176,19 @@ class RayWorker:
 
     @_reaching_the_cluster()
     def answer(self, answer: Answer) -> None:
-        """Answer the event of the last `Said`."""
+        """Answer the event of the last `EventMessage`."""
         self._actor.hear.remote(answer)
 
     @_reaching_the_cluster()
     def receive(self) -> Message:
-        """Return the next message, having written what came with it; `Died` when none will."""
+        """Return the next message, having written what came with it; `WorkerDied` at the end."""
         try:
             worker_message: WorkerMessage = ray.get(self.listening)
         except RayError as error:
             self._answers = False
             self._fates[:] = [_first_lines(error)]
             self.stop(at_once=True)  # one that is only out of reach is not to come back
-            return Died(None, lost=_is_lost(error))
+            return WorkerDied(None, lost=_is_lost(error))
         self.listening = self._actor.listen.remote()
         self._answers = True
         if self._mark is not None:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.backends.messages import Left, Message, Refused, Said, WorkerSetup
+from harness.backends.backend import EventMessage, JobEnded, Message, WorkerRefused, WorkerSetup
 from harness.backends.ray.file_transfer import (
     BYTES_PER_SECOND,
     FileSet,
@@ -127,9 +127,9 @@ class WorkerFiles:
         Raises:
             StorageError: If a file cannot be read or is too large.
         """
-        if self._watch is None or isinstance(message, Refused):
+        if self._watch is None or isinstance(message, WorkerRefused):
             return WorkerMessage(message, None)
-        event = message.event if isinstance(message, Said) else None
+        event = message.event if isinstance(message, EventMessage) else None
         may_wait = isinstance(event, Progressed) and not self._is_due
         if may_wait and not self._rate_limiter.permits():
             return WorkerMessage(message, None)
@@ -137,7 +137,7 @@ class WorkerFiles:
         self._rate_limiter.note(file_set.bytes)
         # A rung's own checkpoint is written after the rung was told of.
         self._is_due = isinstance(event, RungScored)
-        if isinstance(message, Left):
+        if isinstance(message, JobEnded):
             self._forget()
         return WorkerMessage(message, file_set)
 

@@ -8,7 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.backends.messages import Left, Ready, Refused, Said, WorkerSetup
+from harness.backends.backend import (
+    EventMessage,
+    JobEnded,
+    WorkerReady,
+    WorkerRefused,
+    WorkerSetup,
+)
 from harness.backends.ray.file_transfer import (
     FileSet,
     FolderDiff,
@@ -28,9 +34,9 @@ from harness.gan.presets import load_preset
 from harness.training.job import TestScoring, TrainingJob
 from harness.training.training_folder import TrainingFolder
 
-PROGRESSED = Said(Progressed(1.0, 0.1, 0.2, 0.5, 0.5, 100.0, 1.0))
+PROGRESSED = EventMessage(Progressed(1.0, 0.1, 0.2, 0.5, 0.5, 100.0, 1.0))
 SCORE = Score(3.0, 1.0, 0, Protocol("fid", "x", "0" * 64, 10, "r", "0" * 64))
-RUNG_SCORED = Said(RungScored(1.0, 0, SCORE, SCORE, "grid.png", 1.0, None))
+RUNG_SCORED = EventMessage(RungScored(1.0, 0, SCORE, SCORE, "grid.png", 1.0, None))
 
 
 def folder(path: Path, **files: bytes) -> TrainingFolder:
@@ -125,7 +131,11 @@ def test_a_worker_files_keeps_to_the_rate_between_rungs_and_not_at_them(tmp_path
     # One is sent before anything had to be waited for.
     assert 0 < sent <= 200_000 * passed + 10_000
     assert rewritten > sent
-    for must in (RUNG_SCORED, PROGRESSED, Left(1.0)):  # the rung's checkpoint follows its score
+    for must in (
+        RUNG_SCORED,
+        PROGRESSED,
+        JobEnded(1.0),
+    ):  # the rung's checkpoint follows its score
         scratch.checkpoint_file.write_bytes(os.urandom(10_000))
         worker_message = worker_files.worker_message(must)
         assert worker_message.file_set is not None
@@ -145,8 +155,8 @@ def test_a_worker_files_writes_where_it_sees_the_study_and_says_if_it_must_but_d
     (tmp_path / "a" / "mark").unlink()
     with pytest.raises(ConfigError, match=r"--files shared: a node .* does not see .*/a\. Choose"):
         worker_files.take(job_message)
-    assert worker_files.worker_message(Refused(ConfigError("x"))).file_set is None
-    assert worker_files.worker_message(Ready(SCORE.protocol)).file_set is None
+    assert worker_files.worker_message(WorkerRefused(ConfigError("x"))).file_set is None
+    assert worker_files.worker_message(WorkerReady(SCORE.protocol)).file_set is None
     worker_files.close()
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.backends.backend import WorkerDied, WorkerReady, WorkerSetup
 from harness.backends.cluster import Cluster
-from harness.backends.messages import Died, Ready, WorkerSetup
 from harness.backends.ray import head_monitor
 from harness.backends.ray.head_monitor import HeadMonitor
 from harness.backends.ray.ray_backend import RayBackend
@@ -72,7 +72,7 @@ def test_a_worker_that_was_taken_away_is_told_from_one_that_failed(backend: RayB
     os.kill(process, signal.SIGKILL)
     for worker, lost in ((first, True), (second, False)):
         assert backend.wait([worker], 60) == [worker]
-        assert worker.receive() == Died(None, lost=lost)
+        assert worker.receive() == WorkerDied(None, lost=lost)
 
 
 @pytest.mark.slow
@@ -104,7 +104,7 @@ def test_workers_of_a_node_map_one_copy_of_the_images_that_the_runner_read(backe
 
     worker = backend.start_worker(0)
     assert backend.wait([worker], 120) == [worker]
-    assert isinstance(worker.receive(), Ready)
+    assert isinstance(worker.receive(), WorkerReady)
     assert ray.get(worker._actor.__ray_call__.remote(owners)) == [("ray._raylet", False)]
 
 
