@@ -22,6 +22,7 @@ from harness.backends.cluster import Cluster
 from harness.core.events import Finished
 from harness.core.files import read_json, write_json, write_text
 from harness.core.yaml_file import parse_yaml
+from harness.runner.study_jobs import StudyJobs
 from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
@@ -67,7 +68,7 @@ class Clock:
         pass
 
     def hear(self, name, config, event):
-        slots = self._runner._dispatcher.slots
+        slots = self._runner.pool.slots
         ready = len(slots) == self._count and all(slot.ready for slot in slots)
         if isinstance(event, Finished) and ready:
             self.ends.append(time.monotonic())
@@ -85,18 +86,16 @@ def measure_turn(backend, folder, address, options):
         cluster = Cluster(address, files="travel" if "travel" in backend else "auto")
     file = folder / "engines.yaml"
     write_text(file, SPACE)
-    runner = StudyRunner(
-        SearchSpace.load(str(file)),
-        SweepOptions(
-            name="engines",
-            studies_dir=folder,
-            trials=options.trials,
-            workers=options.workers,
-            threads=1,
-            tracker="jsonl",
-            cluster=cluster,
-        ),
+    chosen = SweepOptions(
+        name="engines",
+        studies_dir=folder,
+        trials=options.trials,
+        workers=options.workers,
+        threads=1,
+        tracker="jsonl",
+        cluster=cluster,
     )
+    runner = StudyRunner(StudyJobs(SearchSpace.load(str(file)), chosen))
     clock = Clock(runner, options.workers)
     runner.run(clock)
     return clock.trials_per_hour()

@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 
 from benchmarks.scale_report import keep, write_report
-from harness.runner.outcomes import NullListener
+from harness.runner.job_source import NullListener
+from harness.runner.study_jobs import StudyJobs
 from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
@@ -104,7 +105,7 @@ def resident_megabytes():
 def drive(options, space, save):
     """Run a study with workers that pretend; return its bins."""
     backend = StandInEngine()
-    runner = StudyRunner(SearchSpace.load(space), options, backend=backend)
+    runner = StudyRunner(StudyJobs(SearchSpace.load(space), options), backend=backend)
     record = Record(backend.clock, options.trials, save)
     runner.run(NullListener())
     record.close()

@@ -15,7 +15,8 @@ from harness.backends.cluster import Cluster
 from harness.backends.ray import ray_backend
 from harness.backends.ray.file_transfer import BYTES_PER_SECOND, LARGEST_FILE_BYTES
 from harness.core.files import write_text
-from harness.runner.outcomes import NullListener
+from harness.runner.job_source import NullListener
+from harness.runner.study_jobs import StudyJobs
 from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
@@ -77,9 +78,9 @@ def measure(address, checkpoint_seconds):
             checkpoint_seconds=checkpoint_seconds,
             cluster=Cluster(address, files="travel"),
         )
-        runner = StudyRunner(SearchSpace.load(str(file)), options)
+        runner = StudyRunner(StudyJobs(SearchSpace.load(str(file)), options))
         runner.run(NullListener())
-        (entry,) = read_entries(runner.folder)
+        (entry,) = read_entries(options.folder)
     seconds = entry.outcome.duration_seconds
     megabytes = sum(slot.sizes) / 1e6
     return (

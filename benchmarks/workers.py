@@ -22,6 +22,7 @@ from pathlib import Path
 
 from benchmarks.memory_curve import draw_memory, growth_per_trial
 from harness.core.files import write_json, write_text
+from harness.runner.study_jobs import StudyJobs
 from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
@@ -97,7 +98,7 @@ def sweep(space, *, trials, workers, **options):
             seed=0,
             **options,
         )
-        StudyRunner(SearchSpace.load(space), settings).run(clock)
+        StudyRunner(StudyJobs(SearchSpace.load(space), settings)).run(clock)
         seconds = time.monotonic() - clock.began
         records = [json.loads(line) for line in Path(os.environ[LOG]).read_text().splitlines()]
     return clock.began, seconds, records

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from harness.core.errors import StudyError
 from harness.reporting.study_publisher import run_published
-from harness.runner.outcomes import Listener, NullListener
+from harness.runner.job_source import Listener, NullListener
 from harness.runner.stop_rules import TOO_MANY_FAILED
+from harness.runner.study_jobs import StudyJobs
 from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
@@ -52,9 +53,8 @@ def run_study(
         HarnessError: If the study cannot be opened or its folder not be written, or too many of
             its trials fail.
     """
-    chosen = options or SweepOptions(name=space.name)
-    runner = StudyRunner(space, dataclasses.replace(chosen, trials=trials))
-    stop = run_published(runner, listener or NullListener())
+    chosen = dataclasses.replace(options or SweepOptions(name=space.name), trials=trials)
+    stop = run_published(StudyRunner(StudyJobs(space, chosen)), listener or NullListener())
     if stop is not None and stop.exit_code == TOO_MANY_FAILED:
-        raise StudyError(f"{runner.folder}: {stop.message}")
-    return StudyResult(runner.folder, rank(read_entries(runner.folder)))
+        raise StudyError(f"{chosen.folder}: {stop.message}")
+    return StudyResult(chosen.folder, rank(read_entries(chosen.folder)))

@@ -12,9 +12,10 @@ from harness.core.durations import format_seconds
 from harness.core.events import Event, Finished, RungScored, Started
 
 if TYPE_CHECKING:
-    from harness.confirmation.confirmer import Confirmer
+    from harness.confirmation.confirmation_jobs import ConfirmationJobs
     from harness.core.outcome import Outcome
     from harness.gan.config.config import GANConfig
+    from harness.runner.study_runner import StudyRunner
 
 app = new_app()
 
@@ -48,8 +49,8 @@ def confirm(
     and a smaller one loses nothing. A candidate that is clearly out gets no more seeds.
     """
     with clear_errors(debug):
-        from harness.confirmation.confirm_options import ConfirmOptions
-        from harness.confirmation.confirmer import Confirmer
+        from harness.confirmation.confirmation_jobs import ConfirmationJobs, ConfirmOptions
+        from harness.runner.study_runner import StudyRunner
 
         options = ConfirmOptions(
             name=study,
@@ -64,23 +65,24 @@ def confirm(
             checkpoint_seconds=checkpoint_seconds,
             **workers.settings(),
         )
-        _run(Confirmer(options), as_json=as_json)
+        jobs = ConfirmationJobs(options)
+        _run(StudyRunner(jobs), jobs, as_json=as_json)
 
 
-def _run(confirmer: "Confirmer", *, as_json: bool) -> None:
+def _run(runner: "StudyRunner", jobs: "ConfirmationJobs", *, as_json: bool) -> None:
     from harness.cli.display import print_wandb_hint
     from harness.confirmation.confirmation_text import confirmation_lines, confirmation_table
     from harness.confirmation.result import result_file
     from harness.reporting.study_publisher import run_published
 
     console = Console(stderr=as_json, soft_wrap=True, highlight=False, markup=False)
-    options = confirmer.options
-    folder = confirmer.folder
+    options = jobs.options
+    folder = options.folder
     print_wandb_hint(console, folder, options.tracker, options.tracker_options)
-    if confirmer.plan.note:
-        console.print(confirmer.plan.note)
-    stop = run_published(confirmer, _Lines(console, trainings=len(confirmer.plan.planned)))
-    result = confirmer.result
+    if jobs.plan.note:
+        console.print(jobs.plan.note)
+    stop = run_published(runner, _Lines(console, trainings=len(jobs.plan.planned)))
+    result = jobs.result
     if result is not None:
         if as_json:
             print(json.dumps(result.to_dict(), indent=2))

@@ -123,7 +123,8 @@ def sweep(
     when outranked. Everything lies in one folder, studies/NAME.
     """
     with clear_errors(debug):
-        from harness.runner.study_runner import StudyRunner, check_options
+        from harness.runner.study_jobs import StudyJobs
+        from harness.runner.study_runner import StudyRunner
         from harness.runner.sweep_options import SweepOptions
         from harness.space.space import SearchSpace
 
@@ -151,14 +152,14 @@ def sweep(
             target_fid=target_fid,
             **workers.settings(at_most=trials),
         )
+        jobs = StudyJobs(space, options)  # refuses bad options before anything is written
         if dry_run:
-            check_options(space, options)
             _preview(space, options)
             return
-        runner = StudyRunner(space, options)  # refuses bad options before anything is written
+        runner = StudyRunner(jobs)
         if fork is not None:
             _fork(studies_dir, study or space.name, fork, space)
-        _run(runner, last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
+        _run(runner, options, last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
 
 
 def _fork(studies_dir: Path, source: str, target: str, space: "SearchSpace") -> None:
@@ -177,7 +178,9 @@ def _preview(space: "SearchSpace", options: "SweepOptions") -> None:
         print(line, flush=True)
 
 
-def _run(runner: "StudyRunner", *, last_rung: float, as_json: bool) -> None:
+def _run(
+    runner: "StudyRunner", options: "SweepOptions", *, last_rung: float, as_json: bool
+) -> None:
     from harness.cli.display import SweepDisplay, print_wandb_hint
     from harness.reporting.study_publisher import run_published
     from harness.study.leaderboard import rank, read_entries
@@ -185,7 +188,7 @@ def _run(runner: "StudyRunner", *, last_rung: float, as_json: bool) -> None:
 
     console = Console(stderr=as_json, soft_wrap=True, highlight=False, markup=False)
     began = time.monotonic()
-    folder, options = runner.folder, runner.options
+    folder = options.folder
     print_wandb_hint(console, folder, options.tracker, options.tracker_options)
     with SweepDisplay(console, trials=options.trials, kimg=last_rung) as display:
         stop = run_published(runner, display)

@@ -8,7 +8,7 @@ from harness import HarnessError, SearchSpace, SweepOptions, run_study
 from harness.core.events import Event, Finished, Started
 from harness.gan.config.config import GANConfig
 from harness.gan.presets import load_preset
-from harness.runner import job_queue
+from harness.runner import study_jobs
 from harness.study.leaderboard import read_entries
 from harness.tracking.tracker import TrackerOptions
 from tests.support.endings import GOOD, SPACE
@@ -32,7 +32,7 @@ class Ears:
 @pytest.mark.slow
 def test_a_study_runs_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     # Two presets that are quick to compile; the other two run by the same code.
-    monkeypatch.setattr(job_queue, "PRESETS", ("mlp_cgan", "reference_dcgan"))
+    monkeypatch.setattr(study_jobs, "PRESETS", ("mlp_cgan", "reference_dcgan"))
     fixed = {name: {"value": value} for name, value in GOOD.items()}
     space = SearchSpace.from_dict(
         SPACE | {"name": "api", "parameters": SPACE["parameters"] | fixed}, source="here"

@@ -8,7 +8,7 @@ from harness.core.errors import HarnessError
 from harness.core.option_values import TrackerName
 from harness.core.outcome import Outcome
 from harness.gan.config.config import GANConfig
-from harness.runner.tracking_identity import identify
+from harness.runner.study_jobs import identify
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import BASELINE_PREFIX
 from harness.study.record import StudyRecord

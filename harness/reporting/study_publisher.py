@@ -17,7 +17,7 @@ from harness.optimization.study_plots import draw_plots
 from harness.reporting.compute import add_up
 from harness.reporting.parameter_effects import searched_fields
 from harness.reporting.trials import TrialData, read_ended
-from harness.runner.outcomes import Listener
+from harness.runner.job_source import Listener
 from harness.runner.stop_rules import Stop
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import rank, read_entries
@@ -28,7 +28,6 @@ from harness.tracking.tracker import TrackerOptions, TrialIdentity
 from harness.tracking.wandb_study import StudySnapshot, WinnerArtifact, publish_study
 
 if TYPE_CHECKING:
-    from harness.confirmation.confirmer import Confirmer
     from harness.runner.study_runner import StudyRunner
 
 LOGGER = logging.getLogger(__name__)
@@ -95,7 +94,7 @@ class StudyRun:
         return time.monotonic() - self._published > rest
 
 
-def run_published(runner: "StudyRunner | Confirmer", listener: Listener) -> Stop | None:
+def run_published(runner: "StudyRunner", listener: Listener) -> Stop | None:
     """Run a study or its confirmation, and keep the study's W&B run current.
 
     Args:
@@ -110,7 +109,7 @@ def run_published(runner: "StudyRunner | Confirmer", listener: Listener) -> Stop
     """
     options = runner.options
     study_run = StudyRun(
-        runner.folder, listener, tracker=options.tracker, options=options.tracker_options
+        options.folder, listener, tracker=options.tracker, options=options.tracker_options
     )
     stop = runner.run(study_run)
     study_run.publish()

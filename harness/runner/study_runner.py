@@ -1,176 +1,205 @@
-"""Run a study: hand trials to workers, answer their events, keep the order of truth.
+"""Run a sweep or a confirmation: send jobs to workers, answer events, replace what is lost.
 
-The runner is one process, and the only one that talks to Optuna.
+The runner is one process, and the only one that talks to Optuna. What there is to train and what
+follows from it is the business of a `JobSource`: a sweep has one kind, a confirmation another.
 """
 
 import contextlib
-from pathlib import Path
-from typing import Any
+import time
+import warnings
 
-from harness.backends.backend import Backend, WorkerSetup
+from harness.backends.backend import (
+    Backend,
+    EventMessage,
+    JobEnded,
+    JobFailed,
+    Message,
+    WorkerDied,
+    WorkerReady,
+    WorkerRefused,
+)
 from harness.backends.factory import find_room, open_backend
-from harness.core.events import Answer, Event, Finished, Progressed, RungScored
-from harness.core.outcome import Outcome
-from harness.runner.dispatcher import Dispatcher
-from harness.runner.job_queue import JobQueue, RunningJob
-from harness.runner.open_study import Study
-from harness.runner.outcomes import Listener, OutcomeRecorder
+from harness.core.events import Answer, Event, Finished, RungScored
+from harness.core.outcome import Outcome, Reason
+from harness.core.signals import Signals
+from harness.runner.job_source import JobSource, Listener, RunningJob
 from harness.runner.stop_rules import Stop
-from harness.runner.sweep_options import SweepOptions
-from harness.space.space import SearchSpace, load_enqueued
-from harness.space.user_function_examples import user_functions
-from harness.study import optuna_trials
-from harness.study.record import check_study_name, read_study
+from harness.runner.worker_pool import WorkerPool, WorkerSlot
 
-
-def check_options(space: SearchSpace, options: SweepOptions) -> list[dict[str, Any]]:
-    """Return what is tried first, having refused bad options.
-
-    Nothing is written for that, and no cluster asked.
-
-    Raises:
-        HarnessError: If one of them is bad, or the study is kept elsewhere than in its folder.
-    """
-    check_study_name(options.name)
-    folder = options.studies_dir / options.name
-    if (folder / "study.json").exists():
-        read_study(folder)
-    return load_enqueued(options.enqueue, space) if options.enqueue else []
+_PATIENCE_SECONDS = 5.0
+"""How long a signalled command waits for checkpoints; a training whose worker took longer,
+because it compiles or hangs, goes on from an earlier one."""
 
 
 class StudyRunner:
-    """Run one study until it has its trials, or until something stops it.
+    """A loop that trains what a source has, until all has ended or something stops it.
 
     Args:
-        space: What is searched.
-        options: How to run.
-        backend: Where workers run; None for the one that the options ask for.
+        source: What there is to train.
+        backend: Where workers run; None for the one that the source's options ask for.
+
+    Attributes:
+        options: How to run, as the source says.
+        pool: The workers.
     """
 
-    def __init__(
-        self, space: SearchSpace, options: SweepOptions, *, backend: Backend | None = None
-    ) -> None:
-        self._enqueued = check_options(space, options)
-        self._space = space
-        self.options = options
-        setup = WorkerSetup(
-            dataset=space.dataset,
-            data_dir=options.data_dir,
-            extractor=space.protocol.extractor,
-            weights=options.weights,
-            metric=space.protocol.metric,
-            num_images=space.protocol.num_images,
-            threads=options.threads,
-            deterministic=space.deterministic,
-            functions=user_functions(space),
-        )
-        workers = options.workers or min(find_room(options.cluster), options.trials)
-        self._dispatcher = Dispatcher(
+    def __init__(self, source: JobSource, *, backend: Backend | None = None) -> None:
+        self._source = source
+        self.options = options = source.options
+        workers = min(options.workers or find_room(options.cluster), source.size)
+        self.pool = WorkerPool(
             backend
-            or open_backend(setup, workers=workers, gpus=options.gpus, cluster=options.cluster),
-            workers=workers,
-            max_worker_megabytes=options.max_worker_megabytes,
+            or open_backend(
+                source.setup, workers=workers, gpus=options.gpus, cluster=options.cluster
+            ),
+            workers,
         )
+        self._signals = Signals()
         self._stop: Stop | None = None
 
     def run(self, listener: Listener) -> Stop | None:
-        """Run the study; return why it stopped before it had its trials, or None.
+        """Run to the end; return why it stopped before all trainings had ended, or None.
 
         Args:
             listener: Hears every event.
 
         Raises:
-            HarnessError: If the study cannot be opened or its folder not be written.
+            HarnessError: If the workers cannot load what they are to or one after the other ends
+                before it is ready, if the study cannot be opened or its folder not be written, or
+                if a worker met an error that no other training would escape.
         """
         self._listener = listener
-        with self._dispatcher.on_duty():
-            ready = self._dispatcher.start()
+        with (
+            self._signals,
+            contextlib.closing(self._source),
+            # First: another process may take over what they train once the source is closed.
+            contextlib.closing(self.pool),
+        ):
+            ready = self._start()
             if ready is None:
-                return self._dispatcher.signalled
-            self._space.check_labels(labelled=ready.protocol.labels != "none")
-            study = Study(
-                self.options.studies_dir,
-                self.options.name,
-                space=self._space,
-                seed=self.options.seed,
-                protocol=ready.protocol,
-            )
-            with contextlib.closing(study):
-                self._run(study)
-        return self._stop if self._dispatcher.unfinished else None
-
-    @property
-    def folder(self) -> Path:
-        """Return the study's folder."""
-        return self.options.studies_dir / self.options.name
-
-    def _run(self, study: Study) -> None:
-        """Take up where the study stands: nothing asked for before is asked for again."""
-        self._study = study
-        with study.storage_faults():
-            for params in self._enqueued:
-                study.optuna.enqueue_trial(params, skip_if_exists=True)
-        self._endings = OutcomeRecorder(study, self.options, self._listener)
-        self._listener.opened(study.count_ended())
-        self._job_queue = JobQueue(study, self._space, self.options)
-        try:
+                return self._signal_stop()
+            listener.opened(self._source.open(ready))
             self._loop()
-        finally:  # leave no W&B run open, however the sweep ends
-            self._job_queue.close()
-            self._dispatcher.close()  # before another sweep may take over what they train
+            return self._stop if self.pool.is_busy or self._source.has_unfinished() else None
 
-    def _loop(self) -> None:
-        dispatcher = self._dispatcher
-        while True:
-            self._stop = dispatcher.signalled or self._stop or self._endings.stop()
-            if not self._stop:
-                dispatcher.assign(self)
-            if self._stop and (not dispatcher.is_busy or dispatcher.is_out_of_patience):
-                if dispatcher.is_busy or self._job_queue:
-                    dispatcher.unfinished = True
-                return
-            if not dispatcher.is_busy and not self._job_queue:
-                return
-            dispatcher.hear(self, dispatcher.wait())
-
-    # The work, as the dispatcher asks for it
-
-    def next(self) -> RunningJob | None:
-        """Return the next training; None if there is nothing to hand out now."""
-        while (running := self._job_queue.next()) is not None:
-            outcome = running.job.folder.read_outcome()
-            if outcome is None:
-                return running
-            # It ended before an interruption, and only its folder knows: tell the others.
-            self._endings.settle(running, outcome)
+    def _start(self) -> WorkerReady | None:
+        """Start all workers and wait for the first to be ready; None if signalled meanwhile."""
+        self.pool.start()
+        while not self._signals.received:
+            for slot in self.pool.wait():
+                message = slot.worker.receive()
+                if isinstance(message, WorkerDied) and self._signals.received:
+                    break
+                self._take_in(slot, message)
+                if isinstance(message, WorkerReady):
+                    for note in message.notes:
+                        warnings.warn(note, stacklevel=3)
+                    return message
         return None
 
-    def end(self, running: RunningJob, outcome: Outcome) -> None:
-        """Take in the end of a training that could not tell it itself."""
-        self._endings.end(running, outcome)
+    def _loop(self) -> None:
+        source, pool = self._source, self.pool
+        while True:
+            self._stop = self._signal_stop() or self._stop or source.stop()
+            if self._stop is None:
+                self._hand_out()
+            if not pool.is_busy and (self._stop is not None or not source.has_unfinished()):
+                return
+            since = self._signals.since
+            if since is not None and time.monotonic() - since > _PATIENCE_SECONDS:
+                return
+            for slot in pool.wait():
+                slot.silent_seconds = 0.0
+                self._take_in(slot, slot.worker.receive())
+            for slot in pool.slots:
+                if slot.is_overdue:
+                    self._give_up(slot)
 
-    def give_back(self, running: RunningJob) -> None:
-        """Put a training whose worker died first in the queue."""
-        self._job_queue.give_back(running)
+    def _signal_stop(self) -> Stop | None:
+        number = self._signals.received
+        if number is None:
+            return None
+        return Stop("Stopped; the same command goes on from here.", 128 + number)
 
-    def answer(self, running: RunningJob, event: Event) -> Answer:
-        """Take in what a training said, and answer it."""
+    def _hand_out(self) -> None:
+        """Send jobs while there are workers without one, and jobs without any."""
+        for slot in self.pool.slots:
+            if slot.ready and slot.running is None:
+                slot.running = self._source.next()
+                if slot.running is None:
+                    return
+                slot.silent_seconds = 0.0
+                slot.worker.train(slot.running.job)
+
+    def _take_in(self, slot: WorkerSlot, message: Message) -> None:
+        running = slot.running
+        match message:
+            case WorkerReady():
+                self.pool.mark_ready(slot)
+            case EventMessage(event) if running is not None:
+                slot.worker.answer(self._answer(running, event))
+            case JobFailed(reason, detail) if running is not None and not running.ended:
+                self._end(running, running.outcome(reason, detail))
+                slot.is_spent = reason is Reason.OUT_OF_MEMORY
+            case JobEnded(memory_megabytes):
+                self._vacate(slot, memory_megabytes)
+            case WorkerRefused(error):
+                raise error
+            case WorkerDied():
+                self.pool.replace_dead(slot, message)
+                if running is not None:
+                    self._handle_worker_death(running, message)
+
+    def _answer(self, running: RunningJob, event: Event) -> Answer:
+        """Pass an event on and return what its training is to do."""
         if isinstance(event, Finished):
-            self._endings.end(running, event.outcome)
+            self._end(running, event.outcome)
             return Answer.GO_ON
         running.tracker.emit(event)
         self._listener.hear(running.job.name, running.job.config, event)
-        if isinstance(event, Progressed | RungScored):
-            running.last = event
-        if isinstance(event, RungScored):
-            running.best = event.best
-        if isinstance(event, RungScored) and self._should_prune(running, event):
+        running.note(event)
+        if isinstance(event, RungScored) and self._source.should_stop(running, event):
             return Answer.STOP
-        return Answer.PAUSE if self._stop or self._dispatcher.signalled else Answer.GO_ON
+        return Answer.PAUSE if self._stop or self._signals.received else Answer.GO_ON
 
-    def _should_prune(self, running: RunningJob, event: RungScored) -> bool:
-        if running.trial is None:
-            return False
-        with self._study.storage_faults():
-            optuna_trials.report(running.trial, round(event.kimg), event.best.value)
-            return running.trial.should_prune()
+    def _end(self, running: RunningJob, outcome: Outcome) -> None:
+        """Pass on how a training ended, in the order of truth: the trackers come last."""
+        running.ended = True
+        ended = Finished(self._source.record(running, outcome))
+        running.tracker.emit(ended)
+        running.tracker.close()
+        self._listener.hear(running.job.name, running.job.config, ended)
+
+    def _vacate(self, slot: WorkerSlot, memory_megabytes: float) -> None:
+        """Free a slot, with a new worker where the old one grew too much or ran out of memory."""
+        if slot.running is not None:
+            slot.running.tracker.close()
+        slot.running = None
+        if slot.is_spent or memory_megabytes > self.options.max_worker_megabytes:
+            slot.worker.stop()
+            self.pool.replace(slot)
+
+    def _give_up(self, slot: WorkerSlot) -> None:
+        """Kill a worker that neither trains nor reports that its time is over."""
+        running = slot.running
+        silent = slot.silent_seconds
+        slot.worker.stop(at_once=True)
+        self.pool.replace(slot)
+        if running is not None and not running.ended:
+            detail = f"its worker was killed after {silent:.0f} seconds of silence"
+            self._end(running, running.outcome(Reason.TIMED_OUT, detail))
+
+    def _handle_worker_death(self, running: RunningJob, died: WorkerDied) -> None:
+        """Give the training of a dead worker to another one, from its last checkpoint."""
+        if running.ended:
+            running.tracker.close()
+            return
+        running.note_death(lost=died.lost)
+        if not running.is_deadly:
+            self._source.give_back(running)
+            return
+        count = running.deaths + running.losses
+        by_itself = "by itself" if died.exit_code is None else f"with exit code {died.exit_code}"
+        how = "with its node" if died.lost else by_itself
+        detail = f"its worker died {count} times, last {how}"
+        self._end(running, running.outcome(Reason.CRASHED, detail))

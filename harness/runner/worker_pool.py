@@ -1,4 +1,4 @@
-"""Keep a number of workers running, whatever becomes of each."""
+"""A number of workers that are kept running, whatever becomes of each."""
 
 import dataclasses
 import time
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from harness.backends.backend import Backend, Worker, WorkerDied
 from harness.core.errors import HarnessError
-from harness.runner.job_queue import RunningJob
+from harness.runner.job_source import RunningJob
 
 _MOST_FALSE_STARTS = 3
 """So many workers in a row that fail before they are ready are no accident."""
@@ -23,15 +23,15 @@ _MOST_ENDING = 32
 
 @dataclasses.dataclass(eq=False)
 class WorkerSlot:
-    """Hold a worker's place: its process may change, its GPU does not.
+    """A worker's slot: the process in it may be replaced, its number and its GPU stay.
 
     Args:
         slot: Its number, from 0.
-        worker: Who holds it now.
+        worker: The present worker.
         ready: Whether the worker has loaded everything.
         running: What it trains.
-        silent_seconds: How long it has said nothing about that.
-        is_spent: Whether the worker is to be replaced when it comes back.
+        silent_seconds: How long there has been no message about that.
+        is_spent: Whether the worker is to be replaced after its training.
         vacant_until: When a dead worker is replaced; None where there is no need.
     """
 
@@ -43,12 +43,6 @@ class WorkerSlot:
     is_spent: bool = False
     vacant_until: float | None = None
 
-    def assign(self, running: RunningJob) -> None:
-        """Hand a training to the worker."""
-        self.running = running
-        self.silent_seconds = 0.0
-        self.worker.train(running.job)
-
     @property
     def is_overdue(self) -> bool:
         """Return whether its training had a limit that only a hung worker can exceed so far."""
@@ -58,11 +52,14 @@ class WorkerSlot:
 
 
 class WorkerPool:
-    """Start workers, listen to all of them, and put new ones in the place of lost ones.
+    """Workers of one backend, with new ones in the place of lost ones.
 
     Args:
         backend: Where they run.
         count: How many.
+
+    Attributes:
+        slots: A slot for each; none before `start` and after `close`.
     """
 
     def __init__(self, backend: Backend, count: int) -> None:
@@ -74,6 +71,11 @@ class WorkerPool:
         self._last_wait = time.monotonic()
         self.slots: list[WorkerSlot] = []
 
+    @property
+    def is_busy(self) -> bool:
+        """Return whether any worker has a training."""
+        return any(slot.running for slot in self.slots)
+
     def start(self) -> None:
         """Start all workers."""
         self.slots = [
@@ -81,34 +83,37 @@ class WorkerPool:
         ]
 
     def close(self) -> None:
-        """End all workers at once: one that does not answer is waited for beside the others."""
+        """End all workers at once, beside each other, and leave no tracker open."""
+        for slot in self.slots:
+            if slot.running is not None:
+                slot.running.tracker.close()
         with ThreadPoolExecutor(_MOST_ENDING) as pool:
             list(pool.map(lambda slot: slot.worker.stop(at_once=True), self.slots))
         self.slots = []
         self._backend.close()
 
     def wait(self) -> list[WorkerSlot]:
-        """Return the posts that have something to say, waiting a moment for the first."""
-        workers = [slot.worker for slot in self._manned()]
-        if not workers:  # an engine would return at once
+        """Return the slots whose workers have sent something, waiting a moment for the first."""
+        workers = [slot.worker for slot in self._occupied()]
+        if not workers:  # a backend would return at once
             time.sleep(_WAIT_SECONDS)
-        speaking = set(self._backend.wait(workers, _WAIT_SECONDS)) if workers else set()
+        sending = set(self._backend.wait(workers, _WAIT_SECONDS)) if workers else set()
         now = time.monotonic()
         # A process that was itself suspended must not hold the time against its workers.
         passed = min(now - self._last_wait, 2 * _WAIT_SECONDS)
         self._last_wait = now
         for slot in self.slots:
             slot.silent_seconds += passed
-        return [slot for slot in self.slots if slot.worker in speaking]
+        return [slot for slot in self.slots if slot.worker in sending]
 
     def mark_ready(self, slot: WorkerSlot) -> None:
-        """Take note that a worker is ready."""
+        """Note that a worker is ready."""
         slot.ready = True
         self._can_load = True
         self._false_starts = self._lost_starts = 0
 
     def replace(self, slot: WorkerSlot) -> None:
-        """Put a fresh worker in the place of one that is gone."""
+        """Start a new worker in a slot whose worker is gone."""
         slot.worker = self._backend.start_worker(slot.slot)
         slot.ready, slot.running, slot.is_spent = False, None, False
         slot.vacant_until = None
@@ -131,7 +136,7 @@ class WorkerPool:
         slot.vacant_until = time.monotonic() + _PAUSE_SECONDS * 2**doublings
 
     def _complain(self, died: WorkerDied) -> None:
-        """Give up if nothing shows that workers can load here; otherwise say it once."""
+        """Give up if nothing shows that workers can load here; otherwise warn once."""
         if self._false_starts != _MOST_FALSE_STARTS:
             return
         message = self._backend.never_ready(died.exit_code)
@@ -139,8 +144,8 @@ class WorkerPool:
             raise HarnessError(message)
         warnings.warn(f"{message} Others go on, and new ones are tried.", stacklevel=2)
 
-    def _manned(self) -> list[WorkerSlot]:
-        """Return the posts that have a worker, having filled those whose pause is over."""
+    def _occupied(self) -> list[WorkerSlot]:
+        """Return the slots that have a worker, having filled those whose pause is over."""
         for slot in self.slots:
             if slot.vacant_until is not None and time.monotonic() >= slot.vacant_until:
                 self.replace(slot)

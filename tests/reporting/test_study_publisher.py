@@ -8,7 +8,7 @@ from harness.core.events import Finished, Started
 from harness.core.outcome import Outcome, Reason
 from harness.reporting import study_publisher
 from harness.reporting.study_publisher import StudyRun, publish, read_snapshot
-from harness.runner.outcomes import NullListener
+from harness.runner.job_source import NullListener
 from harness.tracking.tracker import TrackerOptions
 from tests.conftest import SweptStudy
 from tests.reporting.studies import config, make_small_study

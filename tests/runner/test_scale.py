@@ -4,7 +4,8 @@ from pathlib import Path
 
 from harness.core.events import Finished, RungScored
 from harness.core.outcome import Reason
-from harness.runner.outcomes import NullListener
+from harness.runner.job_source import NullListener
+from harness.runner.study_jobs import StudyJobs
 from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
@@ -35,7 +36,7 @@ def sweep(folder: Path, *, workers: int, trials: int) -> StandInEngine:
         name="scale", studies_dir=folder, trials=trials, workers=workers, seed=0, tracker="jsonl"
     )
     space = SearchSpace.from_dict(SPACE, source="scale")
-    assert StudyRunner(space, options, backend=backend).run(NullListener()) is None
+    assert StudyRunner(StudyJobs(space, options), backend=backend).run(NullListener()) is None
     return backend
 
 

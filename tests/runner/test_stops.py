@@ -13,7 +13,9 @@ from harness import StudyResult, SweepOptions, run_study
 from harness.core.events import Event, Progressed, Started
 from harness.core.outcome import Reason, State
 from harness.gan.config.config import GANConfig
-from harness.runner.outcomes import NullListener
+from harness.runner.job_source import Listener, NullListener
+from harness.runner.stop_rules import Stop
+from harness.runner.study_jobs import StudyJobs
 from harness.runner.study_runner import StudyRunner
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
@@ -38,6 +40,12 @@ def options(folder: Path, **changes: object) -> SweepOptions:
     return SweepOptions("s", studies_dir=folder, tracker="jsonl", threads=1, **changes)
 
 
+def run(
+    searched: SearchSpace, chosen: SweepOptions, listener: Listener | None = None
+) -> Stop | None:
+    return StudyRunner(StudyJobs(searched, chosen)).run(listener or NullListener())
+
+
 def states(result: StudyResult | Path) -> list[tuple[str, str]]:
     folder = result if isinstance(result, Path) else result.folder
     return [(each.name, each.outcome.reason.value) for each in read_entries(folder)]
@@ -46,21 +54,17 @@ def states(result: StudyResult | Path) -> list[tuple[str, str]]:
 @pytest.mark.slow
 def test_a_target_and_a_time_budget_stop_a_study_that_goes_on_later(tmp_path: Path):
     searched = space("s", [1])
-    stop = StudyRunner(searched, options(tmp_path, trials=3, target_fid=1e4)).run(NullListener())
+    stop = run(searched, options(tmp_path, trials=3, target_fid=1e4))
     assert stop.exit_code == 0
     assert "trial 0000 has reached" in stop.message
     assert states(tmp_path / "s") == [("0000", "finished")]
 
-    stop = StudyRunner(searched, options(tmp_path, trials=3, time_budget_seconds=1e-3)).run(
-        NullListener()
-    )
+    stop = run(searched, options(tmp_path, trials=3, time_budget_seconds=1e-3))
     assert stop.exit_code == 0
     assert "time budget" in stop.message
     assert states(tmp_path / "s") == [("0000", "finished")]
 
-    assert (
-        StudyRunner(searched, options(tmp_path, trials=3, keep="best")).run(NullListener()) is None
-    )
+    assert run(searched, options(tmp_path, trials=3, keep="best")) is None
     assert states(tmp_path / "s") == [(f"{i:04d}", "finished") for i in range(3)]
     entries = read_entries(tmp_path / "s")
     best = min(entries, key=lambda entry: entry.outcome.final.value)
@@ -88,7 +92,7 @@ def test_a_worker_that_grew_beyond_its_share_of_memory_is_replaced(
 ):
     hands = Hands()
     asked = options(tmp_path, trials=2, max_worker_megabytes=most)
-    assert StudyRunner(space("s", [1]), asked).run(hands) is None
+    assert run(space("s", [1]), asked, hands) is None
     assert states(tmp_path / "s") == [("0000", "finished"), ("0001", "finished")]
     assert len(set(hands.workers.values())) == processes
 

@@ -13,6 +13,7 @@ import pytest
 
 from harness.backends.cluster import Cluster
 from harness.core.events import Event, Progressed, Started
+from harness.runner.study_jobs import StudyJobs
 from harness.runner.study_runner import StudyRunner
 from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
@@ -67,6 +68,7 @@ class Trouble:
         self.machines = machines
         self.kind = kind
         self.runner: StudyRunner | None = None
+        self.folder: Path | None = None
         self.nodes: list[tuple[str, str]] = []
         self.victim = ""
         self.lost_kimg = 0.0
@@ -76,12 +78,12 @@ class Trouble:
 
     def act(self, name: str, event: Event) -> None:
         assert self.runner is not None
-        slots = {p.running.job.name: p for p in self.runner._dispatcher.slots if p.running}
+        slots = {p.running.job.name: p for p in self.runner.pool.slots if p.running}
         actor = slots[name].worker._actor if name in slots else None
         if isinstance(event, Started):
             self.nodes.append((name, node_of(actor)))
             if name == self.victim:
-                self.saved[name] = saved_kimg(self.runner.folder, name)
+                self.saved[name] = saved_kimg(self.folder, name)
             if self.began is not None and name == self.victim:
                 self.seconds = time.monotonic() - self.began
         if isinstance(event, Progressed) and event.kimg > 2.5 and self.began is None:
@@ -95,7 +97,7 @@ class Trouble:
             self.machines.remove_node(node, allow_graceful=False)
         elif self.kind == "loading":
             node = add_node(self.machines, **NODE | {"num_cpus": 3})
-            loading = [p.worker.placed for p in self.runner._dispatcher.slots if not p.ready]
+            loading = [p.worker.placed for p in self.runner.pool.slots if not p.ready]
             placed, _ = ray.wait(loading, num_returns=3, timeout=TIMEOUT_SECONDS)
             assert len(placed) == 3
             self.machines.remove_node(node, allow_graceful=False)
@@ -111,10 +113,11 @@ def run(trouble: Trouble, folder: Path, *, trials: int, workers: int) -> Notes:
     chosen = options(
         folder, trouble.kind, trials=trials, workers=workers, cluster=cluster, checkpoint_seconds=0
     )
-    trouble.runner = StudyRunner(small_space(folder, **LONGER), chosen)
+    trouble.runner = StudyRunner(StudyJobs(small_space(folder, **LONGER), chosen))
+    trouble.folder = chosen.folder
     notes = Notes(trouble.act)
     assert trouble.runner.run(notes) is None
-    entries = read_entries(trouble.runner.folder)
+    entries = read_entries(chosen.folder)
     assert [entry.name for entry in entries] == [f"{n:04d}" for n in range(trials)]
     assert all(entry.outcome.final is not None for entry in entries)
     return notes

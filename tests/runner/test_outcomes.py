@@ -7,7 +7,7 @@ import pytest
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol
 from harness.runner.open_study import Study
-from harness.runner.retries import enqueue_retry
+from harness.runner.outcomes import enqueue_retry
 from harness.space.space import SearchSpace
 from harness.study import optuna_trials
 from tests.support.endings import GOOD, SPACE

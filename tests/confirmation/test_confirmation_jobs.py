@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.confirmation.confirm_options import ConfirmOptions
-from harness.confirmation.confirmer import Confirmer
+from harness.confirmation.confirmation_jobs import ConfirmationJobs, ConfirmOptions
 from harness.confirmation.result import Confirmation, read_result
 from harness.core.errors import ConfigError, StudyError
 from harness.core.events import Event, Finished, RungScored, Started
@@ -18,12 +17,13 @@ from harness.core.locks import lock_folder
 from harness.gan.config.config import GANConfig
 from harness.metrics.extractors.feature_extractor import EMBEDDED_FOLDER
 from harness.runner.stop_rules import Stop
+from harness.runner.study_runner import StudyRunner
 from harness.tracking.jsonl_tracker import read_history
 from tests.confirmation.made import make_study
 from tests.conftest import SweptStudy
 
 
-class Ears:
+class Heard:
     """Keep what is said, and do something when an event comes by for the first time."""
 
     def __init__(self, act: Callable[[str, Event], bool] = lambda name, event: False) -> None:
@@ -57,8 +57,8 @@ def options(study: Path, **changes: object) -> ConfirmOptions:
     return ConfirmOptions(study.name, studies_dir=study.parent, **fields)
 
 
-def confirm(study: Path, ears: Ears, **changes: object) -> tuple[Stop | None, Confirmation]:
-    stop = Confirmer(options(study, **changes)).run(ears)
+def confirm(study: Path, ears: Heard, **changes: object) -> tuple[Stop | None, Confirmation]:
+    stop = StudyRunner(ConfirmationJobs(options(study, **changes))).run(ears)
     result = read_result(study)
     assert result is not None
     return stop, result
@@ -87,22 +87,22 @@ def test_a_confirmation_survives_signals_and_deaths_and_can_be_extended(
             os.kill(os.getpid(), signal.SIGINT)
         return isinstance(event, RungScored)
 
-    stop, result = confirm(study, Ears(press_ctrl_c))
+    stop, result = confirm(study, Heard(press_ctrl_c))
     assert stop is not None
     assert stop.exit_code == 130
     assert (result.complete, scores_in(result)) == (False, {})
 
     # The same again goes on from there, although a worker is killed on the way.
-    confirmer = Confirmer(options(study))
+    runner = StudyRunner(ConfirmationJobs(options(study)))
 
     def kill(name: str, event: Event) -> bool:
         if name == "0004-s0" and isinstance(event, RungScored):
-            os.kill(confirmer._dispatcher.slots[0].worker._process.pid, signal.SIGKILL)
+            os.kill(runner.pool.slots[0].worker._process.pid, signal.SIGKILL)
             return True
         return False
 
-    ears = Ears(kill)
-    assert confirmer.run(ears) is None
+    ears = Heard(kill)
+    assert runner.run(ears) is None
     result = read_result(study)
     assert result.complete
     assert result.winner in ("0000", "0004")
@@ -115,7 +115,7 @@ def test_a_confirmation_survives_signals_and_deaths_and_can_be_extended(
         assert [event.rung for event in history if isinstance(event, RungScored)] == [0, 1]
 
     # More seeds add to what there is.
-    ears = Ears()
+    ears = Heard()
     _, result = confirm(study, ears, seeds=3)
     assert set(ears.started()) <= {"0000-s2", "0004-s2"}
     assert ears.started()
@@ -124,7 +124,7 @@ def test_a_confirmation_survives_signals_and_deaths_and_can_be_extended(
     assert first.items() < third.items()
 
     # Fewer lose nothing and train nothing.
-    ears = Ears()
+    ears = Heard()
     _, fewer = confirm(study, ears, top=1, seeds=1)
     assert ears.started() == {}
     assert fewer == result
@@ -135,7 +135,7 @@ def test_a_confirmation_survives_signals_and_deaths_and_can_be_extended(
     shutil.copytree(EMBEDDED_FOLDER / "fashion_cnn", other)
     record = json.loads((other / "extractor.json").read_text())
     (other / "extractor.json").write_text(json.dumps(record | {"id": "other"}))
-    ears = Ears()
+    ears = Heard()
     _, result = confirm(study, ears, seeds=3, extractor=str(other))
     assert ears.started() == {}
     assert result.protocol.name == "fid_other@1000"
@@ -151,25 +151,25 @@ def test_what_cannot_be_confirmed_is_refused_before_any_process(tmp_path: Path):
     study = make_study(tmp_path / "s", [1.0])
     empty = make_study(tmp_path / "empty", [])
     with pytest.raises(StudyError, match=r"no trial has completed yet \(1 ended\)"):
-        Confirmer(options(empty))
+        ConfirmationJobs(options(empty))
     with pytest.raises(StudyError, match="no study named 't'"):
-        Confirmer(options(tmp_path / "t"))
+        ConfirmationJobs(options(tmp_path / "t"))
     with pytest.raises(ConfigError, match="--top: expected at least 1; received 0"):
-        Confirmer(options(study, top=0))
+        ConfirmationJobs(options(study, top=0))
     with pytest.raises(ConfigError, match="--seeds: expected at least 1; received -1"):
-        Confirmer(options(study, seeds=-1))
+        ConfirmationJobs(options(study, seeds=-1))
     with pytest.raises(ConfigError, match="tracker: expected one of"):
-        Confirmer(options(study, tracker="tb"))
+        ConfirmationJobs(options(study, tracker="tb"))
     with (
         lock_folder(study, "taken"),
         pytest.raises(StudyError, match="a sweep is running this study"),
     ):
-        Confirmer(options(study))
+        ConfirmationJobs(options(study))
     with (
         lock_folder(study / "confirmation", "taken"),
         pytest.raises(StudyError, match="another process is confirming this study"),
     ):
-        Confirmer(options(study))
+        ConfirmationJobs(options(study))
     assert {path.name for path in study.iterdir()} == {
         "study.json", "trials", "lock", "confirmation",
     }  # fmt: skip

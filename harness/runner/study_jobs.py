@@ -1,0 +1,245 @@
+"""The jobs of a sweep: interrupted trials first, then new ones, then baselines."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+
+from harness.backends.backend import WorkerReady, WorkerSetup
+from harness.core.events import Finished, RungScored
+from harness.core.outcome import Outcome
+from harness.gan.config.config import GANConfig
+from harness.gan.monitor import Cadence, MonitorConfig
+from harness.gan.presets import PRESETS, load_preset
+from harness.runner.job_source import RunningJob
+from harness.runner.open_study import Study
+from harness.runner.outcomes import OutcomeRecorder
+from harness.runner.stop_rules import Stop
+from harness.runner.sweep_options import SweepOptions
+from harness.space.space import SearchSpace, load_enqueued
+from harness.space.user_function_examples import user_functions
+from harness.study import optuna_trials
+from harness.study.leaderboard import BASELINE_PREFIX, read_entries
+from harness.study.record import StudyRecord, check_study_name, read_study
+from harness.tracking.catch_up import catch_up
+from harness.tracking.tracker import Tracker, TrialIdentity, open_tracker
+from harness.training.job import TrainingJob
+
+_FILM_FRAMES = 25
+"""So many grids, from the same noise, show how a trial came to draw what it draws."""
+
+_SLOWEST_SCORE_SECONDS = 1800.0
+"""A baseline that is silent for so long hangs; large ones take minutes to draw 10,000 images."""
+
+
+class StudyJobs:
+    """The trials and baselines of one study, a `JobSource`.
+
+    Args:
+        space: What is searched.
+        options: How many trials, which baselines, and how they are run.
+
+    Raises:
+        HarnessError: If an option is bad, or the folder holds a study that cannot be read.
+            Nothing has been written then, and no cluster asked.
+    """
+
+    def __init__(self, space: SearchSpace, options: SweepOptions) -> None:
+        check_study_name(options.name)
+        if (options.folder / "study.json").exists():
+            read_study(options.folder)
+        self._enqueued = load_enqueued(options.enqueue, space) if options.enqueue else []
+        self._space = space
+        self.options = options
+        self.size = options.trials
+        every = max(1, space.budget.rungs_kimg[-1] // _FILM_FRAMES)
+        self._film = MonitorConfig(sample_every=Cadence(every, "kimg"))
+        self._closing = contextlib.ExitStack()
+        self._returned: list[RunningJob] = []
+        self._handed_out: set[str] = set()
+
+    @property
+    def setup(self) -> WorkerSetup:
+        """Return what every worker loads."""
+        space, options = self._space, self.options
+        return WorkerSetup(
+            dataset=space.dataset,
+            data_dir=options.data_dir,
+            extractor=space.protocol.extractor,
+            weights=options.weights,
+            metric=space.protocol.metric,
+            num_images=space.protocol.num_images,
+            threads=options.threads,
+            deterministic=space.deterministic,
+            functions=user_functions(space),
+        )
+
+    def open(self, ready: WorkerReady) -> int:
+        """Open the study and pass on what an interruption kept from Optuna and the trackers."""
+        space, options = self._space, self.options
+        space.check_labels(labelled=ready.protocol.labels != "none")
+        self._study = Study(
+            options.studies_dir,
+            options.name,
+            space=space,
+            seed=options.seed,
+            protocol=ready.protocol,
+        )
+        self._closing.callback(self._study.close)
+        with self._study.storage_faults():
+            for params in self._enqueued:
+                self._study.optuna.enqueue_trial(params, skip_if_exists=True)
+        entries = read_entries(options.folder)
+        self._outcomes = OutcomeRecorder(self._study, options, entries)
+        passed_on = set(self._pass_on_unknown())
+        for entry in entries:
+            if entry.name not in passed_on:
+                identity = self._identity(entry.name, entry.folder.path, entry.config)
+                catch_up(options.tracker, identity, entry.outcome, options.tracker_options)
+        return self._study.count_ended()
+
+    def close(self) -> None:
+        """Close trackers of what was given back and not taken up, and the study."""
+        for running in self._returned:
+            running.tracker.close()
+        self._closing.close()
+
+    def has_unfinished(self) -> bool:
+        """Return whether any training has not ended."""
+        study = self._study
+        is_short = study.count_ended() < self.options.trials
+        return bool(is_short or study.interrupted() or self._open_baselines())
+
+    def next(self) -> RunningJob | None:
+        """Return the next training; None if there is none to hand out now."""
+        if self._returned:
+            return self._returned.pop(0)
+        found = self._next_trial() or self._next_baseline()
+        if found is not None:
+            self._handed_out.add(found.job.name)
+        return found
+
+    def should_stop(self, running: RunningJob, event: RungScored) -> bool:
+        """Report a rung to Optuna and return whether its pruner ends the trial there."""
+        if running.trial is None:
+            return False
+        with self._study.storage_faults():
+            optuna_trials.report(running.trial, round(event.kimg), event.best.value)
+            return running.trial.should_prune()
+
+    def record(self, running: RunningJob, outcome: Outcome) -> Outcome:
+        """Write how a training ended: in its folder, then in Optuna."""
+        running.job.folder.write_outcome(outcome)
+        return self._outcomes.pass_on(running, outcome)
+
+    def stop(self) -> Stop | None:
+        """Return why the study is to stop now, or None to go on."""
+        return self._outcomes.rules.stop()
+
+    def give_back(self, running: RunningJob) -> None:
+        """Put a training whose worker died first in the queue, with its tracker opened anew."""
+        running.tracker.close()
+        running.tracker = self._open_tracker(running.job)
+        self._returned.insert(0, running)
+
+    def _pass_on_unknown(self) -> Iterator[str]:
+        """Pass on the outcomes that only the folders of trials know; return the trials' names."""
+        for frozen in self._study.interrupted():
+            outcome = self._study.trial_folder(frozen.number).read_outcome()
+            if outcome is not None:
+                running = self._trial(*self._study.reopen(frozen))
+                running.tracker.emit(Finished(self._outcomes.pass_on(running, outcome)))
+                running.tracker.close()
+                yield running.job.name
+
+    def _next_trial(self) -> RunningJob | None:
+        study = self._study
+        interrupted = study.interrupted()
+        for frozen in interrupted:
+            if f"{frozen.number:04d}" not in self._handed_out:
+                return self._trial(*study.reopen(frozen))
+        if len(interrupted) + study.count_ended() < self.options.trials:
+            return self._trial(*study.ask())
+        return None
+
+    def _next_baseline(self) -> RunningJob | None:
+        for preset in self._open_baselines():
+            if f"{BASELINE_PREFIX}{preset}" not in self._handed_out:
+                return self._baseline(preset)
+        return None
+
+    def _open_baselines(self) -> list[str]:
+        if self.options.baseline_seconds is None:
+            return []
+        return [n for n in PRESETS if not self._study.baseline_folder(n).outcome_file.exists()]
+
+    def _trial(self, trial: optuna.Trial, config: GANConfig) -> RunningJob:
+        budget, options = self._space.budget, self.options
+        job = TrainingJob(
+            config=config,
+            folder=self._study.trial_folder(trial.number),
+            rungs_kimg=budget.rungs_kimg,
+            seed=self._study.record.seed,
+            name=f"{trial.number:04d}",
+            max_seconds_per_kimg=budget.max_seconds_per_kimg,
+            timeout_seconds=options.trial_timeout_seconds,
+            checkpoint_seconds=options.checkpoint_seconds,
+            deterministic=self._space.deterministic,
+            inspects=options.tracker_options.histograms,
+            monitor=self._film,
+        )
+        limit = options.trial_timeout_seconds
+        deadline = None if limit is None else limit + options.grace_seconds
+        return RunningJob(job, self._open_tracker(job), trial, deadline)
+
+    def _baseline(self, preset: str) -> RunningJob:
+        folder, options = self._study.baseline_folder(preset), self.options
+        config = folder.read_config() or load_preset(preset)
+        folder.write_config(config)
+        job = TrainingJob(
+            config=config,
+            folder=folder,
+            rungs_kimg=self._space.budget.rungs_kimg,
+            seed=self._study.record.seed,
+            name=f"{BASELINE_PREFIX}{preset}",
+            stop_after_seconds=options.baseline_seconds,
+            checkpoint_seconds=options.checkpoint_seconds,
+            deterministic=self._space.deterministic,
+        )
+        deadline = options.baseline_seconds
+        if deadline is not None:
+            deadline += max(options.grace_seconds, _SLOWEST_SCORE_SECONDS)
+        return RunningJob(job, self._open_tracker(job), None, deadline)
+
+    def _open_tracker(self, job: TrainingJob) -> Tracker:
+        identity = self._identity(job.name, job.folder.path, job.config)
+        return open_tracker(self.options.tracker, identity, self.options.tracker_options)
+
+    def _identity(self, name: str, folder: Path, config: GANConfig) -> TrialIdentity:
+        return identify(self._study.record, self._space, name=name, folder=folder, config=config)
+
+
+def identify(
+    record: StudyRecord, space: SearchSpace, *, name: str, folder: Path, config: GANConfig
+) -> TrialIdentity:
+    """Return what trackers are told of a training.
+
+    Args:
+        record: The study it belongs to.
+        space: What the study searches.
+        name: Trial number with four digits, or `baseline-` and the preset's name.
+        folder: The training's folder, two levels below the study's.
+        config: What is trained.
+    """
+    is_baseline = name.startswith(BASELINE_PREFIX)
+    return TrialIdentity(
+        study=record.name,
+        study_id=record.id,
+        trial=name,
+        folder=folder,
+        config=config.model_dump(mode="json"),
+        tags=(config.family, "baseline" if is_baseline else space.sampler.name),
+        wandb_root=folder.parent.parent,
+        job_type="baseline" if is_baseline else "trial",
+    )
