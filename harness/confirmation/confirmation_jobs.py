@@ -65,8 +65,8 @@ class ConfirmationJobs:
             # Keeps off whatever would change or remove the study, and other confirmations.
             locks.enter_context(lock_folder(folder, _SWEEP_RUNS, shared=True))
             self.plan = make_plan(folder, top=options.top, seeds=options.seeds)
-            self._space = SearchSpace.load(str(folder / "search_space.yaml"))
             locks.enter_context(lock_folder(folder / FOLDER, _CONFIRMATION_RUNS))
+            self._space = SearchSpace.load(str(folder / "search_space.yaml"))
             self._locks = locks.pop_all()
         self.options = options
         self.size = len(self.plan.planned)
