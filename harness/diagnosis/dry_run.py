@@ -15,8 +15,7 @@ from harness.gan.networks.generators import build_generator
 from harness.gan.user_code.contract import register_user_functions
 from harness.optimization.preview import first_configs
 from harness.runner.sweep_options import SweepOptions
-from harness.space.domains import Choices, Domain, Fixed
-from harness.space.parameters import Variant
+from harness.space.parameters import Choices, Domain, Fixed, Variant
 from harness.space.space import SearchSpace, load_enqueued
 from harness.space.user_function_examples import user_functions
 

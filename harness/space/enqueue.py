@@ -10,9 +10,8 @@ from harness.core.validation import raise_faults
 from harness.core.yaml_file import read_yaml
 from harness.gan.config.config import GANConfig
 from harness.gan.user_code.user_functions import pin
-from harness.space.domains import Fixed
 from harness.space.fields import FIELDS, unknown_field
-from harness.space.parameters import Parameter, Variant
+from harness.space.parameters import Fixed, Parameter, Variant
 
 
 def load_entries(path: Path, parameters: Sequence[Parameter]) -> list[dict[str, Any]]:

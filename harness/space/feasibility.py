@@ -8,9 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.gan.config.rules import RULES
-from harness.space.domains import Choices, Domain, Fixed
 from harness.space.fields import build_config, unchecked_config
-from harness.space.parameters import Parameter
+from harness.space.parameters import Choices, Domain, Fixed, Parameter
 
 _SAMPLES = 500
 _MOST_CONDITIONS = 10_000

@@ -1,18 +1,192 @@
-"""Read the `parameters` of a search space: fields of GANConfig, each with its variants."""
+"""The parameters of a search space: fields of GANConfig, and what each can be."""
 
 import dataclasses
+import json
+import math
+import random
 from collections.abc import Mapping
-from typing import Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from harness.space.fields import Field
 
-from harness.core.errors import near_miss
-from harness.core.validation import pydantic_faults
-from harness.gan.config.references import plain_name
-from harness.gan.config.renamed_keys import renamed_fault
-from harness.space.domain_parsing import VariantForm, parse_domain
-from harness.space.domains import Choices, Domain, Range
-from harness.space.fields import FIELDS, Field, unknown_field
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import BaseTrial
+
+# Optuna compares stepped floats with this tolerance too.
+_GRID_TOLERANCE = 1e-8
+
+
+@dataclasses.dataclass(frozen=True)
+class Fixed:
+    """One value that no trial changes; Optuna never sees it.
+
+    Args:
+        value: The value, as GANConfig stores it.
+    """
+
+    value: Any
+
+    def sample(self, rng: random.Random) -> Any:
+        """Return the value."""
+        return self.value
+
+    def suggest(self, trial: "BaseTrial", name: str) -> Any:
+        """Return the value; the trial records nothing."""
+        return self.value
+
+    def distribution(self) -> "BaseDistribution | None":
+        """Return None: there is nothing to search."""
+        return None
+
+    def fault(self, value: Any) -> str | None:
+        """Return what is wrong with a value, or None if it is the fixed one."""
+        return None if value == self.value else f"is fixed to {_show(self.value)}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the YAML form."""
+        return {"value": _plain(self.value)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Choices:
+    """Values to choose from, without order among them.
+
+    Args:
+        values: The choices, as GANConfig stores them.
+    """
+
+    values: tuple[Any, ...]
+
+    def sample(self, rng: random.Random) -> Any:
+        """Return one choice, all equally likely."""
+        return rng.choice(self.values)
+
+    def suggest(self, trial: "BaseTrial", name: str) -> Any:
+        """Return the trial's choice; the same one when asked again."""
+        labels = [self.encode(value) for value in self.values]
+        return self.values[labels.index(trial.suggest_categorical(name, labels))]
+
+    def encode(self, value: Any) -> Any:
+        """Return how Optuna's storage names a choice: itself, or JSON if it is a list."""
+        return json.dumps(value) if isinstance(value, tuple) else value
+
+    def distribution(self) -> "BaseDistribution | None":
+        """Return Optuna's form of the choices."""
+        from optuna.distributions import CategoricalDistribution
+
+        return CategoricalDistribution([self.encode(value) for value in self.values])
+
+    def fault(self, value: Any) -> str | None:
+        """Return what is wrong with a value, or None if it is a choice."""
+        offered = ", ".join(_show(choice) for choice in self.values)
+        return None if value in self.values else f"must be one of {offered}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the YAML form."""
+        return {"choices": [_plain(value) for value in self.values]}
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`, both included.
+
+    Args:
+        low: The smallest value.
+        high: The largest value.
+        step: Distance between neighbouring values; None for every float, or every integer.
+        log: Whether factors count rather than differences.
+        integer: Whether only whole numbers are meant.
+    """
+
+    low: float
+    high: float
+    step: float | None = None
+    log: bool = False
+    integer: bool = False
+
+    def sample(self, rng: random.Random) -> float:
+        """Return one value, uniform on the range's scale."""
+        if self.log:
+            value = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
+            value = min(max(value, self.low), self.high)
+            return round(value) if self.integer else value
+        step = self.step or (1 if self.integer else None)
+        if step is None:
+            return rng.uniform(self.low, self.high)
+        return self._on_grid(
+            self.low + step * rng.randint(0, round((self.high - self.low) / step))
+        )
+
+    def suggest(self, trial: "BaseTrial", name: str) -> float:
+        """Return the trial's value; the same one when asked again."""
+        if self.integer:
+            low, high, step = int(self.low), int(self.high), int(self.step or 1)
+            return trial.suggest_int(name, low, high, step=step, log=self.log)
+        value = trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
+        return self._on_grid(value)
+
+    def encode(self, value: float) -> float:
+        """Return how Optuna's storage names a value."""
+        return int(value) if self.integer else float(value)
+
+    def distribution(self) -> "BaseDistribution | None":
+        """Return Optuna's form of the range."""
+        from optuna.distributions import FloatDistribution, IntDistribution
+
+        if self.integer:
+            step = int(self.step or 1)
+            return IntDistribution(int(self.low), int(self.high), log=self.log, step=step)
+        return FloatDistribution(self.low, self.high, log=self.log, step=self.step)
+
+    def fault(self, value: Any) -> str | None:
+        """Return what is wrong with a value, or None if it lies in the range and on its grid."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return f"must be a number from {self.low} to {self.high}"
+        if self.integer and value != int(value):
+            return f"must be a whole number from {self.low} to {self.high}"
+        if not self.low <= value <= self.high:
+            return f"must lie from {self.low} to {self.high}"
+        if self.step is not None:
+            steps = (value - self.low) / self.step
+            if abs(steps - round(steps)) > _GRID_TOLERANCE:
+                return f"must be {self.low} plus a multiple of {self.step}"
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the YAML form."""
+        record: dict[str, Any] = {"low": self.low, "high": self.high}
+        if self.step is not None:
+            record["step"] = self.step
+        if self.log:
+            record["log"] = True
+        return record | {"type": "int" if self.integer else "float"}
+
+    def _on_grid(self, value: float) -> float:
+        """Return 0.3 rather than 0.30000000000000004."""
+        if self.integer or self.step is None:
+            return int(value) if self.integer else value
+        low, step = Decimal(str(self.low)), Decimal(str(self.step))
+        return float(low + step * round((value - self.low) / self.step))
+
+
+Domain = Fixed | Choices | Range
+
+
+def nearest_high(low: float, high: float, step: float) -> float:
+    """Return the largest value at most `high` that is `low` plus a multiple of `step`."""
+    d_low, d_high, d_step = Decimal(str(low)), Decimal(str(high)), Decimal(str(step))
+    value = (d_high - d_low) // d_step * d_step + d_low
+    return int(value) if isinstance(low, int) and isinstance(step, int) else float(value)
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _show(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(_plain(value))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,116 +247,17 @@ class Parameter:
         """Return the variant that holds for a configuration, or None for the default."""
         return next((variant for variant in self.variants if variant.applies(values)), None)
 
+    def suggest(self, trial: "BaseTrial", values: Mapping[str, Any]) -> Any:
+        """Return the trial's value; the same one when asked again.
+
+        Args:
+            trial: The trial.
+            values: The values of the parameters declared before, by field.
+        """
+        variant = self.applying(values)
+        return variant.domain.suggest(trial, variant.name) if variant else self.field.default
+
     def to_dict(self) -> Any:
         """Return the YAML form."""
         forms = [variant.to_dict() for variant in self.variants]
         return forms[0] if len(forms) == 1 else forms
-
-
-# What has been read so far; None for a parameter with faults of its own.
-_Declared = dict[str, Parameter | None]
-
-
-def parse_parameters(record: Any, faults: list[str]) -> tuple[Parameter, ...]:
-    """Return the parameters of a search space, in the order declared; faults are appended."""
-    if not isinstance(record, Mapping) or not record:
-        faults.append(
-            f"parameters must map fields of GANConfig to ranges or choices; received {record!r}. "
-            f"Use generator.width: {{choices: [16, 32]}}."
-        )
-        return ()
-    declared: _Declared = {}
-    for name, forms in record.items():
-        if name in FIELDS:
-            declared[name] = _parse_parameter(FIELDS[name], forms, declared, faults=faults)
-        else:
-            faults.append(unknown_field(name))
-    return tuple(parameter for parameter in declared.values() if parameter)
-
-
-def _parse_parameter(
-    field: Field, forms: Any, declared: _Declared, *, faults: list[str]
-) -> Parameter | None:
-    several = isinstance(forms, list)
-    found: list[str] = []
-    variants = []
-    for index, form in enumerate(forms if several else [forms]):
-        where = f"{field.name}[{index}]" if several else field.name
-        variants.append(_parse_variant(field, form, declared, where=where, faults=found))
-    if not variants:
-        found.append(f"{field.name} needs at least one variant; received [].")
-    faults.extend(found)
-    sound = [variant for variant in variants if variant]
-    complete = sound and len(sound) == len(variants) and not found
-    return Parameter(field, _named(field.name, sound)) if complete else None
-
-
-def _parse_variant(
-    field: Field, form: Any, declared: _Declared, *, where: str, faults: list[str]
-) -> Variant | None:
-    if not isinstance(form, Mapping):
-        faults.append(
-            f"{where} must be a mapping; received {form!r}. "
-            f"Use {{value: {form}}}, {{choices: [...]}} or {{low: ..., high: ...}}."
-        )
-        return None
-    try:
-        parsed = VariantForm.model_validate(form)
-    except ValidationError as error:
-        faults.extend(pydantic_faults(error, VariantForm, where=where))
-        return None
-    when = _parse_when(parsed.when, declared, where=f"{where}.when", faults=faults)
-    domain = parse_domain(field, parsed, where=where, faults=faults)
-    return Variant(field.name, when, domain) if domain is not None else None
-
-
-def _parse_when(
-    record: Mapping[str, Any], declared: _Declared, *, where: str, faults: list[str]
-) -> dict[str, tuple[Any, ...]]:
-    when = {}
-    for name, accepted in record.items():
-        options = tuple(accepted) if isinstance(accepted, list) else (accepted,)
-        when[name] = options
-        if name not in declared:
-            faults.append(
-                renamed_fault(name)
-                or f"{where} names {name}, which no parameter above declares."
-                f"{near_miss(name, declared)} Declare it first, with choices or a value."
-            )
-            continue
-        parameter = declared[name]
-        if parameter is None:
-            continue  # its own faults come first
-        if parameter.values is None:
-            faults.append(f"{where} names {name}, which is a range. Conditions need choices.")
-            continue
-        known = ", ".join(str(value) for value in parameter.values)
-        faults.extend(
-            f"{where}.{name} must be one of {known}; received {option!r}."
-            for option in options
-            if option not in parameter.values
-        )
-        if not options:
-            faults.append(f"{where}.{name} must be at least one of {known}; received [].")
-    return when
-
-
-def _named(field: str, variants: list[Variant]) -> tuple[Variant, ...]:
-    """Give variants names that a reader of Optuna's dashboard understands."""
-    if len(variants) < 2:
-        return tuple(variants)
-    short = [_label(variant, with_fields=False) for variant in variants]
-    unique = len(set(short)) == len(short)
-    labels = short if unique else [_label(variant, with_fields=True) for variant in variants]
-    return tuple(
-        dataclasses.replace(variant, name=f"{field}[{label}]")
-        for variant, label in zip(variants, labels, strict=True)
-    )
-
-
-def _label(variant: Variant, *, with_fields: bool) -> str:
-    parts = []
-    for field, accepted in variant.when.items():
-        values = "|".join(plain_name(str(value)) for value in accepted)
-        parts.append(f"{field}={values}" if with_fields else values)
-    return ",".join(parts)

@@ -199,10 +199,7 @@ class SearchSpace:
         """
         values: dict[str, Any] = {}
         for part in self.parameters:
-            variant = part.applying(values)
-            values[part.name] = (
-                variant.domain.suggest(trial, variant.name) if variant else part.field.default
-            )
+            values[part.name] = part.suggest(trial, values)
         try:
             return build_config(values, seed=seed)
         except ValidationError as error:

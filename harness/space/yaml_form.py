@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from harness.core.errors import ConfigError
 from harness.core.validation import pydantic_faults, unknown_key
 from harness.data.request import DatasetRequest
-from harness.space.parameters import parse_parameters
+from harness.space.parameter_parsing import parse_parameters
 from harness.space.settings import (
     PRUNER_SETTINGS,
     SAMPLER_SETTINGS,

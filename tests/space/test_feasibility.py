@@ -8,7 +8,7 @@ from harness.gan.config.config import GANConfig
 from harness.gan.config.rules import RULES
 from harness.space.feasibility import combination_faults, sample_values
 from harness.space.fields import FIELDS, build_config, unchecked_config
-from harness.space.parameters import parse_parameters
+from harness.space.parameter_parsing import parse_parameters
 
 OPTIMIZATION = {
     "optimizer.name": {"choices": ["adam", "adamw", "rmsprop"]},

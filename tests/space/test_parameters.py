@@ -3,9 +3,9 @@ import random
 import optuna
 import pytest
 
-from harness.space.domains import Choices, Fixed, Range
 from harness.space.feasibility import combination_faults, sample_values
-from harness.space.parameters import parse_parameters
+from harness.space.parameter_parsing import parse_parameters
+from harness.space.parameters import Choices, Fixed, Range
 
 
 def parse(record):

@@ -1,12 +1,25 @@
-"""Read one variant of a parameter: what it can be, checked against its field of GANConfig."""
+"""Read the `parameters` of a search space, each variant checked against its field."""
 
+import dataclasses
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from harness.core.validation import number_hint
-from harness.space.domains import Choices, Domain, Fixed, Range, nearest_high
-from harness.space.fields import Field
+from harness.core.errors import near_miss
+from harness.core.validation import number_hint, pydantic_faults
+from harness.gan.config.references import plain_name
+from harness.gan.config.renamed_keys import renamed_fault
+from harness.space.fields import FIELDS, Field, unknown_field
+from harness.space.parameters import (
+    Choices,
+    Domain,
+    Fixed,
+    Parameter,
+    Range,
+    Variant,
+    nearest_high,
+)
 
 
 class VariantForm(BaseModel):
@@ -24,7 +37,116 @@ class VariantForm(BaseModel):
     type: Literal["int", "float"] | None = None
 
 
-def parse_domain(
+# What has been read so far; None for a parameter with faults of its own.
+_Declared = dict[str, Parameter | None]
+
+
+def parse_parameters(record: Any, faults: list[str]) -> tuple[Parameter, ...]:
+    """Return the parameters of a search space, in the order declared; faults are appended."""
+    if not isinstance(record, Mapping) or not record:
+        faults.append(
+            f"parameters must map fields of GANConfig to ranges or choices; received {record!r}. "
+            f"Use generator.width: {{choices: [16, 32]}}."
+        )
+        return ()
+    declared: _Declared = {}
+    for name, forms in record.items():
+        if name in FIELDS:
+            declared[name] = _parse_parameter(FIELDS[name], forms, declared, faults=faults)
+        else:
+            faults.append(unknown_field(name))
+    return tuple(parameter for parameter in declared.values() if parameter)
+
+
+def _parse_parameter(
+    field: Field, forms: Any, declared: _Declared, *, faults: list[str]
+) -> Parameter | None:
+    several = isinstance(forms, list)
+    found: list[str] = []
+    variants = []
+    for index, form in enumerate(forms if several else [forms]):
+        where = f"{field.name}[{index}]" if several else field.name
+        variants.append(_parse_variant(field, form, declared, where=where, faults=found))
+    if not variants:
+        found.append(f"{field.name} needs at least one variant; received [].")
+    faults.extend(found)
+    sound = [variant for variant in variants if variant]
+    complete = sound and len(sound) == len(variants) and not found
+    return Parameter(field, _named(field.name, sound)) if complete else None
+
+
+def _parse_variant(
+    field: Field, form: Any, declared: _Declared, *, where: str, faults: list[str]
+) -> Variant | None:
+    if not isinstance(form, Mapping):
+        faults.append(
+            f"{where} must be a mapping; received {form!r}. "
+            f"Use {{value: {form}}}, {{choices: [...]}} or {{low: ..., high: ...}}."
+        )
+        return None
+    try:
+        parsed = VariantForm.model_validate(form)
+    except ValidationError as error:
+        faults.extend(pydantic_faults(error, VariantForm, where=where))
+        return None
+    when = _parse_when(parsed.when, declared, where=f"{where}.when", faults=faults)
+    domain = _parse_domain(field, parsed, where=where, faults=faults)
+    return Variant(field.name, when, domain) if domain is not None else None
+
+
+def _parse_when(
+    record: Mapping[str, Any], declared: _Declared, *, where: str, faults: list[str]
+) -> dict[str, tuple[Any, ...]]:
+    when = {}
+    for name, accepted in record.items():
+        options = tuple(accepted) if isinstance(accepted, list) else (accepted,)
+        when[name] = options
+        if name not in declared:
+            faults.append(
+                renamed_fault(name)
+                or f"{where} names {name}, which no parameter above declares."
+                f"{near_miss(name, declared)} Declare it first, with choices or a value."
+            )
+            continue
+        parameter = declared[name]
+        if parameter is None:
+            continue  # its own faults come first
+        if parameter.values is None:
+            faults.append(f"{where} names {name}, which is a range. Conditions need choices.")
+            continue
+        known = ", ".join(str(value) for value in parameter.values)
+        faults.extend(
+            f"{where}.{name} must be one of {known}; received {option!r}."
+            for option in options
+            if option not in parameter.values
+        )
+        if not options:
+            faults.append(f"{where}.{name} must be at least one of {known}; received [].")
+    return when
+
+
+def _named(field: str, variants: list[Variant]) -> tuple[Variant, ...]:
+    """Give variants names that a reader of Optuna's dashboard understands."""
+    if len(variants) < 2:
+        return tuple(variants)
+    short = [_label(variant, with_fields=False) for variant in variants]
+    unique = len(set(short)) == len(short)
+    labels = short if unique else [_label(variant, with_fields=True) for variant in variants]
+    return tuple(
+        dataclasses.replace(variant, name=f"{field}[{label}]")
+        for variant, label in zip(variants, labels, strict=True)
+    )
+
+
+def _label(variant: Variant, *, with_fields: bool) -> str:
+    parts = []
+    for field, accepted in variant.when.items():
+        values = "|".join(plain_name(str(value)) for value in accepted)
+        parts.append(f"{field}={values}" if with_fields else values)
+    return ",".join(parts)
+
+
+def _parse_domain(
     field: Field, form: VariantForm, *, where: str, faults: list[str]
 ) -> Domain | None:
     """Return what a parameter can be, or None after appending its faults."""
