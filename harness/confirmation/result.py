@@ -1,15 +1,14 @@
-"""Hold what a confirmation found, in the form of `confirmation/result.json`."""
+"""What a confirmation found, in the form of `confirmation/result.json`."""
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import pydantic
 
 from harness.core.errors import StorageError
 from harness.core.files import read_json, write_json
 from harness.core.score import Protocol, Score
-
-SCHEMA_VERSION = 1
-"""Raised when the file changes its form."""
 
 FOLDER = "confirmation"
 """Where a study keeps its confirmation."""
@@ -19,7 +18,7 @@ RESULT_FILE = "result.json"
 
 @dataclasses.dataclass(frozen=True)
 class SeedResult:
-    """Hold one training of a candidate with a new seed.
+    """A training of a candidate with a new seed.
 
     Args:
         name: The trial and which of its seeds, e.g. `0008-s1`.
@@ -42,7 +41,7 @@ class SeedResult:
 
 @dataclasses.dataclass(frozen=True)
 class CandidateResult:
-    """Hold what is known of one candidate: its values on the test split, and what follows.
+    """What is known of one candidate: its values on the test split, and what follows.
 
     Args:
         trial: The trial of the search, e.g. `0008`.
@@ -87,7 +86,7 @@ class CandidateResult:
 
 @dataclasses.dataclass(frozen=True)
 class Confirmation:
-    """Hold a confirmation, as far as it has come.
+    """A confirmation, as far as it has come.
 
     Args:
         study: Name of the study.
@@ -99,7 +98,7 @@ class Confirmation:
         winner: The confirmed trial; None before the end, or where every candidate failed.
         method: How intervals and probabilities were computed, in words.
         candidates: Best first: who is still in by mean, then who is out.
-        schema_version: Form of the file.
+        schema_version: Form of the file; raised when that changes.
     """
 
     study: str
@@ -111,34 +110,12 @@ class Confirmation:
     winner: str | None
     method: str
     candidates: tuple[CandidateResult, ...]
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary; scores as `Score.to_dict` writes them."""
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return fields | {
-            "protocol": dataclasses.asdict(self.protocol),
-            "fingerprint": self.protocol.fingerprint,
-            "candidates": [_candidate_to_dict(each) for each in self.candidates],
-        }
-
-    @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> "Confirmation":
-        """Return the confirmation that `to_dict` wrote.
-
-        Raises:
-            TypeError: If it is none, as are KeyError and ValueError.
-        """
-        if record["schema_version"] != SCHEMA_VERSION:
-            raise ValueError(f"schema version {record['schema_version']!r}, not {SCHEMA_VERSION}")
-        fields = {key: value for key, value in record.items() if key != "fingerprint"}
-        return cls(
-            **fields
-            | {
-                "protocol": Protocol(**record["protocol"]),
-                "candidates": tuple(_candidate_from_dict(each) for each in record["candidates"]),
-            }
-        )
+        record: dict[str, Any] = _plain(self)
+        return record | {"fingerprint": self.protocol.fingerprint}
 
 
 def result_file(study_folder: Path) -> Path:
@@ -166,49 +143,21 @@ def read_result(study_folder: Path) -> Confirmation | None:
         return None
     record = read_json(path)
     try:
-        return Confirmation.from_dict(record)
-    except (KeyError, TypeError, ValueError) as error:
+        return pydantic.TypeAdapter(Confirmation).validate_python(record)
+    except pydantic.ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
         raise StorageError(
             f"{path}: expected the result of a confirmation; received something else "
-            f"({type(error).__name__}: {error}). Give the command that made it again: "
-            f"gansweep confirm, which trains nothing twice."
+            f"({where}: {fault['msg']}). Give the command that made it again: gansweep confirm, "
+            f"which trains nothing twice."
         ) from error
 
 
-def _candidate_to_dict(candidate: CandidateResult) -> dict[str, Any]:
-    fields = {
-        field.name: getattr(candidate, field.name) for field in dataclasses.fields(candidate)
-    }
-    return fields | {
-        "search": candidate.search.to_dict(),
-        "seeds": [
-            vars(seed)
-            | {
-                "validation": seed.validation.to_dict() if seed.validation else None,
-                "test": seed.test.to_dict() if seed.test else None,
-            }
-            for seed in candidate.seeds
-        ],
-    }
-
-
-def _candidate_from_dict(record: dict[str, Any]) -> CandidateResult:
-    seeds = tuple(
-        SeedResult(
-            **seed
-            | {
-                key: Score.from_dict(seed[key]) if seed[key] else None
-                for key in ("validation", "test")
-            }
-        )
-        for seed in record["seeds"]
-    )
-    interval = record["interval"]
-    return CandidateResult(
-        **record
-        | {
-            "search": Score.from_dict(record["search"]),
-            "seeds": seeds,
-            "interval": (float(interval[0]), float(interval[1])) if interval else None,
-        }
-    )
+def _plain(value: Any) -> Any:
+    if isinstance(value, Score):
+        return value.to_dict()
+    if dataclasses.is_dataclass(value):
+        fields = dataclasses.fields(value)
+        return {field.name: _plain(getattr(value, field.name)) for field in fields}
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value

@@ -56,7 +56,7 @@ class OutcomeRecorder:
                 job.folder.write_outcome(outcome)
         with self._study.storage_faults():
             optuna_trials.tell(self._study.optuna, running.trial, outcome)
-        self.rules.note(job.name, job.config, outcome)
+        self.rules.note(Entry(job.name, job.folder, job.config, outcome))
         self._retention.note(job.name, job.folder, outcome)
         return outcome
 

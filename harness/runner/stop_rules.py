@@ -1,11 +1,10 @@
-"""Decide when a study stops before it has its trials."""
+"""When a study stops before it has its trials."""
 
 import dataclasses
 import time
 
-from harness.core.outcome import Outcome, State
-from harness.gan.config.config import GANConfig
-from harness.runner.failure_summary import Ended, explain_failures
+from harness.core.outcome import State
+from harness.runner.failure_summary import explain_failures
 from harness.runner.sweep_options import SweepOptions
 from harness.study.leaderboard import Entry
 
@@ -18,11 +17,11 @@ TOO_MANY_FAILED = 3
 
 @dataclasses.dataclass(frozen=True)
 class Stop:
-    """Say why a study stopped; the same command goes on from there.
+    """The reason why a study stopped; the same command goes on from there.
 
     Args:
         message: For people.
-        exit_code: For scripts; 0 where it stopped as it was told to.
+        exit_code: For scripts; 0 where that was asked for.
     """
 
     message: str
@@ -30,7 +29,7 @@ class Stop:
 
 
 class StopRules:
-    """Watch a study's time, its best score and its failures.
+    """The limits of a study: its time, its best score and its failures.
 
     Args:
         options: What it is allowed.
@@ -41,20 +40,21 @@ class StopRules:
         self._options = options
         self._began = time.monotonic()
         self._best: tuple[float, str] | None = None
-        self._ended: dict[str, Ended] = {}
+        self._ended: dict[str, Entry] = {}
         self._failed: set[str] = set()
         for entry in entries:
             if not entry.is_baseline:
-                self.note(entry.name, entry.config, entry.outcome)
+                self.note(entry)
 
-    def note(self, name: str, config: GANConfig, outcome: Outcome) -> None:
+    def note(self, entry: Entry) -> None:
         """Take in how a trial ended; one that another supersedes counts for nothing."""
-        # What only the trial's folder knew is noted when it is read, and when it is told.
-        ended = self._ended[name] = Ended(config, outcome)
+        # A trial may come twice: as its folder has it, and when that is passed on.
+        name, outcome = entry.name, entry.outcome
         self._failed.discard(name)
+        self._ended[name] = entry
         if outcome.superseded_by is not None:
             del self._ended[name]
-        elif ended.failed:
+        elif outcome.state is State.FAILED:
             self._failed.add(name)
         if outcome.state is State.COMPLETE and outcome.final is not None:
             found = (outcome.final.value, name)
@@ -68,10 +68,9 @@ class StopRules:
         share, count = self._options.max_failed_share, len(self._ended)
         if count < LEAST_TRIALS_TO_JUDGE or len(self._failed) <= share * count:
             return None
-        ended = list(self._ended.values())
         return Stop(
             f"Stopped, because more than {share:.0%} of the trials failed. "
-            f"{explain_failures(ended)}\n"
+            f"{explain_failures(list(self._ended.values()))}\n"
             f"Choose a search space without these values and a new --study, or go on with a "
             f"larger --max-failed-share.",
             TOO_MANY_FAILED,

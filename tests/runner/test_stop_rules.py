@@ -2,6 +2,7 @@
 
 import re
 import time
+from pathlib import Path
 
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
@@ -13,6 +14,7 @@ from harness.training.training_folder import TrainingFolder
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
 CONFIG = GANConfig()
+FOLDER = TrainingFolder(Path("0000"))
 
 
 def finished(value: float) -> Outcome:
@@ -23,7 +25,7 @@ def finished(value: float) -> Outcome:
 def rules(*outcomes: Outcome, **options: object) -> StopRules:
     found = StopRules(SweepOptions("s", **options), [])
     for number, outcome in enumerate(outcomes):
-        found.note(f"{number:04d}", CONFIG, outcome)
+        found.note(Entry(f"{number:04d}", FOLDER, CONFIG, outcome))
     return found
 
 
@@ -42,10 +44,10 @@ def test_a_share_of_failures_beyond_the_limit_stops_a_study_of_eight():
 
 def test_superseded_trials_and_what_is_told_twice_count_once():
     found = rules(*[FAILED] * 4, *[PRUNED] * 4)
-    found.note("0000", CONFIG, FAILED)
-    found.note("0008", CONFIG, Outcome(Reason.OUT_OF_MEMORY))
+    found.note(Entry("0000", FOLDER, CONFIG, FAILED))
+    found.note(Entry("0008", FOLDER, CONFIG, Outcome(Reason.OUT_OF_MEMORY)))
     assert found.stop() is not None  # 5 of 9
-    found.note("0008", CONFIG, Outcome(Reason.OUT_OF_MEMORY, superseded_by="0009"))
+    found.note(Entry("0008", FOLDER, CONFIG, Outcome(Reason.OUT_OF_MEMORY, superseded_by="0009")))
     assert found.stop() is None
 
 
@@ -65,10 +67,9 @@ def test_a_time_budget_counts_from_the_beginning_of_the_sweep():
     assert re.search("time budget of 0.2 seconds is used. The same command goes on", stop.message)
 
 
-def test_what_ended_before_counts_and_baselines_do_not(tmp_path):
-    folder = TrainingFolder(tmp_path)
-    entries = [Entry("baseline-x", folder, CONFIG, finished(1.0))]
+def test_what_ended_before_counts_and_baselines_do_not():
+    entries = [Entry("baseline-x", FOLDER, CONFIG, finished(1.0))]
     options = SweepOptions("s", target_fid=3.0)
     assert StopRules(options, entries).stop() is None
-    entries.append(Entry("0000", folder, CONFIG, finished(2.0)))
+    entries.append(Entry("0000", FOLDER, CONFIG, finished(2.0)))
     assert StopRules(options, entries).stop() is not None
