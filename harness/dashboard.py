@@ -38,12 +38,10 @@ def dashboard(
         folder = find_study(studies_dir, study)
         remedy = "Install it: `pip install 'gan-sweep-harness[dashboard]'`."
         require_packages("The dashboard", ["optuna_dashboard"], remedy)
-        from harness.optuna_dashboard.dashboard_server import serving
+        from harness.optuna_dashboard.dashboard_server import DashboardServer
 
-        with serving(folder, port=port, confirmed=lambda: _confirmed(folder)) as (
-            address,
-            server,
-        ):
+        with DashboardServer(folder, port, confirmed=lambda: _confirmed(folder)) as server:
+            address = server.address
             print(f"Study {study} is shown at {address}\nCtrl-C ends this.", flush=True)
             if not no_browser:
                 # Beside the server: a browser in the terminal would not let it begin.

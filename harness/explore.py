@@ -26,8 +26,7 @@ def explore(
 ) -> None:
     """Serve a bundle's explorer to this machine's browser until Ctrl-C."""
     with clear_errors(debug):
-        from harness.exporting.explorable import check_explorable
-        from harness.exporting.explorer_server import BundleServer
+        from harness.exporting.explorer_server import BundleServer, check_explorable
 
         check_explorable(bundle)
         server = BundleServer(bundle, port)

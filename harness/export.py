@@ -51,7 +51,7 @@ def export(
         from harness.exporting.formats import parse_formats
         from harness.exporting.publish import find_destination
         from harness.study.record import find_study
-        from harness.tracking.tracker import TrackerOptions
+        from harness.tracking.identity import TrackerOptions
 
         names = parse_formats(formats)
         tracker = TrackerOptions(project=wandb_project, entity=wandb_entity, wandb_mode=wandb_mode)

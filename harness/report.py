@@ -80,7 +80,7 @@ def _write(folder: Path, target: Path, data_dir: Path | None, *, follows: bool =
 
 
 def _watch(folder: Path, target: Path, data_dir: Path | None) -> None:
-    from harness.reporting.watch import keep_current
+    from harness.reporting.page import keep_current
 
     def write(running: bool) -> None:
         _write(folder, target, data_dir, follows=running)

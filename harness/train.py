@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.core.option_values import TrackerName
     from harness.gan.config.config import GANConfig
     from harness.gan.user_code.user_functions import UserFunctions
-    from harness.tracking.tracker import TrackerOptions
+    from harness.tracking.identity import TrackerOptions
     from harness.training.context import TrainingContext
     from harness.training.job import TrainingJob, WorkerSetup
 

@@ -10,7 +10,7 @@ from harness.gan.config.config import GANConfig
 from harness.gan.presets import load_preset
 from harness.runner import study_jobs
 from harness.study.leaderboard import read_entries
-from harness.tracking.tracker import TrackerOptions
+from harness.tracking.identity import TrackerOptions
 from tests.support.endings import GOOD, SPACE
 from tests.tracking.offline_log import read_offline_runs
 

@@ -14,8 +14,8 @@ from harness.core.score import Protocol
 from harness.exporting.bundle import export_bundle
 from harness.exporting.publish import prepare_wandb
 from harness.study.leaderboard import read_entries
+from harness.tracking.identity import TrackerOptions
 from harness.tracking.jsonl_tracker import read_history
-from harness.tracking.tracker import TrackerOptions
 from harness.training.training_folder import TrainingFolder
 from tests.confirmation.test_confirmer import add_trial
 from tests.conftest import SweptStudy

@@ -22,19 +22,18 @@ from harness.core.score import Score
 from harness.data.image_dataset import ImageDataset
 from harness.export import app
 from harness.exporting.bundle import Bundle, export_bundle
+from harness.exporting.bundle_folder import is_bundle
 from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
 from harness.exporting.formats import FORMATS
 from harness.exporting.publish import prepare_wandb
-from harness.exporting.target import is_bundle
 from harness.gan.presets import load_config
 from harness.gan.sampling import Sampler
 from harness.study.leaderboard import read_entries
-from harness.tracking.tracker import TrackerOptions
-from harness.tracking.wandb_log import read_records
+from harness.tracking.identity import TrackerOptions
 from tests.conftest import SweptStudy
 from tests.support.commands import Commands, interrupt, the_one_message, wait_until
 from tests.tracking.disks import run_command_on_used_disk
-from tests.tracking.offline_log import read_offline_runs
+from tests.tracking.offline_log import read_offline_runs, read_records
 
 FILES = {
     "MODEL_CARD.md",

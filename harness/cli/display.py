@@ -20,7 +20,7 @@ from harness.core.outcome import Outcome, State
 from harness.core.yaml_file import dump_yaml
 from harness.gan.config.config import GANConfig
 from harness.study.leaderboard import Entry
-from harness.tracking.tracker import TrackerOptions
+from harness.tracking.identity import TrackerOptions
 
 if TYPE_CHECKING:
     from harness.metrics.measurement import Measurement

@@ -14,7 +14,7 @@ import typer
 from harness.core.option_values import Engine, FileRoute, Fit, RequestedMode, TrackerName
 
 if TYPE_CHECKING:
-    from harness.tracking.tracker import TrackerOptions
+    from harness.tracking.identity import TrackerOptions
 
 # An option in one of the panels of a command's help.
 study_option = functools.partial(typer.Option, rich_help_panel="Study")
@@ -253,7 +253,7 @@ class TrackingFlags:
 
     def options(self, *, histograms: bool = False) -> "TrackerOptions":
         """Return how much is recorded, and where to."""
-        from harness.tracking.tracker import TrackerOptions
+        from harness.tracking.identity import TrackerOptions
 
         return TrackerOptions(
             images=not self.no_images,

@@ -20,7 +20,8 @@ from harness.runner.sweep_options import RunOptions
 from harness.space.space import SearchSpace
 from harness.study.record import find_study
 from harness.tracking.catch_up import catch_up
-from harness.tracking.tracker import Tracker, TrialIdentity, open_tracker
+from harness.tracking.identity import TrialIdentity
+from harness.tracking.tracker import Tracker, open_tracker
 from harness.training.job import TestScoring, TrainingJob
 
 _SWEEP_RUNS = "a sweep is running this study. Wait for it, or stop it with Ctrl-C."

@@ -13,8 +13,8 @@ from harness.space.space import SearchSpace
 from harness.study.leaderboard import BASELINE_PREFIX
 from harness.study.record import StudyRecord
 from harness.study.repair import StoredStudy, StoredTrial
+from harness.tracking.identity import TrialIdentity
 from harness.tracking.jsonl_tracker import HISTORY_NAME
-from harness.tracking.tracker import TrialIdentity
 from harness.training.training_folder import TrainingFolder
 
 

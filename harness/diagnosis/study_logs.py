@@ -8,11 +8,10 @@ from harness.core.events import Event, Finished, RungScored
 from harness.core.outcome import Outcome
 from harness.diagnosis.examined import Examined, ExaminedTraining
 from harness.diagnosis.finding import Finding, Level
-from harness.tracking.catch_up import tell_end
+from harness.tracking.catch_up import replay_to_wandb, tell_end, wandb_fault
+from harness.tracking.identity import TrackerOptions
 from harness.tracking.jsonl_tracker import ends_cleanly, read_history, rewrite_history
-from harness.tracking.tracker import TrackerOptions
 from harness.tracking.wandb_mode import wandb_mode
-from harness.tracking.wandb_replay import WandbFault, replay_to_wandb, wandb_fault
 
 
 def check_histories(study: Examined) -> Iterator[Finding]:
@@ -41,8 +40,8 @@ def check_wandb_logs(study: Examined) -> Iterator[Finding]:
         identity = study.identity(training, config)
         fault = wandb_fault(identity, history)
         if fault is not None:
-            mend = functools.partial(_replay, study, training, fault)
-            yield Finding(training.title, Level.WARN, fault.message, mend)
+            mend = functools.partial(_replay, study, training)
+            yield Finding(training.title, Level.WARN, fault, mend)
 
 
 def _history(training: ExaminedTraining) -> Iterator[Finding]:
@@ -97,13 +96,13 @@ def _finish(training: ExaminedTraining, outcome: Outcome) -> None:
     rewrite_history(training.history_file, tell_end(events, outcome))
 
 
-def _replay(study: Examined, training: ExaminedTraining, fault: WandbFault) -> None:
+def _replay(study: Examined, training: ExaminedTraining) -> None:
     config = training.config()
     if config is None:
         return
     identity = study.identity(training, config)
     history = read_history(training.history_file)
-    replay_to_wandb(identity, history, fault, TrackerOptions())
+    replay_to_wandb(identity, history, TrackerOptions())
     left = wandb_fault(identity, history)
     if left is not None:
-        raise StorageError(f"{training.title}: after a replay, still: {left.message}.")
+        raise StorageError(f"{training.title}: after a replay, still: {left}.")

@@ -16,21 +16,20 @@ from harness.core.seeds import derive_seed
 from harness.core.yaml_file import dump_yaml
 from harness.data.datasets import load_dataset
 from harness.data.image_dataset import ImageDataset
-from harness.exporting.checksums import write_checksums
+from harness.exporting.bundle_folder import put_in_place, refuse_strangers, write_checksums
 from harness.exporting.contents import BundleContents, describe, metrics
 from harness.exporting.explorer import add_explorer
 from harness.exporting.formats import DESCRIPTION, FORMATS, check_formats, write_format
 from harness.exporting.interpolation import write_interpolation
 from harness.exporting.model_card import model_card
-from harness.exporting.original import Original
 from harness.exporting.readme import bundle_readme
 from harness.exporting.scoring import (
+    Original,
     ReferenceImages,
     draw_reference,
     evaluator_on_test,
     measure_more,
 )
-from harness.exporting.target import put_in_place, refuse_strangers
 from harness.exporting.verification import PROGRAM, Proof, verify
 from harness.gan.sampling import latent_noise, load_generator
 from harness.metrics.evaluator import Evaluator

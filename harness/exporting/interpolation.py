@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from harness.exporting.original import Original
+from harness.exporting.scoring import Original
 from harness.gan.sampling import latent_noise
 
 MOST_BYTES = 1_000_000

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from harness.core.errors import ConfigError, StorageError, first_line, near_miss
 from harness.core.files import read_json, storage_error
-from harness.exporting.explorable import FOLDER as EXPLORER_FOLDER
 from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
 from harness.exporting.explorer_runtime import PACKAGE, VERSION
+from harness.exporting.explorer_server import FOLDER as EXPLORER_FOLDER
 from harness.study.record import read_study
-from harness.tracking.tracker import TrackerOptions, TrialIdentity
+from harness.tracking.identity import TrackerOptions, TrialIdentity
 from harness.tracking.wandb_mode import WandbMode, wandb_mode
 
 if TYPE_CHECKING:
@@ -72,8 +72,13 @@ def _publish_to_wandb(
     Raises:
         StorageError: If W&B does not take it; the bundle itself is complete.
     """
-    from harness.tracking.wandb_artifact import ArtifactContents, files_below, log_artifact
-    from harness.tracking.wandb_run import end_run, start_run
+    from harness.tracking.wandb_run import (
+        ArtifactContents,
+        end_run,
+        files_below,
+        log_artifact,
+        start_run,
+    )
 
     record, entry = read_study(study_folder), bundle.entry
     metadata = read_json(bundle.folder / "metrics.json")

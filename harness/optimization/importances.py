@@ -119,6 +119,7 @@ def _measure(trials: list[optuna.trial.FrozenTrial]) -> dict[str, float]:
     with warnings.catch_warnings():
         # A rare branch of a conditional parameter may hold a single trial; its deviation tells.
         warnings.filterwarnings("ignore", message="Some regimes for parameter")
+        warnings.filterwarnings("ignore", message="Target and region quantiles select the same")
         warnings.filterwarnings("ignore", message="Argument ``normalize`` is an experimental")
         return optuna.importance.get_param_importances(study, evaluator=evaluator, normalize=False)
 

@@ -1,7 +1,8 @@
 """Draw what Optuna has to say of a study, as Plotly figures."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import optuna
@@ -42,21 +43,21 @@ def draw_plots(
             yaxis_title=f"best {metric} so far",
         )
         figures["intermediate_values"] = curves
-    kimg = compared_rung(trials)
+    kimg = compared_rung(trial.intermediate_values for trial in trials)
     if kimg is not None:
         figures |= _parameters(trials, kimg, name=name, metric=f"{metric} at {kimg} kimg")
     return figures
 
 
-def compared_rung(trials: Sequence[optuna.trial.FrozenTrial]) -> int | None:
-    """Return the last rung in kimg that at least half of the scored trials reached, if any."""
-    scored = [trial for trial in trials if trial.intermediate_values]
-    rungs = {rung for trial in scored for rung in trial.intermediate_values}
+def compared_rung(reached: Iterable[Collection[int]]) -> int | None:
+    """Return the last rung that at least half of the scored trials reached, if any.
 
-    def reached(rung: int) -> int:
-        return sum(rung in trial.intermediate_values for trial in scored)
-
-    return max((rung for rung in rungs if 2 * reached(rung) >= len(scored)), default=None)
+    Args:
+        reached: The rungs of each trial.
+    """
+    scored = [rungs for rungs in reached if rungs]
+    counts = Counter(rung for rungs in scored for rung in rungs)
+    return max((rung for rung, n in counts.items() if 2 * n >= len(scored)), default=None)
 
 
 def _parameters(

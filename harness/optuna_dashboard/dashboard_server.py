@@ -1,11 +1,12 @@
 """Serve Optuna's dashboard on a study: on this machine alone, and only to look at."""
 
 import contextlib
+import functools
 import socketserver
 import threading
 import time
 import wsgiref.simple_server
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,13 @@ from harness.study.storage import Storage
 
 HOST = "127.0.0.1"
 _FRESH_SECONDS = 5.0
-_LOOKING = ("GET", "HEAD")
 
 ReadTrials = Callable[[], list[optuna.trial.FrozenTrial]]
 ReadConfirmed = Callable[[], str | None]
-WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class LiveDashboard:
-    """Answer requests from a copy of the study that is at most a few seconds old.
+    """A WSGI application that answers from a copy of the study, at most a few seconds old.
 
     The page has buttons that would change or remove the study. They are refused: the copy is all
     that it ever sees, and that is made anew.
@@ -48,10 +47,8 @@ class LiveDashboard:
         *,
         confirmed: ReadConfirmed = lambda: None,
     ) -> None:
-        self._folder = folder
-        self._record = record
-        self._read = read
-        self._confirmed = confirmed
+        self._folder, self._record = folder, record
+        self._read, self._confirmed = read, confirmed
         self._turn = threading.Lock()
         self._app = self._make()
         self._made = time.monotonic()
@@ -60,7 +57,7 @@ class LiveDashboard:
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         """Answer a request, as WSGI wants it."""
-        if environ["REQUEST_METHOD"] not in _LOOKING:
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             start_response("405 Method Not Allowed", [("Content-Type", "application/json")])
             return [b'{"reason": "This page is only for looking at the study."}']
         with self._turn:
@@ -72,22 +69,16 @@ class LiveDashboard:
             app = self._app
         return app(environ, start_response)
 
-    def _make(self) -> WSGIApp:
-        copy, grids = make_view(
+    def _make(self) -> Callable[..., Iterable[bytes]]:
+        storage, grids = make_view(
             self._folder, self._record, self._read(), confirmed=self._confirmed()
         )
-        app: WSGIApp = optuna_dashboard.wsgi(copy._storage, artifact_store=grids)
+        app: Callable[..., Iterable[bytes]] = optuna_dashboard.wsgi(storage, artifact_store=grids)
         return app
 
 
-@contextlib.contextmanager
-def serving(
-    folder: Path,
-    *,
-    port: int,
-    confirmed: ReadConfirmed = lambda: None,
-) -> Iterator[tuple[str, Any]]:
-    """Give the address of a study's dashboard and its server, ready to serve.
+class DashboardServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
+    """A server of one study's dashboard to this machine.
 
     Args:
         folder: The study; a sweep may be running on it.
@@ -99,40 +90,40 @@ def serving(
         StorageError: If its database cannot be used, or has no trials yet.
         ConfigError: If the port is taken.
     """
-    record = read_study(folder)
-    database = Storage(folder)
-    with opened(database, record) as study:
-        if study is None:
-            raise StorageError(
-                f"{folder}: the study has no database yet, so there is nothing to show. Begin it "
-                f"with gansweep sweep, then give the same command again."
-            )
 
-        def read() -> list[optuna.trial.FrozenTrial]:
-            with database.faults():
-                return study.get_trials(deepcopy=False)
-
-        app = LiveDashboard(folder, record, read, confirmed=confirmed)
-        with _listen(app, port) as server:
-            yield f"http://{HOST}:{server.server_port}/dashboard/studies/0", server
-
-
-def _listen(app: LiveDashboard, port: int) -> Any:
-    try:
-        return wsgiref.simple_server.make_server(
-            HOST, port, app, server_class=_Server, handler_class=_Handler
-        )
-    except OSError as error:
-        raise ConfigError(
-            f"--port: cannot listen on {HOST}:{port}: {error.strerror or error}. Choose another "
-            f"--port; 0 takes any that is free."
-        ) from error
-
-
-class _Server(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
     daemon_threads = True
+
+    def __init__(
+        self, folder: Path, port: int = 0, *, confirmed: ReadConfirmed = lambda: None
+    ) -> None:
+        record = read_study(folder)
+        read = functools.partial(_read_trials, folder, record)
+        app = LiveDashboard(folder, record, read, confirmed=confirmed)
+        try:
+            super().__init__((HOST, port), _Handler)
+        except OSError as error:
+            raise ConfigError(
+                f"--port: cannot listen on {HOST}:{port}: {error.strerror or error}. Choose "
+                f"another --port; 0 takes any that is free."
+            ) from error
+        self.set_app(app)
+
+    @property
+    def address(self) -> str:
+        """Return the address of the study's page."""
+        return f"http://{HOST}:{self.server_port}/dashboard/studies/0"
 
 
 class _Handler(wsgiref.simple_server.WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Leave requests out of the terminal."""
+
+
+def _read_trials(folder: Path, record: StudyRecord) -> list[optuna.trial.FrozenTrial]:
+    with opened(Storage(folder), record) as study:
+        if study is None:
+            raise StorageError(
+                f"{folder}: the study has no database yet, so there is nothing to show. Begin it "
+                f"with gansweep sweep, then give the same command again."
+            )
+        return study.get_trials(deepcopy=False)

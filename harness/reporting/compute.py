@@ -12,7 +12,7 @@ from harness.reporting.trials import TrialData
 
 @dataclasses.dataclass(frozen=True)
 class Compute:
-    """Hold seconds added over workers: training, scoring and all that goes with them.
+    """Seconds added over workers: training, scoring and all that goes with them.
 
     Args:
         spent: By state, `running` included.

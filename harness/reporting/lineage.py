@@ -1,4 +1,4 @@
-"""Say how a study comes about again: the command, the seeds, the code and its packages."""
+"""How a study comes about again: the command, the seeds, the code and its packages."""
 
 import dataclasses
 import importlib.metadata
@@ -20,7 +20,7 @@ _PACKAGES = ("tensorflow", "keras", "optuna", "numpy", "scipy")
 
 @dataclasses.dataclass(frozen=True)
 class Lineage:
-    """Hold what it takes to repeat a study.
+    """What it takes to repeat a study.
 
     Args:
         commands: What to type, in order.
@@ -52,7 +52,7 @@ class Lineage:
 
 @dataclasses.dataclass(frozen=True)
 class Steps:
-    """Hold what was done to a study, from its beginning to its export.
+    """What was done to a study, from its beginning to its export.
 
     Args:
         space: What `--search-space` is given: a name where the package has the same space.

@@ -1,5 +1,6 @@
 """Put a report's data, charts and pictures together as one HTML file that needs nothing else."""
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from markupsafe import Markup
 from harness.confirmation.confirmation_text import confirmation_lines
 from harness.core.durations import format_kimg, format_seconds
 from harness.core.files import write_text
+from harness.core.locks import is_locked
 from harness.core.version import __version__
 from harness.reporting.charts import curves, plots
 from harness.reporting.charts.curves import colour_of, draw_curves
@@ -169,3 +171,51 @@ def _ending(trial: TrialData) -> str:
         return f"Finished: {reached}; final {trial.final.protocol.name} {trial.final.text}."
     reason = trial.reason.replace("_", " ")
     return f"{trial.state.capitalize()} ({reason}): {reached}. {trial.outcome.detail}".rstrip()
+
+
+_PATTERNS = (
+    "study.json",
+    "export/metrics.json",
+    "confirmation/result.json",
+    "*/*/config.yaml",
+    "*/*/history.jsonl",
+    "*/*/outcome.json",
+)
+_LARGEST_SHARE = 0.05  # of one core: the sweep needs them all
+
+
+def keep_current(folder: Path, write: Callable[[bool], None], *, every_seconds: float) -> None:
+    """Write a report again and again, until no sweep runs on the study any more.
+
+    Args:
+        folder: The study.
+        write: Writes the report; told whether more is to come.
+        every_seconds: The shortest pause between two looks at the study; it grows where writing
+            takes long, to leave the machine to the sweep.
+    """
+    seen: object = None
+    while True:
+        # Looked at before reading: what changes meanwhile is found the next time.
+        found = is_locked(folder), _stamps(folder)
+        pause = every_seconds
+        if found != seen:
+            began = time.monotonic()
+            write(found[0])
+            pause = max(pause, (time.monotonic() - began) / _LARGEST_SHARE)
+            seen = found
+        if not found[0]:
+            return
+        time.sleep(pause)
+
+
+def _stamps(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Return when each file that a report is made of was written, and its size."""
+    stamps = {}
+    for pattern in _PATTERNS:
+        for path in folder.glob(pattern):
+            try:
+                found = path.stat()
+            except FileNotFoundError:  # replaced at this moment
+                continue
+            stamps[path] = found.st_mtime_ns, found.st_size
+    return stamps

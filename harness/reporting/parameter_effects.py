@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.optimization.importances import Importance, estimate_importances
+from harness.optimization.study_plots import compared_rung
 from harness.reporting.trials import TrialData
 from harness.space.space import SearchSpace
 
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """Hold one trial in a slice: the parameter's value, and the score at the compared rung."""
+    """A trial in a slice: the parameter's value, and the score at the compared rung."""
 
     trial: str
     family: str
@@ -21,7 +22,7 @@ class Point:
 
 @dataclasses.dataclass(frozen=True)
 class Slice:
-    """Hold the scores over one searched field.
+    """The scores over one searched field.
 
     Args:
         parameter: The field's dotted path.
@@ -38,7 +39,7 @@ class Slice:
 
 @dataclasses.dataclass(frozen=True)
 class Effects:
-    """Hold what the search tells of its parameters, all trials compared at one rung.
+    """What the search tells of its parameters, all trials compared at one rung.
 
     Args:
         kimg: The rung.
@@ -66,7 +67,7 @@ def find_effects(space: SearchSpace, trials: Sequence[TrialData]) -> Effects | N
     scored = [trial for trial in trials if trial.rungs and not trial.is_baseline]
     if not scored:
         return None
-    at = _compared_rung(scored, len(space.budget.rungs_kimg))
+    at = compared_rung([rung.index for rung in trial.rungs] for trial in scored) or 0
     pairs = [(trial, rung.value) for trial in scored for rung in trial.rungs if rung.index == at]
     importances = estimate_importances(space, [(trial.config, value) for trial, value in pairs])
     order = {
@@ -86,13 +87,6 @@ def searched_fields(space: SearchSpace) -> tuple[str, ...]:
     return tuple(
         part.name for part in space.parameters if part.values is None or len(part.values) > 1
     )
-
-
-def _compared_rung(scored: Sequence[TrialData], rungs: int) -> int:
-    def reached(index: int) -> int:
-        return sum(any(rung.index == index for rung in trial.rungs) for trial in scored)
-
-    return max((index for index in range(rungs) if 2 * reached(index) >= len(scored)), default=0)
 
 
 def _slices(space: SearchSpace, pairs: list[tuple[TrialData, float]]) -> list[Slice]:

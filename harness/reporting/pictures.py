@@ -3,7 +3,6 @@
 import functools
 
 from harness.core.durations import format_kimg, format_seconds
-from harness.reporting.film import Frame, film_of, kept_frame
 from harness.reporting.report_data import ReportData
 from harness.reporting.report_images import (
     FILM_BYTES,
@@ -14,11 +13,43 @@ from harness.reporting.report_images import (
     share_of,
     strip_uri,
 )
-from harness.reporting.trials import Rung, TrialData
+from harness.reporting.trials import Rung, Sample, TrialData
+
+MOST_FRAMES = 60
+_NEAR = 0.25  # of the distance between two samples
+
+
+Frame = Rung | Sample
+"""One moment of a film: a rung, with what was measured then, or a grid between rungs."""
+
+
+def film_of(trial: TrialData) -> tuple[Frame, ...]:
+    """Return the frames of a training by kimg; where there are many, some samples are left out.
+
+    A rung's own grid stands for a sample of (nearly) the same moment.
+    """
+    rungs = [rung for rung in trial.rungs if rung.grid]
+    kimgs = [0.0, *(sample.kimg for sample in trial.samples)]
+    near = _NEAR * (kimgs[-1] - kimgs[0]) / max(1, len(trial.samples))
+    between = [
+        sample
+        for sample in trial.samples
+        if all(abs(sample.kimg - rung.kimg) > near for rung in rungs)
+    ]
+    room = max(0, MOST_FRAMES - len(rungs))
+    if len(between) > room:
+        between = [between[index * len(between) // room] for index in range(room)]
+    return tuple(sorted([*rungs, *between], key=lambda frame: frame.kimg))
+
+
+def kept_frame(trial: TrialData, film: tuple[Frame, ...]) -> int:
+    """Return which frame shows the generator that is kept, that of the best rung; 0 without."""
+    best = trial.best_rung
+    return next((place for place, each in enumerate(film) if best and each == best), 0)
 
 
 class Pictures:
-    """Encode a report's grids, each with a text that says what it shows.
+    """A report's grids, encoded, each with a text that says what it shows.
 
     Every picture of a kind may take the same bytes, so that all of them fit, whatever they show.
 
@@ -66,7 +97,7 @@ class Pictures:
     def film(self) -> list[dict[str, str]]:
         """Return the winner's grids over its training, in order."""
         best = self._data.best
-        return [self._frame(best, frame) for frame in self._frames] if best else []
+        return [self._frame(best, each, self._film_bytes) for each in self._frames] if best else []
 
     @property
     def kept(self) -> int:
@@ -76,35 +107,27 @@ class Pictures:
     @property
     def film_rungs(self) -> int:
         """Return how many frames of the film were scored."""
-        return sum(frame.rung is not None for frame in self._frames)
+        return sum(isinstance(frame, Rung) for frame in self._frames)
 
     def details(self, trial: TrialData) -> list[dict[str, str]]:
         """Return a trial's rungs as the page's script shows them, with a grid where there is."""
         return [
-            {
-                **self._moment(rung.kimg, rung),
-                "seconds": format_seconds(rung.seconds),
-                "src": grid_uri(rung.grid, self._grid_bytes) if rung.grid else "",
-                "alt": self._alt(trial, rung) if rung.grid else "",
-            }
+            self._frame(trial, rung, self._grid_bytes) | {"seconds": format_seconds(rung.seconds)}
             for rung in trial.rungs
         ]
 
-    def _frame(self, trial: TrialData, frame: Frame) -> dict[str, str]:
-        alt = self._alt(trial, frame.rung) if frame.rung else self._shows(trial, frame.kimg)
-        return {
-            **self._moment(frame.kimg, frame.rung),
-            "src": grid_uri(frame.grid, self._film_bytes),
-            "alt": alt,
-        }
-
-    def _moment(self, kimg: float, rung: Rung | None) -> dict[str, str]:
-        said = {"kimg": f"{format_kimg(kimg)} kimg", "score": ""}
-        if rung is not None:
-            interval = rung.interval
+    def _frame(self, trial: TrialData, frame: Frame, most_bytes: int) -> dict[str, str]:
+        alt, score = self._shows(trial, frame.kimg), ""
+        if isinstance(frame, Rung):
+            alt, interval = self._alt(trial, frame), frame.interval
             spread = f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
-            said["score"] = f"{self._metric} {rung.value:.3f}{spread}"
-        return said
+            score = f"{self._metric} {frame.value:.3f}{spread}"
+        return {
+            "kimg": f"{format_kimg(frame.kimg)} kimg",
+            "score": score,
+            "src": grid_uri(frame.grid, most_bytes) if frame.grid else "",
+            "alt": alt if frame.grid else "",
+        }
 
     def _alt(self, trial: TrialData, rung: Rung) -> str:
         rows = ", ".join(self.rows(trial))

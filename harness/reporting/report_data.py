@@ -2,59 +2,89 @@
 
 import dataclasses
 import datetime
+import functools
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from harness.confirmation.result import CandidateResult, Confirmation, read_result
+from harness.core.errors import HarnessError
+from harness.core.files import read_json
 from harness.core.locks import is_locked
-from harness.core.score import Protocol
+from harness.core.score import Protocol, Score
 from harness.reporting.compute import Compute, add_up
-from harness.reporting.exported_bundle import Exported, read_export
 from harness.reporting.lineage import Lineage, Steps, baseline_options, name_space, trace
 from harness.reporting.parameter_effects import Effects, find_effects, searched_fields
 from harness.reporting.trials import RUNNING, TrialData, read_ended, read_unfinished
 from harness.space.space import SearchSpace
-from harness.study.leaderboard import Entry, rank, read_entries, winner
+from harness.study.leaderboard import rank, read_entries, winner
 from harness.study.record import StudyRecord, read_study
 
 
 @dataclasses.dataclass(frozen=True)
+class Exported:
+    """What a bundle says of the generator in it.
+
+    Args:
+        training: Whose generator it is: the winner's trial, or one of its trainings with a new
+            seed, such as `0008-s1`.
+        test: Its score on the test split, measured from the exported file.
+        formats: The formats of the bundle.
+    """
+
+    training: str
+    test: Score
+    formats: tuple[str, ...]
+
+
+def read_export(folder: Path, record: StudyRecord, winner: str | None) -> Exported | None:
+    """Return what was exported; None if that was another trial, or nothing.
+
+    Args:
+        folder: The study.
+        record: What it says of itself.
+        winner: Name of the winning trial.
+    """
+    path = folder / "export" / "metrics.json"
+    try:
+        metrics = read_json(path) if path.is_file() else {}
+        training = str(metrics.get("trial"))
+        if metrics.get("study_id") == record.id and training.partition("-s")[0] == winner:
+            formats = tuple(str(each["format"]) for each in metrics.get("formats", ()))
+            return Exported(training, Score.from_dict(metrics["test"]), formats)
+    except (HarnessError, AttributeError, KeyError, TypeError, ValueError):
+        pass  # the export says so itself when it is made again; the report does without
+    return None
+
+
+@dataclasses.dataclass(frozen=True)
 class ReportData:
-    """Hold all that a report says of a study.
+    """All that a report says of a study.
 
     Args:
         record: What the study says of itself.
-        description: What its search space says of itself, for people.
+        space: What was searched.
         class_names: One name a row of a conditional grid; None where they are not known.
-        rungs_kimg: Where trials were scored and compared.
-        search_space: The search space as YAML.
-        searched: The fields that were searched, as declared.
         trials: All trainings: ended ones best first, then those that run.
         confirmation: What training the leaders again found; None where that was not done.
         winner: Name of the confirmed trial, or else of the completed one with the lowest final
             score; None before there is one.
         exported: What the winner's exported file scored on the test split; None without one.
         compute: What was spent, and saved by pruning.
-        effects: Which parameters mattered; None before any trial was scored.
         lineage: How the study comes about again.
         running: Whether a sweep ran on it when it was read.
         written: When it was read, ISO 8601, UTC.
     """
 
     record: StudyRecord
-    description: str
+    space: SearchSpace
     class_names: tuple[str, ...] | None
-    rungs_kimg: tuple[int, ...]
-    search_space: str
-    searched: tuple[str, ...]
     trials: tuple[TrialData, ...]
     confirmation: Confirmation | None
     winner: str | None
     exported: Exported | None
     compute: Compute
-    effects: Effects | None
     lineage: Lineage
     running: bool
     written: str
@@ -63,6 +93,21 @@ class ReportData:
     def protocol(self) -> Protocol:
         """Return how its trials are scored."""
         return Protocol(**self.record.protocol)
+
+    @property
+    def rungs_kimg(self) -> tuple[int, ...]:
+        """Return where trials were scored and compared."""
+        return tuple(self.space.budget.rungs_kimg)
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """Return the fields that were searched, as declared."""
+        return searched_fields(self.space)
+
+    @functools.cached_property
+    def effects(self) -> Effects | None:
+        """Return which parameters mattered; None before any trial was scored."""
+        return find_effects(self.space, self.trials)
 
     @property
     def best(self) -> TrialData | None:
@@ -134,50 +179,34 @@ def read_report(folder: Path, *, class_names: tuple[str, ...] | None = None) -> 
     space = SearchSpace.load(str(folder / "search_space.yaml"))
     entries = read_entries(folder)
     confirmation = read_result(folder)
-    best = _find_best(entries, confirmation)
+    confirmed = [each for each in entries if confirmation and each.name == confirmation.winner]
+    best = confirmed[0] if confirmed else winner(entries)
     trials = [read_ended(entry, place) for place, entry in enumerate(rank(entries), start=1)]
-    trials += _read_running(folder, {trial.name for trial in trials})
+    paths = sorted((folder / "trials").glob("[0-9]*")) + sorted((folder / "baselines").glob("*"))
+    unfinished = [read_unfinished(path) for path in paths if path.is_dir()]
+    ended = {trial.name for trial in trials}
+    trials += [trial for trial in unfinished if trial is not None and trial.name not in ended]
     exported = read_export(folder, record, best.name if best else None)
-    steps = _steps(folder, space, trials, confirmation, exported)
-    return ReportData(
-        record=record,
-        description=space.description,
-        class_names=class_names,
-        rungs_kimg=tuple(space.budget.rungs_kimg),
-        search_space=space.to_yaml(),
-        searched=searched_fields(space),
-        trials=tuple(trials),
-        confirmation=confirmation,
-        winner=best.name if best else None,
-        exported=exported,
-        compute=add_up(trials, space.budget.rungs_kimg, confirmation),
-        effects=find_effects(space, trials),
-        lineage=trace(record, steps, winner_seed=best.config.seed if best else None),
-        running=is_locked(folder),
-        written=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    )
-
-
-def _steps(
-    folder: Path,
-    space: SearchSpace,
-    trials: list[TrialData],
-    confirmation: Confirmation | None,
-    exported: Exported | None,
-) -> Steps:
-    return Steps(
+    steps = Steps(
         space=name_space(space, folder),
         trials=len(_counted(trials)),
         baselines=baseline_options(trial for trial in trials if trial.is_baseline),
         confirmation=confirmation,
         formats=exported.formats if exported else (),
     )
-
-
-def _find_best(entries: list[Entry], confirmation: Confirmation | None) -> Entry | None:
-    """Return the confirmed trial, or else the completed one with the lowest final score."""
-    confirmed = [each for each in entries if confirmation and each.name == confirmation.winner]
-    return confirmed[0] if confirmed else winner(entries)
+    return ReportData(
+        record=record,
+        space=space,
+        class_names=class_names,
+        trials=tuple(trials),
+        confirmation=confirmation,
+        winner=best.name if best else None,
+        exported=exported,
+        compute=add_up(trials, space.budget.rungs_kimg, confirmation),
+        lineage=trace(record, steps, winner_seed=best.config.seed if best else None),
+        running=is_locked(folder),
+        written=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
 
 
 def _counted(trials: Iterable[TrialData]) -> list[TrialData]:
@@ -187,9 +216,3 @@ def _counted(trials: Iterable[TrialData]) -> list[TrialData]:
         for trial in trials
         if not trial.is_baseline and not (trial.outcome and trial.outcome.superseded_by)
     ]
-
-
-def _read_running(folder: Path, ended: set[str]) -> list[TrialData]:
-    paths = sorted((folder / "trials").glob("[0-9]*")) + sorted((folder / "baselines").glob("*"))
-    found = (read_unfinished(path) for path in paths if path.is_dir())
-    return [trial for trial in found if trial is not None and trial.name not in ended]

@@ -3,29 +3,25 @@
 import dataclasses
 import logging
 import time
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.confirmation.result import read_result
 from harness.confirmation.winner import choose
 from harness.core.errors import HarnessError
 from harness.core.events import Event, Finished
-from harness.core.score import Protocol
 from harness.gan.config.config import GANConfig
 from harness.optimization.study_plots import draw_plots
-from harness.reporting.compute import add_up
-from harness.reporting.parameter_effects import searched_fields
-from harness.reporting.trials import TrialData, read_ended
+from harness.reporting.report_data import read_report
+from harness.reporting.trials import RUNNING, TrialData, read_ended
 from harness.runner.job_source import Listener
 from harness.runner.stop_rules import Stop
 from harness.space.space import SearchSpace
-from harness.study.leaderboard import rank, read_entries
 from harness.study.read_only import opened
-from harness.study.record import StudyRecord, read_study
+from harness.study.record import StudyRecord
 from harness.study.storage import Storage
-from harness.tracking.tracker import TrackerOptions, TrialIdentity
-from harness.tracking.wandb_study import StudySnapshot, WinnerArtifact, publish_study
+from harness.tracking.identity import TrackerOptions, TrialIdentity
+from harness.tracking.wandb_run import ArtifactContents
+from harness.tracking.wandb_study import StudySnapshot, publish_study
 
 if TYPE_CHECKING:
     from harness.runner.study_runner import StudyRunner
@@ -43,11 +39,11 @@ _COLUMNS = ("rank", "trial", "family", "state", "reason", "kimg", "seconds", "be
 
 
 class StudyRun:
-    """Listen to a sweep for whoever shows it, and publish the study every few minutes.
+    """A listener to a sweep that publishes the study every few minutes.
 
     Args:
         folder: The study's folder.
-        listener: Hears everything first.
+        listener: Receives everything first: what shows the sweep.
         tracker: Key of `TRACKERS`; nothing is published unless it is W&B's.
         options: Where to.
     """
@@ -142,30 +138,28 @@ def read_snapshot(folder: Path) -> StudySnapshot:
     Raises:
         HarnessError: If the study cannot be read.
     """
-    record = read_study(folder)
-    space = SearchSpace.load(str(folder / "search_space.yaml"))
-    ranked = rank(read_entries(folder))
-    trials = [read_ended(entry, place) for place, entry in enumerate(ranked, start=1)]
-    searched = searched_fields(space)
-    winner_artifact = _find_winner_artifact(folder, record)
-    metric = Protocol(**record.protocol).name
+    data = read_report(folder)
+    record, metric = data.record, data.protocol.name
+    trials = [trial for trial in data.trials if trial.outcome]
+    finals = [trial.final.value for trial in trials if trial.final and not trial.is_baseline]
     with opened(Storage(folder), record) as study:
         stored = study.get_trials(deepcopy=False) if study else []
         plots = draw_plots(stored, name=record.name, metric=metric)
+    winner = _describe_winner(folder, record)
     return StudySnapshot(
-        identity=_identify(folder, record, space),
-        columns=(*_COLUMNS, *searched),
-        rows=[[*_scores(trial), *(_cell(trial, name) for name in searched)] for trial in trials],
+        identity=_identify(folder, record, data.space),
+        columns=(*_COLUMNS, *data.searched),
+        rows=[[*_scores(each), *(_cell(each, name) for name in data.searched)] for each in trials],
         grids=[trial.best_rung.grid if trial.best_rung else None for trial in trials],
         plots=plots,
-        summary=_summarise(trials, metric)
-        | {
-            "compute_seconds": add_up(
-                trials, space.budget.rungs_kimg, read_result(folder)
-            ).to_dict(),
-            "winner": winner_artifact.names[0] if winner_artifact else None,
-        },
-        winner_artifact=winner_artifact,
+        summary={
+            "trials": {key: n for key, n in data.counts.items() if n and key != RUNNING},
+            "reasons": {key: len(of) for key, of in data.reasons.items() if key != RUNNING},
+            "compute_seconds": data.compute.to_dict(),
+            "winner": winner.metadata["trial"] if winner else None,
+        }
+        | ({f"final_{metric}": min(finals)} if finals else {}),
+        winner=winner,
     )
 
 
@@ -184,8 +178,8 @@ def _identify(folder: Path, record: StudyRecord, space: SearchSpace) -> TrialIde
 
 def _scores(trial: TrialData) -> list[Any]:
     final = trial.final.value if trial.final else None
-    said = (trial.rank, trial.name, trial.family, trial.state, trial.reason)
-    return [*said, trial.kimg, trial.seconds, trial.best_value, final]
+    place = (trial.rank, trial.name, trial.family, trial.state, trial.reason)
+    return [*place, trial.kimg, trial.seconds, trial.best_value, final]
 
 
 def _cell(trial: TrialData, name: str) -> Any:
@@ -195,36 +189,23 @@ def _cell(trial: TrialData, name: str) -> Any:
     return value if is_plain else str(value)
 
 
-def _summarise(trials: list[TrialData], metric: str) -> dict[str, Any]:
-    counted = [
-        trial
-        for trial in trials
-        if not trial.is_baseline and trial.outcome and not trial.outcome.superseded_by
-    ]
-    finals = [trial.final.value for trial in counted if trial.final]
-    summary: dict[str, Any] = {
-        "trials": dict(Counter(trial.state for trial in counted)),
-        "reasons": dict(Counter(trial.reason for trial in counted)),
-    }
-    return summary | ({f"final_{metric}": min(finals)} if finals else {})
-
-
-def _find_winner_artifact(folder: Path, record: StudyRecord) -> WinnerArtifact | None:
+def _describe_winner(folder: Path, record: StudyRecord) -> ArtifactContents | None:
     """Return the winner, the confirmed one where there is one; None without a kept generator."""
     try:
         choice = choose(folder)
     except HarnessError:
         return None
-    entry = choice.entry
+    entry, outcome = choice.entry, choice.entry.outcome
     if not entry.folder.generator_file.is_file():
         return None
     best = read_ended(entry, 1).best_rung
     files = [entry.folder.generator_file, entry.folder.config_file]
     files += [best.grid] if best and best.grid else []
-    outcome = entry.outcome
-    return WinnerArtifact(
-        names=choice.names,
-        files=tuple(files),
+    return ArtifactContents(
+        name=f"{record.name}-winner",
+        type="model",
+        files={file.name: file for file in files},
+        aliases=["best", *choice.names],
         metadata={
             "study": record.name,
             "study_id": record.id,

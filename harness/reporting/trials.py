@@ -1,19 +1,79 @@
 """Read the trainings of a study from their folders: how each went, rung by rung."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from harness.core.events import Event, Progressed, RungScored
+from harness.core.events import Event, Progressed, RungScored, Started
 from harness.core.nested import flatten
 from harness.core.outcome import Outcome
 from harness.core.score import Score
 from harness.gan.config.config import GANConfig
-from harness.reporting.pace import Pace, read_pace
 from harness.study.leaderboard import BASELINE_PREFIX, Entry
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.training_folder import TrainingFolder
+
+
+@dataclasses.dataclass(frozen=True)
+class Pace:
+    """What a training's steps and scores took, in seconds.
+
+    Args:
+        training_seconds: All its steps, with compiling; without scores, grids and saving.
+        seconds_per_kimg: What another thousand images would take; None where it was too short to
+            tell that from compiling.
+        seconds_per_score: What another score would take, the grid included; None where each one
+            had something to compile or to load.
+    """
+
+    training_seconds: float
+    seconds_per_kimg: float | None
+    seconds_per_score: float | None
+
+
+def read_pace(history: Iterable[Event]) -> Pace:
+    """Return the pace of a training.
+
+    The first call and the first score since it began, or went on after an interruption, compile
+    what they run. They cost once, and are no measure of what would have followed.
+
+    Args:
+        history: Its events, in order.
+    """
+    steps: list[tuple[float, float]] = []  # kimg and seconds of the calls that compile nothing
+    scores: list[float] = []
+    training = kimg = seconds = 0.0
+    calls = scored = 0
+    for event in history:
+        if isinstance(event, Started):
+            calls = scored = 0
+            kimg = event.kimg
+        elif isinstance(event, Progressed):
+            took = _seconds(event, kimg)
+            training += took
+            if calls:
+                steps.append((event.kimg - kimg, took))
+            calls, kimg, seconds = calls + 1, event.kimg, event.duration_seconds
+        elif isinstance(event, RungScored):
+            if scored:
+                scores.append(event.duration_seconds - seconds)
+            scored, seconds = scored + 1, event.duration_seconds
+    trained = sum(each for each, _ in steps)
+    return Pace(
+        training_seconds=training,
+        seconds_per_kimg=sum(took for _, took in steps) / trained if trained > 0 else None,
+        seconds_per_score=median(scores) if scores else None,
+    )
+
+
+def _seconds(event: Progressed, before: float) -> float:
+    """Return what the steps of one report took; the clock also counts what lay between."""
+    if not event.images_per_second > 0:
+        return 0.0
+    return max(0.0, event.kimg - before) * 1000 / event.images_per_second
+
 
 RUNNING = "running"
 """What stands for the outcome of a training that has not ended."""
@@ -21,7 +81,7 @@ RUNNING = "running"
 
 @dataclasses.dataclass(frozen=True)
 class Rung:
-    """Hold what was measured of a training at one rung.
+    """What was measured of a training at one rung.
 
     Args:
         index: Which rung, from 0.
@@ -42,7 +102,7 @@ class Rung:
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """Hold a sample grid that was drawn between rungs, from the noise of theirs.
+    """A sample grid that was drawn between rungs, from the noise of theirs.
 
     Args:
         kimg: When it was drawn.
@@ -55,7 +115,7 @@ class Sample:
 
 @dataclasses.dataclass(frozen=True)
 class TrialData:
-    """Hold all that a report says of one training.
+    """All that a report says of one training.
 
     Args:
         name: Trial number with four digits, or `baseline-` and the preset's name.
@@ -159,19 +219,10 @@ def read_ended(entry: Entry, rank: int) -> TrialData:
     Raises:
         StorageError: If its history is damaged before its end.
     """
-    history = read_history(entry.folder.path / HISTORY_NAME)
+    read = _read(entry.name, entry.folder, entry.config)
     outcome = entry.outcome
-    return TrialData(
-        name=entry.name,
-        rank=rank,
-        family=entry.config.family,
-        config=_flat(entry.config),
-        rungs=_rungs(history, entry.folder),
-        samples=_samples(entry.folder),
-        outcome=outcome,
-        kimg=outcome.kimg,
-        seconds=outcome.duration_seconds,
-        pace=read_pace(history),
+    return dataclasses.replace(
+        read, rank=rank, outcome=outcome, kimg=outcome.kimg, seconds=outcome.duration_seconds
     )
 
 
@@ -184,26 +235,26 @@ def read_unfinished(path: Path) -> TrialData | None:
     """
     folder = TrainingFolder(path)
     config = folder.read_config()
-    if config is None:
-        return None
-    history = read_history(path / HISTORY_NAME)
-    said = [event for event in history if isinstance(event, Progressed | RungScored)]
+    name = f"{BASELINE_PREFIX}{path.name}" if path.parent.name == "baselines" else path.name
+    return _read(name, folder, config) if config else None
+
+
+def _read(name: str, folder: TrainingFolder, config: GANConfig) -> TrialData:
+    """Return a training as its history tells it, without an end."""
+    history = read_history(folder.path / HISTORY_NAME)
+    scored = [event for event in history if isinstance(event, Progressed | RungScored)]
     return TrialData(
-        name=f"{BASELINE_PREFIX}{path.name}" if path.parent.name == "baselines" else path.name,
+        name=name,
         rank=0,
         family=config.family,
-        config=_flat(config),
+        config=dict(flatten(config.model_dump(mode="json"))),
         rungs=_rungs(history, folder),
         samples=_samples(folder),
         outcome=None,
-        kimg=max((event.kimg for event in said), default=0.0),
-        seconds=max((event.duration_seconds for event in said), default=0.0),
+        kimg=max((event.kimg for event in scored), default=0.0),
+        seconds=max((event.duration_seconds for event in scored), default=0.0),
         pace=read_pace(history),
     )
-
-
-def _flat(config: GANConfig) -> dict[str, Any]:
-    return dict(flatten(config.model_dump(mode="json")))
 
 
 def _rungs(history: list[Event], folder: TrainingFolder) -> tuple[Rung, ...]:

@@ -23,7 +23,8 @@ from harness.study import optuna_trials
 from harness.study.leaderboard import BASELINE_PREFIX, read_entries
 from harness.study.record import StudyRecord, check_study_name, read_study
 from harness.tracking.catch_up import catch_up
-from harness.tracking.tracker import Tracker, TrialIdentity, open_tracker
+from harness.tracking.identity import TrialIdentity
+from harness.tracking.tracker import Tracker, open_tracker
 from harness.training.job import TrainingJob
 
 _FILM_FRAMES = 25

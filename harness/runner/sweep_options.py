@@ -5,7 +5,7 @@ from pathlib import Path
 
 from harness.backends.cluster import Cluster
 from harness.core.option_values import Keep, TrackerName, check_choices
-from harness.tracking.tracker import TrackerOptions
+from harness.tracking.identity import TrackerOptions
 
 
 @dataclasses.dataclass(frozen=True)

@@ -32,16 +32,23 @@ def opened(storage: Storage, record: StudyRecord) -> Iterator[optuna.Study | Non
             database.engine.dispose()
 
 
-def copy_of(trials: Sequence[optuna.trial.FrozenTrial], *, name: str, metric: str) -> optuna.Study:
+def copy_of(
+    trials: Sequence[optuna.trial.FrozenTrial],
+    *,
+    name: str,
+    metric: str,
+    storage: optuna.storages.InMemoryStorage | None = None,
+) -> optuna.Study:
     """Return a study in memory with these trials; nothing done to it reaches the database.
 
     Args:
         trials: In the order of their numbers.
         name: What the copy is called.
         metric: What the value of its trials is called.
+        storage: Where the copy is kept; None for one of its own.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(study_name=name, direction="minimize")
+    study = optuna.create_study(storage=storage, study_name=name, direction="minimize")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.set_metric_names([metric])

@@ -1,12 +1,14 @@
 """Tell the trackers how a training ended, where a crash kept that from them."""
 
+from collections.abc import Sequence
+
 from harness.core.errors import StorageError
-from harness.core.events import Event, Finished
+from harness.core.events import Event, Finished, Progressed, RungScored, Started
 from harness.core.outcome import Outcome
+from harness.tracking.identity import TrackerOptions, TrialIdentity
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history, rewrite_history
-from harness.tracking.tracker import TrackerOptions, TrialIdentity
+from harness.tracking.wandb_log import find_runs, is_offline, noted_end, rows_given
 from harness.tracking.wandb_mode import wandb_mode
-from harness.tracking.wandb_replay import replay_to_wandb, wandb_fault
 
 
 def catch_up(
@@ -15,7 +17,7 @@ def catch_up(
     """Make history and W&B's offline log tell the end that the folder tells.
 
     A process may die after `outcome.json` and before the trackers hear of it, and a folder of
-    W&B's may be removed; what is lacking is replayed. A history damaged in its middle is left to
+    W&B's may be removed; what is lacking is logged. A history damaged in its middle is left to
     `doctor`, and runs logged online to W&B's server.
 
     Args:
@@ -39,16 +41,64 @@ def catch_up(
         rewrite_history(file, history)
     if tracker != "wandb" or wandb_mode(identity.wandb_root, options.wandb_mode).mode != "offline":
         return
-    fault = wandb_fault(identity, history)
-    if fault is not None:
-        replay_to_wandb(identity, history, fault, options)
+    if wandb_fault(identity, history) is not None:
+        replay_to_wandb(identity, history, options)
 
 
 def tell_end(history: list[Event], outcome: Outcome) -> list[Event]:
     """Return a history that ends with this outcome and with no other.
 
     Args:
-        history: What was said so far.
+        history: The events so far.
         outcome: The end.
     """
     return [*(event for event in history if not isinstance(event, Finished)), Finished(outcome)]
+
+
+def wandb_fault(identity: TrialIdentity, history: Sequence[Event]) -> str | None:
+    """Return in words what the log of a run on this disk lacks of the training's history.
+
+    Args:
+        identity: The training.
+        history: Its events, its end included.
+
+    Returns:
+        None where nothing is lacking, or where W&B's server has the run.
+    """
+    runs = find_runs(identity.wandb_folder, identity.run_id)
+    if not runs:
+        return "W&B has no log of it"
+    if not is_offline(runs[-1]):
+        return None
+    given = rows_given(runs)
+    for kind, kimgs in ((Progressed, given.progress), (RungScored, given.rungs)):
+        lacking = [e.kimg for e in history if isinstance(e, kind) and e.kimg not in kimgs]
+        if lacking:
+            return f"W&B's log lacks the row at {lacking[0]:g} kimg"
+    ends = [event.outcome.reason.value for event in history if isinstance(event, Finished)]
+    if ends and noted_end(runs[-1]) != ends[-1]:
+        return f"W&B's log is not whole or does not say that it ended ({ends[-1]})"
+    return None
+
+
+def replay_to_wandb(
+    identity: TrialIdentity, history: Sequence[Event], options: TrackerOptions
+) -> None:
+    """Log a training that has ended anew, the way an interrupted one is resumed.
+
+    Args:
+        identity: The training.
+        history: Its events, its end included.
+        options: How much is logged, and where to.
+    """
+    from harness.tracking.wandb_tracker import WandbTracker
+
+    tracker = WandbTracker(identity, options)
+    try:
+        # The tracker itself reads the rest from the history, whose first event says the sizes.
+        starts: list[Event] = [event for event in history if isinstance(event, Started)]
+        ends: list[Event] = [event for event in history if isinstance(event, Finished)]
+        for event in starts[:1] + ends:
+            tracker.emit(event)
+    finally:
+        tracker.close()

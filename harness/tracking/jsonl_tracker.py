@@ -12,7 +12,7 @@ HISTORY_NAME = "history.jsonl"
 
 
 class JsonlTracker:
-    """Append events to `history.jsonl`, the truth that other trackers are repaired from.
+    """A tracker that appends to `history.jsonl`, the truth that others are repaired from.
 
     Every record reaches the operating system before `emit` returns, so a crash of this process
     loses at most the line being written; a power cut may lose the last seconds. What a crash left
@@ -38,10 +38,10 @@ class JsonlTracker:
             raise _unwritable(path, error) from error
 
     def emit(self, event: Event) -> None:
-        """Append one event; what it says again, or is about to, is dropped first.
+        """Append one event; what it repeats, or announces to be repeated, is dropped first.
 
-        A training that goes on from a checkpoint says everything later than that again, and the
-        rung it stands at too, where it was interrupted between scoring and saving.
+        A training that goes on from a checkpoint repeats everything later than that, and the rung
+        it stands at too, where it was interrupted between scoring and saving.
 
         Raises:
             StorageError: If the disk is full or the file cannot be written, or if the tracker
@@ -54,7 +54,7 @@ class JsonlTracker:
             )
         try:
             if isinstance(event, Started | RungScored):
-                self._drop_what_is_said_again(event)
+                self._drop_repeated(event)
             _write_line(self._file, event)
         except OSError as error:
             raise _unwritable(self._path, error) from error
@@ -65,7 +65,7 @@ class JsonlTracker:
             self._file.close()
             self._file = None
 
-    def _drop_what_is_said_again(self, event: Started | RungScored) -> None:
+    def _drop_repeated(self, event: Started | RungScored) -> None:
         history = read_history(self._path)
         kept = [past for past in history if _stands(past, event)]
         if len(kept) == len(history):
@@ -76,7 +76,7 @@ class JsonlTracker:
 
 
 def read_history(path: Path) -> list[Event]:
-    """Return the events of a history in the order they were said.
+    """Return the events of a history in the order they were written.
 
     Lines at the end that a crash left incomplete are passed over; a file that does not exist is
     an empty history.
@@ -133,7 +133,7 @@ def _parse(line: bytes) -> Event | None:
 
 
 def _stands(past: Event, event: Started | RungScored) -> bool:
-    """Whether an event of the past remains true beside one that is said now."""
+    """Return whether an earlier event remains true beside a new one."""
     if isinstance(event, RungScored):
         return not (isinstance(past, RungScored) and past.rung == event.rung)
     return not isinstance(past, Finished) and past.kimg <= event.kimg

@@ -1,19 +1,20 @@
-"""Read the logs that W&B keeps on disk, with W&B's own reader."""
+"""Find the folders in which W&B keeps its runs, and note in each what its run was given.
+
+W&B has no public reader of its own logs that is quick enough to ask about every training, so a
+file of ours lies beside each log: a JSON object a line. A row is noted before it is logged, and
+the end after W&B has written it.
+"""
 
 import dataclasses
-import functools
+import hashlib
 import json
 import math
-import os
-import re
-import subprocess
-import time
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from harness.core.errors import StorageError
-from harness.tracking.tracker import TrialIdentity
 
 # A row of progress carries the first, a row of a rung the second; one row may carry both.
 PROGRESS_KEY = "generator_loss"
@@ -21,153 +22,140 @@ RUNG_KEY = "rung"
 RUNG_KIMG_KEY = "rung_kimg"
 """Where a rung was to be scored; `kimg` is where it was: at the end of a batch, perhaps later."""
 
+_NOTES = "given.jsonl"
+
 
 @dataclasses.dataclass
 class Logged:
-    """Say how far the W&B run of a training has come.
+    """The rows of a W&B run so far.
 
     Args:
         next_step: The first W&B step not taken yet.
-        progress_kimg: Highest `kimg` of a row of progress.
-        rung_kimg: Highest place of a rung, as it was planned.
+        progress: The `kimg` of each row of progress.
+        rungs: The planned `kimg` of each rung.
     """
 
     next_step: int = 0
-    progress_kimg: float = -math.inf
-    rung_kimg: float = -math.inf
+    progress: set[float] = dataclasses.field(default_factory=set)
+    rungs: set[float] = dataclasses.field(default_factory=set)
 
-    def add(self, row: dict[str, Any], step: int) -> None:
-        """Take one more row into account."""
-        self.next_step = max(self.next_step, step + 1)
+    def holds(self, kimg: float, *, is_rung: bool) -> bool:
+        """Return whether rows have come as far as this."""
+        return kimg <= max(self.rungs if is_rung else self.progress, default=-math.inf)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Count one more row."""
         if PROGRESS_KEY in row:
-            self.progress_kimg = max(self.progress_kimg, row["kimg"])
+            self.progress.add(row["kimg"])
         if RUNG_KEY in row:
-            self.rung_kimg = max(self.rung_kimg, rung_kimg(row))
+            self.rungs.add(row[RUNG_KIMG_KEY])
 
 
-def rung_kimg(row: dict[str, Any]) -> float:
-    """Return where the rung of a row was to be scored; older rows say it as their `kimg`."""
-    return float(row.get(RUNG_KIMG_KEY, row["kimg"]))
-
-
-def run_id(identity: TrialIdentity) -> str:
-    """Return the W&B run id of a training, the same at every resumption and on every machine."""
-    # W&B forbids / \ # ? % : and blanks in ids.
-    return re.sub(r"[^A-Za-z0-9_.-]", "-", f"{identity.study_id}-{identity.trial}")
-
-
-def find_segments(wandb_dir: Path, run_id: str) -> list[Path]:
-    """Return the `.wandb` files of a run, the oldest first; W&B begins one at each resumption.
+def find_runs(wandb_folder: Path, run_id: str) -> list[Path]:
+    """Return the folders of a run, the oldest first; W&B makes one at each resumption.
 
     Args:
-        wandb_dir: W&B's folder, named `wandb`.
+        wandb_folder: W&B's folder, named `wandb`.
         run_id: The run.
     """
     # `offline-run-20261122_101500-<id>/run-<id>.wandb`, without the prefix when online; two
     # within a second end in `-1`, `-2`, hence the second star.
-    return sorted(wandb_dir.glob(f"*run-*-{run_id}*/run-{run_id}.wandb"), key=_start)
+    files = wandb_folder.glob(f"*run-*-{run_id}*/run-{run_id}.wandb")
+    return sorted((file.parent for file in files), key=_start)
 
 
-def latest_segments(wandb_dir: Path) -> dict[str, Path]:
-    """Return the newest `.wandb` file of every run by its id, from one look at the disk.
-
-    Args:
-        wandb_dir: W&B's folder, named `wandb`.
-    """
-    files = sorted(wandb_dir.glob("*run-*/run-*.wandb"), key=_start)
-    return {file.stem.removeprefix("run-"): file for file in files}
+def latest_runs(wandb_folder: Path) -> dict[str, Path]:
+    """Return the newest folder of every run by its id, from one look at the disk."""
+    files = sorted(wandb_folder.glob("*run-*/run-*.wandb"), key=lambda file: _start(file.parent))
+    return {file.stem.removeprefix("run-"): file.parent for file in files}
 
 
-def run_address(segment: Path) -> str | None:
-    """Return where a browser finds a run; None for one that is on this disk alone.
+def is_offline(folder: Path) -> bool:
+    """Return whether a run's folder is all there is of it: no server has it."""
+    return folder.name.startswith("offline-")
 
-    Where its log does not name the account, only W&B's server knows the address: None as well.
 
-    Args:
-        segment: The newest file of the run.
+def remove_offline(folders: Iterable[Path]) -> None:
+    """Remove logs whose rows are logged anew from the history; those of online runs stay.
 
     Raises:
-        StorageError: If W&B's reader refuses it.
+        StorageError: If one cannot be removed.
     """
-    if segment.parent.name.startswith("offline-"):
-        return None
-    entity, project = _whose(segment)
-    server = os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai").replace("//api.", "//", 1)
-    run = segment.stem.removeprefix("run-")
-    return f"{server.rstrip('/')}/{entity}/{project}/runs/{run}" if entity and project else None
+    for folder in filter(is_offline, folders):
+        shutil.rmtree(folder, ignore_errors=True)  # a service that was left alone may write there
+        if any(folder.glob("*.wandb")):
+            raise StorageError(f"{folder}: cannot be removed. Check its permissions.")
 
 
-@functools.lru_cache(maxsize=4096)
-def _whose(segment: Path) -> tuple[str, str]:
-    """Return the account and the project that a log's header names; empty where it names none."""
-    for record in read_records(segment):
-        if record["type"] == "run":
-            return record["run"].get("entity", ""), record["run"].get("project", "")
-    return "", ""
-
-
-def what_was_logged(wandb_dir: Path, run_id: str) -> Logged:
-    """Find out how far a run has come, from what really reached the disk.
-
-    Unlike a note of our own beside the trial, this stays true when a crash took away what W&B
-    still held in memory.
+def note(folder: Path, **what: Any) -> None:
+    """Add a line to the notes of a run's folder.
 
     Raises:
-        StorageError: If W&B's reader refuses one of the files.
+        OSError: If it cannot be written.
+    """
+    with (folder / _NOTES).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(what) + "\n")
+
+
+def note_row(folder: Path, row: dict[str, Any], step: int) -> None:
+    """Note a row that is about to be logged."""
+    kept = {key: row[key] for key in ("kimg", PROGRESS_KEY, RUNG_KEY, RUNG_KIMG_KEY) if key in row}
+    note(folder, step=step, row=kept)
+
+
+def note_end(folder: Path, end: str) -> None:
+    """Note how a run ended, and the log that W&B has written of it."""
+    content = _log_of(folder).read_bytes()
+    note(folder, end=end, size=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+
+def read_notes(folder: Path) -> list[dict[str, Any]]:
+    """Return the notes of a run's folder; what a crash cut short, or kept from it, is left out."""
+    notes = []
+    try:
+        for line in (folder / _NOTES).read_text(encoding="utf-8").splitlines():
+            notes.append(dict(json.loads(line)))
+    except (OSError, TypeError, ValueError):
+        pass
+    return notes
+
+
+def rows_given(folders: Iterable[Path], before: float = math.inf) -> Logged:
+    """Return what runs were given.
+
+    Args:
+        folders: Of the run.
+        before: The first step to leave out.
     """
     logged = Logged()
-    for segment in find_segments(wandb_dir, run_id):
-        for record in read_records(segment):
-            if record["type"] == "history":
-                row = record["history"]["item"]
-                logged.add(row, row["_step"])
+    for folder in folders:
+        for each in read_notes(folder):
+            if "step" in each and each["step"] < before:
+                logged.next_step = max(logged.next_step, each["step"] + 1)
+                logged.add(each["row"])
     return logged
 
 
-def wait_until_ended(segment: Path, timeout_seconds: float = 5.0) -> bool:
-    """Return whether a run's file has its last record, waiting for it if need be.
-
-    Args:
-        segment: The file of a run that was finished.
-        timeout_seconds: How long to wait.
-
-    Raises:
-        StorageError: If W&B's reader refuses the file.
-    """
-    deadline = time.monotonic() + timeout_seconds
-    while not any(record["type"] == "exit" for record in read_records(segment)):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+def noted_end(folder: Path) -> str | None:
+    """Return how a run ended; None where it did not, or its log is another than W&B wrote."""
+    notes = read_notes(folder)
+    last = notes[-1] if notes else {}
+    if "end" not in last:
+        return None
+    content = _log_of(folder).read_bytes()[: last["size"]]
+    return last["end"] if hashlib.sha256(content).hexdigest() == last["sha256"] else None
 
 
-def read_records(segment: Path) -> Iterator[dict[str, Any]]:
-    """Yield the records of one `.wandb` file; a file cut short yields what is whole.
-
-    Args:
-        segment: The file.
-
-    Raises:
-        StorageError: If W&B's reader refuses the file.
-    """
-    from wandb.util import get_core_path
-
-    # What `wandb leet inspect --json` runs, without a second Python around it.
-    command = [get_core_path(), "leet", "inspect", "--no-observability", "--json"]
-    command += ["--run-file", str(segment), str(segment.parent.parent)]
-    result = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
-    if result.returncode:
-        raise StorageError(
-            f"{segment}: W&B's reader refuses the file "
-            f"({result.stderr.decode(errors='replace').strip()}). "
-            f"Move its folder away; history.jsonl in the trial's folder has all it says."
-        )
-    for line in result.stdout.splitlines():
-        yield json.loads(line)
+def run_address(folder: Path) -> str | None:
+    """Return where a browser finds a run; None for one that is on this disk alone."""
+    return next((each["url"] for each in read_notes(folder) if each.get("url")), None)
 
 
-def _start(segment: Path) -> tuple[str, int, str]:
-    name = segment.parent.name
+def _log_of(folder: Path) -> Path:
+    return next(folder.glob("run-*.wandb"))
+
+
+def _start(folder: Path) -> tuple[str, int, str]:
+    name = folder.name
     start = name.removeprefix("offline-").removeprefix("run-").split("-", 1)[0]
     return start, len(name), name

@@ -31,7 +31,7 @@ _online_failures: list[str] = []
 
 @dataclasses.dataclass(frozen=True)
 class WandbMode:
-    """Say where W&B's data go, and how to look at them.
+    """Where W&B's data go, and how to look at them.
 
     Args:
         mode: `online`, `offline` or `disabled`.
@@ -105,7 +105,7 @@ def _why_not_online(base_url: str) -> str:
 
 @functools.cache
 def _is_reachable(base_url: str) -> bool:
-    """Whether the server takes a connection; through a proxy only W&B itself can tell."""
+    """Return whether the server takes a connection; through a proxy only W&B itself can tell."""
     address = urllib.parse.urlsplit(base_url)
     host = address.hostname or ""
     if urllib.request.getproxies().get(address.scheme) and not urllib.request.proxy_bypass(host):

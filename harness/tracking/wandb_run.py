@@ -1,16 +1,22 @@
 """Begin and end W&B runs the same way, whatever is logged to them."""
 
+import contextlib
+import dataclasses
 import logging
 import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import wandb
 
-from harness.tracking.tracker import TrackerOptions, TrialIdentity
-from harness.tracking.wandb_log import run_id, wait_until_ended
+from harness.tracking.identity import TrackerOptions, TrialIdentity
+from harness.tracking.wandb_log import note
 from harness.tracking.wandb_mode import Mode
 
 PROJECT = "gan-sweep-harness"
+_END_SECONDS, _LOOK_SECONDS = 5.0, 0.02
 
 
 def start_run(identity: TrialIdentity, options: TrackerOptions, mode: Mode) -> wandb.Run:
@@ -24,7 +30,7 @@ def start_run(identity: TrialIdentity, options: TrackerOptions, mode: Mode) -> w
     Raises:
         PermissionError: If W&B's folder cannot be written.
     """
-    folder = identity.wandb_root / "wandb"
+    folder = identity.wandb_folder
     # W&B moves to the system's temporary folder, in silence, when it cannot write here.
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
@@ -33,8 +39,8 @@ def start_run(identity: TrialIdentity, options: TrackerOptions, mode: Mode) -> w
     # W&B's debug.log is of no use here, and on a full disk each of its lines would become a
     # traceback at the terminal. Importing W&B sets this level, hence not in the settings.
     logging.getLogger("wandb").setLevel(logging.ERROR)
-    return wandb.init(
-        id=run_id(identity),
+    run = wandb.init(
+        id=identity.run_id,
         resume="allow",
         mode=mode,
         reinit="create_new",
@@ -48,12 +54,20 @@ def start_run(identity: TrialIdentity, options: TrackerOptions, mode: Mode) -> w
         config=identity.config,
         settings=_quiet_settings(),
     )
+    if mode == "online":
+        note(run_folder(run), url=run.url)
+    return run
+
+
+def run_folder(run: wandb.Run) -> Path:
+    """Return the folder in which W&B keeps a run on this disk."""
+    return Path(run.dir).parent
 
 
 def end_run(run: wandb.Run, exit_code: int = 0) -> None:
     """End a run and wait until W&B's service has written all of it.
 
-    `finish` does not wait: whoever goes on with this run in this process would read half of it.
+    `finish` returns before the last block is on the disk, and says nothing where that is full.
 
     Args:
         run: The run.
@@ -62,14 +76,21 @@ def end_run(run: wandb.Run, exit_code: int = 0) -> None:
     Raises:
         OSError: If the end does not reach the disk.
     """
+    log = run_folder(run) / f"run-{run.id}.wandb"
+    before = log.stat().st_size
     run.finish(exit_code=exit_code)
-    segment = Path(run.dir).parent / f"run-{run.id}.wandb"
-    if not wait_until_ended(segment):
-        raise OSError(f"{segment} lacks its end; is the disk full?")
+    deadline = time.monotonic() + _END_SECONDS
+    size = before
+    # Grown, and still at the next look.
+    while size == before or log.stat().st_size > size:
+        if time.monotonic() > deadline:
+            raise OSError(f"{log} lacks its end; is the disk full?")
+        size = log.stat().st_size
+        time.sleep(_LOOK_SECONDS)
 
 
 def _quiet_settings() -> wandb.Settings:
-    """Log the training and nothing about the machine, its environment or the code."""
+    """Return settings that log the training and nothing about the machine or the code."""
     return wandb.Settings(
         silent=True,
         console="off",
@@ -84,8 +105,74 @@ def _quiet_settings() -> wandb.Settings:
         x_disable_meta=True,
         x_disable_stats=True,
         x_disable_machine_info=True,
-        x_disable_viewer=True,
         x_save_requirements=False,
-        # W&B loses with a killed process what it has not flushed; a watcher sees it earlier too.
-        x_transaction_log_flush_interval=1.0,
     )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ArtifactContents:
+    """A version of an artifact, to be logged.
+
+    Args:
+        name: What all its versions are called.
+        type: What it is, e.g. `model`.
+        files: By their names in it.
+        aliases: Names of this version, e.g. `best`.
+        metadata: What W&B shows beside it, ready for JSON.
+        description: The same in words.
+    """
+
+    name: str
+    type: str  # W&B's own word
+    files: Mapping[str, Path]
+    aliases: Sequence[str]
+    metadata: Mapping[str, Any]
+    description: str = ""
+
+
+def files_below(folder: Path) -> dict[str, Path]:
+    """Return all files of a folder by their names in it."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path for path in files}
+
+
+def log_artifact(run: wandb.Run, contents: ArtifactContents) -> None:
+    """Log files as a version of an artifact.
+
+    W&B keeps a copy until it is uploaded, so the files may change or go at once.
+
+    Args:
+        run: The run it comes from.
+        contents: The files, and what W&B shows of them.
+
+    Raises:
+        OSError: If a file cannot be read or copied; ValueError if there is none.
+    """
+    artifact = wandb.Artifact(
+        contents.name,
+        type=contents.type,
+        description=contents.description or None,
+        metadata=dict(contents.metadata),
+    )
+    with staging_in(run):
+        for name, file in contents.files.items():  # not `add_dir`, which talks to the terminal
+            artifact.add_file(str(file), name)
+    run.log_artifact(artifact, aliases=list(contents.aliases))
+
+
+@contextlib.contextmanager
+def staging_in(run: wandb.Run) -> Iterator[None]:
+    """Make W&B copy what it will upload into the run's folder, to the end of the block.
+
+    By itself W&B takes a folder in the user's home, where copies for runs that are never
+    uploaded would pile up.
+    """
+    before = os.environ.get(wandb.env.DATA_DIR)
+    os.environ[wandb.env.DATA_DIR] = str(Path(run.dir).resolve().parent / "data")
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[wandb.env.DATA_DIR]
+        else:
+            os.environ[wandb.env.DATA_DIR] = before

@@ -12,13 +12,19 @@ from typing import Any
 import wandb
 from PIL import Image
 
-from harness.core.errors import StorageError, StudyError
+from harness.core.errors import StudyError
 from harness.core.locks import lock_folder
-from harness.tracking.tracker import TrackerOptions, TrialIdentity
-from harness.tracking.wandb_artifact import ArtifactContents, log_artifact, staging_in
-from harness.tracking.wandb_log import find_segments, run_id, what_was_logged
+from harness.tracking.identity import TrackerOptions, TrialIdentity
+from harness.tracking.wandb_log import find_runs, note_row, rows_given
 from harness.tracking.wandb_mode import Mode, remember_online_failure, wandb_mode
-from harness.tracking.wandb_run import end_run, start_run
+from harness.tracking.wandb_run import (
+    ArtifactContents,
+    end_run,
+    log_artifact,
+    run_folder,
+    staging_in,
+    start_run,
+)
 
 LOGGER = logging.getLogger(__name__)
 
@@ -28,23 +34,8 @@ _THUMBNAIL_BYTES = 2_000_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class WinnerArtifact:
-    """Hold the winner, to be logged as an artifact.
-
-    Args:
-        names: Of the training and its trial; aliases of the artifact, beside `best`.
-        files: What it consists of.
-        metadata: Its scores and their protocol, ready for JSON.
-    """
-
-    names: tuple[str, ...]
-    files: tuple[Path, ...]
-    metadata: Mapping[str, Any]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class StudySnapshot:
-    """Hold what the run of a study shows.
+    """What the run of a study shows.
 
     Args:
         identity: Names the run; the trial is called `study`.
@@ -53,7 +44,7 @@ class StudySnapshot:
         grids: The sample grid of each row; None where there is none.
         plots: Plotly figures by name.
         summary: What the run's summary says, nested.
-        winner_artifact: The winner; None before there is one.
+        winner: Files of the winner and its scores; None before there is one.
     """
 
     identity: TrialIdentity
@@ -62,7 +53,7 @@ class StudySnapshot:
     grids: Sequence[Path | None]
     plots: Mapping[str, Any]
     summary: Mapping[str, Any]
-    winner_artifact: WinnerArtifact | None
+    winner: ArtifactContents | None
 
 
 def publish_study(snapshot: StudySnapshot, options: TrackerOptions) -> None:
@@ -98,29 +89,27 @@ def publish_study(snapshot: StudySnapshot, options: TrackerOptions) -> None:
 
 
 def _publish(snapshot: StudySnapshot, options: TrackerOptions, mode: Mode) -> None:
-    folder, name = snapshot.identity.wandb_root / "wandb", run_id(snapshot.identity)
-    before = find_segments(folder, name)
-    step = 0
-    with contextlib.suppress(StorageError, ValueError):  # a damaged log is replaced as well
-        step = what_was_logged(folder, name).next_step
+    before = find_runs(snapshot.identity.wandb_folder, snapshot.identity.run_id)
     run = start_run(snapshot.identity, options, mode)
     try:
-        step = max(step, run.step)  # only a server knows of steps that were removed here
+        # Only a server knows of steps that were removed here.
+        step = max(rows_given(before).next_step, run.step)
         row: dict[str, Any] = {
             f"plots/{each}": wandb.Plotly(snapshot.plots[each]) for each in snapshot.plots
         }
         row["leaderboard"] = _leaderboard(snapshot, with_images=options.images)
+        note_row(run_folder(run), row, step)
         with staging_in(run):
             run.log(row, step=step, commit=True)
         run.summary.update(dict(snapshot.summary))
-        if snapshot.winner_artifact is not None:
-            _log_winner_artifact(run, snapshot.identity.study, snapshot.winner_artifact)
+        if snapshot.winner is not None:
+            log_artifact(run, snapshot.winner)
     except BaseException:
         run.finish(exit_code=1)
         raise
     end_run(run)
-    for segment in before:
-        shutil.rmtree(segment.parent)
+    for folder in before:
+        shutil.rmtree(folder)
 
 
 def _leaderboard(snapshot: StudySnapshot, *, with_images: bool) -> wandb.Table:
@@ -128,7 +117,10 @@ def _leaderboard(snapshot: StudySnapshot, *, with_images: bool) -> wandb.Table:
     left = _THUMBNAIL_BYTES if with_images else 0
     for row, grid in zip(snapshot.rows, snapshot.grids, strict=True):
         picture = _thumbnail(grid) if grid is not None and left > 0 else None
-        left -= _jpeg_bytes(picture) if picture else 0
+        if picture is not None:
+            buffer = io.BytesIO()
+            picture.save(buffer, format="JPEG")
+            left -= buffer.tell()
         shown = wandb.Image(picture, file_type="jpg") if picture and left >= 0 else None
         table.add_data(shown, *row)
     return table
@@ -142,20 +134,3 @@ def _thumbnail(grid: Path) -> Image.Image | None:
         return None
     small.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
     return small
-
-
-def _jpeg_bytes(image: Image.Image) -> int:
-    buffer = io.BytesIO()
-    image.save(buffer, format="JPEG")
-    return buffer.tell()
-
-
-def _log_winner_artifact(run: wandb.Run, study: str, winner_artifact: WinnerArtifact) -> None:
-    contents = ArtifactContents(
-        name=f"{study}-winner",
-        type="model",
-        files={file.name: file for file in winner_artifact.files},
-        aliases=["best", *winner_artifact.names],
-        metadata=winner_artifact.metadata,
-    )
-    log_artifact(run, contents)

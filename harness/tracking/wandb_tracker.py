@@ -10,12 +10,22 @@ import wandb
 from harness.core.events import Event, Finished, Inspection, Progressed, RungScored, Started
 from harness.core.outcome import Outcome, State
 from harness.core.score import Score
-from harness.tracking.image_budget import spend
+from harness.tracking.identity import TrackerOptions, TrialIdentity
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
-from harness.tracking.tracker import TrackerOptions, TrialIdentity
-from harness.tracking.wandb_log import PROGRESS_KEY, RUNG_KEY, RUNG_KIMG_KEY, what_was_logged
-from harness.tracking.wandb_mode import remember_online_failure, wandb_mode
-from harness.tracking.wandb_run import end_run, start_run
+from harness.tracking.wandb_log import (
+    PROGRESS_KEY,
+    RUNG_KEY,
+    RUNG_KIMG_KEY,
+    Logged,
+    find_runs,
+    is_offline,
+    note_end,
+    note_row,
+    remove_offline,
+    rows_given,
+)
+from harness.tracking.wandb_mode import Mode, remember_online_failure, wandb_mode
+from harness.tracking.wandb_run import end_run, run_folder, start_run
 
 LOGGER = logging.getLogger(__name__)
 
@@ -28,18 +38,18 @@ _PROGRESS_FIELDS = (
 )
 # W&B shows a run that ended with 255 as killed: neither finished nor failed, it may go on.
 _INTERRUPTED = 255
-# Whose budget of images is spent: that is said once in a process.
+# Bytes of images by W&B folder, as far as this process knows; and whose are spent: said once.
+_spent: dict[Path, int] = {}
 _full: set[Path] = set()
 
 
 class WandbTracker:
-    """Log a trial to W&B against `kimg`, and close its run with the trial's outcome.
+    """One trial as a W&B run: rows against `kimg`, closed with the trial's outcome.
 
-    The run is a view of `history.jsonl`, which must be written first. Rows are numbered by W&B's
-    step, and what an earlier session logged is read back from W&B's own files: a resumed trial
-    goes on at the next step, rows said again are passed over, and rows that a crash took from
-    W&B are logged again from the history. So the segments of a run, synced in order, make one
-    run without gaps or doubles.
+    The run is a view of `history.jsonl`, which must be written first. An offline log of an earlier
+    session, from which a crash may have taken rows, is removed, and everything is logged again
+    from the history. Online, the server says at which step it stands, and our notes what those
+    steps held; only the rest is logged. So a run has neither gaps nor doubles.
 
     W&B must never end a study. When it fails (its service died, its disk is full), this tracker
     says so once, as a warning of the logger `harness.tracking.wandb_tracker`, and goes quiet;
@@ -62,13 +72,12 @@ class WandbTracker:
         if mode == "disabled":
             return
         try:
+            earlier = find_runs(identity.wandb_folder, identity.run_id)
             self._run = start_run(identity, options, mode)
             self._run.define_metric("kimg")
             self._run.define_metric("*", step_metric="kimg")
-            # W&B refuses to begin a run that this process still writes, so reading comes second.
-            self._logged = what_was_logged(identity.wandb_root / "wandb", self._run.id)
-            # Only a server knows of steps that the local files do not show.
-            self._logged.next_step = max(self._logged.next_step, self._run.step)
+            self._logged = _take_over(earlier, self._run, mode)
+            _spent.pop(identity.wandb_folder, None)  # counted anew, without what was removed
         except Exception as error:  # Whatever W&B raises, the training is worth more.
             if mode == "online":
                 remember_online_failure(error)
@@ -84,7 +93,7 @@ class WandbTracker:
             self._give_up(error)
 
     def close(self) -> None:
-        """End the run, as interrupted unless it heard an outcome; a second call does nothing."""
+        """End the run, as interrupted unless it received an outcome; once."""
         if self._run is None:
             return
         try:
@@ -102,8 +111,9 @@ class WandbTracker:
                 run.summary["discriminator_parameters"] = event.discriminator_parameters
             case Finished():
                 self._commit(run)
-                run.summary.update(_summarise(event.outcome))
+                run.summary.update(_summarize(event.outcome))
                 self._end(run, int(event.outcome.state is State.FAILED))
+                note_end(run_folder(run), event.outcome.reason.value)
             case _:
                 self._log(run, event)
 
@@ -113,9 +123,7 @@ class WandbTracker:
                 self._log(run, event)
 
     def _log(self, run: wandb.Run, event: Progressed | RungScored) -> None:
-        seen = self._logged
-        latest = seen.rung_kimg if isinstance(event, RungScored) else seen.progress_kimg
-        if event.kimg <= latest:
+        if self._logged.holds(event.kimg, is_rung=isinstance(event, RungScored)):
             return
         # Where the network stood when it was scored: behind the rung by up to a batch, and so
         # never before the row of progress that led there.
@@ -133,7 +141,7 @@ class WandbTracker:
             self._row |= self._picture(event.grid)
             self._row |= _describe(event.inspection)
         self._row["kimg"] = kimg
-        seen.add(self._row, seen.next_step - 1)
+        self._logged.add(self._row)
 
     def _picture(self, grid: str) -> dict[str, Any]:
         if not (self._options.images and grid):
@@ -142,8 +150,8 @@ class WandbTracker:
         if not path.is_file():
             LOGGER.warning("%s: the sample grid is missing; W&B goes without it.", path)
             return {}
-        root, limit = self._identity.wandb_root / "wandb", self._options.image_megabytes
-        if spend(root, path.stat().st_size, limit_megabytes=limit):
+        root, limit = self._identity.wandb_folder, self._options.image_megabytes
+        if spend_image_bytes(root, path.stat().st_size, limit_megabytes=limit):
             return {"grid": wandb.Image(str(path))}
         if root not in _full:
             _full.add(root)
@@ -158,6 +166,7 @@ class WandbTracker:
 
     def _commit(self, run: wandb.Run) -> None:
         if self._row:
+            note_row(run_folder(run), self._row, self._logged.next_step)
             run.log(self._row, step=self._logged.next_step, commit=True)
             self._logged.next_step += 1
             self._row = {}
@@ -170,7 +179,7 @@ class WandbTracker:
     def _give_up(self, error: Exception) -> None:
         self._run = None
         LOGGER.warning(
-            "W&B failed for trial %s of study %s and hears no more of it (%s: %s). "
+            "W&B failed for trial %s of study %s and gets no more of it (%s: %s). "
             "Training goes on; %s has everything.",
             self._identity.trial,
             self._identity.study,
@@ -178,6 +187,45 @@ class WandbTracker:
             str(error).partition("\n")[0],
             self._identity.folder / HISTORY_NAME,
         )
+
+
+def spend_image_bytes(wandb_folder: Path, size: int, *, limit_megabytes: float) -> bool:
+    """Count an image that W&B is about to copy; return whether there is room for it.
+
+    Looks at the disk when a run begins. Several processes may therefore exceed the limit, each by
+    what the others add meanwhile.
+
+    Args:
+        wandb_folder: W&B's folder, named `wandb`.
+        size: The image's bytes.
+        limit_megabytes: What all images may take, in 10^6 bytes.
+    """
+    if wandb_folder not in _spent:
+        images = wandb_folder.glob("*run-*/files/media/images/**/*.*")
+        _spent[wandb_folder] = sum(image.stat().st_size for image in images)
+    if _spent[wandb_folder] + size > limit_megabytes * 1e6:
+        return False
+    _spent[wandb_folder] += size
+    return True
+
+
+def _take_over(earlier: list[Path], run: wandb.Run, mode: Mode) -> Logged:
+    """Return which rows W&B holds already; what is to be logged anew is removed.
+
+    Args:
+        earlier: Folders of earlier sessions.
+        run: The new session.
+        mode: Where it is logged to.
+    """
+    online = [folder for folder in earlier if not is_offline(folder)]
+    if mode == "online":
+        # The server says how far it came: a crash may have kept rows from it.
+        logged = rows_given(online or earlier, before=run.step)
+        logged.next_step = run.step
+    else:
+        logged = rows_given(online)
+    remove_offline(earlier)
+    return logged
 
 
 def _describe(inspection: Inspection | None) -> dict[str, Any]:
@@ -193,7 +241,7 @@ def _describe(inspection: Inspection | None) -> dict[str, Any]:
     return row
 
 
-def _summarise(outcome: Outcome) -> dict[str, Any]:
+def _summarize(outcome: Outcome) -> dict[str, Any]:
     summary: dict[str, Any] = {
         "outcome": {
             "state": outcome.state.value,

@@ -19,7 +19,8 @@ from harness.gan.config.config import GANConfig
 from harness.gan.config.renamed_keys import renamed_faults
 from harness.gan.monitor import UNMONITORED, MonitorConfig
 from harness.gan.user_code.user_functions import write_copies
-from harness.tracking.tracker import Tracker, TrialIdentity
+from harness.tracking.identity import TrialIdentity
+from harness.tracking.tracker import Tracker
 from harness.training.checkpoint import load_checkpoint
 from harness.training.continuing import RECORD_FILE, copy_history, keep_to_data
 from harness.training.job import TrainingJob, WorkerSetup

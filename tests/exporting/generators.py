@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.exporting.formats import FORMATS, write_format
-from harness.exporting.original import Original
+from harness.exporting.scoring import Original
 from harness.exporting.verification import PROGRAM
 from harness.gan.config.config import GANConfig
 from harness.gan.networks.generators import build_generator

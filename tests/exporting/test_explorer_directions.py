@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.exporting.explorer_directions import Draw, main_directions
+from harness.exporting.explorer import Draw, main_directions
 
 
 def linear(matrix: list[list[float]]) -> Draw:

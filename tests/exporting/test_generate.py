@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.exporting.checksums import write_checksums
-from harness.exporting.original import Original
+from harness.exporting.bundle_folder import write_checksums
+from harness.exporting.scoring import Original
 from harness.exporting.templates.generate import grid, to_pixels
 from tests.exporting.generators import build, write_bundle
 

@@ -7,8 +7,7 @@ import pytest
 
 from harness.core.errors import ExportError
 from harness.data.image_dataset import ImageDataset
-from harness.exporting.original import Original
-from harness.exporting.scoring import ReferenceImages, draw_reference, measure_more
+from harness.exporting.scoring import Original, ReferenceImages, draw_reference, measure_more
 from harness.exporting.verification import verify
 from harness.metrics.evaluator import Evaluator
 from tests.exporting.generators import build, write_bundle

@@ -38,8 +38,9 @@ def trials() -> list[optuna.trial.FrozenTrial]:
 
 def test_the_compared_rung_is_the_last_that_half_reached(trials):
     # Reached: 2 kimg by 12, 8 kimg by 6 of 12, 32 kimg by 2 of 12.
-    assert compared_rung(trials) == 8
-    assert compared_rung(trials[:3]) == 32  # two of three
+    reached = [trial.intermediate_values for trial in trials]
+    assert compared_rung(reached) == 8
+    assert compared_rung(reached[:3]) == 32  # two of three
     assert compared_rung([]) is None
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.core.events import Event, Progressed, RungScored, Started
-from harness.reporting.pace import read_pace
+from harness.reporting.trials import read_pace
 from tests.reporting.studies import score
 
 

@@ -9,7 +9,7 @@ from harness.core.outcome import Outcome, Reason
 from harness.reporting import study_publisher
 from harness.reporting.study_publisher import StudyRun, publish, read_snapshot
 from harness.runner.job_source import NullListener
-from harness.tracking.tracker import TrackerOptions
+from harness.tracking.identity import TrackerOptions
 from tests.conftest import SweptStudy
 from tests.reporting.studies import config, make_small_study
 from tests.tracking.offline_log import read_offline_runs
@@ -46,14 +46,14 @@ def test_the_summary_counts_trials_and_what_pruning_saved(small_study: Path):
 def test_the_winner_is_handed_over_with_its_protocol(tmp_path: Path):
     folder = make_small_study(tmp_path / "small")
     (folder / "trials" / "0001" / "generator.keras").write_bytes(b"network")
-    winner_artifact = read_snapshot(folder).winner_artifact
-    assert winner_artifact.names == ("0001",)
-    assert [file.name for file in winner_artifact.files] == [
+    winner = read_snapshot(folder).winner
+    assert winner.aliases == ["best", "0001"]
+    assert list(winner.files) == [
         "generator.keras", "config.yaml", "kimg_000032.png",
     ]  # fmt: skip
-    assert winner_artifact.metadata["final"]["value"] == 1.1
-    assert winner_artifact.metadata["protocol"]["num_images"] == 1000
-    json.dumps(winner_artifact.metadata)
+    assert winner.metadata["final"]["value"] == 1.1
+    assert winner.metadata["protocol"]["num_images"] == 1000
+    json.dumps(winner.metadata)
 
 
 def test_it_is_published_when_a_trial_ends_and_it_is_time(

@@ -7,7 +7,7 @@ import pytest
 
 from harness.core.locks import lock_folder
 from harness.core.outcome import Reason
-from harness.reporting.watch import keep_current
+from harness.reporting.page import keep_current
 from tests.reporting.studies import add_training
 
 

@@ -1,15 +1,20 @@
 """Read what W&B wrote to disk, with W&B's own reader: one object a run, however often resumed."""
 
 import dataclasses
+import json
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.tracking.wandb_log import find_segments, read_records
+from wandb.util import get_core_path
+
+from harness.tracking.wandb_log import find_runs
 
 
 @dataclasses.dataclass
 class OfflineRun:
-    """Hold one run the way the server would after `wandb sync`.
+    """One run the way the server would after `wandb sync`.
 
     Args:
         id: The run's id.
@@ -68,8 +73,18 @@ def read_trainings(wandb_dir: Path) -> list[OfflineRun]:
     return [run for run in read_offline_runs(wandb_dir) if run.job_type != "study"]
 
 
+def read_records(segment: Path) -> Iterator[dict[str, Any]]:
+    """Yield the records of one `.wandb` file; a file cut short yields what is whole."""
+    # What `wandb leet inspect --json` runs, without a second Python around it.
+    command = [get_core_path(), "leet", "inspect", "--no-observability", "--json"]
+    command += ["--run-file", str(segment), str(segment.parent.parent)]
+    result = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=True)
+    yield from map(json.loads, result.stdout.splitlines())
+
+
 def _read_run(wandb_dir: Path, run_id: str) -> OfflineRun:
-    run = OfflineRun(run_id, segments=find_segments(wandb_dir, run_id))
+    folders = find_runs(wandb_dir, run_id)
+    run = OfflineRun(run_id, segments=[folder / f"run-{run_id}.wandb" for folder in folders])
     for segment in run.segments:
         run.exit_codes.append(None)
         for record in read_records(segment):

@@ -1,13 +1,14 @@
+import dataclasses
 import shutil
 from pathlib import Path
 
 import pytest
 
 from harness.core.events import Finished
-from harness.tracking.catch_up import catch_up
+from harness.tracking.catch_up import catch_up, wandb_fault
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.tracking.tracker import open_tracker
-from harness.tracking.wandb_replay import wandb_fault
+from tests.tracking.offline_log import read_offline_runs
 from tests.tracking.trainings import (
     OFFLINE,
     between,
@@ -48,6 +49,28 @@ def test_what_is_whole_is_left_alone(tmp_path: Path):
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     catch_up("wandb", identity, OUTCOME, OFFLINE)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("share", [0.5, 0.99])
+def test_a_log_that_was_cut_short_is_logged_anew(tmp_path: Path, share: float):
+    identity = identify(tmp_path)
+    record_whole_trial("wandb", identity)
+    (log,) = tmp_path.glob("wandb/*-0007/*.wandb")
+    log.write_bytes(log.read_bytes()[: int(share * log.stat().st_size)])
+    catch_up("wandb", identity, OUTCOME, OFFLINE)
+    (run,) = read_offline_runs(tmp_path / "wandb")
+    assert run.column("kimg") == [1, 2, 3, 4, 5, 6]
+    assert run.summary["outcome"]["reason"] == "finished"
+
+
+def test_a_row_that_the_log_lacks_is_a_fault_and_one_too_many_is_none(tmp_path: Path):
+    identity = identify(tmp_path)
+    record_whole_trial("wandb", identity)
+    history = read_history(identity.folder / HISTORY_NAME)
+    assert wandb_fault(identity, history[:3] + history[-1:]) is None
+    late = dataclasses.replace(history[1], kimg=7.0)
+    fault = wandb_fault(identity, [*history[:-1], late, history[-1]])
+    assert fault == "W&B's log lacks the row at 7 kimg"
 
 
 @pytest.mark.parametrize("tracker", ["jsonl", "none"])

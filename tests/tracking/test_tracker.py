@@ -8,15 +8,9 @@ import pytest
 
 from harness.core.errors import ConfigError
 from harness.core.events import Event, Finished, Progressed, RungScored
+from harness.tracking.identity import TrackerOptions, TrialIdentity
 from harness.tracking.jsonl_tracker import read_history
-from harness.tracking.tracker import (
-    TRACKERS,
-    CompositeTracker,
-    TrackerOptions,
-    TrialIdentity,
-    open_tracker,
-)
-from harness.tracking.wandb_log import run_id
+from harness.tracking.tracker import TRACKERS, CompositeTracker, open_tracker
 from tests.tracking.offline_log import read_offline_runs
 from tests.tracking.trainings import (
     FID,
@@ -53,7 +47,7 @@ def read(store: str, identity: TrialIdentity) -> dict[str, object]:
             "reason": reasons[-1].value if reasons else None,
         }
     runs = {run.id: run for run in read_offline_runs(identity.wandb_root / "wandb")}
-    run = runs[run_id(identity)]
+    run = runs[identity.run_id]
     return {
         "progress": [row["kimg"] for row in run.rows if "generator_loss" in row],
         "losses": run.column("generator_loss"),
@@ -181,7 +175,8 @@ def test_tracking_without_wandb_does_not_import_it(tmp_path: Path):
     code = f"""
 import sys
 from pathlib import Path
-from harness.tracking.tracker import TrialIdentity, open_tracker
+from harness.tracking.identity import TrialIdentity
+from harness.tracking.tracker import open_tracker
 root = Path({str(tmp_path)!r})
 identity = TrialIdentity(
     study="s", study_id="u", trial="0", folder=root, config={{}}, wandb_root=root

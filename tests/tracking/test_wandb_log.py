@@ -1,51 +1,56 @@
 from pathlib import Path
 
-import pytest
-
-from harness.tracking.tracker import TrackerOptions
-from harness.tracking.wandb_log import latest_segments, run_address, run_id
-from harness.tracking.wandb_run import end_run, start_run
-from tests.tracking.trainings import OFFLINE, identify
-
-
-def segment_of(study: Path, options: TrackerOptions) -> Path:
-    identity = identify(study)
-    end_run(start_run(identity, options, "offline"))
-    return latest_segments(study / "wandb")[run_id(identity)]
+from harness.tracking.wandb_log import (
+    find_runs,
+    latest_runs,
+    note,
+    note_end,
+    noted_end,
+    read_notes,
+    remove_offline,
+    run_address,
+)
 
 
-def logged_online(segment: Path) -> Path:
-    """Return a log under the name that W&B gives the folders of online runs."""
-    name = segment.parent.name.removeprefix("offline-")
-    return segment.parent.rename(segment.parent.with_name(name)) / segment.name
+def folder_of(wandb: Path, name: str) -> Path:
+    folder = wandb / name
+    folder.mkdir(parents=True)
+    (folder / "run-s-0007.wandb").write_bytes(b"log")
+    return folder
 
 
-def test_the_newest_log_of_each_run_counts(tmp_path: Path):
-    first, second = segment_of(tmp_path, OFFLINE), segment_of(tmp_path, OFFLINE)
-    assert first.name == second.name
-    assert first != second
-    assert list(latest_segments(tmp_path / "wandb").values()) == [second]
+def test_the_folders_of_a_run_come_in_the_order_they_began(tmp_path: Path):
+    names = ["run-20261130_100000-s-0007", "offline-run-20261130_100001-s-0007"]
+    names += ["offline-run-20261130_100001-s-0007-1"]
+    folders = [folder_of(tmp_path, name) for name in reversed(names)][::-1]
+    assert find_runs(tmp_path, "s-0007") == folders
+    assert find_runs(tmp_path, "s-000") == []
+    assert latest_runs(tmp_path) == {"s-0007": folders[-1]}
+    remove_offline(folders)
+    assert find_runs(tmp_path, "s-0007") == folders[:1]
 
 
 def test_a_run_on_this_disk_alone_has_no_address(tmp_path: Path):
-    options = TrackerOptions(wandb_mode="offline", entity="us", project="mine")
-    assert run_address(segment_of(tmp_path, options)) is None
+    folder = folder_of(tmp_path, "run-20261130_100000-s-0007")
+    assert run_address(folder) is None
+    note(folder, url="https://wandb.example.org/us/mine/runs/s-0007")
+    assert run_address(folder) == "https://wandb.example.org/us/mine/runs/s-0007"
 
 
-@pytest.mark.parametrize(
-    ("server", "begins"),
-    [(None, "https://wandb.ai"), ("https://wandb.example.org/", "https://wandb.example.org")],
-)
-def test_an_online_run_has_the_address_that_its_log_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str | None, begins: str
-):
-    options = TrackerOptions(wandb_mode="offline", entity="us", project="mine")
-    segment = logged_online(segment_of(tmp_path, options))
-    monkeypatch.delenv("WANDB_BASE_URL", raising=False)
-    if server:
-        monkeypatch.setenv("WANDB_BASE_URL", server)
-    assert run_address(segment) == f"{begins}/us/mine/runs/{run_id(identify(tmp_path))}"
+def test_an_end_holds_as_long_as_the_log_is_what_was_written(tmp_path: Path):
+    folder = folder_of(tmp_path, "offline-run-20261130_100000-s-0007")
+    assert noted_end(folder) is None
+    note_end(folder, "finished")
+    log = folder / "run-s-0007.wandb"
+    log.write_bytes(b"log and a footer")
+    assert noted_end(folder) == "finished"
+    log.write_bytes(b"lo")
+    assert noted_end(folder) is None
 
 
-def test_without_an_account_nobody_but_the_server_knows_the_address(tmp_path: Path):
-    assert run_address(logged_online(segment_of(tmp_path, OFFLINE))) is None
+def test_notes_that_a_crash_cut_are_left_out(tmp_path: Path):
+    folder = folder_of(tmp_path, "offline-run-20261130_100000-s-0007")
+    note(folder, step=0, row={})
+    notes = folder / "given.jsonl"
+    notes.write_text(notes.read_text() + '{"step": 1, "ro')
+    assert read_notes(folder) == [{"step": 0, "row": {}}]

@@ -14,8 +14,9 @@ from PIL import Image
 
 from harness.core.locks import lock_folder
 from harness.tracking import wandb_study
-from harness.tracking.tracker import TrackerOptions
-from harness.tracking.wandb_study import StudySnapshot, WinnerArtifact, publish_study
+from harness.tracking.identity import TrackerOptions
+from harness.tracking.wandb_run import ArtifactContents
+from harness.tracking.wandb_study import StudySnapshot, publish_study
 from tests.tracking.offline_log import OfflineRun, read_offline_runs
 from tests.tracking.trainings import OFFLINE, identify
 
@@ -34,8 +35,12 @@ def snapshot(study: Path, best: float = 1.5) -> StudySnapshot:
         grids=[grid, None],
         plots={"history": plotly.graph_objects.Figure(layout={"title": {"text": "History"}})},
         summary={"trials": {"complete": 1, "failed": 1}, "winner": "0001"},
-        winner_artifact=WinnerArtifact(
-            names=("0001-s2", "0001"), files=(generator, grid), metadata={"final": best}
+        winner=ArtifactContents(
+            name="default-winner",
+            type="model",
+            files={file.name: file for file in (generator, grid)},
+            aliases=["best", "0001-s2", "0001"],
+            metadata={"final": best},
         ),
     )
 
@@ -109,7 +114,7 @@ def test_thumbnails_are_small_and_bounded_together(
 ):
     three = snapshot(tmp_path)
     rows, grids = [[i, f"{i:04d}", 1.0, "hinge"] for i in range(3)], [three.grids[0]] * 3
-    three = dataclasses.replace(three, rows=rows, grids=grids, plots={}, winner_artifact=None)
+    three = dataclasses.replace(three, rows=rows, grids=grids, plots={}, winner=None)
     publish_study(three, OFFLINE)
     (table,) = published(tmp_path).artifacts
     sizes = [

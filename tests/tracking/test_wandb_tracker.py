@@ -13,10 +13,12 @@ from PIL import Image
 from harness.core.errors import ConfigError
 from harness.core.events import Event, Progressed, RungScored
 from harness.gan.config.config import GANConfig
+from harness.tracking.catch_up import wandb_fault
+from harness.tracking.identity import TrackerOptions, TrialIdentity
 from harness.tracking.jsonl_tracker import read_history
-from harness.tracking.tracker import TrackerOptions, TrialIdentity, open_tracker
-from harness.tracking.wandb_log import run_id, what_was_logged
-from harness.tracking.wandb_replay import wandb_fault
+from harness.tracking.tracker import open_tracker
+from harness.tracking.wandb_log import find_runs, rows_given
+from harness.tracking.wandb_tracker import spend_image_bytes
 from tests.tracking.offline_log import OfflineRun, read_offline_runs
 from tests.tracking.trainings import (
     FID,
@@ -113,9 +115,8 @@ def test_kimg_never_goes_back_where_batches_do_not_end_at_rungs(tmp_path: Path):
     play(tracker, [start(3.024), *behind(3, 6), complete()])
     tracker.close()
     run = read_one(identity)
-    # The rung at 2 follows the row that was logged before the interruption.
-    assert run.column("kimg") == [1.024, 2.024, 2.024, 3.024, 4.024, 5.024, 6.024]
-    assert run.column("_step") == list(range(7))
+    assert run.column("kimg") == [1.024, 2.024, 3.024, 4.024, 5.024, 6.024]
+    assert run.column("_step") == list(range(6))
     assert run.column("rung_kimg") == [2, 4, 6]
     assert run.column(FID) == [40, 20, 30]
     assert wandb_fault(identity, read_history(identity.folder / "history.jsonl")) is None
@@ -245,14 +246,13 @@ def test_the_summary_of_a_failed_trial(tmp_path: Path):
     assert run.exit_codes == [1]
 
 
-def test_a_resumed_run_is_one_run_in_two_segments(tmp_path: Path):
+def test_a_resumed_offline_run_is_logged_anew_and_whole(tmp_path: Path):
     identity = identify(tmp_path)
     record_interrupted_trial("wandb", identity)
     run = read_one(identity)
-    assert run.exit_codes == [255, 0]
+    assert run.exit_codes == [0]
     assert run.column("_step") == [0, 1, 2, 3, 4, 5]
     assert run.column("kimg") == [1, 2, 3, 4, 5, 6]
-    # The second segment alone has seen only 30; the minimum lies in the first.
     assert run.summary[FID] == {"min": 20}
     assert len(run.images()) == 3
 
@@ -264,7 +264,7 @@ def test_a_trial_may_go_on_more_often_than_once_a_second(tmp_path: Path):
         play(tracker, [start(float(kimg)), *between(identity, kimg, kimg + 1)])
         tracker.close()
     run = read_one(identity)
-    assert len(run.segments) == 6
+    assert len(run.segments) == 1
     assert run.column("_step") == [0, 1, 2, 3, 4, 5]
     assert run.column("kimg") == [1, 2, 3, 4, 5, 6]
 
@@ -282,7 +282,7 @@ def test_a_killed_process_leaves_neither_gap_nor_double(tmp_path: Path):
     """)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     # W&B had flushed less than was said; the history has everything.
-    assert what_was_logged(tmp_path / "wandb", run_id(identity)).next_step < 5
+    assert len(read_one(identity).rows) < 5
     tracker = open_tracker("wandb", identity, OFFLINE)
     play(tracker, [start(3.0), *between(identity, 3, 6)])
     tracker.close()
@@ -290,6 +290,37 @@ def test_a_killed_process_leaves_neither_gap_nor_double(tmp_path: Path):
     assert run.column("kimg") == [1, 2, 3, 4, 5, 6]
     assert run.column("_step") == [0, 1, 2, 3, 4, 5]
     assert run.column(FID) == [40, 20, 30]
+
+
+def test_a_run_that_a_server_has_in_part_goes_on_behind_that(tmp_path: Path):
+    identity = identify(tmp_path)
+    tracker = open_tracker("wandb", identity, OFFLINE)
+    play(tracker, [start(), *between(identity, 0, 4)])
+    tracker.close()
+    (folder,) = find_runs(identity.wandb_folder, identity.run_id)
+    online = folder.rename(folder.with_name(folder.name.removeprefix("offline-")))
+    # Of the rows at 1, 2, 3 and 4 kimg a server would have the first two, with the rung at 2.
+    arrived = rows_given([online], before=2)
+    assert (arrived.next_step, arrived.progress, arrived.rungs) == (2, {1.0, 2.0}, {2.0})
+    tracker = open_tracker("wandb", identity, OFFLINE)  # and now there is no network
+    play(tracker, [start(3.0), *between(identity, 3, 6), complete()])
+    tracker.close()
+    run = read_one(identity)
+    assert run.column("kimg") == [1, 2, 3, 4, 5, 6]
+    assert run.column("_step") == [0, 1, 2, 3, 4, 5]
+    assert len(run.segments) == 2
+    assert wandb_fault(identity, read_history(identity.folder / "history.jsonl")) is None
+
+
+def test_what_other_processes_left_counts_against_the_budget(tmp_path: Path):
+    images = tmp_path / "offline-run-1-a" / "files" / "media" / "images"
+    images.mkdir(parents=True)
+    (images / "grid_0.png").write_bytes(b"x" * 700)
+    # 700 bytes are there, of 1000 that may be.
+    assert spend_image_bytes(tmp_path, 200, limit_megabytes=0.001)
+    assert not spend_image_bytes(tmp_path, 200, limit_megabytes=0.001)
+    assert spend_image_bytes(tmp_path, 100, limit_megabytes=0.001)
+    assert spend_image_bytes(tmp_path / "another", 1000, limit_megabytes=0.001)
 
 
 def test_a_dead_service_costs_one_warning_and_no_event(tmp_path: Path):
@@ -323,7 +354,7 @@ def test_an_unusable_folder_costs_one_warning_and_no_event(
     with caplog.at_level(logging.WARNING, LOGGER):
         record_whole_trial("wandb", identity)
     assert [record.name for record in caplog.records] == [LOGGER]
-    assert "hears no more of it (FileExistsError" in caplog.text
+    assert "gets no more of it (FileExistsError" in caplog.text
     assert len(read_history(identity.folder / "history.jsonl")) == 11
 
 
@@ -365,4 +396,4 @@ def test_nothing_of_the_machine_is_logged(tmp_path: Path):
 @pytest.mark.parametrize("trial", ["0007", "baseline-mlp_cgan", "a/b:c?d#e%f\\g h"])
 def test_run_ids_use_characters_that_wandb_allows(tmp_path: Path, trial: str):
     identity = dataclasses.replace(identify(tmp_path), trial=trial)
-    assert not set(run_id(identity)) & set("/\\#?%: ")
+    assert not set(identity.run_id) & set("/\\#?%: ")

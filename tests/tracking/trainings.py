@@ -18,7 +18,8 @@ from harness.core.events import (
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.gan.config.config import GANConfig
-from harness.tracking.tracker import Tracker, TrackerOptions, TrialIdentity, open_tracker
+from harness.tracking.identity import TrackerOptions, TrialIdentity
+from harness.tracking.tracker import Tracker, open_tracker
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 10_000, "fashion_mnist/validation", "cd" * 32)
 FID = "fid_fashion_cnn@10000"

@@ -8,15 +8,17 @@ from typing import Any
 from markupsafe import Markup
 
 from harness.confirmation.result import CandidateResult, Confirmation
-from harness.reporting.charts.scales import Scale, fit_scale, number_text
 from harness.reporting.charts.svg import (
     Layout,
+    Scale,
     draw_dot,
     draw_levels,
     draw_line,
     draw_svg,
     draw_text,
     family_class,
+    fit_scale,
+    number_text,
 )
 from harness.reporting.parameter_effects import Effects, Point, Slice
 

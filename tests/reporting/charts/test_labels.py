@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.reporting.charts.labels import Box, ChartLabel, place_labels
+from harness.reporting.charts.curves import Box, ChartLabel, place_labels
 
 ROOM = Box(0, 0, 400, 300)
 

@@ -5,8 +5,14 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import StudyError
-from harness.exporting.checksums import CHECKSUMS, listed_files, write_checksums
-from harness.exporting.target import is_bundle, put_in_place, refuse_strangers
+from harness.exporting.bundle_folder import (
+    CHECKSUMS,
+    is_bundle,
+    listed_files,
+    put_in_place,
+    refuse_strangers,
+    write_checksums,
+)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.reporting.charts.scales import Scale, fit_scale, number_text
+from harness.reporting.charts.svg import Scale, fit_scale, number_text
 
 
 def test_a_linear_scale_divides_evenly():

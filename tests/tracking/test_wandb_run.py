@@ -8,9 +8,14 @@ from typing import Any
 
 import pytest
 
-from harness.tracking.wandb_artifact import ArtifactContents, files_below, log_artifact
-from harness.tracking.wandb_log import read_records
-from harness.tracking.wandb_run import end_run, start_run
+from harness.tracking.wandb_run import (
+    ArtifactContents,
+    end_run,
+    files_below,
+    log_artifact,
+    start_run,
+)
+from tests.tracking.offline_log import read_records
 from tests.tracking.trainings import OFFLINE, identify
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from harness.core.outcome import Reason
-from harness.reporting.film import MOST_FRAMES, film_of, kept_frame
+from harness.reporting.pictures import MOST_FRAMES, film_of, kept_frame
 from harness.reporting.report_data import ReportData, read_report
-from harness.reporting.trials import Sample, TrialData
+from harness.reporting.trials import Rung, Sample, TrialData
 from tests.reporting.studies import add_samples, add_training, make_study
 
 
@@ -25,7 +25,7 @@ def filmed(tmp_path: Path) -> TrialData:
 def test_frames_stand_by_kimg_and_rungs_for_samples_of_their_moment(filmed: TrialData):
     film = film_of(filmed)
     assert [frame.kimg for frame in film] == [4, 8, 12, 16, 20, 24, 28, 32]
-    assert [frame.kimg for frame in film if frame.rung] == [8, 32]
+    assert [frame.kimg for frame in film if isinstance(frame, Rung)] == [8, 32]
     assert [frame.grid.parent.name for frame in film[:2]] == ["samples", "grids"]
 
 
@@ -43,7 +43,7 @@ def test_a_long_film_is_thinned_but_for_its_rungs(filmed: TrialData):
     samples = tuple(Sample(kimg / 10, filmed.rungs[0].grid) for kimg in range(1, 320))
     film = film_of(dataclasses.replace(filmed, samples=samples))
     assert len(film) == MOST_FRAMES
-    assert [frame.kimg for frame in film if frame.rung] == [8, 32]
+    assert [frame.kimg for frame in film if isinstance(frame, Rung)] == [8, 32]
 
 
 def test_an_older_study_has_a_film_of_its_rungs(data: ReportData):
