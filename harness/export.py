@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from harness.cli import options as option
 from harness.cli.app import EXIT_CODES, clear_errors, new_app, unwound_by_sigterm
@@ -36,8 +36,8 @@ def export(
         str, option.output_option(help="Some of keras, savedmodel, onnx, litert, with commas.")
     ] = "keras",
     to: Annotated[
-        str | None,
-        option.output_option(help="Also publish the bundle: wandb.", show_default=False),
+        Literal["wandb"] | None,
+        option.output_option(help="Also publish the bundle.", show_default=False),
     ] = None,
     as_json: option.AsJson = False,
     debug: option.Debug = False,
@@ -49,14 +49,14 @@ def export(
     """
     with clear_errors(debug), unwound_by_sigterm():
         from harness.exporting.formats import parse_formats
-        from harness.exporting.publish import find_destination
+        from harness.exporting.publish import prepare_wandb
         from harness.study.record import find_study
         from harness.tracking.identity import TrackerOptions
 
         names = parse_formats(formats)
         tracker = TrackerOptions(project=wandb_project, entity=wandb_entity, wandb_mode=wandb_mode)
         folder = find_study(studies_dir, study)
-        publish = find_destination(to, folder, tracker) if to is not None else None
+        publish = prepare_wandb(folder, tracker) if to else None
         with quiet_imports():
             from harness.exporting.bundle import export_bundle
 

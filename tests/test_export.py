@@ -347,7 +347,7 @@ def test_a_file_that_draws_other_images_leaves_the_earlier_bundle_byte_for_byte(
         (("--formats", "keras,onnx,keras"), "--formats: received 'keras' twice"),
         (("--formats", ""), "--formats: received none"),
         (("--formats", "keras,"), "--formats: received ''"),
-        (("--to", "wandbs"), "--to: received 'wandbs'; expected wandb. Did you mean 'wandb'?"),
+        (("--to", "wandbs"), "--to: expected one of wandb; received 'wandbs'. Did you mean"),
         (("--wandb-mode", "of"), "--wandb-mode: expected one of"),
     ],
 )

@@ -42,7 +42,7 @@ _SCALE = 2
 
 @dataclasses.dataclass(frozen=True)
 class Bundle:
-    """Tell what was exported.
+    """What was exported.
 
     Args:
         folder: Where it lies.

@@ -1,4 +1,4 @@
-"""List the SHA-256 of every file of a bundle, so that `sha256sum -c` checks a copy."""
+"""The folder of a bundle: its checksums, and its place, where nothing else may stand."""
 
 import hashlib
 from pathlib import Path
@@ -24,13 +24,14 @@ def write_checksums(folder: Path) -> None:
     (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
 
 
-def listed_files(folder: Path) -> set[str]:
-    """Return the names in a bundle's `checksums.txt`; none if it cannot be read."""
+def listed_files(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file in a bundle's `checksums.txt`; none if it cannot be read."""
     try:
         lines = (folder / CHECKSUMS).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
-        return set()
-    return {line.partition("  ")[2] for line in lines}
+        return {}
+    listed = [line.partition("  ") for line in lines]
+    return {name: digest for digest, _, name in listed}
 
 
 def damaged_files(folder: Path) -> list[str]:
@@ -38,14 +39,10 @@ def damaged_files(folder: Path) -> list[str]:
 
     A list that cannot be read, or that lists nothing, is itself the damaged file.
     """
-    try:
-        lines = (folder / CHECKSUMS).read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):
-        lines = []
-    listed = [line.partition("  ") for line in lines]
-    if not listed or any(len(digest) != 64 or not name for digest, _, name in listed):
+    listed = listed_files(folder)
+    if not listed or any(len(digest) != 64 or not name for name, digest in listed.items()):
         return [CHECKSUMS]
-    return [name for digest, _, name in listed if not _has_content(folder / name, digest)]
+    return [name for name, digest in listed.items() if not _has_content(folder / name, digest)]
 
 
 def _has_content(file: Path, digest: str) -> bool:
@@ -72,7 +69,9 @@ def refuse_strangers(target: Path) -> None:
     Raises:
         StudyError: If something else stands there.
     """
-    if not target.exists() or (target.is_dir() and (_is_empty(target) or is_bundle(target))):
+    if not target.exists() or (
+        target.is_dir() and (is_bundle(target) or not any(target.iterdir()))
+    ):
         return
     raise StudyError(
         f"{target}: exists and is not an exported bundle, so it is left alone. Choose another "
@@ -82,7 +81,7 @@ def refuse_strangers(target: Path) -> None:
 
 def is_bundle(folder: Path) -> bool:
     """Return whether a folder is what an export wrote, with nothing of anybody else's in it."""
-    known = listed_files(folder) | {CHECKSUMS} if (folder / CHECKSUMS).exists() else _OLDER_FILES
+    known = {*listed_files(folder), CHECKSUMS} if (folder / CHECKSUMS).exists() else _OLDER_FILES
     files = (path for path in folder.rglob("*") if not path.is_dir())
     if not {path.relative_to(folder).as_posix() for path in files} <= known:
         return False
@@ -113,7 +112,3 @@ def put_in_place(folder: Path, target: Path) -> None:
         if earlier.exists() and not target.exists():
             earlier.rename(target)
         raise
-
-
-def _is_empty(folder: Path) -> bool:
-    return not any(folder.iterdir())

@@ -1,4 +1,4 @@
-"""Hold what a bundle says of its generator, for the files that say it."""
+"""What a bundle says of its generator, for the files that say it."""
 
 import dataclasses
 from typing import Any
@@ -14,7 +14,7 @@ from harness.study.record import StudyRecord
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class BundleContents:
-    """Hold the facts about an exported generator.
+    """The facts about an exported generator.
 
     Args:
         record: The study it comes from.

@@ -14,8 +14,8 @@ from harness.core.files import read_json, write_text
 from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
 from harness.exporting.explorer_runtime import find_runtime
 from harness.exporting.explorer_server import DIRECTIONS, FOLDER, PAGE, PARTS
-from harness.exporting.formats import DESCRIPTION, FORMATS
-from harness.exporting.templates.generate import BATCH, load_onnxruntime
+from harness.exporting.formats import DESCRIPTION
+from harness.exporting.templates.generate import generate
 
 _TEMPLATES = Path(__file__).parent / "templates" / "explorer"
 _DIGITS = 6
@@ -55,18 +55,13 @@ def add_explorer(bundle: Path) -> str | None:
 def _directions(bundle: Path) -> list[dict[str, float | list[float]]]:
     """Return what `explorer.js` reads: each direction with its share, the strongest first."""
     description = read_json(bundle / DESCRIPTION)
-    network = load_onnxruntime(bundle / FORMATS["onnx"].file)
     num_classes = len(description["class_names"])
 
     def draw(noise: NDArray[np.float32], labels: NDArray[np.int32]) -> NDArray[np.float32]:
-        inputs = {"noise": noise} | ({"label": labels} if num_classes else {})
-        batches = range(0, len(noise), BATCH)
-        return np.concatenate(
-            [
-                network({key: value[i : i + BATCH] for key, value in inputs.items()})
-                for i in batches
-            ]
+        images: NDArray[np.float32] = generate(
+            bundle, "onnxruntime", noise, labels if num_classes else None
         )
+        return images
 
     found = main_directions(draw, description["latent_dim"], num_classes=num_classes)
     return [
@@ -84,7 +79,7 @@ _STEP = 0.1  # of a standard deviation: small beside the noise, large beside flo
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Directions:
-    """Hold orthonormal directions of latent space, the strongest first.
+    """Orthonormal directions of latent space, the strongest first.
 
     Args:
         vectors: float64, (k, latent_dim), a direction a row, orthonormal.

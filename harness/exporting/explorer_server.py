@@ -80,7 +80,7 @@ _TYPES = {
 
 
 class BundleServer(http.server.ThreadingHTTPServer):
-    """Answer requests for the files that a bundle has when the server is made.
+    """A server of the files that a bundle has when the server is made.
 
     Args:
         bundle: A bundle with an explorer: `check_explorable` tells.

@@ -18,7 +18,7 @@ DESCRIPTION = "generator.json"
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """Say how a format is written, and what runs it.
+    """A file format: how it is written, and what runs it.
 
     Args:
         file: Its name in a bundle; a folder for `savedmodel`.
@@ -64,7 +64,9 @@ def check_formats(names: Sequence[str]) -> tuple[str, ...]:
         if names.count(name) > 1:
             raise ConfigError(f"--formats: received {name!r} twice; name each format once.")
     for name in names:
-        _require_extra(name)
+        form = FORMATS[name]
+        install = f"pip install 'gan-sweep-harness[{form.extra}]', or leave {name} out."
+        require_packages(f"--formats: {name}", form.packages, f"Install the extra: {install}")
     return tuple(names)
 
 
@@ -88,15 +90,9 @@ def write_format(name: str, model: "keras.Model", source: Path, target: Path) ->
     except Exception as error:  # a converter raises whatever it runs into
         raise ExportError(
             f"{target.name}: this generator cannot be converted to {name} "
-            f"({type(error).__name__}: {first_line(error)}). Nothing was exported: leave "
-            f"{name} out of --formats."
+            f"({type(error).__name__}: {first_line(error)}). Nothing was exported: leave {name} "
+            f"out of --formats."
         ) from error
-
-
-def _require_extra(name: str) -> None:
-    form = FORMATS[name]
-    remedy = f"pip install 'gan-sweep-harness[{form.extra}]', or leave {name} out."
-    require_packages(f"--formats: {name}", form.packages, f"Install the extra: {remedy}")
 
 
 def _copy_keras(model: "keras.Model", source: Path, target: Path) -> None:

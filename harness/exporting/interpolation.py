@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from harness.exporting.scoring import Original
+from harness.exporting.templates.generate import grid
 from harness.gan.sampling import latent_noise
 
 MOST_BYTES = 1_000_000
@@ -96,14 +97,8 @@ def _arc(
 
 def _arrange(images: NDArray[np.uint8]) -> Image.Image:
     """Return images (n, height, width, channels) as rows of five."""
-    count, height, width, channels = images.shape
-    rows = -(-count // _COLUMNS)
-    columns = min(count, _COLUMNS)
-    canvas = np.full((rows * columns, height, width, channels), 255, np.uint8)
-    canvas[:count] = images
-    cells = canvas.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
-    picture = cells.reshape(rows * height, columns * width, channels)
-    return Image.fromarray(picture if channels == 3 else picture[:, :, 0]).convert("RGB")
+    picture = grid(images, min(len(images), _COLUMNS))
+    return Image.fromarray(picture if picture.shape[2] == 3 else picture[:, :, 0]).convert("RGB")
 
 
 def _encode(frames: list[Image.Image], scale: float) -> bytes:

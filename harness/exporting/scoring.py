@@ -21,7 +21,7 @@ _BATCH = 250
 
 
 class Original:
-    """Draw with Keras in this process.
+    """The generator as training kept it, drawing with Keras in this process.
 
     Args:
         model: The generator; its inputs are `noise`, (n, latent_dim), and maybe `label`, (n,).
@@ -66,7 +66,7 @@ _MEASURES = ("memorisation", "label_accuracy", "classes")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ReferenceImages:
-    """Hold the images that every format must give, what they are made from, and their score.
+    """The images that every format must give, what they are made from, and their score.
 
     Args:
         noise: float32, (n, latent_dim).

@@ -25,7 +25,7 @@ _MOST_LEVELS = 1  # of 255: where rounding falls to the other side
 
 @dataclasses.dataclass(frozen=True)
 class Proof:
-    """Say what is proven of one file.
+    """What is proven of one file.
 
     Args:
         format: Key of FORMATS.

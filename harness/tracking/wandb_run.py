@@ -130,12 +130,6 @@ class ArtifactContents:
     description: str = ""
 
 
-def files_below(folder: Path) -> dict[str, Path]:
-    """Return all files of a folder by their names in it."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path for path in files}
-
-
 def log_artifact(run: wandb.Run, contents: ArtifactContents) -> None:
     """Log files as a version of an artifact.
 

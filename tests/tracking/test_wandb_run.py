@@ -11,12 +11,13 @@ import pytest
 from harness.tracking.wandb_run import (
     ArtifactContents,
     end_run,
-    files_below,
     log_artifact,
     start_run,
 )
 from tests.tracking.offline_log import read_records
 from tests.tracking.trainings import OFFLINE, identify
+
+NAMES = ("generator.keras", "inner/config.yaml")
 
 
 def logged(study: Path, files: Mapping[str, Path]) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def bundle(tmp_path: Path) -> Path:
 def test_a_folder_is_logged_with_aliases_and_metadata(
     tmp_path: Path, bundle: Path, capfd: pytest.CaptureFixture[str]
 ):
-    record = logged(tmp_path, files_below(bundle))
+    record = logged(tmp_path, {name: bundle / name for name in NAMES})
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", "")
     assert (record["name"], record["type"]) == ("default", "model")
@@ -63,7 +64,7 @@ def test_a_folder_is_logged_with_aliases_and_metadata(
 
 def test_what_will_be_uploaded_is_a_copy_in_the_folder_of_the_run(tmp_path: Path, bundle: Path):
     home = os.environ.get("WANDB_DATA_DIR")
-    record = logged(tmp_path, files_below(bundle))
+    record = logged(tmp_path, {name: bundle / name for name in NAMES})
     (bundle / "generator.keras").unlink()
     copies = [Path(entry["local_path"]) for entry in record["manifest"]["contents"]]
     assert {copy.read_bytes() for copy in copies} == {b"network", b"seed: 7\n"}

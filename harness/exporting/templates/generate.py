@@ -173,10 +173,10 @@ def to_pixels(images: Array, output: str) -> Array:
     return np.clip(np.round(levels), 0, 255).astype(np.uint8)
 
 
-def grid(pixels: Array) -> Array:
-    """Return images (n, height, width, channels) as one picture, nearly square, row by row."""
+def grid(pixels: Array, columns: int = 0) -> Array:
+    """Return images (n, height, width, channels) as one picture, by default nearly square."""
     count, height, width, channels = pixels.shape
-    columns = math.ceil(math.sqrt(count))
+    columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     canvas = np.full((rows * columns, height, width, channels), 255, np.uint8)
     canvas[:count] = pixels

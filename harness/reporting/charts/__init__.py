@@ -1,1 +1,1 @@
-"""Charts of the report, drawn as SVG."""
+"""Draw the report's charts as SVG; what they show is told by the data of `reporting`."""
