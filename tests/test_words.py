@@ -29,7 +29,7 @@ NEVER = re.compile(
 )
 """In no text of the project."""
 
-NO_NAME = {"hand", "hands", "post", "posts", "desk", "exam", "exams", "examiner", "prize", "adopt"}
+NO_NAME = {"hand", "hands", "post", "posts", "wide", "exam", "exams", "examiner", "prize", "adopt"}
 """Good English, but nothing is called so."""
 
 BRITISH = re.compile(
@@ -60,7 +60,8 @@ def test_the_words_are_the_fields(path: Path):
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_is_called_by_a_metaphor(path: Path):
     names = names_in(path.read_text(encoding="utf-8")) | {path.stem}
-    assert sorted(name for name in names if words_of(name) & NO_NAME) == []
+    ours = {name for name in names if not name.startswith("__")}
+    assert sorted(name for name in ours if words_of(name) & NO_NAME) == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

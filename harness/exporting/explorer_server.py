@@ -4,6 +4,7 @@ import http.server
 import urllib.parse
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 from harness.core.errors import ConfigError
 from harness.exporting.bundle_folder import CHECKSUMS, damaged_files
@@ -108,41 +109,29 @@ class BundleServer(http.server.ThreadingHTTPServer):
         return f"http://{HOST}:{self.server_port}/{PAGE}"
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
+class _Handler(http.server.SimpleHTTPRequestHandler):
     server: BundleServer
     protocol_version = "HTTP/1.1"  # one connection for all files of the page
 
-    def do_GET(self) -> None:
-        content = self._begin()
-        if content is not None:
-            self.wfile.write(content)
-
-    def do_HEAD(self) -> None:
-        self._begin()
-
-    def _begin(self) -> bytes | None:
-        """Send the status and the headers; return the content, None where there is none."""
+    def send_head(self) -> Any:
         # A page from elsewhere could have its own name lead here, to read what is served.
         if self.headers.get("Host", "").rpartition(":")[0] not in (HOST, "localhost"):
             self.send_error(HTTPStatus.FORBIDDEN)
             return None
-        path = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path).removeprefix("/")
+        return super().send_head()
+
+    def translate_path(self, path: str) -> str:
         # Looked up, never joined to a folder: what is not in the bundle has no name here.
-        file = self.server.files.get(path or PAGE)
-        try:
-            content = file.read_bytes() if file else None
-        except OSError:
-            content = None
-        if content is None or file is None:
-            self.send_error(HTTPStatus.NOT_FOUND)
-            return None
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", _TYPES.get(file.suffix, "application/octet-stream"))
-        self.send_header("Content-Length", str(len(content)))
+        name = urllib.parse.unquote(urllib.parse.urlsplit(path).path).removeprefix("/")
+        return str(self.server.files.get(name or PAGE, ""))
+
+    def guess_type(self, path: Any) -> str:
+        return _TYPES.get(Path(path).suffix, "application/octet-stream")
+
+    def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-store")  # the next bundle may have this port
         self.send_header("X-Content-Type-Options", "nosniff")
-        self.end_headers()
-        return content
+        super().end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
         """Stay silent: the terminal shows the address, not every file."""

@@ -100,7 +100,7 @@ class DashboardServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGISer
         read = functools.partial(_read_trials, folder, record)
         app = LiveDashboard(folder, record, read, confirmed=confirmed)
         try:
-            super().__init__((HOST, port), _Handler)
+            super().__init__((HOST, port), _QuietHandler)
         except OSError as error:
             raise ConfigError(
                 f"--port: cannot listen on {HOST}:{port}: {error.strerror or error}. Choose "
@@ -114,7 +114,7 @@ class DashboardServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGISer
         return f"http://{HOST}:{self.server_port}/dashboard/studies/0"
 
 
-class _Handler(wsgiref.simple_server.WSGIRequestHandler):
+class _QuietHandler(wsgiref.simple_server.WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Leave requests out of the terminal."""
 

@@ -62,9 +62,9 @@ def render_page(data: ReportData, *, follows: bool = False) -> str:
         metric=data.protocol.metric.upper(),
         counts=counts_text(data),
         pictures=pictures,
-        curves=_both(lambda layout: draw_curves(data, layout), (curves.DESK, curves.PHONE)),
+        curves=_both(lambda layout: draw_curves(data, layout), (curves.WIDE, curves.NARROW)),
         confirmation=_both(
-            lambda layout: draw_confirmation(confirmation, layout), (plots.DESK, plots.PHONE)
+            lambda layout: draw_confirmation(confirmation, layout), (plots.WIDE, plots.NARROW)
         )
         if confirmation
         else "",

@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from harness.core.files import write_json
-from harness.exporting.explorer import add_explorer
+from harness.exporting.explorer import Draw, add_explorer, main_directions
 from harness.exporting.explorer_server import BundleServer
 from harness.exporting.formats import write_format
 from harness.gan.config.config import GANConfig
@@ -22,8 +22,8 @@ from harness.gan.networks.generators import build_generator
 from harness.gan.sampling import Sampler
 from tests.support.browser import started_browser
 
-DESK = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
+WIDE = {"width": 1280, "height": 900}
+NARROW = {"width": 390, "height": 844}
 NAMES = ("boot", "bag", "shirt", "dress")
 
 
@@ -115,7 +115,7 @@ def opened(browser: Any, address: str, **options: Any) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def visited(browser: Any, by_class: Served) -> Iterator[Any]:
-    yield from opened(browser, by_class.address, viewport=DESK)
+    yield from opened(browser, by_class.address, viewport=WIDE)
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def test_each_image_has_its_class_below_where_all_are_shown(page: Any):
     assert shown.shape == (3 * (28 + 5 + 1) - 1, 3 * (28 + 1) - 1, 3)
     page.evaluate("scrollTo(0, 0)")
     box = page.get_by_role("img").bounding_box()
-    assert box["y"] + box["height"] < DESK["height"]  # seen as a whole, and not distorted
+    assert box["y"] + box["height"] < WIDE["height"]  # seen as a whole, and not distorted
     assert box["height"] / box["width"] == pytest.approx(shown.shape[0] / shown.shape[1], 0.01)
     names = [shown[28:33, x * 29 : x * 29 + 28].astype(int) for x in range(3)]
     paper = shown[-1, -1].astype(int)  # below a name nothing is written
@@ -379,9 +379,9 @@ def test_a_generator_without_classes_has_no_picker(browser: Any, coloured: Serve
 def test_a_phone_shows_it_all_in_the_dark_without_scrolling_sideways(
     browser: Any, by_class: Served
 ):
-    options = {"viewport": PHONE, "has_touch": True, "is_mobile": True, "color_scheme": "dark"}
+    options = {"viewport": NARROW, "has_touch": True, "is_mobile": True, "color_scheme": "dark"}
     for page in opened(browser, by_class.address, **options):
-        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+        assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
         lightness = "parseInt(getComputedStyle(document.body).backgroundColor.slice(4))"
         assert page.evaluate(lightness) < 60
         page.get_by_role("button", name="Reset directions").scroll_into_view_if_needed()
@@ -435,3 +435,63 @@ def test_without_the_runtime_a_bundle_stays_as_it_is_and_one_line_says_why(
     assert said.startswith("The bundle has no explorer: ")
     assert "Install Node.js" in said
     assert list(bundle.iterdir()) == []
+
+
+def linear(matrix: list[list[float]]) -> Draw:
+    """Return a generator of images (1, pixels, 1) whose derivative is the matrix."""
+    return lambda noise, labels: (noise @ np.array(matrix, np.float32))[:, None, :, None]
+
+
+def test_directions_are_the_eigenvectors_of_the_derivative_with_the_strongest_first():
+    # J J' = diag(1, 9, 0): of all change, 10, the second dimension makes 9 and the first 1.
+    found = main_directions(linear([[1, 0], [0, 3], [0, 0]]), 3, num_classes=0)
+    np.testing.assert_allclose(found.shares, [0.9, 0.1, 0.0], atol=1e-6)
+    np.testing.assert_allclose(found.vectors[:2], [[0, 1, 0], [1, 0, 0]], atol=1e-3)
+
+
+def test_directions_need_not_lie_along_the_axes():
+    # Along (0.6, 0.8) the pixel grows by 5, across it by nothing.
+    found = main_directions(linear([[3], [4]]), 2, num_classes=0)
+    np.testing.assert_allclose(found.vectors[0], [0.6, 0.8], atol=1e-4)
+    np.testing.assert_allclose(found.shares, [1, 0], atol=1e-6)
+
+
+def test_a_direction_points_to_where_images_grow_brighter():
+    found = main_directions(linear([[0, 0], [-3, -2]]), 2, num_classes=0)
+    np.testing.assert_allclose(found.vectors[0], [0, -1], atol=1e-4)
+
+
+def test_directions_are_orthonormal_and_no_more_than_asked_for():
+    mixing = np.random.default_rng(3).standard_normal((12, 20)).astype(np.float32)
+    found = main_directions(
+        lambda noise, labels: np.tanh(noise @ mixing)[:, None, :, None], 12, num_classes=0, count=5
+    )
+    np.testing.assert_allclose(found.vectors @ found.vectors.T, np.eye(5), atol=1e-12)
+    assert found.shares.shape == (5,)
+    assert (np.diff(found.shares) <= 0).all()
+    assert 0.4 < found.shares.sum() < 1
+
+
+def test_classes_count_alike():
+    def draw(noise: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        # Class 0 follows the first dimension, class 1 twice the second: shares 1 and 4 of 5.
+        return np.where(labels == 0, noise[:, 0], 2 * noise[:, 1])[:, None, None, None]
+
+    found = main_directions(draw, 2, num_classes=2)
+    np.testing.assert_allclose(found.shares, [0.8, 0.2], atol=1e-4)
+    np.testing.assert_allclose(found.vectors, [[0, 1], [1, 0]], atol=1e-4)
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_generator_that_ignores_its_noise_has_directions_without_a_share(count: int):
+    found = main_directions(
+        lambda noise, labels: np.zeros((len(noise), 4, 4, 1)), 4, num_classes=0, count=count
+    )
+    assert (found.shares == 0).all()
+    np.testing.assert_allclose(found.vectors @ found.vectors.T, np.eye(count), atol=1e-12)
+
+
+def test_the_same_generator_has_the_same_directions():
+    draw = linear([[1, 2], [3, 4]])
+    once, again = (main_directions(draw, 2, num_classes=0) for _ in range(2))
+    assert (once.vectors == again.vectors).all()

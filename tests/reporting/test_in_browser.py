@@ -16,14 +16,14 @@ from harness.reporting.report_data import ReportData, read_report
 from tests.reporting.studies import add_samples, add_training, make_study, score
 from tests.support.browser import started_browser
 
-PHONE = {"width": 390, "height": 800}
+NARROW = {"width": 390, "height": 800}
 PHONE_OPTIONS: dict[str, Any] = {
-    "viewport": PHONE,
+    "viewport": NARROW,
     "has_touch": True,
     "is_mobile": True,
     "color_scheme": "dark",
 }
-DESK = {"width": 1400, "height": 900}
+WIDE = {"width": 1400, "height": 900}
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def opened(browser: Any, address: str, **options: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any, address: str) -> Iterator[Any]:
-    yield from opened(browser, address, viewport=DESK)
+    yield from opened(browser, address, viewport=WIDE)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def filmed_address(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_film_opens_at_the_moment_whose_generator_is_kept(browser: Any, filmed_address: str):
-    for page in opened(browser, filmed_address, viewport=DESK):
+    for page in opened(browser, filmed_address, viewport=WIDE):
         slider, moment = page.get_by_label("Moment of the training"), page.locator("#moment")
         assert moment.inner_text().split() == [
             "8",
@@ -180,7 +180,7 @@ def test_of_dots_that_coincide_the_one_on_top_is_shown(
 ):
     twin = dataclasses.replace(data.best, name="0009", rank=9)  # drawn before the winner
     both = dataclasses.replace(data, trials=(*data.trials, twin))
-    for page in opened(browser, write_page(both, tmp_path).as_uri(), viewport=DESK):
+    for page in opened(browser, write_page(both, tmp_path).as_uri(), viewport=WIDE):
         dot = page.locator('circle[data-trial="0009"][data-rung="0"]:visible')
         dot.scroll_into_view_if_needed()
         place = dot.bounding_box()
@@ -245,7 +245,7 @@ def test_all_that_can_be_used_has_a_name(page: Any):
 
 
 def test_a_phone_shows_it_all_without_scrolling_sideways(phone: Any):
-    assert phone.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    assert phone.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
     phone.locator('circle[data-trial="0002"]:visible').tap()
     assert phone.locator("#inspected").inner_text().startswith("trial 0002")
 
@@ -254,7 +254,7 @@ def is_on_screen(cell: Any) -> bool:
     """Return whether a cell and all that it says lie between the sides of the phone."""
     box = cell.bounding_box()
     overflow = cell.evaluate("(cell) => cell.scrollWidth - cell.clientWidth")
-    return box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"] and overflow <= 0
+    return box["x"] >= 0 and box["x"] + box["width"] <= NARROW["width"] and overflow <= 0
 
 
 def test_a_phone_shows_the_final_scores_without_scrolling(
@@ -349,7 +349,7 @@ def test_a_page_that_follows_a_sweep_loads_again_and_keeps_its_filter(
     browser: Any, data: ReportData, tmp_path: Path
 ):
     address = write_page(data, tmp_path, follows=True).as_uri()
-    for page in opened(browser, address, viewport=DESK):
+    for page in opened(browser, address, viewport=WIDE):
         page.clock.install()
         page.goto(address)
         page.get_by_label("Find").fill("0002")

@@ -21,8 +21,8 @@ from harness.reporting.charts.svg import (
 from harness.reporting.report_data import ReportData
 from harness.reporting.trials import Rung, TrialData
 
-DESK = Layout("desk", width=760, height=480, left=46, right=84, dot=3.5)
-PHONE = Layout("phone", width=358, height=430, left=34, right=46, dot=4.5)
+WIDE = Layout("wide-chart", width=760, height=480, left=46, right=84, dot=3.5)
+NARROW = Layout("narrow-chart", width=358, height=430, left=34, right=46, dot=4.5)
 
 _TOP, _BOTTOM = 32, 46
 _TEXT = 13
@@ -37,7 +37,7 @@ def colour_of(trial: TrialData) -> str:
     return "family-baseline" if trial.is_baseline else family_class(trial.family)
 
 
-def draw_curves(data: ReportData, layout: Layout = DESK) -> Markup:
+def draw_curves(data: ReportData, layout: Layout = WIDE) -> Markup:
     """Return the scores of all trainings over kimg; pruned ones end where they were cut.
 
     Each rung is a circle with the names that the page's script looks for, in `data-` attributes.

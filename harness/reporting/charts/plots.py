@@ -22,8 +22,8 @@ from harness.reporting.charts.svg import (
 )
 from harness.reporting.parameter_effects import Effects, Point, Slice
 
-DESK = Layout("desk", width=700, height=46, left=64, right=16, dot=4.5)
-PHONE = Layout("phone", width=358, height=46, left=46, right=10, dot=5)
+WIDE = Layout("wide-chart", width=700, height=46, left=64, right=16, dot=4.5)
+NARROW = Layout("narrow-chart", width=358, height=46, left=46, right=10, dot=5)
 """The height is that of the axis; each candidate adds a row."""
 
 _ROW = 34
@@ -32,7 +32,7 @@ _LETTER = 6.2  # the width of one in a slice
 _GOLDEN = 0.618  # its multiples fall far apart, so that dots hide each other least
 
 
-def draw_confirmation(confirmation: Confirmation, layout: Layout = DESK) -> Markup:
+def draw_confirmation(confirmation: Confirmation, layout: Layout = WIDE) -> Markup:
     """Return each candidate's scores on new seeds: a dot a seed, a line for the interval."""
     known = [each for each in confirmation.candidates if each.mean is not None]
     if not known:

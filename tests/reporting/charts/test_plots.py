@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from harness.reporting.charts.plots import DESK, PHONE, draw_confirmation, draw_slice
+from harness.reporting.charts.plots import NARROW, WIDE, draw_confirmation, draw_slice
 from harness.reporting.charts.svg import Layout
 from harness.reporting.parameter_effects import Effects, Point, Slice
 from harness.reporting.report_data import ReportData
@@ -27,7 +27,7 @@ def texts(drawn: ET.Element, kind: str) -> list[str]:
     return [text.text for text in drawn.iter("text") if text.get("class") == kind]
 
 
-@pytest.mark.parametrize("layout", [DESK, PHONE])
+@pytest.mark.parametrize("layout", [WIDE, NARROW])
 def test_the_axis_of_new_seeds_says_what_it_is_and_has_ticks(
     confirmed: ReportData, layout: Layout
 ):
