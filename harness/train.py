@@ -223,7 +223,7 @@ def _run(
             record,
             context,
             open_tracker=lambda: open_tracker(tracker_name, identity, tracker_options),
-            listen=reporter.hear,
+            listen=reporter.on_event,
             on_estimate=reporter.on_estimate,
         )
     if isinstance(outcome, signal.Signals):

@@ -1,4 +1,4 @@
-"""Say how a training shows itself on its way: in words and pictures, without changing it."""
+"""Configure how a training shows itself on its way, in losses and pictures: no result changes."""
 
 import dataclasses
 import re
@@ -15,7 +15,7 @@ Unit = Literal["batch", "epoch", "kimg"]
 
 @dataclasses.dataclass(frozen=True)
 class Cadence:
-    """Hold how often something happens.
+    """How often something happens.
 
     An epoch has as many images as the training split, a kimg a thousand; a batch is one step, D's
     updates and G's.
@@ -79,13 +79,13 @@ def _cadence(value: Any) -> Any:
 
 
 class MonitorConfig(BaseModel):
-    """Hold what a configuration's file says under `monitor`; no result depends on it.
+    """What a configuration's file asks for under `monitor`; no result depends on it.
 
     Args:
         print_every: How often to print the mean losses since the last time.
         sample_every: How often to save a grid of sample images.
         discriminator_loss: What is printed and plotted of D's loss: the `sum` of its terms for
-            real and for fake images, which it minimises, or their `mean`, as many sources print.
+            real and for fake images, which it minimizes, or their `mean`, as many sources print.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)

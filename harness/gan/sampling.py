@@ -16,7 +16,7 @@ _NOISE_BLOCK = 1000
 
 
 class Sampler:
-    """Turn noise into images with one compiled function of one batch size.
+    """One compiled function of one batch size that turns noise into images.
 
     Image i depends on (noise seed, i, label i) alone: neither on the batch size nor on how many
     follow, so a larger sample begins with the smaller one.

@@ -29,7 +29,7 @@ from harness.gan.updates.simultaneous import both_gradients
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """Report one call of `Trainer.advance`; means are over its steps.
+    """The result of one call of `Trainer.advance`; means are over its steps.
 
     Args:
         steps: Steps taken by this call, fewer than asked for if a loss was not finite.
@@ -51,7 +51,7 @@ class Progress:
 
 
 class Trainer:
-    """Train one GAN as its configuration says; knows no rungs, time, files or stopping.
+    """One GAN in training, step by step; knows no rungs, time, files or stopping.
 
     Results depend on the configuration and the data alone: neither the sizes of the calls of
     `advance` nor saving and loading the state change them.

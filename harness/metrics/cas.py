@@ -15,13 +15,13 @@ from harness.metrics.extractors.feature_extractor import Extractor
 DEFAULT_PLAN = TrainingPlan(epochs=5, seed=1, mirror=False)
 """Short: 10,000 images of 28 x 28 in about a minute on one core. Not mirrored: digits are not."""
 
-# Real images that Keras reports the accuracy of after each epoch; nobody reads it.
+# Real images that Keras reports the accuracy of after each epoch; which is not read.
 _WATCHED = 10
 
 
 @dataclasses.dataclass(frozen=True)
 class ClassificationAccuracy:
-    """Hold how well a classifier that saw generated images alone knows real ones.
+    """How well a classifier that saw generated images alone knows real ones.
 
     Args:
         accuracy: Share of all real images put into their class, 0 to 1, higher is better.

@@ -27,14 +27,14 @@ from harness.metrics.measures import (
 )
 from harness.metrics.reference import Reference
 
-# What a study may minimise. FID is what all know; KID is unbiased, hence fit for few images.
+# What a study may minimize. FID is what all know; KID is unbiased, hence fit for few images.
 OBJECTIVES = {"fid": measure_fid, "kid": measure_kid}
 
 _DIVERSITY_IMAGES = 500
 
 
 class Evaluator:
-    """Hold the reference of one split and compare images with it.
+    """The reference of one split, with which images are compared.
 
     It takes image arrays and knows nothing of who made them. Build one and keep it: loading the
     extractor and the reference takes about a second, a score less.

@@ -58,7 +58,7 @@ def kernel_distance(real: NDArray[np.floating], fake: NDArray[np.floating]) -> t
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _RowSums:
-    """Hold what each image adds to the three sums of kernel values.
+    """What each image adds to the three sums of kernel values.
 
     Args:
         real: Sum over the other real images, (n,).

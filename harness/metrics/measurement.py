@@ -8,7 +8,7 @@ from harness.core.score import Protocol
 
 @dataclasses.dataclass(frozen=True)
 class Quantity:
-    """Hold a number as a measure computes it, before it is known for which protocol.
+    """A number as a measure computes it, before it is known for which protocol.
 
     Args:
         value: The number.
@@ -25,7 +25,7 @@ class Quantity:
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """Hold a quantity with the protocol that gives it its meaning.
+    """A quantity with the protocol that gives it its meaning.
 
     Unlike a `Score` it belongs to no training: the images may come from anywhere.
 

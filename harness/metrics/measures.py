@@ -22,7 +22,7 @@ _SUBSET_SEED = 0
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageFeatures:
-    """Hold what an extractor says of images, taken in one pass.
+    """What an extractor gives for images, taken in one pass.
 
     Args:
         values: Features, float32 (n, d).
@@ -38,7 +38,7 @@ class ImageFeatures:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Comparison:
-    """Hold what the measures see; what is costly is computed when the first of them asks.
+    """What measures compare; what is costly is computed when the first of them asks.
 
     Args:
         real: Features of the reference.

@@ -17,7 +17,7 @@ _ROUNDING = 1e-12
 
 @dataclasses.dataclass(frozen=True)
 class ManifoldScores:
-    """Hold four shares that tell fidelity from diversity; higher is better in all.
+    """Four shares that tell fidelity from diversity; higher is better in all.
 
     Args:
         precision: Share of fakes within the sphere of a real image, from 0 to 1.
@@ -66,7 +66,7 @@ def manifold_scores(real: NDArray[np.floating], fake: NDArray[np.floating]) -> M
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Radii:
-    """Hold squared radii, (n,), moved by their rounding error so that ties are ties.
+    """Squared radii, (n,), moved by their rounding error so that ties are ties.
 
     Args:
         at_most: What a squared distance may not exceed if it is to be inside or on the sphere.

@@ -14,7 +14,7 @@ from harness.metrics.memorisation import nearest_distances
 
 
 class Reference:
-    """Hold the split that images are compared with, as an extractor sees it.
+    """The split that images are compared with, as an extractor sees it.
 
     Args:
         dataset: Where it comes from; its training split is what memorisation looks at.

@@ -18,7 +18,7 @@ _SLOW_SECONDS = 5.0
 
 @dataclasses.dataclass(frozen=True)
 class Costs:
-    """Hold what the parts of a training were measured to take.
+    """What the parts of a training were measured to take.
 
     Args:
         seconds_per_kimg: Training.
@@ -33,7 +33,7 @@ class Costs:
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """Say what a training will take, from its costs and what is ahead.
+    """What a training will take, from its costs and what is ahead.
 
     Args:
         costs: What was measured.

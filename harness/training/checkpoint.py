@@ -26,7 +26,7 @@ def save_checkpoint(path: Path, state: dict[str, NDArray[Any]], meta: dict[str, 
     Args:
         path: The file, `*.npz`.
         state: Every variable of the training by name.
-        meta: What the session must know to go on.
+        meta: What the training loop needs to go on.
 
     Raises:
         StorageError: If it cannot be written.

@@ -1,4 +1,4 @@
-"""Take up a training where another one ended: what it was, what it saw, what it told."""
+"""Continue a training where another one ended: its record, its data and its history."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ _DATA_KEY = "data_sha256"
 
 
 class Earlier(NamedTuple):
-    """Hold a training that lies in a folder.
+    """A training outside any search, read from its folder.
 
     Args:
         folder: Where.
@@ -111,7 +111,7 @@ def keep_to_data(file: Path, record: dict[str, Any], dataset: ImageDataset) -> N
 
 
 def copy_history(source: TrainingFolder, target: TrainingFolder) -> None:
-    """Copy what a training told and showed, so that curves begin at its beginning."""
+    """Copy the history, losses and grids of a training, so that curves begin at its beginning."""
     names = [source.path / HISTORY_NAME, source.losses_file, *source.path.glob("grids/*.png")]
     for old in (*names, *source.path.glob("samples/*.png")):
         if not old.exists():

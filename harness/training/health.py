@@ -140,7 +140,7 @@ class Health:
             return None
         return Ending(
             Reason.DISCRIMINATOR_WON,
-            f"the discriminator told at least {WON_ACCURACY:.1%} of real and of fake images for "
+            f"the discriminator knew at least {WON_ACCURACY:.1%} of real and of fake images for "
             f"{unfooled:.1f} kimg; generator loss {progress.generator_loss:.2f} at "
             f"{progress.kimg:.2f} kimg",
         )

@@ -13,13 +13,13 @@ _MOST_POINTS = 200
 
 @dataclasses.dataclass(frozen=True)
 class Losses:
-    """Hold the means over some steps.
+    """Mean losses over some steps.
 
     Args:
         at: Where they end, in the unit they are counted in.
         discriminator: D's loss, the sum of its terms.
         generator: G's loss.
-        accuracy: Share of all images, real and generated, that D told rightly.
+        accuracy: Share of all images, real and generated, that D judged rightly.
     """
 
     at: float
@@ -30,7 +30,7 @@ class Losses:
 
 @dataclasses.dataclass(frozen=True)
 class _Call:
-    """Hold what one call of the compiled loop reported, and its first and last step."""
+    """The report of one call of the compiled loop, with its first and last step."""
 
     first: int
     last: int
@@ -44,7 +44,7 @@ class LossLog:
         cadence: How long the averages are; None for none but the curve's.
         images_per_step: Real images that D sees in a step.
         images: Images of an epoch.
-        history: What was said before this process began.
+        history: Events from before this process began.
     """
 
     def __init__(
@@ -61,11 +61,11 @@ class LossLog:
         self._calls: list[_Call] = []
         self._start = 0
         for event in history:
-            self.hear(event)
+            self.add(event)
 
-    def hear(self, event: Event) -> Losses | None:
+    def add(self, event: Event) -> Losses | None:
         """Take in one event; return the means of an interval that ends with it."""
-        if isinstance(event, Started):  # what follows is said again
+        if isinstance(event, Started):  # what follows is reported again
             self._start = self._step(event.kimg)
             self._calls = [call for call in self._calls if call.last <= self._start]
         if not isinstance(event, Progressed):
@@ -97,7 +97,7 @@ class LossLog:
         """Return the means of all intervals that are over."""
         count = self._cadence.count if self._cadence else 1
         means = []
-        # A call lies within one interval: the session ends calls where intervals end.
+        # A call lies within one interval: the training loop ends calls where intervals end.
         for _, group in itertools.groupby(self._calls, lambda call: self._times(call.first)):
             calls = list(group)
             times = self._times(calls[-1].last)

@@ -1,4 +1,4 @@
-"""Tell a training's losses at their cadence, say what it will take, and draw its curve."""
+"""Print a training's losses at their cadence and what it will take; draw its curve."""
 
 import dataclasses
 import time
@@ -22,11 +22,11 @@ from harness.training.loss_plot import draw_losses
 from harness.training.training_folder import TrainingFolder
 
 _SILENT_SECONDS = 60.0
-"""Where losses are told at a cadence, other lines come only after so long a silence."""
+"""Where losses are printed at a cadence, other lines come only after so long a silence."""
 
 
 class Reporter:
-    """Stand between a training and whoever shows it.
+    """What a training alone prints and draws on its way.
 
     It keeps the losses in the training's folder, so that their picture begins at the beginning
     whatever the tracker keeps.
@@ -37,7 +37,7 @@ class Reporter:
         folder: Where its history lies, and the picture of its losses will.
         images: Images of an epoch.
         tell: Shows a line.
-        display: Shows events in its own way; hears progress only where no cadence tells it.
+        display: Shows events in its own way; gets progress only where no cadence prints it.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Reporter:
         )
 
     def on_estimate(self, estimate: Estimate) -> None:
-        """Say what the training will take before it begins, and how to stop it."""
+        """Print what the training will take before it begins, and how to stop it."""
         costs = estimate.costs
         epochs = estimate.kimg * 1000 / self._images
         self._tell(
@@ -77,7 +77,7 @@ class Reporter:
             f"each. Ctrl-C stops and saves; the same command goes on from there."
         )
 
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Take in one event.
 
         Raises:
@@ -85,7 +85,7 @@ class Reporter:
         """
         if isinstance(event, Started | Progressed):
             self._kept.emit(event)
-        losses = self._log.hear(event)
+        losses = self._log.add(event)
         if losses is not None:
             self._say(losses)
         elif not isinstance(event, Progressed) or self._is_silent():

@@ -16,7 +16,7 @@ from harness.training.job import TrainingJob
 
 @dataclasses.dataclass
 class Position:
-    """Hold where a training stands, beside the variables of its networks.
+    """Where a training stands, beside the variables of its networks.
 
     Args:
         health: What judging it remembers.

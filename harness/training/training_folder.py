@@ -13,7 +13,7 @@ from harness.gan.presets import load_config
 
 @dataclasses.dataclass(frozen=True)
 class TrainingFolder:
-    """Point at the folder of a trial, a baseline or a single training; all have this form.
+    """The folder of a trial, a baseline or a single training; all have this form.
 
     Args:
         path: The folder; it is made when the first file is written.

@@ -39,7 +39,7 @@ def drawn(folder: Path, events: Iterable[Event], name: str = "one") -> bytes:
     )
     with contextlib.closing(reporter):
         for event in events:
-            reporter.hear(event)
+            reporter.on_event(event)
         reporter.draw()
     return training.loss_plot_file.read_bytes()
 

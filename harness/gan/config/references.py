@@ -1,4 +1,4 @@
-"""Tell names of functions of the user's own, `my_file.py:build`, from all others."""
+"""Recognize names of functions of the user's own, `my_file.py:build`."""
 
 import re
 

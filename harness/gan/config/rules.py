@@ -9,7 +9,7 @@ from harness.gan.config.sections import GANSettings
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """Forbid a combination of settings.
+    """A combination of settings that is forbidden.
 
     A search space is proven against each rule by trying what it allows for the rule's fields
     alone, so every field that `fault` reads must be among them. It must not be broken by the

@@ -100,7 +100,7 @@ class DiscriminatorConfig(Section):
         conditioning: `embedding_map` joins the image with an embedded label of the image's size,
             `one_hot_map` with a map for each class, filled with 1 at the label's and 0 elsewhere;
             `projection` adds the inner product of label embedding and features (Miyato & Koyama
-            2018, arXiv 1802.05637); `auxiliary` is not told the label but tells it, and G pays
+            2018, arXiv 1802.05637); `auxiliary` is not given the label but predicts it, and G pays
             where it reads another one (Odena et al. 2017, arXiv 1610.09585). Conditional GANs
             only.
         width: Channels (or units) of the narrowest hidden layer; the others double from it.
@@ -285,7 +285,7 @@ class GANSettings(Section):
     """All settings of a training, before it is checked whether they go together.
 
     Args:
-        conditional: Whether both networks are told the label.
+        conditional: Whether both networks are given the label.
         batch_size: Real images per D update.
         seed: Origin of every random stream of the training.
         generator: The generator.

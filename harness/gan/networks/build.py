@@ -1,4 +1,4 @@
-"""Find out whether a configuration's networks can be built, before anything is written."""
+"""Check whether a configuration's networks can be built, before anything is written."""
 
 import keras
 import tensorflow as tf

@@ -114,7 +114,7 @@ def _spec(tensor: Any) -> tf.TensorSpec:
 
 
 class _Convolution(keras.layers.Layer):  # type: ignore[misc]
-    """Call one of the functions above with the variables of a Keras layer."""
+    """A layer that calls one of the functions above with the variables of a Keras layer."""
 
     def __init__(self, original: Any, function: Any) -> None:
         super().__init__(name=f"{original.name}_fast")

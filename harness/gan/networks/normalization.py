@@ -10,7 +10,7 @@ _MOST_GROUPS = 8
 
 
 class Label(NamedTuple):
-    """Hold the label that conditional batch normalization looks up.
+    """The label that conditional batch normalization looks up.
 
     Args:
         ids: Symbolic int32, one a sample.

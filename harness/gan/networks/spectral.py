@@ -24,7 +24,7 @@ _FIRST_ITERATIONS = 10
 
 
 class _Spectral:
-    """Give a Keras layer a normalized kernel in place of the one it trains.
+    """A mixin that gives a Keras layer a normalized kernel in place of the one it trains.
 
     The kernel's last axis counts the outputs, the others together the inputs. The layer's call
     reads what `_normalized` returns; `raw` is the variable that is trained.
@@ -107,7 +107,7 @@ def _unit(vector: Any, otherwise: Any) -> Any:
 
 
 class _SpectralKernel(_Spectral):
-    """Normalize what Keras calls the kernel of a layer."""
+    """A mixin that normalizes what Keras calls the kernel of a layer."""
 
     _kernel: Any
 
@@ -124,17 +124,17 @@ class _SpectralKernel(_Spectral):
 
 @keras.saving.register_keras_serializable("harness")
 class SpectralConv2D(_SpectralKernel, keras.layers.Conv2D):  # type: ignore[misc]
-    """Convolve with a spectrally normalized kernel."""
+    """A convolution with a spectrally normalized kernel."""
 
 
 @keras.saving.register_keras_serializable("harness")
 class SpectralDense(_SpectralKernel, keras.layers.Dense):  # type: ignore[misc]
-    """Multiply by a spectrally normalized kernel."""
+    """A dense layer with a spectrally normalized kernel."""
 
 
 @keras.saving.register_keras_serializable("harness")
 class SpectralEmbedding(_Spectral, keras.layers.Embedding):  # type: ignore[misc]
-    """Look up rows of a spectrally normalized matrix."""
+    """An embedding with a spectrally normalized matrix."""
 
     def build(self, input_shape: Any = None) -> None:
         """Create the variables."""

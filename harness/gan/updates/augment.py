@@ -2,7 +2,7 @@
 
 DiffAugment applies T to every image before D, in D's step and in G's, where gradients flow back
 through T to the generator: D then cannot learn the data by heart, and G is not asked to produce
-augmented images, as it would be if the real ones alone were changed. "The same" is said of T, the
+augmented images, as it would be if the real ones alone were changed. "The same" refers to T, the
 policy: which transformations, how large, in which order. Each image has its own random draws, real
 and fake ones too, as in the authors' code.
 """

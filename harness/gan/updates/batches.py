@@ -10,7 +10,7 @@ from harness.gan.updates.augment import DRAWS, augment, noise_deviation, transfo
 
 
 class Purpose(IntEnum):
-    """Keep the random streams of one training apart. Renumbering changes every result."""
+    """The random streams of one training. Renumbering changes every result."""
 
     ORDER = 0
     DISCRIMINATOR_NOISE = 1
@@ -25,7 +25,7 @@ class Purpose(IntEnum):
 
 
 class DiscriminatorPass(IntEnum):
-    """Tell apart the showings of images to D in a step, which draw different numbers."""
+    """The passes of images through D in a step, which draw different numbers."""
 
     REAL = 0
     FAKE = 1
@@ -34,7 +34,7 @@ class DiscriminatorPass(IntEnum):
 
 
 class BatchSource:
-    """Draw everything random in a step from (seed, purpose, counter), with no state.
+    """The source of everything random in a step: functions of (seed, purpose, counter).
 
     Real images come in an order shuffled anew each epoch, so that each epoch shows every image
     once; a batch may straddle two epochs.

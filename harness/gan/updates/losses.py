@@ -1,4 +1,4 @@
-"""Define what discriminator and generator minimise, as functions of logits."""
+"""Define what discriminator and generator minimize, as functions of logits."""
 
 import dataclasses
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Term = Callable[[Any, Any], Any]
 
 @dataclasses.dataclass(frozen=True)
 class Loss:
-    """Hold one adversarial loss: functions of logits (n, 1), each a mean; lower is better.
+    """An adversarial loss: functions of logits (n, 1), each a mean; lower is better.
 
     Higher logits mean real. A fake stands beside a real image of the same label in each row.
 

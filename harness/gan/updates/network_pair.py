@@ -1,4 +1,4 @@
-"""Hold the two networks with what updates them, and the discriminator's view of a batch."""
+"""Pair the two networks with what updates them."""
 
 import dataclasses
 import functools
@@ -17,11 +17,11 @@ from harness.gan.updates.optimizers import apply_gradients, clip_gradients
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pair:
-    """Hold generator and discriminator, their optimizers (built) and their loss.
+    """Generator and discriminator with their optimizers (built) and their loss.
 
     Args:
         config: The configuration.
-        loss: What the two minimise.
+        loss: What the two minimize.
         generator: From `build_generator`.
         discriminator: From `build_discriminator`.
         generator_optimizer: Built for the generator's trainable variables.
@@ -98,13 +98,13 @@ class Pair:
 
     @property
     def _classifies(self) -> bool:
-        """Return whether D tells the classes instead of being told them."""
+        """Return whether D predicts the classes instead of being given them."""
         config = self.config
         return config.conditional and config.discriminator.conditioning == "auxiliary"
 
     def _outputs(self, images: Any, labels: Any, *, training: bool) -> Any:
-        told = labels is not None and not self._classifies
-        inputs = {"image": images, "label": labels} if told else {"image": images}
+        given = labels is not None and not self._classifies
+        inputs = {"image": images, "label": labels} if given else {"image": images}
         return self.fast_discriminator(inputs, training=training)
 
     def _class_loss(self, outputs: Any, labels: Any) -> Any:

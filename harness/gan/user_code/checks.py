@@ -217,7 +217,7 @@ def _check_single_images(
     if moved > _ROUNDING * max(1.0, np.abs(logits[0]).max()):
         raise broken(
             name,
-            f"regularizer.name {config.regularizer.name} penalises each logit's slope at its own "
+            f"regularizer.name {config.regularizer.name} penalizes each logit's slope at its own "
             f"image, but a logit moves by {moved:.3g} when another image of the batch changes. "
             f"Use no statistics of the batch, such as BatchNormalization, or regularizer.name "
             f"none.",

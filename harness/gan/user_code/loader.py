@@ -69,7 +69,7 @@ def broken(name: str, fault: str) -> ConfigError:
 
 
 class _Loader(importlib.abc.ExecutionLoader):
-    """Give Python a module's source."""
+    """A loader that gives Python a module's source."""
 
     def __init__(self, file: UserFile) -> None:
         self._file = file
@@ -110,6 +110,6 @@ def _describe(error: BaseException, file_name: str) -> str:
     where = f" at {file_name}:{lines[-1]}" if lines else ""
     # Keras puts which layer it was above the message, in bold; TensorFlow puts its own node first.
     plain = re.sub(r"\x1b\[\d*m|\{\{.*?\}\} ", "", str(error))
-    said = [line for line in plain.splitlines() if line.strip()]
-    message = " ".join(said[: 2 if said and said[0].startswith("Exception enc") else 1])[:300]
+    text = [line for line in plain.splitlines() if line.strip()]
+    message = " ".join(text[: 2 if text and text[0].startswith("Exception enc") else 1])[:300]
     return f"{type(error).__name__}{where}: {message}"

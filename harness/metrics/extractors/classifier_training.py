@@ -13,7 +13,7 @@ from harness.data.image_dataset import Split
 
 @dataclasses.dataclass(frozen=True)
 class TrainingPlan:
-    """Set how long and how strongly a classifier is trained.
+    """How long and how strongly a classifier is trained.
 
     Args:
         epochs: Passes over the training images.

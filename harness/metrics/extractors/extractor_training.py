@@ -97,7 +97,7 @@ def _train_stages(
 
 
 def _claim(folder: Path) -> None:
-    """Find out before the long training, not after it, whether its result can be kept."""
+    """Check before the long training, not after it, whether its result can be kept."""
     if (folder / RECORD_FILE).exists():
         raise StorageError(
             f"{folder}: holds an extractor already, and scores may stand on it. Choose another "

@@ -25,7 +25,7 @@ FASHION_CNN_SHA256 = "d1211d0805869ae87b49e0e3ea4163a26542833cdd7217a4eb06fdf6bc
 
 
 class Extractor:
-    """Run a classifier over images and hand out its hidden layer, or its verdict.
+    """A classifier whose hidden layer gives features, and whose output predictions.
 
     Every call uses one compiled function of one batch size, the last batch padded, so that an
     image's features do not depend on how many others came with it.

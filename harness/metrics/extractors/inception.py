@@ -20,7 +20,7 @@ _BATCH_NORM_EPSILON = 1e-3  # the network's own; Keras and PyTorch have other de
 
 
 class TF1Resize(layers.Layer):  # type: ignore[misc]  # Keras has no types
-    """Resize images bilinearly as TensorFlow 1 did: no antialiasing, corners not centred.
+    """A layer that resizes bilinearly as TensorFlow 1 did: no antialiasing, corners not centered.
 
     Output pixel i looks at input position i · (input size / output size), so the picture sits up
     to half a pixel off. Today's resizes centre pixels, and give FIDs that differ by points.
@@ -147,7 +147,7 @@ def _convolve(
         strides=strides,
         padding=padding,
         activation="relu",
-        kernel_initializer="zeros",  # drawing numbers nobody uses would take a second
+        kernel_initializer="zeros",  # drawing unused numbers would take a second
         name=name,
     )(x)
 

@@ -183,7 +183,7 @@ def _require_torch(path: Path) -> None:
 
 
 def _remedy() -> str:
-    """Say where to get the weights and where to put them, with PyTorch and without."""
+    """Return where to get the weights and where to put them, with PyTorch and without."""
     converted = _converted_path(_hash_in_name(_published_path()))
     return (
         f"Get {ADDRESS} and copy it to {_published_path()}, or name its place by --weights or "
