@@ -1,42 +1,41 @@
 """Refuse a study whose files have keys that are called otherwise now."""
 
-import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.conftest import SweptStudy
+from tests.reporting.studies import make_small_study
 from tests.support.commands import Commands, the_one_message
 
 
 @pytest.fixture
-def old_studies(swept: SweptStudy, tmp_path: Path) -> Path:
-    """Return a folder with the study as it would have been written with the old keys."""
-    folder = tmp_path / "studies" / swept.folder.name
-    shutil.copytree(swept.folder, folder)
-    changed = 0
-    for file in (folder / "search_space.yaml", *folder.glob("*/*/config.yaml")):
+def study(tmp_path: Path) -> Path:
+    """Return the folder of a study as it would have been written with the old keys."""
+    folder = make_small_study(tmp_path / "studies" / "old")
+    for file in folder.glob("*/*/config.yaml"):
         text = file.read_text()
-        old = text.replace("regularizer", "regulariser").replace("normalization", "normalisation")
-        changed += old != text
-        file.write_text(old)
-    assert changed > 2
-    return folder.parent
+        file.write_text(text.replace("regularizer", "regulariser"))
+    file = folder / "search_space.yaml"
+    space = yaml.safe_load(file.read_text())
+    space["parameters"]["regulariser.name"] = {"value": "none"}
+    file.write_text(yaml.safe_dump(space, sort_keys=False))
+    return folder
 
 
 @pytest.mark.parametrize("command", ["sweep", "train", "confirm", "report"])
 def test_an_old_study_is_refused_by_the_new_names(
-    commands: Commands, swept: SweptStudy, old_studies: Path, tmp_path: Path, command: str
+    commands: Commands, study: Path, tmp_path: Path, command: str
 ):
-    name = swept.folder.name
     arguments = {
-        "sweep": ["--space", old_studies / name / "search_space.yaml", "--study", name],
-        "train": ["--from", name, "--kimg", 99],
-        "confirm": [name],
-        "report": [name],
+        "sweep": ["--search-space", study / "search_space.yaml", "--study", "old"],
+        "train": ["--from", "old", "--kimg", 99],
+        "confirm": ["--study", "old"],
+        "report": ["--study", "old"],
     }
-    before = {path: path.read_bytes() for path in old_studies.rglob("*") if path.is_file()}
-    result = commands.run(command, *arguments[command], "--studies-dir", old_studies, cwd=tmp_path)
-    message = the_one_message(result)
-    assert "normalisation is now called generator.normalization." in message
+    before = {path: path.read_bytes() for path in study.rglob("*") if path.is_file()}
+    result = commands.run(
+        command, *arguments[command], "--studies-dir", study.parent, cwd=tmp_path
+    )
+    assert "regulariser.name is now called regularizer.name." in the_one_message(result)
     assert {path: path.read_bytes() for path in before} == before

@@ -8,7 +8,7 @@ import tensorflow as tf
 Critic = Callable[[Any], Any]
 """Return logits (n, 1) for images (n, height, width, channels)."""
 
-Regulariser = Callable[[Critic, Any, Any, Any], Any]
+Regularizer = Callable[[Critic, Any, Any, Any], Any]
 """Return a penalty from D, real images, fake images and uniform shares (n, 1, 1, 1)."""
 
 
@@ -73,7 +73,7 @@ def no_penalty(_: Critic, __: Any, ___: Any, ____: Any) -> Any:
     return tf.constant(0.0)
 
 
-REGULARIZERS: dict[str, Regulariser] = {
+REGULARIZERS: dict[str, Regularizer] = {
     "none": no_penalty,
     "gradient_penalty": gradient_penalty,
     "r1": r1,

@@ -19,7 +19,7 @@ from harness.gan.user_code.loader import broken, call
 
 _COUNT = 6  # images that are tried at least
 _ROUNDING = 1e-4
-_NORMALISING = (
+_NORMALIZING = (
     keras.layers.BatchNormalization,
     keras.layers.GroupNormalization,
     keras.layers.LayerNormalization,
@@ -186,7 +186,7 @@ def _is_of_keras(each: Any) -> bool:
 def _check_bounds(name: str, model: keras.Model) -> None:
     for layer in model.layers:
         weighted = layer.weights and type(layer) not in SPECTRAL_LAYERS
-        if weighted or isinstance(layer, _NORMALISING):
+        if weighted or isinstance(layer, _NORMALIZING):
             known = ", ".join(kind.__name__ for kind in SPECTRAL_LAYERS)
             raise broken(
                 name,
