@@ -280,7 +280,7 @@ def test_it_leaves_alone_what_does_not_change(study: Path, monkeypatch: pytest.M
         if len(looks) == 3:
             sweep.close()
 
-    monkeypatch.setattr("harness.reporting.watch.time.sleep", sleep)
+    monkeypatch.setattr("harness.reporting.page.time.sleep", sleep)
     keep_current(study, written.append, every_seconds=5)
     assert written == [True, False]
     assert looks == [5, 5, 5]
