@@ -1,4 +1,4 @@
-"""Say where a Ray cluster is and what each worker takes of it; imports no Ray."""
+"""Where a Ray cluster is, and what each worker takes of it; imports no Ray."""
 
 import dataclasses
 from typing import Any
@@ -9,7 +9,7 @@ from harness.core.option_values import Engine, FileRoute, check_choices
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """Place workers on a Ray cluster instead of on this machine.
+    """A Ray cluster on which workers run, instead of on this machine.
 
     Args:
         address: `auto` for the cluster this machine belongs to, or one of its own where it belongs
@@ -64,7 +64,7 @@ def read_cluster(
         files: As in `Cluster`.
 
     Raises:
-        ConfigError: If one of them makes no sense, or belongs to the other engine.
+        ConfigError: If one of them makes no sense, or belongs to the other backend.
     """
     given: dict[str, Any] = {
         "address": address,

@@ -18,12 +18,12 @@ _LIST_SECONDS = 10
 
 @dataclasses.dataclass(frozen=True)
 class WorkerDevices:
-    """Say how many workers to start and what each gets.
+    """The number of workers, and what each gets.
 
     Args:
         workers: How many; None for as many as a cluster turns out to have room for.
         threads: TensorFlow threads of each.
-        gpus: Names of the GPUs they lease in turn; none to train on cores.
+        gpus: Names of the GPUs they get in turn; none to train on cores.
     """
 
     workers: int | None
@@ -66,22 +66,22 @@ def divide(workers: str, *, cores: int, gpus: Sequence[str] = ()) -> WorkerDevic
     return WorkerDevices(count, max(1, cores // count), tuple(gpus))
 
 
-def lease(slot: int, *, workers: int, gpus: Sequence[str]) -> dict[str, str]:
+def gpu_environment(slot: int, *, workers: int, gpus: Sequence[str]) -> dict[str, str]:
     """Return the environment that gives a worker its GPU; nothing where there is none.
 
     A GPU that several workers share is given out as they need it (memory growth); otherwise
     TensorFlow would take all of its memory for the first of them.
 
     Args:
-        slot: Which worker, from 0. A worker that takes another's place takes its lease too.
+        slot: Which worker, from 0. A worker that replaces another gets its GPU too.
         workers: How many there are.
-        gpus: What they lease in turn.
+        gpus: What they get in turn.
     """
     if not gpus:
         return {}
-    leased = {"CUDA_VISIBLE_DEVICES": gpus[slot % len(gpus)]}
+    variables = {"CUDA_VISIBLE_DEVICES": gpus[slot % len(gpus)]}
     shared = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
-    return leased | shared if workers > len(gpus) else leased
+    return variables | shared if workers > len(gpus) else variables
 
 
 def find_gpus(visible: str | None) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Open the engine that a study's options ask for, and say how many workers it has room for."""
+"""Open the backend that a study's options ask for, and find how many workers there is room for."""
 
 import os
 
@@ -12,12 +12,12 @@ from harness.core.errors import require_packages
 def open_backend(
     setup: WorkerSetup, *, workers: int, gpus: tuple[str, ...] = (), cluster: Cluster | None = None
 ) -> Backend:
-    """Return an engine that has started no worker yet.
+    """Return a backend that has started no worker yet.
 
     Args:
         setup: What each worker loads.
         workers: How many there will be.
-        gpus: What workers of this machine lease in turn; none to train on cores.
+        gpus: What workers of this machine get in turn; none to train on cores.
         cluster: Where they run instead of on this machine; None for here.
 
     Raises:

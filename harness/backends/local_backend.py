@@ -1,4 +1,4 @@
-"""Run training sessions in spawned processes that may die without harm to the study.
+"""Workers in spawned processes of this machine, which may die without harm to the study.
 
 Many models in one process leak memory, and TensorFlow can take a process down; the runner
 therefore trains nothing itself. It hands jobs to workers over pipes and answers their events. A
@@ -17,7 +17,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from harness.backends.backend import Message, Worker, WorkerDied, WorkerSetup
-from harness.backends.devices import lease
+from harness.backends.devices import gpu_environment
 from harness.backends.worker import serve
 from harness.core.events import Answer
 from harness.training.job import TrainingJob
@@ -26,12 +26,12 @@ _FOR_THE_RUNNER = (signal.SIGINT, signal.SIGTERM)
 
 
 class LocalBackend:
-    """Run workers as processes of this machine.
+    """A backend whose workers are processes of this machine.
 
     Args:
         setup: What each loads.
         workers: How many there will be.
-        gpus: What they lease in turn; none to train on cores.
+        gpus: What they get in turn; none to train on cores.
     """
 
     def __init__(self, setup: WorkerSetup, *, workers: int, gpus: tuple[str, ...] = ()) -> None:
@@ -40,11 +40,13 @@ class LocalBackend:
         self._gpus = gpus
 
     def start_worker(self, slot: int) -> Worker:
-        """Start the worker of a place; one that takes another's place takes its GPU too."""
-        return LocalWorker(self._setup, lease(slot, workers=self._workers, gpus=self._gpus))
+        """Start the worker of a slot; one that replaces another gets its GPU too."""
+        return LocalWorker(
+            self._setup, gpu_environment(slot, workers=self._workers, gpus=self._gpus)
+        )
 
     def wait(self, workers: Sequence[Worker], timeout_seconds: float) -> Sequence[Worker]:
-        """Return the workers that have something to say, waiting for the first of them."""
+        """Return the workers that have sent something, waiting for the first of them."""
         waiting: list[Any] = list(workers)
         ready: list[Any] = multiprocessing.connection.wait(waiting, timeout_seconds)
         return [worker for worker in workers if worker in ready]
@@ -58,11 +60,11 @@ class LocalBackend:
         )
 
     def close(self) -> None:
-        """Give back nothing: processes are all that this engine takes."""
+        """Give back nothing: processes are all that this backend takes."""
 
 
 class LocalWorker:
-    """Hold one worker process from the runner's side.
+    """A worker process from the runner's side.
 
     Args:
         setup: What it loads.
@@ -117,7 +119,7 @@ class LocalWorker:
             self._process.join()
 
     def _send(self, value: TrainingJob | Answer) -> None:
-        # A worker that just died says so at the next `receive`.
+        # That a worker just died shows at the next `receive`.
         with contextlib.suppress(OSError):
             self._connection.send(value)
 

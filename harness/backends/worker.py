@@ -22,7 +22,7 @@ from harness.core.quiet import quiet_imports
 from harness.training.job import TrainingJob
 
 RUNNER_IS_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
-"""What sending and receiving raise where nobody is left to talk to."""
+"""What sending and receiving raise where the other end is gone."""
 
 
 def serve(
@@ -83,7 +83,7 @@ def failure_of(error: Exception) -> JobFailed:
 
 
 def own_megabytes() -> float:
-    """Return the resident memory of this process alone; 0 where the system does not tell.
+    """Return the resident memory of this process alone; 0 where the system does not show it.
 
     What it maps of memory that others have as well, such as Ray's one copy of the images, no new
     worker would be without.

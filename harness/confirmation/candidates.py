@@ -22,7 +22,7 @@ Outcomes = Mapping[tuple[str, int], Outcome]
 
 @dataclasses.dataclass(frozen=True)
 class Retraining:
-    """Point at one training of a candidate with a new seed.
+    """One training of a candidate with a new seed.
 
     Args:
         trial: The candidate's name, e.g. `0008`.
@@ -106,7 +106,7 @@ def retrainings(
 
     Args:
         study_folder: The study.
-        record: What it says of itself.
+        record: Its record.
         candidates: Its leaders.
         seeds: How many new seeds each.
 

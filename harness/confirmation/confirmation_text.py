@@ -9,7 +9,7 @@ from harness.confirmation.statistics import t_interval
 
 
 def confirmation_table(result: Confirmation) -> Table:
-    """Return the candidates, best first, with what search and confirmation say of each."""
+    """Return the candidates, best first, with what search and confirmation found for each."""
     protocol = result.protocol
     table = Table(
         title=(
@@ -37,7 +37,7 @@ def confirmation_table(result: Confirmation) -> Table:
 
 
 def confirmation_lines(result: Confirmation) -> list[str]:
-    """Return what a confirmation says, in sentences."""
+    """Return what a confirmation found, in sentences."""
     return [*_winner(result), *_width(result), *_luck(result), *_out(result)]
 
 
@@ -57,13 +57,13 @@ def _winner(result: Confirmation) -> list[str]:
     if len(result.candidates) == 1:
         return [
             f"Trial {winner.trial} alone was retrained: {winner.text}. Nothing was compared, so "
-            f"this tells its score and not that it is the best. A larger --top compares."
+            f"this gives its score and does not show that it is the best. A larger --top compares."
         ]
     chance = winner.probability_best
     if chance is None:
         return [
             f"Confirmed winner, by one seed each: trial {winner.trial}, {winner.text}. How sure "
-            f"that is cannot be told; more --seeds tell it."
+            f"that is is unknown; more --seeds show it."
         ]
     return [
         f"Confirmed winner: trial {winner.trial}, {winner.text}; the probability that it is the "

@@ -23,7 +23,7 @@ that failed, None for one that has not ended."""
 
 @dataclasses.dataclass(frozen=True)
 class Race:
-    """Hold where a race stands.
+    """The state of a race.
 
     Args:
         due: The trainings to do next: candidate and seed index.

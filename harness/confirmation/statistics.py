@@ -1,4 +1,4 @@
-"""Say how sure a mean over a few seeds is, and how likely each candidate is the best."""
+"""How sure a mean over a few seeds is, and how likely each candidate is the best."""
 
 import functools
 import math

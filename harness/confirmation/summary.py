@@ -32,11 +32,11 @@ METHOD = (
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Hold what a confirmation consists of.
+    """The extent of a confirmation.
 
     Args:
         study_folder: The study.
-        record: What it says of itself.
+        record: Its record.
         candidates: Its leaders, best first by the search.
         planned: Their trainings.
         top: How many leaders are retrained.
@@ -74,7 +74,7 @@ def make_plan(study_folder: Path, *, top: int, seeds: int) -> Plan:
     """
     record, known = read_study(study_folder), count_retrained(study_folder)
     asked = choose_candidates(study_folder, top)
-    retrainings(study_folder, record, asked, seeds=seeds)  # refuses what nobody can ask for
+    retrainings(study_folder, record, asked, seeds=seeds)  # refuses what cannot be asked for
     candidates = choose_candidates(study_folder, top, also=known)
     most = max([seeds, *(known.get(entry.name, 0) for entry in candidates)])
     note = ""

@@ -11,7 +11,7 @@ from harness.training.training_folder import TrainingFolder
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """Hold what is to be handed over.
+    """The generator that is exported, and why.
 
     Args:
         entry: The training whose kept generator it is.
@@ -30,7 +30,7 @@ class Choice:
 
 
 def choose(study_folder: Path, trial: int | None = None) -> Choice:
-    """Return the training to hand over: as asked for, the confirmed winner's, or the search's.
+    """Return the training to export: as asked for, the confirmed winner's, or the search's.
 
     A confirmed winner has as many generators as new seeds. The one with the best score on the
     validation split is taken: chosen by its test score, that score would flatter it.

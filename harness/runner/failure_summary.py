@@ -59,7 +59,7 @@ def explain_failures(entries: Sequence[Entry]) -> str:
             f"  {each.text}: {bad} of {count} failed; without it {others_bad} of {others}"
         )
     if len(lines) == 1:
-        lines.append("  No parameter tells them from the others.")
+        lines.append("  No parameter separates them from the others.")
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ from harness.runner.sweep_options import SweepOptions
 from harness.study.leaderboard import Entry
 
 LEAST_TRIALS_TO_JUDGE = 8
-"""Only so many ended trials say what share of them fails."""
+"""With fewer ended trials, the share of failures means nothing."""
 
 TOO_MANY_FAILED = 3
 """Exit code of a study that stopped because its trials fail."""

@@ -224,7 +224,7 @@ class StudyJobs:
 def identify(
     record: StudyRecord, space: SearchSpace, *, name: str, folder: Path, config: GANConfig
 ) -> TrialIdentity:
-    """Return what trackers are told of a training.
+    """Return what trackers know of a training.
 
     Args:
         record: The study it belongs to.

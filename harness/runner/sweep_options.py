@@ -17,7 +17,7 @@ class RunOptions:
         studies_dir: The folder of all studies.
         workers: How many train at once; None for as many as there is room for.
         threads: TensorFlow threads of each.
-        gpus: Names of the GPUs that workers lease in turn; none to train on cores.
+        gpus: Names of the GPUs that workers get in turn; none to train on cores.
         cluster: Where workers run; None for this machine.
         data_dir: Where to look for the data first.
         weights: File of the extractor's weights, where it does not bring its own. The study keeps
@@ -52,7 +52,7 @@ class RunOptions:
 
 @dataclasses.dataclass(frozen=True)
 class SweepOptions(RunOptions):
-    """How to run a study: what `RunOptions` says, and what follows.
+    """How to run a study: what is in `RunOptions`, and what follows.
 
     Args:
         trials: How many trials the study shall have in total.

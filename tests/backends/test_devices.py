@@ -2,7 +2,13 @@
 
 import pytest
 
-from harness.backends.devices import WorkerDevices, divide, find_gpus, lease, visible_gpus
+from harness.backends.devices import (
+    WorkerDevices,
+    divide,
+    find_gpus,
+    gpu_environment,
+    visible_gpus,
+)
 from harness.core.errors import ConfigError
 
 LISTING = """\
@@ -39,18 +45,18 @@ def test_a_number_of_workers_that_is_none_is_refused(workers: str):
 
 
 def test_without_gpus_nothing_is_leased():
-    assert lease(0, workers=2, gpus=()) == {}
+    assert gpu_environment(0, workers=2, gpus=()) == {}
 
 
 def test_each_worker_leases_a_gpu_of_its_own():
-    leases = [lease(slot, workers=2, gpus=("3", "5")) for slot in range(2)]
-    assert leases == [{"CUDA_VISIBLE_DEVICES": "3"}, {"CUDA_VISIBLE_DEVICES": "5"}]
+    environments = [gpu_environment(slot, workers=2, gpus=("3", "5")) for slot in range(2)]
+    assert environments == [{"CUDA_VISIBLE_DEVICES": "3"}, {"CUDA_VISIBLE_DEVICES": "5"}]
 
 
 def test_more_workers_than_gpus_share_them_and_their_memory():
-    leases = [lease(slot, workers=3, gpus=("0", "1")) for slot in range(3)]
-    assert [each["CUDA_VISIBLE_DEVICES"] for each in leases] == ["0", "1", "0"]
-    assert {each["TF_FORCE_GPU_ALLOW_GROWTH"] for each in leases} == {"true"}
+    environments = [gpu_environment(slot, workers=3, gpus=("0", "1")) for slot in range(3)]
+    assert [each["CUDA_VISIBLE_DEVICES"] for each in environments] == ["0", "1", "0"]
+    assert {each["TF_FORCE_GPU_ALLOW_GROWTH"] for each in environments} == {"true"}
 
 
 @pytest.mark.parametrize(

@@ -44,4 +44,4 @@ def test_parameters_that_single_out_the_same_trials_are_one():
 def test_failures_without_anything_in_common_say_so():
     trials = [ended(failed, batch=batch) for failed in (True, False) for batch in (16, 32)]
     assert common_properties(trials) == []
-    assert "No parameter tells them from the others." in explain_failures(trials)
+    assert "No parameter separates them from the others." in explain_failures(trials)
