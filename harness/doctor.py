@@ -62,8 +62,8 @@ def _examine_machine(
     studies_dir: Path, data_dir: Path | None, *, calibration: bool
 ) -> "list[Finding]":
     with quiet_imports():
+        from harness.diagnosis.cost import predict_default_sweep, work_as_a_worker
         from harness.diagnosis.environment import check_environment
-        from harness.diagnosis.prediction import predict_default_sweep, work_as_a_worker
     work_as_a_worker()
     findings = check_environment(studies_dir, data_dir)
     if calibration and all(finding.level != "fail" for finding in findings):

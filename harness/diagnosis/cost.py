@@ -1,9 +1,10 @@
-"""Predict what a sweep will cost, from a few seconds of training of each family in it."""
+"""Predict what a sweep takes on this machine, from a few seconds of training of each family."""
 
 import dataclasses
 import itertools
 import random
 import resource
+import shutil
 import statistics
 import sys
 import tempfile
@@ -11,18 +12,29 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.core.errors import StorageError
+import tensorflow as tf
+
+from harness.backends.devices import available_cores
+from harness.core.durations import format_seconds
+from harness.core.errors import HarnessError, StorageError
 from harness.core.events import Answer, Event, Progressed
+from harness.diagnosis.environment import MEGABYTE, available_megabytes
+from harness.diagnosis.file_systems import nearest_folder
+from harness.diagnosis.finding import Finding, fail, ok, warn
 from harness.gan.config.config import GANConfig
 from harness.space.feasibility import sample_values
 from harness.space.fields import build_config
 from harness.space.settings import SuccessiveHalvingSettings, reduction_factor
 from harness.space.space import SearchSpace
 from harness.study.retention import disk_use
-from harness.training.context import TrainingContext
-from harness.training.job import TrainingJob
+from harness.training.context import TrainingContext, prepare_context
+from harness.training.job import TrainingJob, WorkerSetup
 from harness.training.loop import run_job
 from harness.training.training_folder import TrainingFolder
+
+DEFAULT_TRIALS = 50
+THREADS = 1
+"""TensorFlow threads of a worker when there is one a core, as by default."""
 
 RUNNER_MEGABYTES = 350
 """The process that drives the study: Optuna, SQLAlchemy and W&B, but no TensorFlow."""
@@ -36,7 +48,7 @@ _DRAWS = 1000
 
 @dataclasses.dataclass(frozen=True)
 class FamilyCost:
-    """Hold what training one family was measured to take.
+    """The measured cost of training one family.
 
     Args:
         family: The generator's name.
@@ -54,12 +66,28 @@ class FamilyCost:
 
 
 @dataclasses.dataclass(frozen=True)
-class Prediction:
-    """Say what a sweep will take.
+class PlannedSweep:
+    """A sweep whose cost is to be predicted.
 
     Args:
-        trials: Trials in total.
+        space: What it searches; its rungs and pruner say how far trials come.
+        trials: How many trials it makes.
         workers: How many train at once.
+        cores: What they share: more workers than these are no faster. None for enough.
+    """
+
+    space: SearchSpace
+    trials: int
+    workers: int
+    cores: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """The time, memory and disk that a sweep takes.
+
+    Args:
+        planned: The sweep.
         seconds: If all families are tried equally often.
         fewest_seconds: If the search settles on the cheapest family.
         most_seconds: If it settles on the dearest.
@@ -67,8 +95,7 @@ class Prediction:
         disk_bytes: What the study's folder will hold.
     """
 
-    trials: int
-    workers: int
+    planned: PlannedSweep
     seconds: float
     fewest_seconds: float
     most_seconds: float
@@ -88,7 +115,7 @@ def calibrate(
 
     Args:
         space: What would be searched.
-        context: From `prepare_context`; its threads should be those of one worker.
+        context: From `context_for`; its threads should be those of one worker.
         kimg: How far to train each; None for half of the first rung.
         seed: Which configurations are drawn.
         seconds: How long to train all of them together, what precedes training left out; one that
@@ -114,27 +141,19 @@ def family_configs(space: SearchSpace, seed: int = 0) -> list[GANConfig]:
 
 
 def predict(
-    costs: Sequence[FamilyCost],
-    space: SearchSpace,
-    *,
-    trials: int,
-    workers: int,
-    worker_megabytes: float,
-    cores: int | None = None,
+    costs: Sequence[FamilyCost], planned: PlannedSweep, *, worker_megabytes: float
 ) -> Prediction:
     """Return what a sweep takes if its trials cost what the calibration did.
 
     Args:
         costs: One entry a family.
-        space: What is searched; its rungs and pruner say how far trials come.
-        trials: Trials in total.
-        workers: How many train at once.
-        worker_megabytes: Resident memory of one, MiB.
-        cores: What they share: more workers than these are no faster. None for enough.
+        planned: The sweep.
+        worker_megabytes: Resident memory of one worker, MiB.
     """
-    at_once = min(workers, cores or workers)
-    reached = trials_at_rungs(space, trials)
-    rungs = (0, *space.budget.rungs_kimg)
+    trials, workers = planned.trials, planned.workers
+    at_once = min(workers, planned.cores or workers)
+    reached = trials_at_rungs(planned.space, trials)
+    rungs = (0, *planned.space.budget.rungs_kimg)
     steps = [after - before for before, after in itertools.pairwise(rungs)]
     kimg = sum(count * step for count, step in zip(reached, steps, strict=True))
     seconds = [
@@ -143,8 +162,7 @@ def predict(
     # Completed trials keep their checkpoint, running ones two while they replace it.
     kept = reached[-1] + 2 * workers
     return Prediction(
-        trials=trials,
-        workers=workers,
+        planned,
         seconds=statistics.fmean(seconds),
         fewest_seconds=min(seconds),
         most_seconds=max(seconds),
@@ -178,18 +196,130 @@ def peak_megabytes() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
+def work_as_a_worker() -> None:
+    """Limit TensorFlow to a worker's threads; it takes this only before its first computation."""
+    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+    tf.config.threading.set_inter_op_parallelism_threads(THREADS)
+
+
+def predict_default_sweep(studies_dir: Path, data_dir: Path | None) -> list[Finding]:
+    """Return what `gansweep sweep` will take on this machine: time, memory, disk.
+
+    Args:
+        studies_dir: Where the study would lie.
+        data_dir: Where to look for the data first.
+    """
+    try:
+        space = SearchSpace.load("default")
+        context = context_for(space, data_dir=data_dir, threads=THREADS)
+        cores = available_cores()
+        return predict_sweep(
+            PlannedSweep(space, DEFAULT_TRIALS, cores, cores), context, studies_dir
+        )
+    except HarnessError as error:
+        return [fail("calibration", str(error))]
+
+
+def context_for(
+    space: SearchSpace, *, data_dir: Path | None, threads: int, weights: Path | None = None
+) -> TrainingContext:
+    """Return what trains and scores as a worker of a sweep of this space does.
+
+    Args:
+        space: What would be searched.
+        data_dir: Where to look for the data first.
+        threads: TensorFlow threads of one worker.
+        weights: File of the extractor's weights, where it does not bring its own.
+    """
+    setup = WorkerSetup(
+        dataset=space.dataset,
+        data_dir=data_dir,
+        extractor=space.protocol.extractor,
+        weights=weights,
+        metric=space.protocol.metric,
+        num_images=space.protocol.num_images,
+        threads=threads,
+    )
+    return prepare_context(setup)
+
+
+def predict_sweep(
+    planned: PlannedSweep,
+    context: TrainingContext,
+    studies_dir: Path,
+    *,
+    seconds: float | None = None,
+) -> list[Finding]:
+    """Return what a sweep will take on this machine: time, memory, disk.
+
+    Args:
+        planned: The sweep.
+        context: From `context_for`.
+        studies_dir: Where the study would lie.
+        seconds: How long to train for the calibration; None for half the first rung.
+
+    Raises:
+        HarnessError: If the calibration cannot be trained.
+    """
+    costs = calibrate(planned.space, context, seconds=seconds)
+    prediction = predict(costs, planned, worker_megabytes=peak_megabytes())
+    measured = ", ".join(
+        f"{cost.family} {cost.start_seconds:.0f} s and {cost.seconds_per_kimg:.2f} s a kimg"
+        for cost in costs
+    )
+    free_disk = shutil.disk_usage(nearest_folder(studies_dir)).free / MEGABYTE
+    return [
+        ok("calibration", measured),
+        sweep_time(prediction),
+        sweep_memory(prediction, available_megabytes()),
+        sweep_disk(prediction, free_disk),
+    ]
+
+
+def sweep_time(prediction: Prediction) -> Finding:
+    """Return how long a sweep will take."""
+    planned = prediction.planned
+    fewest, most = map(format_seconds, (prediction.fewest_seconds, prediction.most_seconds))
+    spread = f" ({fewest} to {most}, as the search prefers cheap or dear families)"
+    return ok(
+        "sweep time",
+        f"about {format_seconds(prediction.seconds)} for {planned.trials} trials of the "
+        f"{planned.space.name} space with {planned.workers} workers"
+        f"{spread if fewest != most else ''}",
+    )
+
+
+def sweep_memory(prediction: Prediction, free_megabytes: float | None) -> Finding:
+    """Compare the memory a sweep will hold with what is free."""
+    name = "sweep memory"
+    message = f"about {prediction.megabytes:,.0f} MiB with {prediction.planned.workers} workers"
+    if free_megabytes is not None and prediction.megabytes > free_megabytes:
+        return warn(name, f"{message}; {free_megabytes:,.0f} are free. Use fewer --workers.")
+    return ok(name, message)
+
+
+def sweep_disk(prediction: Prediction, free_megabytes: float) -> Finding:
+    """Compare the disk a study will fill with what is free."""
+    name = "sweep disk"
+    needed = prediction.disk_bytes / MEGABYTE
+    message = f"about {needed:,.0f} MiB for {prediction.planned.trials} trials"
+    if needed > free_megabytes:
+        return fail(name, f"{message}; {free_megabytes:,.0f} are free. Free some.")
+    return ok(name, message)
+
+
 def _measure(
     config: GANConfig, context: TrainingContext, kimg: float, *, seconds: float
 ) -> FamilyCost:
-    said: list[Progressed] = []
+    progress: list[Progressed] = []
 
     def listen(event: Event) -> Answer:
         if not isinstance(event, Progressed):
             return Answer.GO_ON
-        said.append(event)
+        progress.append(event)
         # From the first event on, which compiling precedes.
-        trained = event.duration_seconds - said[0].duration_seconds
-        too_slow = trained > seconds and event.kimg < kimg and len(said) > 2
+        trained = event.duration_seconds - progress[0].duration_seconds
+        too_slow = trained > seconds and event.kimg < kimg and len(progress) > 2
         return Answer.PAUSE if too_slow else Answer.GO_ON
 
     with tempfile.TemporaryDirectory(prefix="harness-calibration-") as temporary:
@@ -205,14 +335,14 @@ def _measure(
         run_job(job, context, listen)
         wall = time.monotonic() - began
         disk, checkpoint, pictures = _disk_use(folder)
-    if not said:
+    if not progress:
         raise StorageError(f"The calibration of {config.family} ended before its first step.")
     # The first call compiles and the second is short: neither tells the speed.
-    speeds = [event.images_per_second for event in said[2:] or said[1:] or said]
+    speeds = [event.images_per_second for event in progress[2:] or progress[1:] or progress]
     seconds_per_kimg = 1000 / max(statistics.median(speeds), 1e-9)
     return FamilyCost(
         family=config.family,
-        start_seconds=max(0.0, wall - said[-1].kimg * seconds_per_kimg),
+        start_seconds=max(0.0, wall - progress[-1].kimg * seconds_per_kimg),
         seconds_per_kimg=seconds_per_kimg,
         disk_bytes=disk - checkpoint + pictures,  # W&B copies the grids
         checkpoint_bytes=checkpoint,

@@ -1,4 +1,4 @@
-"""Say what a sweep would search, try and take, without making a study."""
+"""Describe what a sweep would search, try and take, without making a study."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from harness.backends.devices import available_cores
 from harness.core.errors import HarnessError
 from harness.core.nested import flatten
 from harness.data.image_dataset import ImageDataset
-from harness.diagnosis.prediction import PlannedSweep, context_for, predict_sweep
+from harness.diagnosis.cost import PlannedSweep, context_for, predict_sweep
 from harness.gan.config.config import GANConfig
 from harness.gan.config.references import plain_name
 from harness.gan.networks.discriminators import build_discriminator
@@ -51,10 +51,11 @@ def preview(space: SearchSpace, options: SweepOptions) -> Iterator[str]:
     yield ""
     yield "Calibrating: a network of each family trains for a moment ..."
     workers = options.workers or available_cores()  # a cluster is not looked for
-    planned = PlannedSweep(
-        space, options.trials, workers, options.studies_dir, on_cores=not options.gpus
-    )
-    for finding in predict_sweep(planned, context, seconds=CALIBRATION_SECONDS):
+    cores = None if options.gpus else available_cores()
+    planned = PlannedSweep(space, options.trials, workers, cores)
+    for finding in predict_sweep(
+        planned, context, options.studies_dir, seconds=CALIBRATION_SECONDS
+    ):
         yield f"  {finding.name}: {finding.message}"
     yield "No trial was trained, and nothing was written."
 

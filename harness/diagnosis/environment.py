@@ -8,6 +8,9 @@ import shutil
 import sys
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
 from harness.backends.devices import available_cores
 from harness.core.errors import HarnessError
 from harness.data.datasets import load_dataset
@@ -54,7 +57,7 @@ def check_environment(studies_dir: Path, data_dir: Path | None) -> list[Finding]
 def check_python() -> Finding:
     """Check that this Python is one the package supports."""
     version = platform.python_version()
-    wanted = importlib.metadata.metadata(DISTRIBUTION)["Requires-Python"]
+    wanted = SpecifierSet(importlib.metadata.metadata(DISTRIBUTION)["Requires-Python"])
     return _version_finding("python", version, wanted)
 
 
@@ -68,13 +71,13 @@ def check_package(name: str) -> Finding:
 
 
 def check_processors() -> Finding:
-    """Say how many cores a sweep may use."""
+    """Report how many cores a sweep may use."""
     cores = available_cores()
     return ok("cpu", f"{cores} cores for this process ({platform.machine()})")
 
 
 def check_gpu() -> Finding:
-    """Say which GPUs TensorFlow sees; none is fine, a hidden one is worth a warning."""
+    """Report which GPUs TensorFlow sees; none is fine, a hidden one is worth a warning."""
     import tensorflow as tf  # the one import that takes seconds
 
     devices = tf.config.list_physical_devices("GPU")
@@ -152,7 +155,7 @@ def check_extractor(name: str = "fashion_cnn") -> Finding:
 
 
 def check_wandb(studies_dir: Path) -> Finding:
-    """Say whether W&B will be online, from its settings; credentials are never shown."""
+    """Report whether W&B will be online, from its settings; credentials are never shown."""
     name = "wandb login"
     try:
         mode = wandb_mode(studies_dir)
@@ -167,7 +170,7 @@ def check_wandb(studies_dir: Path) -> Finding:
 def available_megabytes(
     meminfo: Path = Path("/proc/meminfo"), limit: Path = CGROUP_LIMIT
 ) -> float | None:
-    """Return the free memory in MiB, a container's limit observed; None where nobody tells."""
+    """Return the free memory in MiB, a container's limit observed; None if it is unknown."""
     try:
         found = re.search(r"^MemAvailable:\s+(\d+) kB", meminfo.read_text(), re.MULTILINE)
     except OSError:
@@ -183,39 +186,17 @@ def available_megabytes(
     return free
 
 
-def _version_finding(name: str, version: str, wanted: str) -> Finding:
-    if satisfies(version, wanted):
+def _version_finding(name: str, version: str, wanted: SpecifierSet) -> Finding:
+    if wanted.contains(version, prereleases=True):
         return ok(name, version)
     where = f" ({sys.executable})" if name == "python" else ""
     return fail(name, f"{version}{where}; expected {wanted}. Run `make setup`.")
 
 
-def satisfies(version: str, wanted: str) -> bool:
-    """Return whether a version lies within bounds such as `>=2.21,<2.22`.
-
-    Args:
-        version: The installed version; what follows its numbers (`rc1`, `+cpu`) is passed over.
-        wanted: Lower and upper bounds, all this package uses; an empty text admits everything.
-    """
-    for bound in filter(None, (part.strip() for part in wanted.split(","))):
-        operator, limit = ("<", bound[1:]) if bound[1] != "=" else (bound[:2], bound[2:])
-        above = _numbers(version) >= _numbers(limit)
-        if above != (operator == ">="):
-            return False
-    return True
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    found = re.match(r"\s*(\d+(?:\.\d+)*)", version)
-    numbers = tuple(int(part) for part in found[1].split(".")) if found else ()
-    return numbers + (0,) * (4 - len(numbers))
-
-
-def _required(name: str) -> str:
+def _required(name: str) -> SpecifierSet:
     """Return the bounds that this package's own metadata set on a package."""
-    requirements = importlib.metadata.requires(DISTRIBUTION) or []
-    for requirement in requirements:
-        found = re.fullmatch(rf"{name}\s*([<>=0-9.,\s]+)", requirement)
-        if found:
-            return found[1]
-    return ""
+    for text in importlib.metadata.requires(DISTRIBUTION) or []:
+        requirement = Requirement(text)
+        if requirement.name == name and requirement.marker is None:
+            return requirement.specifier
+    return SpecifierSet()

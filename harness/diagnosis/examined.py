@@ -1,4 +1,4 @@
-"""Hold a study under examination: its record, its space, its trainings and its database."""
+"""A study under examination: its record, its space, its trainings and its database."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from harness.training.training_folder import TrainingFolder
 
 @dataclasses.dataclass(frozen=True)
 class ExaminedTraining:
-    """Point at one training of a study.
+    """One training of a study under examination.
 
     Args:
         name: Trial number with four digits, or `baseline-` and the preset's name.
@@ -59,7 +59,7 @@ class ExaminedTraining:
 
 @dataclasses.dataclass(frozen=True)
 class Examined:
-    """Hold what all checks of a study share.
+    """A study under examination, as all checks share it.
 
     Args:
         folder: The study's folder; its lock is held.

@@ -1,4 +1,4 @@
-"""Hold one line of a diagnosis: what was looked at, how it stands, and what to do."""
+"""One line of a diagnosis: what was looked at, how it stands, and what to do."""
 
 import dataclasses
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """Grade a finding: only `fail` changes the exit code."""
+    """The grade of a finding: only `fail` changes the exit code."""
 
     OK = "ok"
     WARN = "warn"
@@ -15,7 +15,7 @@ class Level(StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Say how one thing stands.
+    """The state of one thing that was looked at.
 
     Args:
         name: What was looked at, e.g. `memory` or `trial 0007`.

@@ -9,13 +9,16 @@ from harness.core.events import Answer
 from harness.diagnosis.cost import (
     RUNNER_MEGABYTES,
     FamilyCost,
+    PlannedSweep,
     calibrate,
     family_configs,
     peak_megabytes,
     predict,
+    sweep_disk,
+    sweep_memory,
+    sweep_time,
     trials_at_rungs,
 )
-from harness.diagnosis.prediction import sweep_disk, sweep_memory, sweep_time
 from harness.space.space import SearchSpace
 from harness.training.context import prepare_context
 from harness.training.job import TrainingJob, WorkerSetup
@@ -43,7 +46,7 @@ def test_without_a_rule_all_are_expected_to_reach_the_end():
 
 
 def test_a_prediction_is_the_sum_of_starts_and_kimg():
-    found = predict(COSTS, DEFAULT, trials=2, workers=2, worker_megabytes=1000)
+    found = predict(COSTS, PlannedSweep(DEFAULT, 2, 2), worker_megabytes=1000)
     # Two trials to 125 kimg by two workers: mlp 10 + 12.5 s, dcgan 20 + 125 s.
     assert found.fewest_seconds == pytest.approx(22.5)
     assert found.most_seconds == pytest.approx(145)
@@ -54,21 +57,18 @@ def test_a_prediction_is_the_sum_of_starts_and_kimg():
 
 
 def test_what_does_not_fit_is_said():
-    prediction = predict(COSTS, DEFAULT, trials=50, workers=2, worker_megabytes=1000)
+    prediction = predict(COSTS, PlannedSweep(DEFAULT, 50, 2), worker_megabytes=1000)
     assert sweep_memory(prediction, 2000.0).level == "warn"
     assert sweep_memory(prediction, 3000.0).level == "ok"
     assert sweep_memory(prediction, None).level == "ok"
     assert sweep_disk(prediction, 10.0).level == "fail"
     assert sweep_disk(prediction, 10_000.0).level == "ok"
-    assert (
-        "50 trials of the default space with 2 workers"
-        in sweep_time(prediction, "default").message
-    )
+    assert "50 trials of the default space with 2 workers" in sweep_time(prediction).message
 
 
 def test_more_workers_than_cores_are_no_faster():
     slow, same = (
-        predict(COSTS, DEFAULT, trials=8, workers=n, worker_megabytes=1.0, cores=2) for n in (2, 8)
+        predict(COSTS, PlannedSweep(DEFAULT, 8, n, 2), worker_megabytes=1.0) for n in (2, 8)
     )
     assert same.seconds == slow.seconds
     assert same.megabytes > slow.megabytes
