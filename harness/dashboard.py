@@ -1,15 +1,13 @@
 """Open Optuna's dashboard on a study: `gansweep dashboard --study default`."""
 
 import contextlib
-import threading
-import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.cli import options as option
-from harness.cli.app import clear_errors, new_app
+from harness.cli.app import clear_errors, new_app, serve
 from harness.core.errors import StorageError, require_packages
 
 app = new_app()
@@ -41,15 +39,8 @@ def dashboard(
         from harness.optuna_dashboard.dashboard_server import DashboardServer
 
         with DashboardServer(folder, port, confirmed=lambda: _confirmed(folder)) as server:
-            address = server.address
-            print(f"Study {study} is shown at {address}\nCtrl-C ends this.", flush=True)
-            if not no_browser:
-                # Beside the server: a browser in the terminal would not let it begin.
-                threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-            try:
-                server.serve_forever()
-            except KeyboardInterrupt:
-                print("Ended.")
+            message = f"Study {study} is shown at {server.address}"
+            serve(server, server.address, message, browser=not no_browser)
 
 
 def _confirmed(folder: Path) -> str | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 app = new_app()
 
-_COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+_COLORS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 @app.command(epilog="Exit codes: 0 nothing fails; 1 something does; 2 refused, with one message.")
@@ -39,7 +39,7 @@ def doctor(
     as_json: option.AsJson = False,
     debug: option.Debug = False,
 ) -> None:
-    """Say what is missing, unsuitable or inconsistent, a line each: ok, warn or fail.
+    """List what is missing, unsuitable or inconsistent, a line each: ok, warn or fail.
 
     With --study, list where the folder, Optuna's database and W&B's logs of a study disagree;
     --repair mends them in this order of truth: outcome.json, then Optuna, then W&B.
@@ -78,7 +78,7 @@ def _print(findings: "list[Finding]", *, as_json: bool) -> None:
     console = Console(soft_wrap=True)
     width = max((len(finding.name) for finding in findings), default=0)
     for finding in findings:
-        level = f"[{_COLOURS[finding.level]}]{finding.level:4}[/]"
+        level = f"[{_COLORS[finding.level]}]{finding.level:4}[/]"
         console.print(
             f"{level}  {finding.name:{width}}  {escape(finding.message)}", highlight=False
         )

@@ -1,14 +1,12 @@
 """Play with an exported generator in the browser: `gansweep explore BUNDLE`."""
 
-import threading
-import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.cli import options as option
-from harness.cli.app import clear_errors, new_app
+from harness.cli.app import clear_errors, new_app, serve
 
 app = new_app()
 
@@ -31,14 +29,7 @@ def explore(
         check_explorable(bundle)
         server = BundleServer(bundle, port)
     with server:
-        print(f"{server.address}\nCtrl-C ends it.", flush=True)
-        if not no_browser:
-            # Beside the server: a browser in the terminal would not let it begin.
-            threading.Thread(target=webbrowser.open, args=(server.address,), daemon=True).start()
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            print("Ended.")
+        serve(server, server.address, server.address, browser=not no_browser)
 
 
 if __name__ == "__main__":

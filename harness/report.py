@@ -1,4 +1,4 @@
-"""Tell what a study found: `gansweep report --study default`."""
+"""Report what a study found: `gansweep report --study default`."""
 
 import contextlib
 import functools

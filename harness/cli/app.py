@@ -1,4 +1,4 @@
-"""Give every command the same manners: one message and exit code 2 for what can be expected."""
+"""The manners of every command: one message and exit code 2 for what can be expected."""
 
 import contextlib
 import re
@@ -6,7 +6,9 @@ import signal
 import sys
 import threading
 import warnings
+import webbrowser
 from collections.abc import Iterator
+from socketserver import BaseServer
 from types import FrameType
 from typing import Any
 
@@ -27,7 +29,7 @@ EXIT_CODES = (
 
 
 class _App(typer.Typer):
-    """Refuse a command line in one line, as everything is refused; Typer would draw a box."""
+    """An application that refuses a command line in one line, where Typer would draw a box."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -58,11 +60,11 @@ def new_app(*, cls: type[TyperGroup] | None = None, add_completion: bool = False
 
 def _refusal(error: TyperException) -> str:
     """Return what is wrong with a command line, its place first, as all our messages have it."""
-    from pydantic import ValidationError  # only whoever is refused pays for it
+    from pydantic import ValidationError  # imported for a refusal alone
 
-    said = " ".join(error.format_message().split()).rstrip(".")
+    message = " ".join(error.format_message().split()).rstrip(".")
     hint = ""
-    option = re.match(r"Invalid value for '([^' ]*)", said)
+    option = re.match(r"Invalid value for '([^' ]*)", message)
     if option and isinstance(error.__cause__, ValidationError):
         fault = error.__cause__.errors()[0]
         expected = fault["msg"].removeprefix("Input should be ").partition(", unable")[0]
@@ -70,8 +72,8 @@ def _refusal(error: TyperException) -> str:
             known = re.findall(r"'([^']*)'", expected.rpartition(" is not one of ")[2])
             expected = f"one of {', '.join(known)}"
             hint = near_miss(fault["input"], known)
-        said = f"{option[1]}: expected {expected}; received {fault['input']!r}"
-    return f"{said}{'' if said.endswith('?') else '.'}{hint} See --help."
+        message = f"{option[1]}: expected {expected}; received {fault['input']!r}"
+    return f"{message}{'' if message.endswith('?') else '.'}{hint} See --help."
 
 
 @contextlib.contextmanager
@@ -90,6 +92,25 @@ def clear_errors(debug: bool) -> Iterator[None]:
             raise
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(EXIT_BAD_INPUT) from error
+
+
+def serve(server: BaseServer, address: str, message: str, *, browser: bool) -> None:
+    """Serve a page of this machine until Ctrl-C.
+
+    Args:
+        server: What answers.
+        address: Where it listens.
+        message: What to print first.
+        browser: Whether to open the page.
+    """
+    print(f"{message}\nCtrl-C ends it.", flush=True)
+    if browser:
+        # Beside the server: a browser in the terminal would not let it begin.
+        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        print("Ended.")
 
 
 @contextlib.contextmanager

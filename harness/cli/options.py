@@ -25,7 +25,7 @@ tracking_option = functools.partial(typer.Option, rich_help_panel="Tracking")
 output_option = functools.partial(typer.Option, rich_help_panel="Output")
 
 STUDIES_DIR = Path("studies")
-"""Where studies lie unless told otherwise."""
+"""Where studies lie by default."""
 
 DATASET_HELP = (
     "fashion_mnist, mnist, cifar10, or images of your own: folder:PATH, npz:FILE, idx:PATH or "

@@ -1,4 +1,4 @@
-"""Name every way in which the harness refuses: one root, one message each."""
+"""The ways in which the harness refuses: one root, one message each."""
 
 import difflib
 import importlib.util
@@ -6,46 +6,46 @@ from collections.abc import Iterable
 
 
 class HarnessError(Exception):
-    """Stop a command: the message says where, what was received, what was expected, the remedy.
+    """An expected error: the message says where, what was received, what was expected, the remedy.
 
     A command prints the message once and exits with code 2; the traceback shows with `--debug`.
     """
 
 
 class ConfigError(HarnessError):
-    """Reject a search space, a preset, a configuration or an option."""
+    """A search space, a preset, a configuration or an option that is refused."""
 
 
 class DataError(HarnessError):
-    """Reject images or labels that are missing, damaged or of the wrong form."""
+    """Images or labels that are missing, damaged or of the wrong form."""
 
 
 class StudyError(HarnessError):
-    """Reject a study that does not exist, is empty, is in use or does not match the request."""
+    """A study that does not exist, is empty, is in use or does not match the request."""
 
 
 class StorageError(HarnessError):
-    """Report a file or a database that cannot be read or written."""
+    """A file or a database that cannot be read or written."""
 
 
 class DamagedError(StorageError):
-    """Report a file whose content was damaged after it was written."""
+    """A file whose content was damaged after it was written."""
 
 
 class ScoreError(HarnessError):
-    """Refuse to turn unusable features into a number."""
+    """Features that cannot be turned into a number."""
 
 
 class ProtocolMismatchError(HarnessError):
-    """Refuse to rank scores that were measured differently."""
+    """Scores that were measured differently and must not be ranked together."""
 
 
 class MissingExtraError(HarnessError):
-    """Report a chosen option whose optional package is not installed."""
+    """A chosen option whose optional package is not installed."""
 
 
 class ExportError(HarnessError):
-    """Refuse to hand over a file that does not give the images of the generator it stands for."""
+    """A file that does not give the images of the generator it stands for."""
 
 
 def near_miss(received: str, known: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Define what a training session says while it runs; trackers and the runner listen."""
+"""The events of a training; trackers and the runner listen."""
 
 import dataclasses
 from enum import Enum
@@ -10,11 +10,11 @@ from harness.core.score import Score
 
 @dataclasses.dataclass(frozen=True)
 class Started:
-    """Announce that training begins, or goes on from a checkpoint.
+    """The beginning of a training, or its going on from a checkpoint.
 
     Args:
-        kimg: Where it begins; 0 for a new training. Whatever was said about a later kimg before
-            an interruption will be said again.
+        kimg: Where it begins; 0 for a new training. Events of a later kimg from before an
+            interruption will come again.
         generator_parameters: Number of weights of the generator.
         discriminator_parameters: Number of weights of the discriminator.
         note: What was lost since it was last heard of, such as a damaged checkpoint.
@@ -28,7 +28,7 @@ class Started:
 
 @dataclasses.dataclass(frozen=True)
 class Progressed:
-    """Report the means over the steps since the last report.
+    """Means over the steps since the last report.
 
     Args:
         kimg: Thousands of real images shown to the discriminator so far.
@@ -51,7 +51,7 @@ class Progressed:
 
 @dataclasses.dataclass(frozen=True)
 class Histogram:
-    """Count values in bins of equal width.
+    """Counts of values in bins of equal width.
 
     Args:
         low: Lower end of the first bin.
@@ -66,7 +66,7 @@ class Histogram:
 
 @dataclasses.dataclass(frozen=True)
 class Inspection:
-    """Describe both networks at one moment, variable by variable.
+    """Both networks at one moment, variable by variable.
 
     Args:
         weights: Histograms of the trainable variables by name, e.g. `generator/002_dense_kernel`.
@@ -80,7 +80,7 @@ class Inspection:
 
 @dataclasses.dataclass(frozen=True)
 class RungScored:
-    """Report the score of the EMA generator at a rung, where the search may stop the trial.
+    """The score of the EMA generator at a rung, where the search may stop the trial.
 
     Args:
         kimg: The rung.
@@ -103,7 +103,7 @@ class RungScored:
 
 @dataclasses.dataclass(frozen=True)
 class Finished:
-    """Close a training with its outcome; nothing follows."""
+    """The end of a training with its outcome; nothing follows."""
 
     outcome: Outcome
 
@@ -112,7 +112,7 @@ Event = Started | Progressed | RungScored | Finished
 
 
 class Answer(Enum):
-    """Answer an event: the only thing that ever travels back to a training.
+    """The answer to an event: the only thing that goes back to a training.
 
     `STOP` ends the trial at a rung as outranked; `PAUSE` asks it to save a checkpoint and leave
     without an outcome, so that it goes on from there another time.

@@ -13,7 +13,7 @@ from harness.core.errors import StorageError
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write; sync it and move it over `path` when the block ends.
+    """Yield a temporary path to write; sync it and move it over `path` when the block ends.
 
     The temporary file lies beside `path` and keeps its suffix, because some writers (Keras) look
     at it. Nothing is left behind when the block fails.

@@ -57,5 +57,5 @@ def is_locked(folder: Path) -> bool:
     except BlockingIOError:
         return True
     except OSError:
-        return False  # no lock file: nobody ever took it
+        return False  # no lock file: it was never taken
     return False

@@ -1,4 +1,4 @@
-"""Say how a trial ended: one state, one reason, never a magic number."""
+"""How a trial ended: one state, one reason, never a magic number."""
 
 import dataclasses
 from enum import StrEnum
@@ -8,7 +8,7 @@ from harness.core.score import Score
 
 
 class State(StrEnum):
-    """Sort endings by what they mean to the search."""
+    """What an ending means to the search."""
 
     COMPLETE = "complete"
     PRUNED = "pruned"
@@ -16,7 +16,7 @@ class State(StrEnum):
 
 
 class Reason(StrEnum):
-    """Name the one cause of an ending."""
+    """The one cause of an ending."""
 
     FINISHED = "finished"
     OUTRANKED = "outranked"
@@ -40,14 +40,14 @@ class Reason(StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """Record the end of one training.
+    """The end of one training.
 
     Args:
         reason: Why it ended; it implies the state.
         detail: One sentence with the numbers behind the reason.
         kimg: Thousands of real images shown to the discriminator, every step counted.
         duration_seconds: Wall-clock time spent on it, interruptions left out.
-        best: The best rung score so far, the value the search minimises; None before a rung.
+        best: The best rung score so far, the value the search minimizes; None before a rung.
         final: The kept checkpoint scored once more with other noise; completed trials only.
         superseded_by: Name of the trial that counts in this one's place; None for most.
         allowed_seconds: The time it was given; None where it was given thousands of images.

@@ -1,4 +1,4 @@
-"""Say which code is running: its commit, and the packages it was tested with."""
+"""Which code is running: its commit, and the packages it was tested with."""
 
 import hashlib
 import subprocess
@@ -17,7 +17,7 @@ def code_commit() -> str | None:
     Returns:
         None where the code lies in no repository of its own, as when it was installed.
     """
-    if not (_ROOT / ".git").exists():  # or else git would answer for whoever surrounds it
+    if not (_ROOT / ".git").exists():  # or else git would answer for a repository around it
         return None
     # Without tags: the hash itself, whatever the repository calls its releases.
     command = ["git", "-C", str(_ROOT), "describe", "--always", "--abbrev=40", "--exclude=*"]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet_imports() -> Iterator[None]:
-    """Hold back what TensorFlow's libraries log as they load, before any setting is read."""
+    """Suppress what TensorFlow's libraries log as they load, before any setting is read."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_stderr(shows_at_failure=True):
         yield
@@ -17,7 +17,7 @@ def quiet_imports() -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet_stderr(*, shows_at_failure: bool) -> Iterator[None]:
-    """Hold back what is written to standard error.
+    """Suppress what is written to standard error.
 
     Native libraries would write into the middle of a progress display, and Python cannot see it,
     so the file descriptor is turned away.

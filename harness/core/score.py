@@ -1,4 +1,4 @@
-"""Say what a number means: the protocol a score was measured by, and when two compare."""
+"""What a number means: the protocol a score was measured by, and when two compare."""
 
 import dataclasses
 import hashlib
@@ -11,7 +11,7 @@ from harness.core.errors import ProtocolMismatchError
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """Fix everything that changes a score without changing the generator.
+    """Everything that changes a score without changing the generator.
 
     Two scores compare only when their protocols are equal. The noise seed is not part of it: it
     changes a score by luck, not by definition, and is stored beside the score.
@@ -52,7 +52,7 @@ class Protocol:
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """Carry one measured number with the protocol that gives it its meaning.
+    """One measured number with the protocol that gives it its meaning.
 
     Args:
         value: The number; for FID lower is better.

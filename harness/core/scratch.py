@@ -23,7 +23,7 @@ _CONTENT = re.compile(rf"{LOCK_FILE}|bundle|{EARLIER}|proof-[a-z0-9_]{{8}}")
 
 @contextlib.contextmanager
 def scratch_folder(target: Path) -> Iterator[Path]:
-    """Give a temporary folder beside a place, locked to the end of the block and then removed.
+    """Yield a temporary folder beside a place, locked to the end of the block and then removed.
 
     What a killed process left there is removed first; the lock tells its folder from that of one
     which is at work at this moment.
@@ -40,13 +40,13 @@ def scratch_folder(target: Path) -> Iterator[Path]:
         remove_left(left, target)
     with tempfile.TemporaryDirectory(prefix=PREFIX, dir=target.parent) as temporary:
         folder = Path(temporary)
-        # Shared, so that a disk without locks will do: nobody else knows this name.
+        # Shared, so that a disk without locks will do: no other process knows this name.
         with contextlib.closing(lock_folder(folder, "it is being removed.", shared=True)):
             yield folder
 
 
 def find_left(parent: Path) -> list[Path]:
-    """Return the temporary folders in a folder that nobody works in any more, by name.
+    """Return the temporary folders in a folder that no process works in any more, by name.
 
     Args:
         parent: Where results lie; maybe a folder of the user's with much else in it.
@@ -55,7 +55,7 @@ def find_left(parent: Path) -> list[Path]:
 
 
 def remove_left(folder: Path, target: Path) -> None:
-    """Remove a temporary folder that a killed process left, unless somebody works in it.
+    """Remove a temporary folder that a killed process left, unless a process works in it.
 
     Args:
         folder: As `find_left` returned it.
@@ -66,7 +66,7 @@ def remove_left(folder: Path, target: Path) -> None:
         StorageError: If it cannot be removed.
     """
     try:
-        lock = lock_folder(folder, "somebody is at work there.")
+        lock = lock_folder(folder, "a process is at work there.")
     except StudyError:
         return
     with contextlib.closing(lock):

@@ -15,7 +15,7 @@ _QUICK_BYTES = 4096
 
 
 class _PlainMappings(yaml.constructor.SafeConstructor):
-    """Refuse what `yaml.safe_load` lets pass silently: keys that are repeated or no text."""
+    """A constructor that refuses keys that are repeated or no text, as PyYAML's does not."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -32,7 +32,7 @@ class _PlainMappings(yaml.constructor.SafeConstructor):
 
 
 class _PlainLoader(_PlainMappings, yaml.SafeLoader):
-    """Refuse aliases too."""
+    """A loader that refuses aliases too."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         # A few nested aliases stand for billions of values once something walks over them.
@@ -50,7 +50,7 @@ _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _QuickLoader(_PlainMappings, _FAST):  # type: ignore[misc]
-    """Read short text without aliases eight times as fast, where PyYAML brings libyaml."""
+    """A loader for short text without aliases: eight times as fast, where there is libyaml."""
 
 
 def read_yaml(path: Path) -> Any:

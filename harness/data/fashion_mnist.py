@@ -1,4 +1,4 @@
-"""Find, check and split Fashion-MNIST: 70,000 grey images of 28 x 28 in ten classes."""
+"""Find, check and split Fashion-MNIST: 70,000 gray images of 28 x 28 in ten classes."""
 
 import dataclasses
 import os
@@ -54,7 +54,7 @@ ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 
 @dataclasses.dataclass(frozen=True)
 class DataLocation:
-    """Name a folder that holds the four files, and what to do when one of them is bad.
+    """A folder that holds the four files, and what to do when one of them is bad.
 
     Args:
         folder: Where the files lie.

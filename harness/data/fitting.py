@@ -18,12 +18,12 @@ RULES = get_args(Fit)
 
 @dataclasses.dataclass(frozen=True)
 class ImageForm:
-    """Say what form images are brought to.
+    """The form that images are brought to.
 
     Args:
         size: Pixels a side of the square they become; None keeps their size.
         fit: One of RULES; without a size it has no effect.
-        channels: 1 for grey, 3 for RGB; None keeps what they have.
+        channels: 1 for gray, 3 for RGB; None keeps what they have.
     """
 
     size: int | None = None
@@ -54,7 +54,7 @@ def fit_image(image: Image.Image, form: ImageForm) -> Image.Image:
 def fit_images(images: NDArray[np.uint8], form: ImageForm) -> NDArray[np.uint8]:
     """Return images of the form asked for.
 
-    Grey becomes RGB of three equal channels, RGB becomes grey by luma (ITU-R 601).
+    Gray becomes RGB of three equal channels, RGB becomes gray by luma (ITU-R 601).
 
     Args:
         images: uint8, (n, height, width, 1 or 3).

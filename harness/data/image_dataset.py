@@ -1,4 +1,4 @@
-"""Define ImageDataset: the one form in which images reach training and metrics."""
+"""`ImageDataset`: the one form in which images reach training and metrics."""
 
 import dataclasses
 import functools
@@ -12,7 +12,7 @@ from harness.core.errors import DataError
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
-    """Hold the images of one split, and their labels where they have any.
+    """The images of one split, and their labels where they have any.
 
     Args:
         name: Data set and split, e.g. `fashion_mnist/validation`.
@@ -52,7 +52,7 @@ class Split:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageDataset:
-    """Hold the three splits of a data set.
+    """The three splits of a data set.
 
     Training sees `train`, the search scores against `validation`; only confirmation, export and
     evaluation touch `test`.

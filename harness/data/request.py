@@ -13,7 +13,7 @@ _QUERY = re.compile(r"(?P<head>.*)\?(?P<query>[a-z_]+=.*)", re.DOTALL)
 
 @dataclasses.dataclass(frozen=True)
 class DatasetRequest:
-    """Say which images are asked for; its text form is the data set's identity everywhere.
+    """The images that are asked for; its text form is the data set's identity everywhere.
 
     `folder:shapes?size=32&classes=0,2&split=80,10,10` is one: a search space, a study's record and
     a worker hold this text, so that another request is another data set.
@@ -133,7 +133,7 @@ def _read_fit(text: str) -> str:
 
 def _read_channels(text: str) -> int:
     if text not in ("1", "3"):
-        raise ConfigError(f"--channels: expected 1 (grey) or 3 (RGB); received {text!r}.")
+        raise ConfigError(f"--channels: expected 1 (gray) or 3 (RGB); received {text!r}.")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""Hold images as a source gives them, before classes are chosen and splits are drawn."""
+"""Images as a source gives them, before classes are chosen and splits are drawn."""
 
 import dataclasses
 import re
@@ -20,7 +20,7 @@ _SHOWN = 12
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
-    """Hold what a source gives.
+    """Images and classes as a reader found them.
 
     Args:
         pool: Images to draw splits from, named after the data set.
@@ -55,12 +55,14 @@ def labelled_source(
 
     Args:
         pool: Images, with labels or without.
-        test: Likewise; its labels must be among the pool's.
+        test: Likewise, of the same size; its labels must be among the pool's.
         shares: How the pool is divided by default.
 
     Raises:
-        DataError: If a label of the test split does not occur in the pool.
+        DataError: If pool and test do not go together.
     """
+    if test is not None:
+        _check_pair(pool, test)
     if pool.labels is None:
         return Source(pool, test=test, shares=shares)
     known = np.unique(pool.labels)
@@ -78,6 +80,19 @@ def labelled_source(
 
     names = tuple(str(label) for label in known.tolist())
     return Source(pool, test=test, class_names=names, shares=shares).mapped(number)
+
+
+def _check_pair(pool: Split, test: Split) -> None:
+    if test.images.shape[1:] != pool.images.shape[1:]:
+        raise DataError(
+            f"{pool.name}: the test images have the shape {test.images.shape[1:]}, the training "
+            f"images {pool.images.shape[1:]}; expected one size. Resize one of them."
+        )
+    if (pool.labels is None) != (test.labels is None):
+        raise DataError(
+            f"{pool.name}: only one of the training and the test images have labels; expected "
+            f"both or neither. Add the others."
+        )
 
 
 def keep_classes(source: Source, chosen: Sequence[str]) -> Source:

@@ -94,7 +94,7 @@ class Examined:
         return {trial.number: trial for trial in self.stored.trials()}
 
     def identity(self, training: ExaminedTraining, config: GANConfig) -> TrialIdentity:
-        """Return what trackers were told of a training when the sweep opened them."""
+        """Return the identity that trackers got of a training when the sweep opened them."""
         return identify(
             self.record,
             self.space,

@@ -32,15 +32,15 @@ def _compare(study: Examined, training: ExaminedTraining, known: StoredTrial) ->
         yield Finding(
             training.title,
             Level.FAIL,
-            f"has ended ({outcome.reason.value}), but Optuna was not told",
+            f"has ended ({outcome.reason.value}), but Optuna does not know",
             functools.partial(study.stored.tell, training.number or 0, outcome),
         )
     elif outcome is not None and known.outcome != outcome:
-        told = known.outcome.reason.value if known.outcome else "nothing readable"
+        held = known.outcome.reason.value if known.outcome else "nothing readable"
         yield Finding(
             training.title,
             Level.WARN,
-            f"outcome.json ({outcome.reason.value}) is not what Optuna was told ({told}); the "
+            f"outcome.json ({outcome.reason.value}) is not what Optuna holds ({held}); the "
             f"folder counts, and Optuna does not change trials that have ended",
         )
 

@@ -67,8 +67,8 @@ def _history(training: ExaminedTraining) -> Iterator[Finding]:
             f"{file} ends in half a line, cut by a crash; {len(events)} events are whole",
             functools.partial(_trim, training),
         )
-    told = [event.outcome for event in events if isinstance(event, Finished)]
-    if outcome is not None and told != [outcome]:
+    ends = [event.outcome for event in events if isinstance(event, Finished)]
+    if outcome is not None and ends != [outcome]:
         yield Finding(
             training.title,
             Level.FAIL,

@@ -42,7 +42,7 @@ def test_options_of_a_command_replace_those_of_the_text():
         ({"image_size": -4}, r"received '-4'"),
         ({"fit": "crop"}, r"--fit: received 'crop', but .*Add --image-size 32"),
         ({"fit": "strech", "image_size": 8}, r"Did you mean 'stretch'\?"),
-        ({"channels": 4}, r"--channels: expected 1 \(grey\) or 3 \(RGB\); received '4'"),
+        ({"channels": 4}, r"--channels: expected 1 \(gray\) or 3 \(RGB\); received '4'"),
         ({"classes": "0,,1"}, r"--classes: .* received '0,,1'\. Use --classes 0,3,7"),
         ({"classes": "0,0"}, r"each once"),
         ({"classes": ""}, r"--classes"),

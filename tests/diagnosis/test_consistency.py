@@ -121,7 +121,7 @@ DAMAGE: dict[Callable[[Path], None], str] = {
     lose_folder: r"trial 0001: Optuna has closed it \(diverged\)",
     lose_config: "trial 0002: .*config.yaml is missing; Optuna's parameters make it",
     damage_config: "trial 0002: .*config.yaml is damaged; Optuna's parameters make it",
-    not_told: r"trial 0003: has ended \(outranked\), but Optuna was not told",
+    not_told: r"trial 0003: has ended \(outranked\), but Optuna does not know",
     halve_history: "trial 0000: .*history.jsonl ends in half a line",
     unfinished_history: "trial 0003: .*does not tell the end that outcome.json does",
     leave_temporary_files: "temporary file: .* was left by a process that was killed",
@@ -208,7 +208,7 @@ def test_what_optuna_was_told_otherwise_is_listed_and_left(study: Path):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"reason": "collapsed"}))
     listed = wrong(examine(study, repair=True))
     assert len(listed) == 1
-    assert "is not what Optuna was told (outranked); the folder counts" in listed[0]
+    assert "is not what Optuna holds (outranked); the folder counts" in listed[0]
 
 
 def test_a_damaged_checkpoint_goes(study: Path):

@@ -1,4 +1,4 @@
-"""One reader a format: each makes a `Source` of files that nobody vouches for.
+"""One reader a format: each makes a `Source` of files that cannot be trusted.
 
 A new one is a function from a path to a `Source`, entered into `SCHEMES` in `data.datasets`. Sizes
 are checked before memory is taken, and nothing in a file runs code. Readers import `data` and

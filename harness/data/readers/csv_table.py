@@ -22,7 +22,7 @@ def load_csv(path: Path) -> Source:
     """Load images from lines of a label and the pixels, as Kaggle's `fashion-mnist_train.csv`.
 
     A line holds the label, an integer from 0, and the pixels from 0 to 255, row by row: s * s for
-    grey squares of side s (785 columns for 28 x 28), 3 * s * s for RGB, each pixel's three values
+    gray squares of side s (785 columns for 28 x 28), 3 * s * s for RGB, each pixel's three values
     in sequence. A first line of column names is passed over.
 
     Args:
@@ -41,13 +41,7 @@ def load_csv(path: Path) -> Source:
     test_path = path.with_name(f"{path.stem.removesuffix(_TRAIN)}{_TEST}{path.suffix}")
     if not path.stem.endswith(_TRAIN) or not test_path.exists():
         return labelled_source(pool)
-    test = _read(test_path, name)
-    if test.images.shape[1:] != pool.images.shape[1:]:
-        raise DataError(
-            f"{test_path}: has images of shape {test.images.shape[1:]}, {path.name} of "
-            f"{pool.images.shape[1:]}; expected one size. Resize one of them."
-        )
-    return labelled_source(pool, test)
+    return labelled_source(pool, _read(test_path, name))
 
 
 def _training_file(path: Path) -> Path:

@@ -22,7 +22,7 @@ _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 
 @contextlib.contextmanager
 def opened_image(file: Path) -> Iterator[Image.Image]:
-    """Give an image whose size is known but whose pixels are not decoded yet.
+    """Yield an image whose size is known but whose pixels are not decoded yet.
 
     Whatever goes wrong inside the block, which is where Pillow decodes, is the file's fault.
 

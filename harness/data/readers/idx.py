@@ -104,7 +104,7 @@ def _read_values(stream: io.BufferedIOBase, promised: int) -> bytearray:
 
 
 def _fault(error: Exception) -> str:
-    """Say in words what reading ran into."""
+    """Return in words what reading ran into."""
     if isinstance(error, EOFError):
         return "truncated, the compressed data end early"
     if isinstance(error, gzip.BadGzipFile | zlib.error):

@@ -39,16 +39,6 @@ def load_idx(path: Path) -> Source:
         return labelled_source(_read(path, safe_name(path)))
     name = safe_name(path)
     pool, test = (_read(_member(path, stem), name) for stem in (_TRAIN, _TEST))
-    if pool.images.shape[1:] != test.images.shape[1:]:
-        raise DataError(
-            f"{path}: {_TEST} has images of shape {test.images.shape[1:]}, {_TRAIN} of "
-            f"{pool.images.shape[1:]}; expected one size. Resize one of them."
-        )
-    if (pool.labels is None) != (test.labels is None):
-        raise DataError(
-            f"{path}: only one of {_TRAIN} and {_TEST} has labels beside it; expected both or "
-            f"neither. Add the other."
-        )
     return labelled_source(pool, test)
 
 

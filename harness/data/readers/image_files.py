@@ -117,7 +117,7 @@ def _decode_file(file: Path) -> NDArray[np.uint8]:
     with opened_image(file) as image:
         if image.mode not in ("L", "RGB"):
             raise DataError(
-                f"{file}: expected 8-bit grey (L) or RGB; received mode {image.mode}. Convert it "
+                f"{file}: expected 8-bit gray (L) or RGB; received mode {image.mode}. Convert it "
                 f"first: what becomes of palettes and transparency changes scores."
             )
         pixels = np.asarray(image, dtype=np.uint8)

@@ -16,8 +16,8 @@ from harness.data.readers.decoding import SUFFIXES, opened_image
 from harness.data.readers.npz_file import MAX_BYTES
 from harness.data.source import Source, safe_name
 
-_GREY_MODES = ("1", "L", "LA")
-_COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "CMYK")
+_GRAY_MODES = ("1", "L", "LA")
+_COLOR_MODES = ("P", "PA", "RGB", "RGBA", "CMYK")
 # What systems leave in folders of pictures; hidden files are passed over too.
 _LITTER = frozenset({"thumbs.db", "desktop.ini"})
 _WHITE = (255, 255, 255, 255)
@@ -42,7 +42,7 @@ def load_folder(path: Path, form: ImageForm) -> Source:
 
     Args:
         path: The folder; a relative path begins at the current folder.
-        form: Size and channels asked for. Without channels, the images are grey if all files are,
+        form: Size and channels asked for. Without channels, the images are gray if all files are,
             else RGB. Without a size, all files must have one size.
 
     Returns:
@@ -147,9 +147,9 @@ def _decode(files: list[Path], form: ImageForm) -> NDArray[np.uint8]:
 def _decode_file(file: Path, form: ImageForm) -> NDArray[np.uint8]:
     """Return one image, (height, width, channels), fitted before it is turned: that is cheaper."""
     with opened_image(file) as image:
-        if image.mode not in (*_GREY_MODES, *_COLOUR_MODES):
+        if image.mode not in (*_GRAY_MODES, *_COLOR_MODES):
             raise DataError(
-                f"{file}: expected 8-bit grey, palette, RGB or CMYK; received mode {image.mode}. "
+                f"{file}: expected 8-bit gray, palette, RGB or CMYK; received mode {image.mode}. "
                 f"Convert it to 8 bits first."
             )
         if form.size is None and max(image.size) > MAX_SIZE:
@@ -157,24 +157,24 @@ def _decode_file(file: Path, form: ImageForm) -> NDArray[np.uint8]:
                 f"{file}: has {image.width} x {image.height} pixels; expected at most {MAX_SIZE} "
                 f"a side, or a size to bring it to: --image-size 32."
             )
-        grey = image.mode in _GREY_MODES
+        gray = image.mode in _GRAY_MODES
         turn = _UPRIGHT.get(_orientation(image))
         transparent = image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info
-        fitted = fit_image(_plain(image, grey=grey, transparent=transparent), form)
+        fitted = fit_image(_plain(image, gray=gray, transparent=transparent), form)
     if turn is not None:
         fitted = fitted.transpose(turn)
     if transparent:
         fitted = Image.alpha_composite(Image.new("RGBA", fitted.size, _WHITE), fitted)
-    channels = form.channels or (1 if grey else 3)
+    channels = form.channels or (1 if gray else 3)
     pixels = np.asarray(fitted.convert("L" if channels == 1 else "RGB"))
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
 
 
-def _plain(image: Image.Image, *, grey: bool, transparent: bool) -> Image.Image:
+def _plain(image: Image.Image, *, gray: bool, transparent: bool) -> Image.Image:
     """Return a decoded image in a mode whose values may be averaged, unlike a palette's."""
     if transparent:
         return image.convert("RGBA")
-    return image.convert("L" if grey else "RGB")
+    return image.convert("L" if gray else "RGB")
 
 
 def _orientation(image: Image.Image) -> int:

@@ -20,7 +20,7 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclasses.dataclass(frozen=True)
 class KerasSet:
-    """Describe one of `keras.datasets`.
+    """One of `keras.datasets`.
 
     Args:
         name: Its name there and here.
@@ -78,7 +78,7 @@ KERAS_SETS = {
 
 
 def load_keras_set(name: str) -> Source:
-    """Load MNIST (28 x 28, grey) or CIFAR-10 (32 x 32, RGB) from Keras' cache, or download it.
+    """Load MNIST (28 x 28, gray) or CIFAR-10 (32 x 32, RGB) from Keras' cache, or download it.
 
     Args:
         name: Key of KERAS_SETS.

@@ -39,7 +39,7 @@ _DAMAGE = (
 
 @dataclasses.dataclass(frozen=True)
 class ArrayHeader:
-    """Hold what a file says of one of its arrays, before the array is read.
+    """What a file says of one of its arrays, before the array is read.
 
     Args:
         shape: The shape it claims.
@@ -136,7 +136,7 @@ def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[An
 
 
 def _fault(error: Exception) -> str:
-    """Say in words what reading ran into."""
+    """Return in words what reading ran into."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, IsADirectoryError):

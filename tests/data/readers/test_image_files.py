@@ -84,7 +84,7 @@ def test_damaged_files_are_refused(tmp_path):
 def test_palettes_are_refused(tmp_path):
     (tmp_path / "made").mkdir()
     Image.fromarray(IMAGES[0]).convert("P").save(tmp_path / "made" / "0.png")
-    with pytest.raises(DataError, match=r"8-bit grey \(L\) or RGB; received mode P"):
+    with pytest.raises(DataError, match=r"8-bit gray \(L\) or RGB; received mode P"):
         read_images(tmp_path / "made")
 
 

@@ -146,7 +146,7 @@ def spoil(place: Path, kind: str) -> Path:
         ("empty class", "the class has no images; expected at least three"),
         ("stray", "lies beside the folders of the classes"),
         ("nested", "is a folder; expected only files"),
-        ("deep", "expected 8-bit grey, .* received mode I;16"),
+        ("deep", "expected 8-bit gray, .* received mode I;16"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, kind: str, message: str):
