@@ -1,10 +1,9 @@
 """Where a Ray cluster is, and what each worker takes of it; imports no Ray."""
 
 import dataclasses
-from typing import Any
 
 from harness.core.errors import ConfigError
-from harness.core.option_values import Engine, FileRoute, check_choices
+from harness.core.option_values import FileRoute, check_choices
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,41 +43,6 @@ class Cluster:
         if self.gpus_per_worker:
             parts.append(f"{self.gpus_per_worker:g} GPU{'s' if self.gpus_per_worker > 1 else ''}")
         return " and ".join(parts)
-
-
-def read_cluster(
-    engine: Engine,
-    *,
-    address: str | None = None,
-    cpus_per_worker: float | None = None,
-    gpus_per_worker: float | None = None,
-    files: FileRoute | None = None,
-) -> Cluster | None:
-    """Return the cluster that a command's options ask for; None for this machine.
-
-    Args:
-        engine: Where workers run.
-        address: Given for Ray alone, as are all that follow; None for what `Cluster` says.
-        cpus_per_worker: From above 0.
-        gpus_per_worker: From 0.
-        files: As in `Cluster`.
-
-    Raises:
-        ConfigError: If one of them makes no sense, or belongs to the other backend.
-    """
-    given: dict[str, Any] = {
-        "address": address,
-        "cpus_per_worker": cpus_per_worker,
-        "gpus_per_worker": gpus_per_worker,
-        "files": files,
-    }
-    given = {name: value for name, value in given.items() if value is not None}
-    if engine == "local":
-        if given:
-            names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-            raise ConfigError(f"{names}: only for a cluster. Add --engine ray, or leave it out.")
-        return None
-    return Cluster(**given)
 
 
 def _check_share(name: str, value: float) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness.core.errors import ConfigError
 from harness.core.option_values import Engine, FileRoute, Fit, RequestedMode, TrackerName
 
 if TYPE_CHECKING:
@@ -158,9 +159,12 @@ class DataFlags:
         Raises:
             ConfigError: If one of them makes no sense.
         """
-        from harness.data.request import with_options
+        from harness.data.request import DatasetRequest
 
-        return with_options(dataset, **dataclasses.asdict(self))
+        given = dataclasses.asdict(self)
+        given["size"] = given.pop("image_size")
+        options = {key: str(value) for key, value in given.items() if value is not None}
+        return str(DatasetRequest.parse(dataset).changed(options))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,12 +223,17 @@ class WorkerFlags:
         Raises:
             HarnessError: If an option makes no sense, or Ray is asked for and not installed.
         """
-        from harness.backends.cluster import read_cluster
+        from harness.backends.cluster import Cluster
         from harness.backends.factory import find_devices
 
-        given = dataclasses.asdict(self)
-        workers = given.pop("workers")
-        cluster = read_cluster(**given)
+        given = {
+            name: value for name, value in dataclasses.asdict(self).items() if value is not None
+        }
+        workers, engine = given.pop("workers"), given.pop("engine")
+        if engine == "local" and given:
+            names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+            raise ConfigError(f"{names}: only for a cluster. Add --engine ray, or leave it out.")
+        cluster = Cluster(**given) if engine == "ray" else None
         devices = find_devices(workers, cluster)
         return {
             "workers": devices.workers if at_most is None else devices.at_most(at_most),

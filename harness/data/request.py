@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from harness.core.errors import ConfigError, near_miss
@@ -51,7 +51,7 @@ class DatasetRequest:
                     f"folder:shapes?size=32&classes=0,2."
                 )
             options[key] = value
-        return cls(found["head"])._changed(options)
+        return cls(found["head"]).changed(options)
 
     def __str__(self) -> str:
         """Return the text that `parse` reads, options in one order."""
@@ -69,7 +69,12 @@ class DatasetRequest:
         query = "&".join(f"{key}={value}" for key, value in options.items())
         return f"{self.source}?{query}" if query else self.source
 
-    def _changed(self, options: dict[str, str]) -> Self:
+    def changed(self, options: Mapping[str, str]) -> Self:
+        """Return the request with other options, given as its text has them.
+
+        Raises:
+            ConfigError: If one of them makes no sense.
+        """
         read = {key: _READERS[key](value) for key, value in options.items()}
         form = {key: read.pop(key) for key in ("size", "fit", "channels") if key in read}
         changed = dataclasses.replace(self.form, **form)
@@ -79,39 +84,6 @@ class DatasetRequest:
                 f"beside it. Add --image-size 32."
             )
         return dataclasses.replace(self, form=changed, **read)
-
-
-def with_options(
-    dataset: str,
-    *,
-    classes: str | None = None,
-    split: str | None = None,
-    image_size: int | None = None,
-    fit: str | None = None,
-    channels: int | None = None,
-) -> str:
-    """Return a data set's text with a command's options, which replace those it has.
-
-    Args:
-        dataset: The text so far.
-        classes: What `--classes` received; None leaves it as it is, as below.
-        split: What `--split` received.
-        image_size: What `--image-size` received.
-        fit: What `--fit` received.
-        channels: What `--channels` received.
-
-    Raises:
-        ConfigError: If one of them makes no sense.
-    """
-    given = {
-        "size": image_size,
-        "fit": fit,
-        "channels": channels,
-        "classes": classes,
-        "split": split,
-    }
-    options = {key: str(value) for key, value in given.items() if value is not None}
-    return str(DatasetRequest.parse(dataset)._changed(options))
 
 
 def _read_size(text: str) -> int:

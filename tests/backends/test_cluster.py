@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends.cluster import Cluster, read_cluster
+from harness.backends.cluster import Cluster
 from harness.backends.factory import find_devices, find_room
+from harness.cli.options import WorkerFlags
 from harness.core.errors import ConfigError, MissingExtraError
 from tests.support.commands import (
     TIMEOUT_SECONDS,
@@ -27,11 +28,11 @@ from tests.support.endings import write_endings
 
 
 def test_options_become_a_cluster():
-    assert read_cluster("local") is None
-    assert read_cluster("ray") == Cluster("auto", 1.0, 0.0, "auto")
-    cluster = read_cluster(
-        "ray", address="h:1", cpus_per_worker=2.0, gpus_per_worker=0.25, files="travel"
-    )
+    assert WorkerFlags().settings()["cluster"] is None
+    assert WorkerFlags(engine="ray").settings()["cluster"] == Cluster("auto", 1.0, 0.0, "auto")
+    cluster = WorkerFlags(
+        engine="ray", address="h:1", cpus_per_worker=2.0, gpus_per_worker=0.25, files="travel"
+    ).settings()["cluster"]
     assert cluster == Cluster("h:1", 2.0, 0.25, "travel")
     assert cluster.threads == 2
     assert cluster.demand == "2 CPUs and 0.25 GPU"
@@ -53,7 +54,7 @@ def test_options_become_a_cluster():
 )
 def test_options_that_make_no_sense_are_refused(engine, options, message):
     with pytest.raises(ConfigError, match=message.replace("?", r"\?")):
-        read_cluster(engine, **options)
+        WorkerFlags(engine=engine, **options).settings()
 
 
 def test_this_machine_is_divided_as_ever():

@@ -4,7 +4,7 @@ import pytest
 
 from harness.core.errors import ConfigError
 from harness.data.fitting import ImageForm
-from harness.data.request import DatasetRequest, with_options
+from harness.data.request import DatasetRequest
 
 WHOLE = "folder:my shapes?size=32&fit=stretch&channels=3&classes=0,2,10&split=80,10,10"
 
@@ -28,21 +28,23 @@ def test_a_question_mark_alone_belongs_to_the_path():
 
 
 def test_options_of_a_command_replace_those_of_the_text():
-    assert with_options(WHOLE) == WHOLE
-    changed = with_options(WHOLE, classes="1,0", image_size=16, fit="crop", channels=1)
-    assert changed == "folder:my shapes?size=16&channels=1&classes=0,1&split=80,10,10"
-    assert with_options("fashion_mnist", split="5,1") == "fashion_mnist?split=5,1"
+    request = DatasetRequest.parse(WHOLE)
+    assert request.changed({}) == request
+    changed = request.changed({"classes": "1,0", "size": "16", "fit": "crop", "channels": "1"})
+    assert str(changed) == "folder:my shapes?size=16&channels=1&classes=0,1&split=80,10,10"
+    whole = DatasetRequest.parse("fashion_mnist")
+    assert str(whole.changed({"split": "5,1"})) == "fashion_mnist?split=5,1"
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"image_size": 30}, r"--image-size: expected a multiple of 4 .* received '30'"),
-        ({"image_size": 2048}, r"from 4 to 1024, .* received '2048'"),
-        ({"image_size": -4}, r"received '-4'"),
+        ({"size": "30"}, r"--image-size: expected a multiple of 4 .* received '30'"),
+        ({"size": "2048"}, r"from 4 to 1024, .* received '2048'"),
+        ({"size": "-4"}, r"received '-4'"),
         ({"fit": "crop"}, r"--fit: received 'crop', but .*Add --image-size 32"),
-        ({"fit": "strech", "image_size": 8}, r"Did you mean 'stretch'\?"),
-        ({"channels": 4}, r"--channels: expected 1 \(gray\) or 3 \(RGB\); received '4'"),
+        ({"fit": "strech", "size": "8"}, r"Did you mean 'stretch'\?"),
+        ({"channels": "4"}, r"--channels: expected 1 \(gray\) or 3 \(RGB\); received '4'"),
         ({"classes": "0,,1"}, r"--classes: .* received '0,,1'\. Use --classes 0,3,7"),
         ({"classes": "0,0"}, r"each once"),
         ({"classes": ""}, r"--classes"),
@@ -55,7 +57,7 @@ def test_options_of_a_command_replace_those_of_the_text():
 )
 def test_bad_options_are_refused(options: dict, message: str):
     with pytest.raises(ConfigError, match=message):
-        with_options("fashion_mnist", **options)
+        DatasetRequest.parse("fashion_mnist").changed(options)
 
 
 def test_unknown_options_of_a_text_are_refused():

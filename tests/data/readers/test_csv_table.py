@@ -62,7 +62,7 @@ def test_a_pair_of_files_is_training_and_test(tmp_path: Path):
         assert dataset.name == "fashion-mnist"
         assert [len(s) for s in (dataset.train, dataset.validation, dataset.test)] == [30, 6, 6]
     write(tmp_path / "fashion-mnist_test.csv", *lines(6, pixels=16))
-    with pytest.raises(DataError, match=r"_test\.csv: has images of shape \(4, 4, 1\)"):
+    with pytest.raises(DataError, match=r"the test images have the shape \(4, 4, 1\)"):
         load_csv(tmp_path)
     write(tmp_path / "other_train.csv", *lines(6))
     with pytest.raises(DataError, match=r"received fashion-mnist_train\.csv, other_train\.csv"):

@@ -76,7 +76,7 @@ def test_colour_images_have_a_fourth_dimension(tmp_path: Path):
             LABELS[:5],
             r"train-labels.*: holds labels of shape \(5,\) fo",
         ),
-        ("t10k-images-idx3-ubyte", IMAGES[:6, :4], r"t10k-images.* of shape \(4, 8, 1\), train"),
+        ("t10k-images-idx3-ubyte", IMAGES[:6, :4], r"test images have the shape \(4, 8, 1\), the train"),
         ("t10k-labels-idx1-ubyte", LABELS[:6] + 7, "labels 7, 8, 9 occur in the test images only"),
         ("train-images-idx3-ubyte", LABELS, r"expected images of shape .* received \(42,\)"),
     ],
@@ -93,7 +93,7 @@ def test_files_that_do_not_belong_together_are_refused(
 def test_missing_files_are_named(tmp_path: Path):
     folder = fill(tmp_path / "kana")
     (folder / "t10k-labels-idx1-ubyte").unlink()
-    with pytest.raises(DataError, match=r"only one of .* has labels beside it"):
+    with pytest.raises(DataError, match=r"only one of the training and the test images have"):
         load_idx(folder)
     (folder / "t10k-images-idx3-ubyte").unlink()
     with pytest.raises(DataError, match="received no t10k-images-idx3-ubyte or t10k-images-idx3"):
