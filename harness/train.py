@@ -194,26 +194,23 @@ def _run(
     tracker_name: "TrackerName",
     tracker_options: "TrackerOptions",
 ) -> None:
-    from harness.cli.display import TrainingDisplay
+    from harness.cli.display import TrainingDisplay, print_wandb_hint
     from harness.core.durations import format_kimg, format_seconds
     from harness.tracking.tracker import open_tracker
-    from harness.tracking.wandb_mode import wandb_mode
 
     with quiet_imports():
         from harness.training.reporter import Reporter
         from harness.training.standalone import identity_of, run
 
-    console = Console(soft_wrap=True)
-    if tracker_name == "wandb":
-        hint = wandb_mode(job.folder.path, tracker_options.wandb_mode).hint
-        console.print(hint, highlight=False, markup=False)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    print_wandb_hint(console, job.folder.path, tracker_name, tracker_options)
     _warn_of_spent_rates(job, console)
     reporter = Reporter(
         job.config,
         job.monitor,
         folder=job.folder,
         images=len(context.dataset.train),
-        tell=lambda line: console.print(line, highlight=False, markup=False),
+        tell=console.print,
         display=TrainingDisplay(console, kimg=job.rungs_kimg[-1]).hear,
     )
     identity = identity_of(job, record)

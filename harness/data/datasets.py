@@ -9,7 +9,7 @@ from harness.data.fashion_mnist import load_fashion_mnist
 from harness.data.fitting import ImageForm, fit_images
 from harness.data.image_dataset import ImageDataset, Split
 from harness.data.readers.csv_table import load_csv
-from harness.data.readers.idx_files import load_idx
+from harness.data.readers.idx import load_idx
 from harness.data.readers.image_folder import load_folder
 from harness.data.readers.keras_sets import load_keras_set
 from harness.data.readers.npz import load_npz
