@@ -1,0 +1,1 @@
+"""Measurements that are no tests: each prints ratios measured side by side."""
