@@ -27,7 +27,7 @@ from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState, create_trial
 
-from harness.search.space import SearchSpace
+from harness.space.space import SearchSpace
 from harness.study.journal import StudyJournal
 
 SIZES = ((50, 2), (300, 100), (1000, 8))

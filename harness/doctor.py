@@ -41,7 +41,7 @@ def doctor(
 ) -> None:
     """List what is missing, unsuitable or inconsistent, a line each: ok, warn or fail.
 
-    With --study, list where the folder, Optuna's database and W&B's logs of a study disagree;
+    With --study, list where the folder, Optuna's journal and W&B's logs of a study disagree;
     --repair mends them in this order of truth: outcome.json, then Optuna, then W&B.
     """
     with clear_errors(debug):

@@ -36,7 +36,6 @@ def test_a_study_is_summed_up_from_its_folder(studies: Path):
     assert overview.best.name == "0000"
     assert overview.best_final == overview.best.outcome.final
     assert not overview.running
-    shutil.rmtree(studies / "endings" / "optuna.db", ignore_errors=True)
     (studies / "endings" / "trials" / "0003" / "outcome.json").unlink()
     assert sum_up(studies / "endings").counts["unfinished"] == 1
 

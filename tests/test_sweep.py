@@ -4,7 +4,6 @@ import gzip
 import json
 import re
 import shutil
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from harness.tracking.jsonl_tracker import read_history
 from tests.conftest import SweptStudy
 from tests.support.commands import Commands, the_one_message
 from tests.support.endings import ENDINGS, SPACE, write_endings
+from tests.support.journal import forget_ends, read_states, read_trials
 from tests.tracking.disks import run_command_on_disk
 from tests.tracking.offline_log import OfflineRun, read_trainings
 
@@ -70,11 +70,9 @@ def test_histories_are_whole(swept: SweptStudy):
 
 
 def test_optuna_keeps_the_same_ends_in_its_own_words(swept: SweptStudy):
-    connection = sqlite3.connect(f"file:{swept.folder / 'optuna.db'}?mode=ro", uri=True)
-    states = [row[0] for row in connection.execute("SELECT state FROM trials ORDER BY number")]
-    values = [row[0] for row in connection.execute("SELECT value FROM trial_values")]
-    connection.close()
-    assert states == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
+    trials = read_trials(swept.folder)
+    values = [trial.value for trial in trials if trial.value is not None]
+    assert [trial.state.name for trial in trials] == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
     # Optuna gives a pruned trial the last value it reported.
     entries = read_entries(swept.folder)
     assert sorted(values) == [entries[i].outcome.best.value for i in (0, 3)]
@@ -279,19 +277,6 @@ def test_a_disk_that_takes_nothing_is_one_message(
     assert re.search(message, the_one_message(result)), result.stderr
 
 
-def forget_the_ends(database: Path, *numbers: int) -> None:
-    """Leave trials in Optuna as a process leaves them that dies before it can tell their end."""
-    connection = sqlite3.connect(database)
-    with connection:
-        for number in numbers:
-            (trial,) = connection.execute("SELECT trial_id FROM trials WHERE number=?", (number,))
-            connection.execute(
-                "UPDATE trials SET state='RUNNING', datetime_complete=NULL WHERE trial_id=?", trial
-            )
-            connection.execute("DELETE FROM trial_values WHERE trial_id=?", trial)
-    connection.close()
-
-
 def test_the_same_command_mends_goes_on_and_adds(
     commands: Commands, swept: SweptStudy, tmp_path: Path
 ):
@@ -300,7 +285,7 @@ def test_the_same_command_mends_goes_on_and_adds(
     before = read_entries(swept.folder)
     # Trial 0 was interrupted at its last checkpoint; Optuna never heard how trial 3 ended.
     (folder / "trials" / "0000" / "outcome.json").unlink()
-    forget_the_ends(folder / "optuna.db", 0, 3)
+    forget_ends(folder, 0, 3)
     kept = {number: (folder / "trials" / number / "outcome.json").read_bytes() for number in
             ("0001", "0002", "0003")}  # fmt: skip
     options = write_endings(tmp_path)
@@ -323,9 +308,7 @@ def test_the_same_command_mends_goes_on_and_adds(
     again, once = after[0].outcome.final, before[0].outcome.final
     assert again.value == pytest.approx(once.value, rel=1e-4)
     assert again.protocol == once.protocol
-    connection = sqlite3.connect(f"file:{folder / 'optuna.db'}?mode=ro", uri=True)
-    states = [row[0] for row in connection.execute("SELECT state FROM trials ORDER BY number")]
-    connection.close()
+    states = read_states(folder)
     assert states[:4] == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
     assert len(states) == 5
     assert "RUNNING" not in states

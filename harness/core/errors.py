@@ -25,7 +25,7 @@ class StudyError(HarnessError):
 
 
 class StorageError(HarnessError):
-    """A file or a database that cannot be read or written."""
+    """A file that cannot be read or written."""
 
 
 class DamagedError(StorageError):

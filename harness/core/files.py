@@ -89,3 +89,9 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def nearest_folder(path: Path) -> Path:
+    """Return the path itself if it exists, else its nearest parent that does."""
+    resolved = path.resolve()
+    return next(folder for folder in (resolved, *resolved.parents) if folder.exists())

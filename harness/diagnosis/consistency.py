@@ -12,18 +12,17 @@ from harness.core.errors import HarnessError
 from harness.core.option_values import TrackerName
 from harness.diagnosis.examined import Examined
 from harness.diagnosis.finding import Finding, Level, fail, ok
-from harness.diagnosis.study_database import check_database
 from harness.diagnosis.study_files import check_files
+from harness.diagnosis.study_journal import check_journal
 from harness.diagnosis.study_logs import check_histories, check_wandb_logs
 from harness.space.space import SearchSpace
 from harness.study.exclusive import study_held
 from harness.study.record import find_study, read_study
 from harness.study.repair import StoredStudy
-from harness.study.storage import Storage
 
 STAGES: tuple[Callable[[Examined], Iterator[Finding]], ...] = (
     check_files,
-    check_database,
+    check_journal,
     check_histories,
     check_wandb_logs,
 )
@@ -36,7 +35,7 @@ def examine_study(
     tracker: TrackerName = "wandb",
     repair: bool = False,
 ) -> list[Finding]:
-    """Return where a study's folder, database and logs disagree.
+    """Return where a study's folder, journal and logs disagree.
 
     Args:
         studies_dir: Folder of all studies.
@@ -47,16 +46,13 @@ def examine_study(
     Raises:
         StudyError: If there is no such study, a sweep is running it, or another version of the
             package made it.
-        StorageError: If its record or its database cannot be used.
+        StorageError: If its record or its journal cannot be used.
     """
     folder = find_study(studies_dir, name)
     record = read_study(folder)
     space = SearchSpace.load(str(folder / "search_space.yaml"))
     findings: list[Finding] = []
-    with (
-        study_held(folder),
-        StoredStudy(Storage(folder), record, space) as stored,
-    ):
+    with study_held(folder), StoredStudy(folder, record, space) as stored:
         study = Examined(folder, record, space, stored, tracker)
         for stage in STAGES:
             # All of a stage is listed before any of it is mended: the lists stay the same.

@@ -18,8 +18,8 @@ from harness.backends.devices import available_cores
 from harness.core.durations import format_seconds
 from harness.core.errors import HarnessError, StorageError
 from harness.core.events import Answer, Event, Progressed
+from harness.core.files import nearest_folder
 from harness.diagnosis.environment import MEGABYTE, available_megabytes
-from harness.diagnosis.file_systems import nearest_folder
 from harness.diagnosis.finding import Finding, fail, ok, warn
 from harness.gan.config.config import GANConfig
 from harness.space.feasibility import sample_values

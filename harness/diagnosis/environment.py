@@ -13,10 +13,10 @@ from packaging.specifiers import SpecifierSet
 
 from harness.backends.devices import available_cores
 from harness.core.errors import HarnessError
+from harness.core.files import nearest_folder
 from harness.data.datasets import load_dataset
 from harness.data.fashion_mnist import NAME as FASHION_MNIST
 from harness.data.fashion_mnist import find_location
-from harness.diagnosis.file_systems import check_storage, nearest_folder
 from harness.diagnosis.finding import Finding, fail, ok, warn
 from harness.metrics.extractors.feature_extractor import load_extractor
 from harness.tracking.wandb_mode import wandb_mode
@@ -47,7 +47,6 @@ def check_environment(studies_dir: Path, data_dir: Path | None) -> list[Finding]
         check_gpu(),
         check_memory(),
         check_disk(studies_dir),
-        check_storage(studies_dir),
         check_data(data_dir),
         check_extractor(),
         check_wandb(studies_dir),

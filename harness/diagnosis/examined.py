@@ -1,4 +1,4 @@
-"""A study under examination: its record, its space, its trainings and its database."""
+"""A study under examination: its record, its space, its trainings and what Optuna holds."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -65,7 +65,7 @@ class Examined:
         folder: The study's folder; its lock is held.
         record: What the study says of itself.
         space: What it searches.
-        stored: Its database.
+        stored: What Optuna holds of it.
         tracker: What it was tracked by: key of `TRACKERS`.
     """
 
@@ -90,7 +90,7 @@ class Examined:
         return ExaminedTraining(f"{number:04d}", folder, number)
 
     def stored_trials(self) -> dict[int, StoredTrial]:
-        """Return what the database knows, by number."""
+        """Return what Optuna knows, by number."""
         return {trial.number: trial for trial in self.stored.trials()}
 
     def identity(self, training: ExaminedTraining, config: GANConfig) -> TrialIdentity:

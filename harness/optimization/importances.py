@@ -23,7 +23,7 @@ _SHUFFLES = 40
 
 @dataclasses.dataclass(frozen=True)
 class Importance:
-    """Say how much one parameter decides whether a trial is among the best fifth.
+    """How much one parameter decides whether a trial is among the best fifth.
 
     Args:
         parameter: Its name in the search space; with the condition, where it has several forms.

@@ -1,9 +1,8 @@
 """Build Optuna's pruners, held to the rules of rungs."""
 
-import copy
 import itertools
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 from optuna.pruners import (
     BasePruner,
@@ -13,7 +12,6 @@ from optuna.pruners import (
     PercentilePruner,
     SuccessiveHalvingPruner,
 )
-from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
@@ -26,7 +24,6 @@ from harness.space.settings import (
     SuccessiveHalvingSettings,
     reduction_factor,
 )
-from harness.study.trial_cache import written_at_once
 
 Rungs = tuple[int, ...]
 
@@ -34,9 +31,8 @@ Rungs = tuple[int, ...]
 def pruner_for(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
     """Build the pruner that a search space asks for.
 
-    It expects reports at the rungs, in whole kimg, of the best rung FID so far. It never stops a
-    trial at the last rung, where the trial is complete, and gives the same answer when asked
-    again.
+    It expects reports at the rungs, in whole kimg, of the best rung FID so far, and to be asked
+    once about each. It never stops a trial at the last rung, where the trial is complete.
 
     Args:
         settings: What stands under `pruner`.
@@ -48,7 +44,7 @@ def pruner_for(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
 
 
 class RungPruner(BasePruner):
-    """Hold a pruner to the rules of rungs.
+    """A pruner that is held to the rules of rungs.
 
     Optuna's successive halving lets one trial judge the next; here a rung judges only once enough
     trials have reached it. The inner pruner is asked all the same, because it keeps the score of
@@ -68,31 +64,15 @@ class RungPruner(BasePruner):
         self._min_trials = min_trials
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Return whether a trial should stop at the rung it has reached."""
+        """Return whether a trial should stop at the rung it has reached.
+
+        To be asked once a rung: successive halving answers a second question with "go on".
+        """
         step = trial.last_step
         if step is None:
             return False
-        # Successive halving answers a second question about the same rung with "go on". An
-        # interrupted trial asks again when it comes back to the rung, so the answer is kept: in
-        # one write with what the inner pruner notes, because a crash may follow any write.
-        key = f"harness:prune:{step}"
-        kept = trial.system_attrs.get(key)
-        if isinstance(kept, bool):  # as older studies have it
-            return kept
-        if kept is None:
-            notes = _Notes(study._storage)
-            wanted = self._inner.prune(_noting(study, notes), trial)
-            verdict = (
-                wanted and step < self._last_rung_kimg and self._is_quorate(study, trial, step)
-            )
-            kept = {"verdict": verdict, "notes": notes.taken}
-        with written_at_once(study):
-            if key not in trial.system_attrs:
-                study._storage.set_trial_system_attr(trial._trial_id, key, kept)
-            for name, value in kept["notes"].items():
-                if name != key and name not in trial.system_attrs:
-                    study._storage.set_trial_system_attr(trial._trial_id, name, value)
-        return bool(kept["verdict"])
+        wanted = self._inner.prune(study, trial)
+        return wanted and step < self._last_rung_kimg and self._is_quorate(study, trial, step)
 
     def _is_quorate(self, study: Study, trial: FrozenTrial, step: int) -> bool:
         others = (
@@ -104,33 +84,8 @@ class RungPruner(BasePruner):
         return sum(1 for _ in itertools.islice(others, needed)) == needed
 
 
-class _Notes:
-    """Stand in for a storage, and hold back what a pruner notes about the trial it judges.
-
-    Args:
-        storage: What everything else is asked of.
-    """
-
-    def __init__(self, storage: BaseStorage) -> None:
-        self._storage = storage
-        self.taken: dict[str, Any] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._storage, name)
-
-    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        self.taken[key] = value
-
-
-def _noting(study: Study, notes: _Notes) -> Study:
-    """Return the study as a pruner is to see it."""
-    shown = copy.copy(study)
-    shown._storage = cast(BaseStorage, notes)
-    return shown
-
-
 class PatiencePruner(BasePruner):
-    """Stop a trial that has stopped improving, if the wrapped pruner agrees.
+    """A pruner that stops what has stopped improving, if the wrapped pruner agrees.
 
     Optuna's PatientPruner asks whether late scores are worse than early ones. What is reported
     here is the best score so far, which never gets worse, so it would never stop anything.

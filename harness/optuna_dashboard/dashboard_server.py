@@ -15,9 +15,8 @@ import optuna_dashboard
 
 from harness.core.errors import ConfigError, StorageError
 from harness.optuna_dashboard.dashboard_view import make_view
-from harness.study.read_only import opened
+from harness.study.read_only import load_study
 from harness.study.record import StudyRecord, read_study
-from harness.study.storage import Storage
 
 HOST = "127.0.0.1"
 _FRESH_SECONDS = 5.0
@@ -62,7 +61,7 @@ class LiveDashboard:
             return [b'{"reason": "This page is only for looking at the study."}']
         with self._turn:
             if time.monotonic() - self._made > _FRESH_SECONDS:
-                # A database that is busy for a moment leaves the page as it was.
+                # A journal that cannot be read for a moment leaves the page as it was.
                 with contextlib.suppress(StorageError):
                     self._app = self._make()
                 self._made = time.monotonic()
@@ -87,7 +86,7 @@ class DashboardServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGISer
 
     Raises:
         StudyError: If the folder holds no study.
-        StorageError: If its database cannot be used, or has no trials yet.
+        StorageError: If its journal cannot be used, or has no trials yet.
         ConfigError: If the port is taken.
     """
 
@@ -120,10 +119,10 @@ class _QuietHandler(wsgiref.simple_server.WSGIRequestHandler):
 
 
 def _read_trials(folder: Path, record: StudyRecord) -> list[optuna.trial.FrozenTrial]:
-    with opened(Storage(folder), record) as study:
-        if study is None:
-            raise StorageError(
-                f"{folder}: the study has no database yet, so there is nothing to show. Begin it "
-                f"with gansweep sweep, then give the same command again."
-            )
-        return study.get_trials(deepcopy=False)
+    study = load_study(folder, record)
+    if study is None:
+        raise StorageError(
+            f"{folder}: the study has no journal yet, so there is nothing to show. Begin it "
+            f"with gansweep sweep, then give the same command again."
+        )
+    return study.get_trials(deepcopy=False)

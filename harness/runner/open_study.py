@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
-import sqlalchemy
+from optuna.trial import FrozenTrial, TrialState
 
 from harness.core.errors import StudyError
 from harness.core.files import write_json, write_text
@@ -19,17 +19,22 @@ from harness.core.seeds import derive_seed
 from harness.gan.config.config import GANConfig
 from harness.gan.user_code.user_functions import FOLDER, write_copies
 from harness.optimization.pruners import pruner_for
-from harness.optimization.samplers import sampler_for
+from harness.optimization.samplers import sampler_for, teaching_trials
 from harness.space.space import SearchSpace
 from harness.study.record import StudyRecord, check_study_name, read_study
-from harness.study.storage import OVERRIDES, Storage
-from harness.study.trial_cache import TrialCache, written_at_once
-from harness.study.trial_index import TrialIndex
+from harness.study.storage import (
+    OVERRIDES,
+    SUPERSEDED_BY,
+    TrialStorage,
+    journal_file,
+    refuse_old_database,
+    storage_faults,
+)
 from harness.training.training_folder import TrainingFolder
 
 
 class Study:
-    """Open a study to run it, alone.
+    """A study that this process runs, alone.
 
     Args:
         studies_dir: The folder of all studies.
@@ -50,27 +55,29 @@ class Study:
     ) -> None:
         self.folder = studies_dir / check_study_name(name)
         self.space = space
-        self.storage = Storage(self.folder)
-        self._engine: sqlalchemy.Engine | None = None
+        refuse_old_database(self.folder)
         _refuse_strangers(self.folder)
-        self._lock = lock_folder(
+        lock = lock_folder(
             self.folder,
             "another sweep is running this study. Wait for it, stop it, or choose another "
             "--study.",
         )
+        self._closing = contextlib.ExitStack()
+        self._closing.callback(lock.close)
         try:
+            self.record = self._open_record(name, seed, protocol)
             with self.storage_faults():
-                self.record = self._open_record(name, seed, protocol)
-                self.optuna = self._open_optuna()
+                self.storage = TrialStorage(self.folder, writes=True)
+                self._closing.callback(self.storage.journal.close)
+                self.optuna = self.storage.open_study(self.record.name)
+            self.optuna.pruner = pruner_for(space.pruner, space.budget.rungs_kimg)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
         """Let others have the study."""
-        if self._engine is not None:
-            self._engine.dispose()
-        self._lock.close()
+        self._closing.close()
 
     def trial_folder(self, number: int) -> TrainingFolder:
         """Return the folder of a trial."""
@@ -81,64 +88,75 @@ class Study:
         return TrainingFolder(self.folder / "baselines" / preset)
 
     def ask(self) -> tuple[optuna.Trial, GANConfig]:
-        """Return the next trial with its configuration, already stored in its folder."""
-        with self.storage_faults():
-            index = self.index()
-            # Queued trials already have their numbers, and are handed out first.
-            queued = index.of(optuna.trial.TrialState.WAITING).numbers
-            self._reseed(queued[0] if queued else len(index.all))
-            trial = self.optuna.ask()
-        return trial, self._configure(trial)
+        """Return the next trial with its configuration, already stored in its folder.
 
-    def reopen(self, frozen: optuna.trial.FrozenTrial) -> tuple[optuna.Trial, GANConfig]:
+        It is stored in Optuna with all its parameters or, if the process dies, not at all.
+        """
+        with self.storage_faults(), self.storage.journal.transaction():
+            trials = self.optuna.get_trials(deepcopy=False)
+            # Queued trials already have their numbers, and are handed out first.
+            queued = (each.number for each in trials if each.state is TrialState.WAITING)
+            with self._proposing(next(queued, len(trials)), trials):
+                trial = self.optuna.ask()
+                config = self._suggest(trial)
+        return trial, self._keep(trial, config)
+
+    def reopen(self, number: int) -> tuple[optuna.Trial, GANConfig]:
         """Return an interrupted trial with its configuration.
 
-        Parameters that were suggested before the interruption come back from the storage, so a
-        trial cut short while it was asked for gets the rest of its parameters now.
+        Args:
+            number: The trial's number.
         """
-        self._reseed(frozen.number)
-        with self.storage_faults():
-            trial = optuna.Trial(self.optuna, frozen._trial_id)
-        return trial, self._configure(trial)
+        trials = self.optuna.get_trials(deepcopy=False)
+        with (
+            self.storage_faults(),
+            self.storage.journal.transaction(),
+            self._proposing(number, trials),
+        ):
+            trial = self.storage.open_trial(self.optuna, number)
+            config = self._suggest(trial)
+        return trial, self._keep(trial, config)
 
-    def index(self) -> TrialIndex:
-        """Return all trials as they are at this moment, in groups."""
-        with self.storage_faults():
-            return self._cache.index(self.optuna._study_id)
-
-    def interrupted(self) -> list[optuna.trial.FrozenTrial]:
-        """Return the trials that were started and have no end in Optuna."""
-        return list(self.index().of(optuna.trial.TrialState.RUNNING).trials)
+    def interrupted(self) -> list[int]:
+        """Return the numbers of the trials that were started and have no end in Optuna."""
+        trials = self.optuna.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        return [each.number for each in trials]
 
     def count_ended(self) -> int:
         """Return how many trials have ended; one that another supersedes does not count."""
-        return self.index().count_ended
+        trials = self.optuna.get_trials(deepcopy=False)
+        return sum(t.state.is_finished() and SUPERSEDED_BY not in t.user_attrs for t in trials)
 
     @contextlib.contextmanager
     def storage_faults(self) -> Iterator[None]:
-        """Turn what the database reports into one clear message."""
-        with self.storage.faults():
+        """Turn what the journal reports into one clear message."""
+        with storage_faults(self.folder):
             yield
 
-    def _reseed(self, number: int) -> None:
-        """Give the sampler its own random stream for each trial, whoever asks for it and when."""
+    @contextlib.contextmanager
+    def _proposing(self, number: int, trials: list[FrozenTrial]) -> Iterator[None]:
+        """Give the sampler its own random stream for each trial, and what it is to learn from."""
         self.optuna.sampler = sampler_for(
             self.space,
             study_seed=self.record.seed,
             trial_seed=derive_seed(self.record.seed, number, "sampler"),
+            trials=trials,
         )
+        with self.storage.showing(teaching_trials(self.space, trials)):
+            yield
 
-    def _configure(self, trial: optuna.Trial) -> GANConfig:
+    def _suggest(self, trial: optuna.Trial) -> GANConfig:
         seed = derive_seed(self.record.seed, trial.number, "training")
-        with self.storage_faults(), written_at_once(self.optuna):
-            config = self.space.suggest(trial, seed=seed)
-            config = config.model_copy(update=trial.user_attrs.get(OVERRIDES, {}))
+        config = self.space.suggest(trial, seed=seed)
+        return config.model_copy(update=trial.user_attrs.get(OVERRIDES, {}))
+
+    def _keep(self, trial: optuna.Trial, config: GANConfig) -> GANConfig:
         folder = self.trial_folder(trial.number)
         if folder.read_config() not in (None, config):
             raise StudyError(
-                f"{folder.path}: holds another configuration than the database gives trial "
+                f"{folder.path}: holds another configuration than the journal gives trial "
                 f"{trial.number}, so one of the two was lost or replaced. Restore "
-                f"{self.storage.file} from a copy, or choose a new --study."
+                f"{journal_file(self.folder)} from a copy, or choose a new --study."
             )
         folder.write_config(config)
         return config
@@ -185,18 +203,6 @@ class Study:
                 + "\n  ".join(dict.fromkeys(lines))
                 + "\nGo on with the settings it has, or choose a new --study."
             )
-
-    def _open_optuna(self) -> optuna.Study:
-        storage = self.storage.open()
-        self._engine = storage.engine
-        self._cache = TrialCache(storage)
-        return optuna.create_study(
-            study_name=self.record.name,
-            storage=self._cache,
-            direction="minimize",
-            pruner=pruner_for(self.space.pruner, self.space.budget.rungs_kimg),
-            load_if_exists=True,
-        )
 
 
 def _refuse_strangers(folder: Path) -> None:

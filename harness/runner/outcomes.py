@@ -55,7 +55,7 @@ class OutcomeRecorder:
                 outcome = dataclasses.replace(outcome, superseded_by=f"{number:04d}")
                 job.folder.write_outcome(outcome)
         with self._study.storage_faults():
-            optuna_trials.tell(self._study.optuna, running.trial, outcome)
+            optuna_trials.tell(running.trial, outcome)
         self.rules.note(Entry(job.name, job.folder, job.config, outcome))
         self._retention.note(job.name, job.folder, outcome)
         return outcome

@@ -126,8 +126,7 @@ class StudyJobs:
         if running.trial is None:
             return False
         with self._study.storage_faults():
-            optuna_trials.report(running.trial, round(event.kimg), event.best.value)
-            return running.trial.should_prune()
+            return optuna_trials.report(running.trial, round(event.kimg), event.best.value)
 
     def record(self, running: RunningJob, outcome: Outcome) -> Outcome:
         """Write how a training ended: in its folder, then in Optuna."""
@@ -146,10 +145,10 @@ class StudyJobs:
 
     def _pass_on_unknown(self) -> Iterator[str]:
         """Pass on the outcomes that only the folders of trials know; return the trials' names."""
-        for frozen in self._study.interrupted():
-            outcome = self._study.trial_folder(frozen.number).read_outcome()
+        for number in self._study.interrupted():
+            outcome = self._study.trial_folder(number).read_outcome()
             if outcome is not None:
-                running = self._trial(*self._study.reopen(frozen))
+                running = self._trial(*self._study.reopen(number))
                 running.tracker.emit(Finished(self._outcomes.pass_on(running, outcome)))
                 running.tracker.close()
                 yield running.job.name
@@ -157,9 +156,9 @@ class StudyJobs:
     def _next_trial(self) -> RunningJob | None:
         study = self._study
         interrupted = study.interrupted()
-        for frozen in interrupted:
-            if f"{frozen.number:04d}" not in self._handed_out:
-                return self._trial(*study.reopen(frozen))
+        for number in interrupted:
+            if f"{number:04d}" not in self._handed_out:
+                return self._trial(*study.reopen(number))
         if len(interrupted) + study.count_ended() < self.options.trials:
             return self._trial(*study.ask())
         return None

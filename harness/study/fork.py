@@ -25,14 +25,13 @@ from harness.study.record import (
     read_study,
 )
 from harness.study.repair import StoredStudy
-from harness.study.storage import Storage
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.training_folder import TrainingFolder
 
 
 @dataclasses.dataclass(frozen=True)
 class Fork:
-    """Say what a fork took over.
+    """What a fork took over.
 
     Args:
         folder: The new study's folder.
@@ -94,7 +93,7 @@ def fork_study(studies_dir: Path, source: str, target: str, *, space: SearchSpac
         ):
             unnamed = Path(temporary) / target
             unnamed.mkdir()
-            with StoredStudy(Storage(unnamed), made, space) as stored:
+            with StoredStudy(unnamed, made, space) as stored:
                 copied, left_out = _copy(old, unnamed, stored, _superseded(old))
             _finish(unnamed, old, made, space)
             unnamed.rename(folder)
@@ -163,7 +162,7 @@ def _finish(folder: Path, old: Path, record: StudyRecord, space: SearchSpace) ->
 def _superseded(old: Path) -> set[int]:
     """Return the trials that stand in the old study only to be told from their retries."""
     space = SearchSpace.load(str(old / "search_space.yaml"))
-    with StoredStudy(Storage(old), read_study(old), space) as stored:
+    with StoredStudy(old, read_study(old), space) as stored:
         return {trial.number for trial in stored.trials() if trial.superseded}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from optuna.storages.journal import BaseJournalBackend
 
-from harness.errors import StorageError
+from harness.core.errors import StorageError
 
 _REMAINING = "remaining"
 """How many lines of its transaction follow a line; Optuna passes over keys unknown to it."""

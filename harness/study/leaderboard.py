@@ -17,7 +17,7 @@ _ORDER = {State.COMPLETE: 0, State.PRUNED: 1, State.FAILED: 2}
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """Hold one training that has ended.
+    """One training that has ended.
 
     Args:
         name: Trial number with four digits, or `baseline-` and the preset's name.

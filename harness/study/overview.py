@@ -16,7 +16,7 @@ from harness.study.retention import disk_use
 
 @dataclasses.dataclass(frozen=True)
 class StudyOverview:
-    """Hold what can be said of a study at a glance.
+    """What can be said of a study at a glance.
 
     Args:
         folder: Its folder.
@@ -83,7 +83,7 @@ class StudyOverview:
 
 @dataclasses.dataclass(frozen=True)
 class Unreadable:
-    """Hold a study that cannot be summed up, and why."""
+    """A study that cannot be summed up, and why."""
 
     name: str
     message: str

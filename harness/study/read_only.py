@@ -1,35 +1,39 @@
-"""Read the trials of a study's database, beside a sweep or without one, and copy them."""
+"""Read what Optuna holds of a study, beside a sweep or without one, and copy its trials."""
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
 import optuna
 
 from harness.study.record import StudyRecord
-from harness.study.storage import Storage
+from harness.study.storage import (
+    TrialStorage,
+    journal_file,
+    refuse_old_database,
+    storage_faults,
+)
 
 
-@contextlib.contextmanager
-def opened(storage: Storage, record: StudyRecord) -> Iterator[optuna.Study | None]:
-    """Give a study's Optuna study to look at, to the end of the block; None before it has one.
+def load_study(folder: Path, record: StudyRecord) -> optuna.Study | None:
+    """Return a study's Optuna study to look at; None before it has one. Nothing is written.
 
     Args:
-        storage: Its database.
+        folder: The study's folder; a sweep may be running on it.
         record: What the study says of itself.
 
     Raises:
-        StorageError: If the database cannot be used.
+        StudyError: If an earlier version kept the study in a database.
+        StorageError: If the journal cannot be used.
     """
-    if not storage.file.exists():
-        yield None
-        return
-    with storage.faults():
-        database = storage.open()
-        try:
-            yield _load(database, record.name)
-        finally:
-            database.engine.dispose()
+    refuse_old_database(folder)
+    if not journal_file(folder).exists():
+        return None
+    with storage_faults(folder), contextlib.suppress(KeyError):
+        storage = TrialStorage(folder, writes=False)
+        return optuna.load_study(study_name=record.name, storage=storage)
+    return None
 
 
 def copy_of(
@@ -39,7 +43,7 @@ def copy_of(
     metric: str,
     storage: optuna.storages.InMemoryStorage | None = None,
 ) -> optuna.Study:
-    """Return a study in memory with these trials; nothing done to it reaches the database.
+    """Return a study in memory with these trials; nothing done to it reaches the journal.
 
     Args:
         trials: In the order of their numbers.
@@ -54,10 +58,3 @@ def copy_of(
         study.set_metric_names([metric])
     study.add_trials(trials)
     return study
-
-
-def _load(database: optuna.storages.RDBStorage, name: str) -> optuna.Study | None:
-    try:
-        return optuna.load_study(study_name=name, storage=database)
-    except KeyError:
-        return None

@@ -20,7 +20,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 @dataclasses.dataclass(frozen=True)
 class StudyRecord:
-    """Hold what makes a study this study; stored as `study.json` when it is created.
+    """What makes a study this study; stored as `study.json` when it is created.
 
     Args:
         id: UUID; the ids of its W&B runs derive from it.
@@ -87,8 +87,8 @@ def read_study(folder: Path) -> StudyRecord:
     """Return what `study.json` of an existing study says.
 
     Raises:
-        StudyError: If another version of the package wrote it in another form, or keeps its
-            trials in another database than the one in its folder.
+        StudyError: If another version of the package wrote it in another form, or kept its
+            trials in a database server.
         StorageError: If it cannot be read.
     """
     path = folder / "study.json"
@@ -105,9 +105,9 @@ def read_study(folder: Path) -> StudyRecord:
         )
     if record.get("storage") is not None:
         raise StudyError(
-            f"{path}: the study keeps its trials in another database, {record['storage']}, than "
-            f"{folder / 'optuna.db'}; this version ({__version__}) knows no other. Use "
-            f"the version that wrote it, or choose a new --study."
+            f"{path}: the study keeps its trials in a database, {record['storage']}; this version "
+            f"({__version__}) keeps them in the study's folder alone. Use the version that wrote "
+            f"it, or choose a new --study."
         )
     try:
         return StudyRecord(**{key: value for key, value in record.items() if key in known})

@@ -17,8 +17,8 @@ def find_to_remove(studies_dir: Path, name: str) -> Path:
         name: The study.
 
     Raises:
-        StudyError: If there is none of that name, it is a link to somewhere else, its trials are
-            in another database too, or a sweep is running it.
+        StudyError: If there is none of that name, it is a link to somewhere else, or a sweep is
+            running it.
         StorageError: If its lock file cannot be written.
     """
     folder = studies_dir / check_study_name(name)

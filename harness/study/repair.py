@@ -1,12 +1,12 @@
-"""Look at a study's Optuna database from outside a sweep, and bring it up to its folder."""
+"""Look at what Optuna holds of a study from outside a sweep, and bring it up to its folder."""
 
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Self
 
 import optuna
-import sqlalchemy
 
 from harness.core.errors import ConfigError
 from harness.core.events import Event, RungScored
@@ -16,12 +16,18 @@ from harness.gan.config.config import GANConfig
 from harness.space.space import SearchSpace
 from harness.study import optuna_trials
 from harness.study.record import StudyRecord
-from harness.study.storage import OVERRIDES, SUPERSEDED_BY, Storage
+from harness.study.storage import (
+    OVERRIDES,
+    SUPERSEDED_BY,
+    TrialStorage,
+    journal_file,
+    storage_faults,
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class StoredTrial:
-    """Hold what Optuna knows of one trial.
+    """What Optuna knows of one trial.
 
     Args:
         number: Its number.
@@ -41,35 +47,39 @@ class StoredTrial:
 
 
 class StoredStudy:
-    """Open a study's database; only while the study's lock is held.
+    """What Optuna holds of a study; to be used only while the study's lock is held.
+
+    It is opened for reading until something is written.
 
     Args:
-        storage: Its database.
+        folder: The study's folder.
         record: What the study says of itself.
         space: What it searches.
 
     Raises:
-        StorageError: If the database cannot be used.
+        StorageError: If the journal cannot be used.
     """
 
-    def __init__(self, storage: Storage, record: StudyRecord, space: SearchSpace) -> None:
-        self._storage = storage
+    def __init__(self, folder: Path, record: StudyRecord, space: SearchSpace) -> None:
+        self._folder = folder
         self._record = record
         self._space = space
         self._study: optuna.Study | None = None
-        self._engine: sqlalchemy.Engine | None = None
-        if storage.file.exists():
-            self._open()
+        self._storage: TrialStorage | None = None
+        if journal_file(folder).exists():
+            with self._faults(), contextlib.suppress(KeyError):  # killed before it had a study
+                storage = TrialStorage(folder, writes=False)
+                self._study = optuna.load_study(study_name=record.name, storage=storage)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._engine is not None:
-            self._engine.dispose()
+        if self._storage is not None:
+            self._storage.journal.close()
 
     def trials(self) -> list[StoredTrial]:
-        """Return all trials by number; none where there is no database."""
+        """Return all trials by number; none where there is no journal."""
         if self._study is None:
             return []
         with self._faults():
@@ -77,10 +87,9 @@ class StoredStudy:
 
     def tell(self, number: int, outcome: Outcome) -> None:
         """Close an open trial with the outcome that its folder holds."""
-        study = self._open()
+        storage, study = self._open()
         with self._faults():
-            frozen = study.get_trials(deepcopy=False)[number]
-            optuna_trials.tell(study, optuna.Trial(study, frozen._trial_id), outcome)
+            optuna_trials.tell(storage.open_trial(study, number), outcome)
 
     def add(self, config: GANConfig, outcome: Outcome | None, history: Sequence[Event]) -> None:
         """Append a trial that only its folder knows; it gets the next number.
@@ -88,23 +97,18 @@ class StoredStudy:
         Raises:
             ConfigError: If the search space does not hold it.
         """
-        study = self._open()
+        _, study = self._open()
         trial = frozen_trial(self._space, config, outcome, history)
         with self._faults():
             study.add_trial(trial)
 
-    def _open(self) -> optuna.Study:
-        if self._study is None:
+    def _open(self) -> tuple[TrialStorage, optuna.Study]:
+        """Return storage and study, opened for writing."""
+        if self._storage is None or self._study is None:
             with self._faults():
-                storage = self._storage.open()
-                self._engine = storage.engine
-                self._study = optuna.create_study(
-                    study_name=self._record.name,
-                    storage=storage,
-                    direction="minimize",
-                    load_if_exists=True,
-                )
-        return self._study
+                self._storage = TrialStorage(self._folder, writes=True)
+                self._study = self._storage.open_study(self._record.name)
+        return self._storage, self._study
 
     def _describe(self, trial: optuna.trial.FrozenTrial) -> StoredTrial:
         seed = derive_seed(self._record.seed, trial.number, "training")
@@ -126,11 +130,10 @@ class StoredStudy:
     @contextlib.contextmanager
     def _faults(self) -> Iterator[None]:
         remedy = (
-            f"Restore it from a copy; or move it away with the files beside it that end "
-            f"in -wal and -shm, and run gansweep doctor --study {self._record.name} "
-            f"--repair, which makes it anew from the folders of the trials."
+            f"Restore it from a copy; or move it away and run gansweep doctor --study "
+            f"{self._record.name} --repair, which makes it anew from the folders of the trials."
         )
-        with self._storage.faults(remedy):
+        with storage_faults(self._folder, remedy):
             yield
 
 
@@ -173,7 +176,7 @@ def frozen_trial(
 
 
 def _outcome_of(trial: optuna.trial.FrozenTrial) -> Outcome | None:
-    """Return what `objective.tell` stored; None where it stored nothing, or not all."""
+    """Return what `optuna_trials.tell` stored; None where it stored nothing, or not all."""
     try:
         outcome = Outcome.from_dict({"best": None, "final": None, **trial.user_attrs})
     except (KeyError, TypeError, ValueError):

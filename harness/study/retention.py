@@ -12,7 +12,7 @@ from harness.training.training_folder import TrainingFolder
 
 
 class Retention:
-    """Remove the networks of trials that are not to be kept, as soon as they end.
+    """The rule by which networks of ended trials are kept or removed, as soon as they end.
 
     `all` keeps generator and discriminator of every trial that was scored, and the checkpoint of
     those that completed, from which they can be trained on. `best` keeps these files of the best

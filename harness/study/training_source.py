@@ -24,7 +24,7 @@ from harness.training.training_folder import TrainingFolder
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """Hold what a training begins from.
+    """What a training begins from.
 
     Args:
         config: The GAN.

@@ -1,7 +1,6 @@
 """Check a study that was disturbed and then ended: nothing lost, nothing twice."""
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ from harness.core.outcome import Outcome
 from harness.gan.presets import PRESETS
 from harness.training.training_folder import TrainingFolder
 from tests.chaos.sweeps import Sweep
+from tests.support.journal import read_trials
 from tests.tracking.offline_log import OfflineRun, read_trainings
 
 
@@ -53,7 +53,7 @@ def _lasting(outcome: Outcome) -> tuple[object, ...]:
 
 
 def _counts(sweep: Sweep) -> Iterator[str]:
-    """Compare what was asked for with folders and database."""
+    """Compare what was asked for with folders and journal."""
     plan = sweep.plan
     ended = {name: folder.read_outcome() for name, folder in sweep.trainings()}
     expected = [f"{number:04d}" for number in range(plan.trials)]
@@ -64,17 +64,11 @@ def _counts(sweep: Sweep) -> Iterator[str]:
     for name, outcome in ended.items():
         if outcome is None:
             yield f"{name} has no outcome"
-    connection = sqlite3.connect(f"file:{sweep.folder / 'optuna.db'}?mode=ro", uri=True)
-    rows = connection.execute(
-        "SELECT trials.number, trials.state, value_json FROM trials LEFT JOIN "
-        "trial_user_attributes ON trials.trial_id = trial_user_attributes.trial_id "
-        "AND key = 'reason' ORDER BY trials.number"
-    ).fetchall()
-    connection.close()
     told = {
-        f"{number:04d}": (state, json.loads(reason or "null")) for number, state, reason in rows
+        f"{trial.number:04d}": (trial.state.name, trial.user_attrs.get("reason"))
+        for trial in read_trials(sweep.folder)
     }
-    if len(rows) != plan.trials or any(state == "RUNNING" for state, _ in told.values()):
+    if len(told) != plan.trials or any(state == "RUNNING" for state, _ in told.values()):
         yield f"Optuna has {told}"
     for name, (_, reason) in told.items():
         outcome = ended.get(name)

@@ -1,7 +1,7 @@
 """Everything that is done to a running study: what each fault does, and how the command takes it.
 
 Each function gets the sweep and a source of chance, does its harm, undoes what it did to the
-machine (a full disk is freed, a lock released), and returns what it did in a few words. It raises
+machine (a full disk is freed), and returns what it did in a few words. It raises
 `NotNow` where there is nothing to harm, and `Loss` where the command does not behave.
 """
 
@@ -10,7 +10,6 @@ import os
 import random
 import shutil
 import signal
-import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -56,20 +55,6 @@ def stop_worker(sweep: Sweep, rng: random.Random) -> str:
 def stop_runner(sweep: Sweep, rng: random.Random) -> str:
     """Suspend the runner for a while."""
     return _suspend(sweep.runner, rng.uniform(0.2, sweep.plan.stop_seconds))
-
-
-def lock_database(sweep: Sweep, rng: random.Random) -> str:
-    """Hold the database's lock from another process, so that the runner cannot write."""
-    del rng
-    file = sweep.folder / "optuna.db"
-    if not file.exists():
-        raise NotNow
-    # It may be the runner that writes just now.
-    with contextlib.closing(sqlite3.connect(file, timeout=60, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        time.sleep(sweep.plan.lock_seconds)
-        other.execute("ROLLBACK")
-    return f"locked for {sweep.plan.lock_seconds:g} s"
 
 
 def remove_wandb_alive(sweep: Sweep, rng: random.Random) -> str:
@@ -130,14 +115,14 @@ def fill_disk(sweep: Sweep, rng: random.Random) -> str:
     return "the disk was full"
 
 
-def protect_database(sweep: Sweep, rng: random.Random) -> str:
-    """Kill everything, and give the command with a database that cannot be written."""
-    database = sweep.folder / "optuna.db"
-    if not _is_own_disk(sweep) or not database.exists():
+def protect_journal(sweep: Sweep, rng: random.Random) -> str:
+    """Kill everything, and give the command with a journal that cannot be written."""
+    journal = sweep.folder / "optuna.jsonl"
+    if not _is_own_disk(sweep) or not journal.exists():
         raise NotNow
     kill_both(sweep, rng)
     # A study that has only to be looked at has nothing to write.
-    with _read_only(rng.choice([database, sweep.folder])) as path:
+    with _read_only(rng.choice([journal, sweep.folder])) as path:
         sweep.start()
         sweep.check_manners({0, 2})
     return f"{path.name} was mounted read-only"
@@ -155,6 +140,19 @@ def cut_checkpoint(sweep: Sweep, rng: random.Random) -> str:
     file = rng.choice(files)
     os.truncate(file, file.stat().st_size // 2)
     return f"{file.parent.name}/{file.name} cut in half"
+
+
+def cut_journal(sweep: Sweep, rng: random.Random) -> str:
+    """Cut the last line of Optuna's journal, as a kill in the middle of a write leaves it."""
+    file = sweep.folder / "optuna.jsonl"
+    content = file.read_bytes() if file.exists() else b""
+    if not content.endswith(b"\n"):
+        raise NotNow
+    begin = content[:-1].rfind(b"\n") + 1
+    end = rng.randrange(begin, len(content))
+    os.truncate(file, end)
+    file.with_name("optuna.jsonl.lock").write_text("")
+    return f"journal cut at byte {end} of {len(content)}, with a lock file left behind"
 
 
 def cut_last_line(sweep: Sweep, rng: random.Random) -> str:
@@ -198,7 +196,6 @@ ALIVE: dict[str, Fault] = {
     "kill worker": kill_worker,
     "suspend worker": stop_worker,
     "suspend runner": stop_runner,
-    "locked database": lock_database,
     "remove wandb folder alive": remove_wandb_alive,
 }
 ENDING: dict[str, Fault] = {
@@ -206,10 +203,11 @@ ENDING: dict[str, Fault] = {
     "kill both": kill_both,
     "terminate runner": terminate_runner,
     "full disk": fill_disk,
-    "read-only database": protect_database,
+    "read-only journal": protect_journal,
 }
 STILL: dict[str, Fault] = {
     "cut checkpoint": cut_checkpoint,
+    "cut journal": cut_journal,
     "cut last line of history": cut_last_line,
     "cut history": cut_history,
     "remove wandb run": remove_wandb_run,

@@ -64,7 +64,6 @@ def plan_of(number: int, arguments: argparse.Namespace) -> Plan:
         trials=arguments.trials,
         workers=2 if number % 4 == 2 else 1,
         baselines=number == 4,
-        lock_seconds=arguments.lock_seconds,
     )
 
 
@@ -181,7 +180,6 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("reports/reliability"))
     parser.add_argument("--work", type=Path, default=None, help="where studies run")
     parser.add_argument("--trials", type=int, default=5, help="of each study")
-    parser.add_argument("--lock-seconds", type=float, default=30)
     parser.add_argument("--kinds", nargs="*", choices=list(FAULTS), default=list(FAULTS))
     return parser.parse_args()
 

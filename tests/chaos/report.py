@@ -44,7 +44,7 @@ def report_lines(arguments: argparse.Namespace, records: list[dict[str, Any]]) -
         f"{minutes:.0f} minutes (Python {platform.python_version()}, {versions}; "
         f"{os.cpu_count()} cores, shared with other work). After each fault that ended it, the "
         f"same command was given again. At its end every study had exactly its trials, each "
-        f"ended once in folder, database and history, W&B's logs whole, and nothing for the "
+        f"ended once in folder, journal and history, W&B's logs whole, and nothing for the "
         f"doctor to find; the {compared} that can be repeated, with one worker and no "
         f"baselines, had the same courses, scores and ranking as that study undisturbed, bit for "
         f"bit. What is otherwise is a loss, and "

@@ -33,7 +33,6 @@ class Plan:
         workers: As `--workers`.
         baselines: Whether with `--baselines`, a second each.
         rungs_kimg: Where trials are scored.
-        lock_seconds: How long another process locks the database.
         stop_seconds: How long processes are suspended at most.
         pause_seconds: How long it trains at most before the next fault.
     """
@@ -42,7 +41,6 @@ class Plan:
     workers: int = 1
     baselines: bool = False
     rungs_kimg: tuple[int, ...] = (8, 16, 32)
-    lock_seconds: float = 30.0
     stop_seconds: float = 5.0
     pause_seconds: float = 4.0
 

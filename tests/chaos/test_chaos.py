@@ -58,6 +58,6 @@ def test_studies_survive_every_kind_of_fault(tmp_path: Path):
     assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
     journal = (tmp_path / "out" / "chaos.jsonl").read_text().splitlines()
     kinds = {record.get("kind") for record in map(json.loads, journal)}
-    needs_mounts = {"full disk", "read-only database"}
+    needs_mounts = {"full disk", "read-only journal"}
     assert set(FAULTS) - needs_mounts <= kinds
     assert "Lost: nothing." in (tmp_path / "out" / "chaos.md").read_text()

@@ -4,10 +4,10 @@ import fcntl
 import json
 import re
 import shutil
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import optuna
 import pytest
 
 from harness.core.errors import StorageError, StudyError
@@ -17,6 +17,7 @@ from harness.diagnosis.finding import Finding
 from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
 from tests.conftest import SweptStudy
+from tests.support.journal import forget_ends, read_states, read_trials
 from tests.tracking.offline_log import read_trainings
 
 
@@ -41,25 +42,8 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.endswith(("-wal", "-shm", ".db"))
+        if path.is_file() and path.name != "optuna.jsonl"
     }
-
-
-def states(folder: Path) -> list[str]:
-    connection = sqlite3.connect(folder / "optuna.db")
-    found = [row[0] for row in connection.execute("SELECT state FROM trials ORDER BY number")]
-    connection.close()
-    return found
-
-
-def reopen_in_optuna(folder: Path, number: int) -> None:
-    connection = sqlite3.connect(folder / "optuna.db")
-    with connection:
-        connection.execute(
-            "UPDATE trials SET state = 'RUNNING', datetime_complete = NULL WHERE number = ?",
-            (number,),
-        )
-    connection.close()
 
 
 def test_an_undamaged_study_agrees_with_itself(study: Path):
@@ -92,7 +76,7 @@ def damage_config(study: Path) -> None:
 
 
 def not_told(study: Path) -> None:
-    reopen_in_optuna(study, 3)
+    forget_ends(study, 3)
 
 
 def halve_history(study: Path) -> None:
@@ -141,7 +125,7 @@ def test_damage_is_listed_then_mended_to_what_was(study: Path, damage: Callable[
     assert wrong(examine(study, repair=True)) == []
     assert wrong(examine(study)) == []
     assert [entry.to_dict() for entry in read_entries(study)] == outcomes
-    assert states(study) == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
+    assert read_states(study) == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
     for entry in read_entries(study):
         history = read_history(entry.folder.path / "history.jsonl")
         assert [each for each in history if isinstance(each, Finished)] == [
@@ -149,19 +133,18 @@ def test_damage_is_listed_then_mended_to_what_was(study: Path, damage: Callable[
         ]
 
 
-def test_a_lost_database_is_made_anew_from_the_folders(study: Path):
-    (study / "optuna.db").unlink()
+def test_a_lost_journal_is_made_anew_from_the_folders(study: Path):
+    (study / "optuna.jsonl").unlink()
     listed = wrong(examine(study))
     assert len(listed) == 4
-    assert all("its database was lost or replaced" in line for line in listed)
-    assert not (study / "optuna.db").exists()
+    assert all("its journal was lost or replaced" in line for line in listed)
+    assert not (study / "optuna.jsonl").exists()
     assert wrong(examine(study, repair=True)) == []
-    assert states(study) == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
+    assert read_states(study) == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
     assert wrong(examine(study)) == []
-    connection = sqlite3.connect(study / "optuna.db")
-    values = [row[0] for row in connection.execute("SELECT value FROM trial_values")]
-    rungs = [row[0] for row in connection.execute("SELECT step FROM trial_intermediate_values")]
-    connection.close()
+    trials = read_trials(study)
+    values = [trial.value for trial in trials if trial.value is not None]
+    rungs = [step for trial in trials for step in trial.intermediate_values]
     entries = read_entries(study)
     assert sorted(values) == sorted([entries[i].outcome.best.value for i in (0, 3)])
     scored = [
@@ -173,17 +156,23 @@ def test_a_lost_database_is_made_anew_from_the_folders(study: Path):
     assert len(rungs) == len(scored)
 
 
-def test_a_damaged_database_says_how_to_make_it_anew(study: Path):
-    for name in ("optuna.db-wal", "optuna.db-shm"):
-        (study / name).unlink(missing_ok=True)
-    (study / "optuna.db").write_bytes(b"no database at all " * 100)
+def test_a_study_of_an_earlier_version_is_made_anew_from_the_folders(study: Path):
+    (study / "optuna.jsonl").unlink()
+    optuna.create_study(study_name="endings", storage=f"sqlite:///{study / 'optuna.db'}")
+    assert len(wrong(examine(study))) == 4
+    assert wrong(examine(study, repair=True)) == []
+    assert read_states(study) == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
+
+
+def test_a_damaged_journal_says_how_to_make_it_anew(study: Path):
+    (study / "optuna.jsonl").write_bytes(b"no journal at all\n" * 100)
     with pytest.raises(StorageError, match=r"move it away .* --study endings --repair"):
         examine(study)
 
 
 def test_an_interrupted_trial_is_no_disagreement(study: Path):
     (study / "trials/0000/outcome.json").unlink()
-    reopen_in_optuna(study, 0)
+    forget_ends(study, 0)
     found = [each for each in examine(study) if each.name == "trial 0000"]
     assert [(each.level.value, each.message) for each in found] == [
         ("ok", "interrupted; the next sweep goes on from its checkpoint")
@@ -191,11 +180,7 @@ def test_an_interrupted_trial_is_no_disagreement(study: Path):
 
 
 def test_a_damaged_outcome_of_an_open_trial_goes_and_the_trial_goes_on(study: Path):
-    reopen_in_optuna(study, 0)
-    connection = sqlite3.connect(study / "optuna.db")
-    with connection:
-        connection.execute("DELETE FROM trial_user_attributes WHERE trial_id = 1")
-    connection.close()
+    forget_ends(study, 0, attributes=True)
     (study / "trials/0000/outcome.json").write_text("{")
     assert "goes on from its checkpoint" in wrong(examine(study))[0]
     examine(study, repair=True)
@@ -217,7 +202,7 @@ def test_a_damaged_checkpoint_goes(study: Path):
     checkpoint.write_bytes(checkpoint.read_bytes()[:-200])
     assert "does not need it" in wrong(examine(study))[0]
     (study / "trials/0000/outcome.json").unlink()
-    reopen_in_optuna(study, 0)
+    forget_ends(study, 0)
     assert "checkpoint.previous.npz is sound" in wrong(examine(study))[0]
     assert wrong(examine(study, repair=True)) == []
     assert not checkpoint.exists()

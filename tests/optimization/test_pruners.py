@@ -13,6 +13,7 @@ from harness.space.settings import (
     reduction_factor,
 )
 from harness.study.optuna_trials import report
+from harness.study.storage import TrialStorage, journal_file
 
 RUNGS = (16, 64, 256)
 
@@ -25,8 +26,7 @@ def run(study, values, rungs=RUNGS):
     """Report best-so-far values rung by rung; return the rung where the trial was stopped."""
     trial = study.ask()
     for kimg, value in zip(rungs, values, strict=False):
-        report(trial, kimg, value)
-        if trial.should_prune():
+        if report(trial, kimg, value):
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
             return kimg
     study.tell(trial, values[-1])
@@ -90,64 +90,31 @@ def test_plain_pruners_would_stop_it_there():
     assert run(study, [99], rungs=(256,)) == 256
 
 
-def test_asking_again_gives_the_same_answer(tmp_path):
-    storage = f"sqlite:///{tmp_path / 'study.db'}"
-    study = optuna.create_study(
-        study_name="s", storage=storage, pruner=pruner_for(SuccessiveHalvingSettings(), RUNGS)
-    )
-    for value in (1, 2, 3):
-        run(study, [value])
-    trial = study.ask()
-    report(trial, 16, 9.0)
-    assert trial.should_prune()
-
-    # After an interruption the trial comes back to the rung in another process.
-    later = optuna.load_study(
-        study_name="s", storage=storage, pruner=pruner_for(SuccessiveHalvingSettings(), RUNGS)
-    )
-    again = optuna.Trial(later, later.trials[3]._trial_id)
-    report(again, 16, 9.0)
-    assert again.should_prune()
-
-
-class KilledError(Exception):
-    pass
-
-
 @pytest.mark.parametrize(
     "settings", [SuccessiveHalvingSettings(min_trials=1), HyperbandSettings()]
 )
-@pytest.mark.parametrize("writes", [0, 1, 2])
-def test_killed_after_any_write_the_same_question_gets_the_same_answer(
-    monkeypatch, settings, writes
-):
-    def ask(is_killed):
-        study = study_with(settings)
-        for value in (10, 20, 30, 5, 25, 35, 15):
-            run(study, [value])
-        trial = study.ask()
-        report(trial, 16, 12)
-        if is_killed:
-            write, left = study._storage.set_trial_system_attr, [None] * writes
-
-            def write_or_die(*arguments):
-                if not left:
-                    raise KilledError("at a write")
-                left.pop()
-                write(*arguments)
-
-            with monkeypatch.context() as patched:
-                patched.setattr(study._storage, "set_trial_system_attr", write_or_die)
-                if writes < 2:
-                    with pytest.raises(KilledError, match="at a write"):
-                        trial.should_prune()
-                else:
-                    trial.should_prune()
-        verdict = trial.should_prune()
-        attributes = study.trials[trial.number].system_attrs
-        return verdict, attributes
-
-    assert ask(is_killed=True) == ask(is_killed=False)
+def test_asking_again_gives_the_same_answer(tmp_path, settings):
+    storage = TrialStorage(tmp_path, writes=True)
+    study = storage.open_study("s")
+    study.pruner = pruner_for(settings, RUNGS)
+    for value in (10, 20, 30, 5, 25, 35, 15):
+        run(study, [value])
+    trial = study.ask()
+    file = journal_file(tmp_path)
+    before = file.read_bytes()
+    verdict = report(trial, 16, 12)
+    attributes = study.trials[7].system_attrs
+    storage.journal.close()
+    # In another process the trial comes back to the rung: after the verdict was written, and
+    # after it was not.
+    for content in (file.read_bytes(), before):
+        file.write_bytes(content)
+        later = TrialStorage(tmp_path, writes=True)
+        study = later.open_study("s")
+        study.pruner = pruner_for(settings, RUNGS)
+        assert report(later.open_trial(study, 7), 16, 12) == verdict
+        assert study.trials[7].system_attrs == attributes
+        later.journal.close()
 
 
 def test_plain_successive_halving_changes_its_mind():

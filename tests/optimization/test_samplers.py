@@ -1,18 +1,18 @@
 import importlib.util
-import pickle
 
+import cmaes
 import numpy as np
 import optuna
 import pytest
-from optuna.samplers import CmaEsSampler
 
 from harness.core.errors import MissingExtraError
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
-from harness.optimization.samplers import SAMPLERS, sampler_for
+from harness.optimization.samplers import MOST_OTHERS, SAMPLERS, sampler_for, teaching_trials
 from harness.space.settings import SAMPLER_SETTINGS
 from harness.space.space import SearchSpace
 from harness.study.optuna_trials import tell
+from harness.study.storage import TrialStorage
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab", 1000, "fashion_mnist/validation", "cd")
 EVERY_SAMPLER = [
@@ -42,7 +42,7 @@ def space(sampler="tpe", parameters=PARAMETERS, **options):
 
 
 def ask(study, searched, trial_seed):
-    study.sampler = sampler_for(searched, study_seed=7, trial_seed=trial_seed)
+    study.sampler = sampler_for(searched, study_seed=7, trial_seed=trial_seed, trials=study.trials)
     trial = study.ask()
     return trial, searched.suggest(trial, seed=0)
 
@@ -58,7 +58,7 @@ def fill(study, searched, count):
         trial, config = ask(study, searched, number)
         value = 1000 * config.generator.learning_rate + (config.family == "mlp")
         reason = Reason.OUTRANKED if number % 4 == 3 else Reason.FINISHED
-        tell(study, trial, outcome(reason, value))
+        tell(trial, outcome(reason, value))
         configs.append(config)
     return configs
 
@@ -101,9 +101,10 @@ def test_resumed_study_proposes_what_an_uninterrupted_one_would(tmp_path):
     searched = space("tpe", n_startup_trials=4)
     whole = fill(optuna.create_study(), searched, 8)
 
-    storage = f"sqlite:///{tmp_path / 'study.db'}"
-    fill(optuna.create_study(study_name="s", storage=storage), searched, 7)
-    resumed = optuna.load_study(study_name="s", storage=storage)
+    storage = TrialStorage(tmp_path, writes=True)
+    fill(storage.open_study("s"), searched, 7)
+    storage.journal.close()
+    resumed = TrialStorage(tmp_path, writes=True).open_study("s")
 
     assert ask(resumed, searched, 7)[1] == whole[7]
 
@@ -118,11 +119,11 @@ def test_learning_samplers_beat_chance(name):
     assert late_rates(name).mean() < late_rates("random").mean() - 0.4
 
 
-def test_tpe_avoids_the_region_of_violations(tmp_path):
+def test_tpe_avoids_the_region_of_violations():
     searched = space("tpe", {"generator.learning_rate": PARAMETERS["generator.learning_rate"]})
 
-    def share_in_bad_region(reason, storage):
-        study = optuna.create_study(storage=storage)
+    def share_in_bad_region(reason):
+        study = optuna.create_study()
         rng = np.random.default_rng(0)
         for number in range(24):
             # Half of the trials lie above 1e-3, come further and score better, but end badly.
@@ -131,18 +132,17 @@ def test_tpe_avoids_the_region_of_violations(tmp_path):
             study.enqueue_trial({"generator.learning_rate": rate})
             trial, _ = ask(study, searched, number)
             end = outcome(reason, 5.0, 64) if bad else outcome(Reason.OUTRANKED, 20.0, 16)
-            tell(study, trial, end)
+            tell(trial, end)
         rates = []
         for number in range(15):
             trial, config = ask(study, searched, 100 + number)
             rates.append(config.generator.learning_rate)
-            tell(study, trial, Outcome(reason=Reason.CRASHED))  # teaches nothing
+            tell(trial, Outcome(reason=Reason.CRASHED))  # teaches nothing
         return np.mean(np.array(rates) > 1e-3)
 
-    storage = f"sqlite:///{tmp_path / 'study.db'}"
-    assert share_in_bad_region(Reason.DIVERGED, storage) < 0.2
+    assert share_in_bad_region(Reason.DIVERGED) < 0.2
     # The same trials without the constraint, ended as merely outranked, would attract it.
-    assert share_in_bad_region(Reason.OUTRANKED, None) > 0.8
+    assert share_in_bad_region(Reason.OUTRANKED) > 0.8
 
 
 def test_tpe_begins_with_every_family_and_with_all_of_the_range():
@@ -162,10 +162,10 @@ def test_crashes_teach_tpe_nothing():
         study = optuna.create_study()
         for number in range(4):
             trial, _ = ask(study, searched, number)
-            tell(study, trial, outcome(Reason.FINISHED, float(number)))
+            tell(trial, outcome(Reason.FINISHED, float(number)))
         for number in range(crashes):
             trial, _ = ask(study, searched, 50 + number)
-            tell(study, trial, outcome(Reason.CRASHED, 0.1))
+            tell(trial, outcome(Reason.CRASHED, 0.1))
         return ask(study, searched, 99)[1]
 
     assert next_proposal(0) == next_proposal(3)
@@ -194,8 +194,39 @@ def test_qmc_sequence_is_the_study_seeds():
     assert first(1) == first(1) != first(2)
 
 
+@pytest.mark.parametrize("count", [500, 3000])
+def test_tpe_learns_from_a_part_of_thousands(count):
+    distribution = {"x": optuna.distributions.FloatDistribution(0.0, 1.0)}
+    trials = [
+        optuna.trial.create_trial(value=float(n), params={"x": 0.5}, distributions=distribution)
+        for n in range(count)
+    ]
+    violated = optuna.trial.create_trial(
+        value=-1.0, params={"x": 0.5}, distributions=distribution, constraints={"diverged": 1.0}
+    )
+    running = optuna.trial.create_trial(
+        state=optuna.trial.TrialState.RUNNING, params={"x": 0.5}, distributions=distribution
+    )
+    study = optuna.create_study()
+    study.add_trials([*reversed(trials), violated, running])
+    shown = teaching_trials(space("tpe"), study.trials)
+    if count == 500:
+        assert shown is None
+        return
+    numbers = [trial.number for trial in shown]
+    assert numbers == sorted(numbers)
+    assert running.state in {trial.state for trial in shown}
+    # The 25 best were added last, just before the one that violates; 500 others lie evenly.
+    assert set(range(count - 25, count)) <= set(numbers)
+    assert len(numbers) == 25 + MOST_OTHERS + 1
+    assert max(np.diff(numbers)) <= 2 * count / MOST_OTHERS
+
+
 def generations(study):
-    return [trial.system_attrs.get("cma:generation") for trial in study.trials]
+    """Return the first trial of each generation of CMA-ES."""
+    prefix = "cmaes:generation:"
+    found = {key: value for key, value in study.user_attrs.items() if key.startswith(prefix)}
+    return [found[f"{prefix}{n}"] for n in range(len(found))]
 
 
 def test_cmaes_keeps_its_dimensions_while_families_come_and_go():
@@ -206,85 +237,75 @@ def test_cmaes_keeps_its_dimensions_while_families_come_and_go():
         study.enqueue_trial({"generator.name": "mlp"})
     fill(study, space("cmaes"), 24)
 
-    # Optuna marks the trials that CMA-ES itself proposed. By itself it would search dcgan's width
-    # too while all trials have one, and give up when the first without it completes.
-    assert generations(study)[0] is None
-    assert None not in generations(study)[1:]
+    # A generation of 3 dimensions takes 4 + floor(3 ln 3) = 7 trials; the first trial starts up.
+    assert generations(study) == [1, 8, 15, 22]
 
 
 def test_cmaes_learns_from_pruned_trials():
     study, searched = optuna.create_study(), space("cmaes")
     for number in range(20):
         trial, config = ask(study, searched, number)
-        tell(study, trial, outcome(Reason.OUTRANKED, config.generator.learning_rate))
+        tell(trial, outcome(Reason.OUTRANKED, config.generator.learning_rate))
 
-    # A generation of 3 dimensions takes 4 + floor(3 ln 3) = 7 trials: 2 are over after 19.
-    assert generations(study)[-1] == 2
+    assert generations(study) == [1, 8, 15]
 
 
-def optuna_as_it_is(searched, seed):
-    """Return the sampler that ours derives from, with the same settings."""
-    ours = sampler_for(searched, study_seed=7, trial_seed=seed)
-    stock = CmaEsSampler(
-        seed=seed,
-        consider_pruned_trials=True,
-        n_startup_trials=1,
-        independent_sampler=optuna.samplers.TPESampler(multivariate=False, seed=seed),
-        warn_independent_sampling=False,
+def test_cmaes_rebuilt_from_trials_proposes_what_one_kept_in_memory_does():
+    low, high = 1.0e-4, 1.0e-2
+    searched = space(
+        "cmaes",
+        {
+            "generator.learning_rate": {"low": low, "high": high, "log": True},
+            "optimizer.beta_1": {"low": 0.0, "high": 0.9},
+        },
     )
-    stock.infer_relative_search_space = ours.infer_relative_search_space
-    return stock
+    study = optuna.create_study()
+    # Two dimensions: a population of 4 + floor(3 ln 2) = 6, mean in the middle, a sixth wide.
+    kept = cmaes.CMA(
+        np.array([0.5, 0.5]), 1 / 6, bounds=np.array([[0, 1], [0, 1]]), n_max_resampling=20
+    )
+    told = []
+    for number in range(1 + 3 * 6):
+        trial, config = ask(study, searched, number)
+        rate, beta = config.generator.learning_rate, config.optimizer.beta_1
+        value = 1000 * rate + beta
+        if number:  # before anything has ended there is nothing to learn from
+            kept.reseed_rng(number)
+            point = kept.ask()
+            assert rate == pytest.approx(low * (high / low) ** point[0])
+            assert beta == pytest.approx(0.9 * point[1])
+            told.append((point, value))
+        if len(told) == 6:
+            kept.tell(told)
+            told = []
+        crash = number == 9
+        tell(trial, outcome(Reason.CRASHED if crash else Reason.FINISHED, value))
+        if crash:  # it teaches nothing: the generation takes one more
+            told.pop()
+    assert generations(study) == [1, 7, 14]
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-def test_cmaes_rebuilt_from_trials_proposes_what_optunas_stored_one_does(tmp_path):
-    searched = space("cmaes")
-    studies = []
-    for name in ("ours", "stock"):
-        study = optuna.create_study(study_name=name, storage=f"sqlite:///{tmp_path}/{name}.db")
-        for number in range(24):
-            study.sampler = (
-                sampler_for(searched, study_seed=7, trial_seed=number)
-                if name == "ours"
-                else optuna_as_it_is(searched, number)
-            )
-            trial = study.ask()
-            config = searched.suggest(trial, seed=0)
-            reason = Reason.CRASHED if number == 9 else Reason.FINISHED
-            tell(study, trial, outcome(reason, 1000 * config.generator.learning_rate))
-        studies.append(study)
-    ours, stock = studies
-    # Generations of 7 trials, but the first trial and the crashed one count for none.
-    assert generations(ours)[-1] == generations(stock)[-1] == 3
-    assert [trial.params for trial in ours.trials] == [trial.params for trial in stock.trials]
-    keys = {key for trial in stock.trials for key in trial.system_attrs}
-    assert any("optimizer" in key for key in keys)  # Optuna's own is a pickle
+def test_nothing_of_cmaes_is_kept_but_where_generations_begin():
+    study = optuna.create_study()
+    fill(study, space("cmaes"), 12)
+    assert {key for trial in study.trials for key in trial.system_attrs} == set()
+    assert set(study.user_attrs) == {"cmaes:generation:0", "cmaes:generation:1"}
 
 
-class Loud:
-    """Tell if anybody runs what a pickle says."""
-
-    def __reduce__(self):
-        return (exec, ("raise RuntimeError('executed')",))
-
-
-def test_nothing_of_cmaes_is_stored_or_run_from_the_database(tmp_path):
-    study = optuna.create_study(storage=f"sqlite:///{tmp_path / 'study.db'}")
-    searched = space("cmaes")
-    fill(study, searched, 12)
-    keys = {key for trial in study.trials for key in trial.system_attrs}
-    assert keys == {"cma:generation"}
-    trial, _ = ask(study, searched, 99)
-    hostile = pickle.dumps(Loud()).hex()
-    study._storage.set_trial_system_attr(trial._trial_id, "cma:optimizer:0", hostile)
-    tell(study, trial, outcome(Reason.FINISHED, 1.0))
-    ask(study, searched, 100)
+def test_whole_numbers_and_steps_of_cmaes_lie_on_their_grid():
+    searched = space(
+        "cmaes",
+        {
+            "generator.latent_dim": {"low": 32, "high": 128, "step": 32},
+            "discriminator.dropout": {"low": 0.0, "high": 0.3, "step": 0.1},
+        },
+    )
+    configs = fill(optuna.create_study(), searched, 40)
+    assert {config.generator.latent_dim for config in configs} == {32, 64, 96, 128}
+    assert {config.discriminator.dropout for config in configs} <= {0.0, 0.1, 0.2, 0.3}
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")
 def test_missing_package_is_named_with_its_remedy():
-    with pytest.raises(
-        MissingExtraError, match=r"gp needs the package torch.*harness\[samplers\]"
-    ):
+    with pytest.raises(MissingExtraError, match=r"sampler gp needs torch, .*harness\[samplers\]"):
         sampler_for(space("gp"), study_seed=0, trial_seed=0)

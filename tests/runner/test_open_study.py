@@ -1,7 +1,7 @@
 """Open studies, go on with them, and refuse what would mix with them."""
 
 import dataclasses
-import sqlite3
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,14 +44,14 @@ def open_study(tmp_path: Path):
 
 def finish(study: Study, trial: optuna.Trial) -> None:
     best = Score(20.0, 1.0, 0, PROTOCOL)
-    optuna_trials.tell(study.optuna, trial, Outcome(Reason.FINISHED, best=best, final=best))
+    optuna_trials.tell(trial, Outcome(Reason.FINISHED, best=best, final=best))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.endswith(("-wal", "-shm"))
+        if path.is_file()
     }
 
 
@@ -201,8 +201,7 @@ def test_a_folder_that_is_no_study_is_left_alone(open_study, tmp_path: Path):
 def test_a_study_that_was_only_begun_can_be_begun_again(open_study, tmp_path: Path):
     study = open_study()
     study.close()
-    for path in study.folder.glob("optuna.db*"):
-        path.unlink()
+    (study.folder / "optuna.jsonl").unlink()
     (study.folder / "study.json").unlink()
     open_study(space=changed_space())
 
@@ -213,28 +212,56 @@ def test_a_file_in_the_place_of_a_study_is_one_message(open_study, tmp_path: Pat
         open_study()
 
 
-def test_a_damaged_database_is_one_message(open_study):
+def test_a_damaged_journal_is_one_message(open_study):
     study = open_study()
     study.close()
-    for path in study.folder.glob("optuna.db*"):
-        path.unlink()
-    (study.folder / "optuna.db").write_bytes(b"no database" * 1000)
-    with pytest.raises(StorageError, match=r"optuna\.db: the database cannot be used: .*not a"):
+    (study.folder / "optuna.jsonl").write_bytes(b"no journal\n" * 1000)
+    with pytest.raises(StorageError, match=r"optuna\.jsonl: what stands at byte 0 is no"):
         open_study()
 
 
-def test_a_database_that_lost_a_trial_does_not_overwrite_it(open_study):
+def test_a_journal_of_something_else_is_one_message(open_study):
     study = open_study()
+    study.close()
+    (study.folder / "optuna.jsonl").write_text('{"op_code": 4}\n')
+    with pytest.raises(StorageError, match=r"optuna\.jsonl: holds what is no study of Optuna"):
+        open_study()
+
+
+def test_a_study_in_an_old_database_is_one_message(open_study):
+    study = open_study()
+    study.close()
+    (study.folder / "optuna.jsonl").unlink()
+    optuna.create_study(study_name="s", storage=f"sqlite:///{study.folder / 'optuna.db'}")
+    before = contents(study.folder)
+    with pytest.raises(StudyError, match=r"optuna\.db: an earlier version .* --study s --repair"):
+        open_study()
+    assert contents(study.folder) == before
+
+
+def test_a_trial_killed_while_it_was_asked_for_is_asked_for_again(open_study):
+    study = open_study()
+    size = (study.folder / "optuna.jsonl").stat().st_size
+    _, config = study.ask()
+    study.close()
+    whole = (study.folder / "optuna.jsonl").read_bytes()
+    (study.folder / "optuna.jsonl").write_bytes(whole[: (size + len(whole)) // 2])
+    study = open_study()
+    assert study.interrupted() == []
+    trial, again = study.ask()
+    assert (trial.number, again) == (0, config)
+    assert study.interrupted() == [0]
+
+
+def test_a_journal_that_lost_a_trial_does_not_overwrite_it(open_study):
+    study = open_study()
+    size = (study.folder / "optuna.jsonl").stat().st_size
     study.ask()
     study.close()
-    connection = sqlite3.connect(study.folder / "optuna.db")
-    with connection:
-        for table in ("trials", "trial_params", "trial_values"):
-            connection.execute(f"DELETE FROM {table}")
-    connection.close()
+    os.truncate(study.folder / "optuna.jsonl", size)
     config_file = study.trial_folder(0).config_file
     config_file.write_text(config_file.read_text().replace("width: 8", "width: 9"))
     before = contents(study.folder / "trials")
-    with pytest.raises(StudyError, match="holds another configuration than the database gives"):
+    with pytest.raises(StudyError, match="holds another configuration than the journal gives"):
         open_study().ask()
     assert contents(study.folder / "trials") == before

@@ -16,6 +16,7 @@ from harness.space.fields import build_config
 from harness.space.parameter_parsing import parse_parameters
 from harness.space.shipped import first_folder, space_names, spaces_folder
 from harness.space.space import SearchSpace, load_enqueued
+from harness.study.storage import TrialStorage
 
 ROOT = Path(__file__).parents[2]
 
@@ -262,7 +263,7 @@ def test_diff_shows_removed_parameters():
 
 def test_reopened_trial_gives_the_same_configuration(tmp_path):
     space = small()
-    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    storage = TrialStorage(tmp_path, writes=True)
     study = optuna.create_study(
         storage=storage, study_name="s", sampler=optuna.samplers.RandomSampler(seed=1)
     )
@@ -274,7 +275,7 @@ def test_reopened_trial_gives_the_same_configuration(tmp_path):
     later = optuna.load_study(
         storage=storage, study_name="s", sampler=optuna.samplers.RandomSampler(seed=2)
     )
-    reopened = optuna.Trial(later, later.trials[0]._trial_id)
+    reopened = storage.open_trial(later, 0)
     assert space.suggest(reopened, seed=5) == config
     assert space.suggest(trial, seed=5) == config
 

@@ -13,7 +13,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from harness.errors import StorageError
+from harness.core.errors import StorageError
 from harness.study.journal import StudyJournal
 
 NAME = "study"

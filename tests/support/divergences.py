@@ -57,9 +57,11 @@ def share_proposed(
         study.enqueue_trial({"discriminator.learning_rate": float(10**exponent)})
     divergent = 0
     for number in range(before + proposals):
-        study.sampler = sampler_for(space, study_seed=seed, trial_seed=1000 * seed + number)
+        study.sampler = sampler_for(
+            space, study_seed=seed, trial_seed=1000 * seed + number, trials=study.trials
+        )
         trial = study.ask()
         rate = space.suggest(trial, seed=0).discriminator.learning_rate
         divergent += number >= before and rate > DIVERGES_ABOVE
-        tell(study, trial, ending(rate, as_violation=as_violation))
+        tell(trial, ending(rate, as_violation=as_violation))
     return divergent / proposals

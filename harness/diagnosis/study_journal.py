@@ -1,4 +1,4 @@
-"""Find where Optuna's database and the folders of the trials disagree."""
+"""Find where Optuna's journal and the folders of the trials disagree."""
 
 import functools
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from harness.study.repair import StoredTrial
 from harness.tracking.jsonl_tracker import read_history
 
 
-def check_database(study: Examined) -> Iterator[Finding]:
+def check_journal(study: Examined) -> Iterator[Finding]:
     """Yield where Optuna and the folders disagree; the second stage of a repair."""
     stored = study.stored_trials()
     for number, known in sorted(stored.items()):
@@ -77,7 +77,7 @@ def _unknown_trials(
     for training in trainings:
         config = training.config()
         mend = None
-        message = "Optuna does not know it: its database was lost or replaced"
+        message = "Optuna does not know it: its journal was lost or replaced"
         if config is None:
             message += ", and without a configuration it cannot be added"
         elif training.number != expected:
