@@ -26,7 +26,8 @@ def _compile_sums_as_they_stand() -> None:
     tf.compat.v1.disable_eager_execution()
     try:
         tf.compat.v1.enable_eager_execution(options)
-    except ValueError:  # it has been used, and keeps the options that it has
+    except (ValueError, AttributeError):
+        # It has been used, and keeps its options. TensorFlow 2.21 errs in the text of its error.
         tf.compat.v1.disable_eager_execution()
         tf.compat.v1.enable_eager_execution()
         warnings.warn(
