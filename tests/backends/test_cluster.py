@@ -226,7 +226,7 @@ def test_a_dry_run_starts_no_cluster(commands: Commands, tmp_path: Path):
 def test_helping_and_running_here_load_no_ray():
     modules = (
         "harness.sweep, harness.confirm, harness.runner.study_runner, "
-        "harness.confirmation.confirmer"
+        "harness.confirmation.confirmation_jobs"
     )
     script = f"import sys, {modules}; print([m for m in sys.modules if m.split('.')[0] == 'ray'])"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
