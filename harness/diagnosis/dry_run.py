@@ -8,8 +8,8 @@ from harness.core.errors import HarnessError
 from harness.core.nested import flatten
 from harness.data.image_dataset import ImageDataset
 from harness.diagnosis.cost import PlannedSweep, context_for, predict_sweep
+from harness.gan.config.choices import plain_name
 from harness.gan.config.config import GANConfig
-from harness.gan.config.references import plain_name
 from harness.gan.networks.discriminators import build_discriminator
 from harness.gan.networks.generators import build_generator
 from harness.gan.user_code.contract import register_user_functions

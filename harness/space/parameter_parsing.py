@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.core.errors import near_miss
 from harness.core.validation import number_hint, pydantic_faults
-from harness.gan.config.references import plain_name
+from harness.gan.config.choices import plain_name
 from harness.gan.config.renamed_keys import renamed_fault
 from harness.space.fields import FIELDS, Field, unknown_field
 from harness.space.parameters import (

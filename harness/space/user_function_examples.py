@@ -2,7 +2,7 @@
 
 import random
 
-from harness.gan.config.references import is_user_function
+from harness.gan.config.choices import is_user_function
 from harness.gan.user_code.user_functions import ROLES, UserFunctions, named_functions
 from harness.space.feasibility import sample_values
 from harness.space.fields import build_config

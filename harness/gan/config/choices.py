@@ -4,10 +4,10 @@ The functions themselves stand in `GENERATORS`, `DISCRIMINATORS`, `LOSSES`, `REG
 `OPTIMIZERS` and `SCHEDULES`; a test holds their keys to these names.
 """
 
+import re
 from collections.abc import Callable
 
 from harness.core.errors import near_miss
-from harness.gan.config.references import is_user_function
 
 GENERATOR_NAMES = ("mlp", "upsample", "dcgan", "resnet")
 DISCRIMINATOR_NAMES = ("mlp", "conv", "resnet")
@@ -15,6 +15,11 @@ LOSS_NAMES = ("non_saturating", "least_squares", "hinge", "wasserstein", "relati
 REGULARIZER_NAMES = ("none", "gradient_penalty", "r1", "r2", "r1_r2")
 OPTIMIZER_NAMES = ("adam", "adamw", "rmsprop")
 SCHEDULE_NAMES = ("constant", "linear", "cosine")
+
+_REFERENCE = re.compile(
+    r"(?P<path>[^:@]*[^:@/\\]\.py):(?P<function>[^:@]+)(@(?P<sha256>[0-9a-f]{64}))?"
+)
+"""`FILE.py:FUNCTION`, with the file's hash once it is pinned."""
 
 
 def one_of(known: tuple[str, ...], *, or_own: bool = False) -> Callable[[str], str]:
@@ -34,3 +39,20 @@ def one_of(known: tuple[str, ...], *, or_own: bool = False) -> Callable[[str], s
         )
 
     return check
+
+
+def is_user_function(name: str) -> bool:
+    """Return whether a name is that of a function of the user's own."""
+    return _REFERENCE.fullmatch(name) is not None
+
+
+def plain_name(name: str) -> str:
+    """Return a name for people: `my_file.py:build` without the hash; other names as they are."""
+    return name.partition("@")[0] if is_user_function(name) else name
+
+
+def split_name(name: str) -> tuple[str, str, str]:
+    """Return the file, the function and the hash that a pinned name consists of."""
+    match = _REFERENCE.fullmatch(name)
+    path, function, sha256 = match.group("path", "function", "sha256") if match else (name, "", "")
+    return path, function, sha256 or ""

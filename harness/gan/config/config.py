@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from harness.gan.config.references import plain_name
+from harness.gan.config.choices import plain_name
 from harness.gan.config.rules import RULES
 from harness.gan.config.sections import GANSettings
 

@@ -1,6 +1,6 @@
 """State which losses, penalties and networks exclude each other; `rules.py` lists them."""
 
-from harness.gan.config.references import is_user_function
+from harness.gan.config.choices import is_user_function
 from harness.gan.config.sections import GANSettings
 
 TARGETED_LOSSES = ("non_saturating", "least_squares")

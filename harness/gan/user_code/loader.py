@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from harness.core.errors import ConfigError, near_miss
-from harness.gan.config.references import plain_name, split_name
+from harness.gan.config.choices import plain_name, split_name
 from harness.gan.user_code.user_functions import FOLDER, UserFile
 
 

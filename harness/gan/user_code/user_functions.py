@@ -16,8 +16,8 @@ from typing import Any
 from harness.core.errors import near_miss
 from harness.core.files import write_bytes
 from harness.core.yaml_file import MAX_BYTES
+from harness.gan.config.choices import is_user_function, split_name
 from harness.gan.config.config import GANConfig
-from harness.gan.config.references import is_user_function, split_name
 
 FOLDER = "functions"
 """Where a study or a training keeps copies of the files it names, in its own folder."""

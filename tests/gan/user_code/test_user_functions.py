@@ -5,8 +5,8 @@ import pytest
 
 from harness.core.errors import ConfigError
 from harness.core.yaml_file import MAX_BYTES
+from harness.gan.config.choices import is_user_function, plain_name, split_name
 from harness.gan.config.config import GANConfig
-from harness.gan.config.references import is_user_function, plain_name, split_name
 from harness.gan.presets import load_config, load_config_functions
 from harness.gan.user_code.user_functions import (
     FOLDER,
