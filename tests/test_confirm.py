@@ -17,7 +17,7 @@ from harness.study.leaderboard import read_entries
 from harness.tracking.identity import TrackerOptions
 from harness.tracking.jsonl_tracker import read_history
 from harness.training.training_folder import TrainingFolder
-from tests.confirmation.test_confirmer import add_trial
+from tests.confirmation.test_confirmation_jobs import add_trial
 from tests.conftest import SweptStudy
 from tests.support.commands import Commands
 from tests.tracking.offline_log import read_offline_runs
