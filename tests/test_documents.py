@@ -307,7 +307,7 @@ def test_the_manifest_names_the_locked_version_of_ray():
     manifest = yaml.safe_load(block(KUBERNETES, "yaml", "RayCluster"))
     assert (manifest["apiVersion"], manifest["kind"]) == ("ray.io/v1", "RayCluster")
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    locked = re.search(r"^ray==([\d.]+)", lock, re.MULTILINE)
+    locked = re.search(r"^ray\[client\]==([\d.]+)", lock, re.MULTILINE)
     assert locked is not None
     images = re.findall(r"rayproject/ray:([\d.]+)-py\d+", DOCUMENTS[KUBERNETES])
     assert {manifest["spec"]["rayVersion"], *images} == {locked[1]}

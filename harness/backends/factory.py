@@ -65,7 +65,7 @@ def find_room(cluster: Cluster | None) -> int:
         return available_cores()
     _require_ray()
     from harness.backends.ray.connection import connect
-    from harness.backends.ray.resources import room_for
+    from harness.backends.ray.ray_backend import room_for
 
     connect(cluster)
     return max(1, room_for(cluster))

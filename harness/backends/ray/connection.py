@@ -1,38 +1,42 @@
-"""Find a Ray cluster, or start one of this machine alone, and be a part of it until the end."""
+"""Becoming part of a Ray cluster, or of one that is started for this machine alone."""
 
 import contextlib
 import logging
 import math
 import os
 import signal
+import socket
 import sys
+import threading
+import time
+import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-# Ray reports to its makers unless told otherwise before it is imported.
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-# It ends this process a minute after the cluster's head was lost; `Lookout` is to see that first.
-os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "3600")
-
 import ray
-import ray._private.worker
 import ray.exceptions
 
+import harness
 from harness.backends.cluster import Cluster
 from harness.backends.devices import available_cores, find_gpus
 from harness.backends.local_backend import signals_held_back
-from harness.backends.ray.cluster_address import (
-    LOOPBACK,
-    ClusterAddress,
-    find_address,
-    stay_on_loopback,
-)
-from harness.core.errors import ConfigError, first_line
-from harness.core.provenance import PACKAGE
+from harness.backends.ray import IMPATIENCE
+from harness.core.errors import ConfigError
 from harness.core.quiet import quiet_stderr
 
 _NAMESPACE = "gan-sweep-harness"
-_FAILURES = (ConnectionError, OSError, RuntimeError, ValueError, TimeoutError)
+_CLIENT = "ray://"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_FAILURES = (OSError, RuntimeError, ValueError, ray.exceptions.RayError)
+_OPTIONS: dict[str, Any] = {
+    "namespace": _NAMESPACE,
+    "log_to_driver": False,
+    "logging_level": logging.ERROR,
+}
+_REACH_SECONDS = 5.0
+_MOST_UNANSWERED = 9
+"""So many attempts in a row, and the head counts as gone; nodes that lost it end after 60 s."""
 
 
 def connect(cluster: Cluster, *, workers: int = 0) -> None:
@@ -48,28 +52,27 @@ def connect(cluster: Cluster, *, workers: int = 0) -> None:
     """
     if ray.is_initialized():
         return
-    place = find_address(cluster.address)
-    if place is None:
-        _check_own(cluster)
-    # What Ray has to say of a worker's death would otherwise go to standard output.
-    ray._private.worker.print_to_stdstream = _say_nothing
-    options: dict[str, Any] = {"runtime_env": _runtime_env(cluster)}
+    address = _address(cluster)
+    options = _OPTIONS | {"runtime_env": _runtime_env(cluster)}
+    if address not in ("auto", "local"):
+        _check_answer(address)
     with _own_handlers():
         try:
-            if place is None:
+            if address == "local" or not _join(address, options):
+                _check_own(cluster)
                 cores = math.ceil(workers * cluster.cpus_per_worker)
                 _start(options, cores=max(cores, available_cores()))
-            else:
-                _join(options | {"address": place.address})
-        except (*_FAILURES, ray.exceptions.RayError) as error:
+                return
+        except _FAILURES as error:
             raise ConfigError(
-                f"--address {cluster.address}: cannot take part in the cluster there: "
-                f"{first_line(error).rstrip('.')}. Both sides need the same version of Ray "
+                f"--address {address}: cannot take part in the cluster there: "
+                f"{_first_line(error)} If another program listens there: Ray's ports are 6379 "
+                f"and, for {_CLIENT}, 10001. Both sides need the same version of Ray "
                 f"({ray.__version__} here) and of Python; if the cluster asks for a token, give "
                 f"this command RAY_AUTH_MODE=token and the same RAY_AUTH_TOKEN or "
-                f"~/.ray/auth_token."
+                f"~/.ray/auth_token. If it is no more, `ray stop` makes this machine forget it."
             ) from error
-    _tell(place)
+    _warn_of_ports(address)
 
 
 def disconnect() -> None:
@@ -78,29 +81,95 @@ def disconnect() -> None:
         ray.shutdown()
 
 
-def _join(options: dict[str, Any]) -> None:
-    # Ray warns at each of twenty attempts; one message says it all.
-    with quiet_stderr(shows_at_failure=False):
-        ray.init(namespace=_NAMESPACE, log_to_driver=False, logging_level=logging.ERROR, **options)
+class HeadMonitor:
+    """A thread that tries every few seconds whether the head of the cluster can be reached.
+
+    Ray itself ends a process that has lost the head for a minute, in the middle of whatever it
+    does; the runner is to end in good order instead. Nothing is tried for `ray://`, where Ray
+    raises once the connection is lost.
+
+    Args:
+        cluster: The cluster that this process is part of.
+        every_seconds: Between two attempts; also how long each may take.
+    """
+
+    def __init__(self, cluster: Cluster, *, every_seconds: float = _REACH_SECONDS) -> None:
+        self._every_seconds = every_seconds
+        self._unanswered = 0
+        self._closed = threading.Event()
+        if not _address(cluster).startswith(_CLIENT):
+            head = ray.get_runtime_context().gcs_address
+            threading.Thread(target=self._watch, args=(head,), daemon=True).start()
+
+    @property
+    def is_gone(self) -> bool:
+        """Return whether the head has not been reached for so long that it will not come back."""
+        return self._unanswered >= _MOST_UNANSWERED
+
+    def close(self) -> None:
+        """Try no more."""
+        self._closed.set()
+
+    def _watch(self, head: str) -> None:
+        while not self._closed.is_set():
+            began = time.monotonic()
+            try:
+                _reach(head, self._every_seconds)
+                self._unanswered = 0
+            except OSError:
+                self._unanswered += 1
+            self._closed.wait(max(0.0, began + self._every_seconds - time.monotonic()))
 
 
-def _is_this_machine_alone() -> bool:
-    """Return whether no other machine can reach a node; the head of many has a loopback, too."""
-    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    return all(node["NodeManagerAddress"] in LOOPBACK for node in nodes if node["Alive"])
+def _address(cluster: Cluster) -> str:
+    """Return HOST:PORT, ray://HOST:PORT, `auto` or, for a cluster of its own, `local`."""
+    asked = cluster.address
+    return os.environ.get("RAY_ADDRESS") or asked if asked == "auto" else asked
+
+
+def _reach(address: str, timeout_seconds: float) -> None:
+    host, _, port = address.removeprefix(_CLIENT).rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), timeout_seconds).close()
+
+
+def _check_answer(address: str) -> None:
+    """Refuse an address where nobody listens: Ray itself would take minutes to see that."""
+    host, _, port = address.removeprefix(_CLIENT).rpartition(":")
+    if not host or not port.isdecimal():
+        raise ConfigError(
+            f"--address: expected auto, HOST:PORT or {_CLIENT}HOST:PORT; received {address!r}. "
+            f"`ray status` on a node says where its cluster is; Ray's ports are 6379 and, for "
+            f"{_CLIENT}, 10001."
+        )
+    try:
+        _reach(address, _REACH_SECONDS)
+    except (OSError, OverflowError) as error:
+        raise ConfigError(
+            f"--address {address}: nobody answers there ({error}). Start a cluster with `ray "
+            f"start --head`, or see with `ray status` on one of its nodes where it is."
+        ) from error
+
+
+def _join(address: str, options: dict[str, Any]) -> bool:
+    """Become a part of a cluster; return False if it is to be found and there is none."""
+    try:
+        # Ray warns at each attempt; one message says it all.
+        with quiet_stderr(shows_at_failure=False), warnings.catch_warnings(action="ignore"):
+            ray.init(address=address, **options)
+    except ConnectionError as error:
+        if address == "auto" and error.__cause__ is None:
+            return False  # it has found nothing; one that it found and cannot reach has a cause
+        raise
+    return True
 
 
 def _check_own(cluster: Cluster) -> None:
     """Refuse what a cluster of this machine alone will never have."""
-    has = {
-        "--cpus-per-worker": (cluster.cpus_per_worker, available_cores(), "cores"),
-        "--gpus-per-worker": (
-            cluster.gpus_per_worker,
-            len(find_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"))),
-            "NVIDIA GPUs",
-        ),
-    }
-    for option, (asked, there, kind) in has.items():
+    gpus = len(find_gpus(os.environ.get("CUDA_VISIBLE_DEVICES")))
+    for option, asked, there, kind in (
+        ("--cpus-per-worker", cluster.cpus_per_worker, available_cores(), "cores"),
+        ("--gpus-per-worker", cluster.gpus_per_worker, gpus, "NVIDIA GPUs"),
+    ):
         if asked > there:
             raise ConfigError(
                 f"{option}: expected at most {there}, since this machine belongs to no Ray "
@@ -116,32 +185,29 @@ def _start(options: dict[str, Any], *, cores: int) -> None:
         options: What Ray is told of any cluster.
         cores: So many workers share the machine as a user asked for, like those without Ray.
     """
-    stay_on_loopback()
+    for name in IMPATIENCE:
+        os.environ.pop(name, None)  # its own processes may take their time
     # Ctrl-C and SIGTERM may go to the whole process group; stopping is the runner's decision.
     with signals_held_back():
-        ray.init(
-            namespace=_NAMESPACE,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            num_cpus=cores,
-            include_dashboard=False,
-            **options,
-        )
+        ray.init(address="local", num_cpus=cores, include_dashboard=False, **options)
+    _say(
+        "This machine belongs to no Ray cluster: started one of its own, on 127.0.0.1 alone, "
+        "that ends with this command."
+    )
 
 
-def _tell(place: ClusterAddress | None) -> None:
-    """Say what listens from now on, and to whom."""
-    if place is None:
-        _say(
-            "This machine belongs to no Ray cluster: started one of its own, on 127.0.0.1 alone, "
-            "that ends with this command."
-        )
-    elif not _is_this_machine_alone():
-        places = "each worker" if place.is_client else "each worker and in this command"
-        _say(
-            f"Takes part in the Ray cluster at {place.found}: until the end Ray listens in "
-            f"{places} on all addresses of their machines, for trusted networks only."
-        )
+def _warn_of_ports(address: str) -> None:
+    """Say what listens from now on, and to whom, unless no other machine can reach a node."""
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    if all(node["NodeManagerAddress"] in _LOOPBACK for node in nodes if node["Alive"]):
+        return
+    is_client = address.startswith(_CLIENT)
+    _say(
+        f"Takes part in the Ray cluster at "
+        f"{ray.get_runtime_context().gcs_address if address == 'auto' else address}: until the "
+        f"end Ray listens in {'each worker' if is_client else 'each worker and in this command'} "
+        f"on all addresses of their machines, for trusted networks only."
+    )
 
 
 def _say(line: str) -> None:
@@ -160,7 +226,8 @@ def _runtime_env(cluster: Cluster) -> dict[str, Any]:
         variables["CUDA_VISIBLE_DEVICES"] = "-1"
     elif cluster.gpus_per_worker < 1:
         variables["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # or the first would take all its memory
-    return {"py_modules": [str(PACKAGE)], "env_vars": variables}
+    package = Path(harness.__file__).resolve().parent
+    return {"py_modules": [str(package)], "env_vars": variables}
 
 
 @contextlib.contextmanager
@@ -176,5 +243,6 @@ def _own_handlers() -> Iterator[None]:
                 signal.signal(number, handler)
 
 
-def _say_nothing(*_: object, **__: object) -> None:
-    pass
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".") + "."

@@ -1,28 +1,24 @@
-"""Carry files between the runner's folders and nodes that do not see them.
+"""Files on their way between the runner's folders and nodes that do not see them.
 
-A worker there trains in a scratch folder. What its session needs to go on travels with the job;
-what the session then writes travels back with its messages, and the runner writes it into the
-study before it hears the message. All of it is bounded: a file in size, checkpoints in how often
-they travel.
+A worker there trains in a scratch folder. What its session needs to go on is sent with the job;
+what the session then writes is sent with its messages, and the runner writes it into the study
+before it handles the message. All of it is bounded: a file in size, checkpoints in how often they
+are sent.
 """
 
 import dataclasses
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from harness.backends.backend import Message, WorkerSetup
+from harness.backends.backend import WorkerSetup
 from harness.core.errors import StorageError
-from harness.core.files import replacing, storage_error
+from harness.core.files import replacing, storage_error, write_bytes
 from harness.data.image_dataset import ImageDataset
-from harness.training.job import TrainingJob
+from harness.training.job import TestScoring
 from harness.training.training_folder import TrainingFolder
 
 LARGEST_FILE_BYTES = 2**30
-"""No file travels that is larger; use a folder that all nodes see for networks of that size."""
-
-BYTES_PER_SECOND = 50e6
-"""So much all workers of a sweep send between their rungs, on the average."""
+"""No file is sent that is larger; use a folder that all nodes see for networks of that size."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,37 +40,8 @@ class FileSet:
 
 
 @dataclasses.dataclass(frozen=True)
-class JobMessage:
-    """Send a worker its job.
-
-    Args:
-        job: What to train; its folder's path is absolute.
-        mark: A file that the runner has just written there: a worker that sees it sees the folder.
-            None for one that is not to look.
-        file_set: What the folder holds, for a worker that does not see it; None if it must.
-    """
-
-    job: TrainingJob
-    mark: Path | None
-    file_set: FileSet | None
-
-
-@dataclasses.dataclass(frozen=True)
-class WorkerMessage:
-    """Send the runner a message.
-
-    Args:
-        message: What the worker says.
-        file_set: What has changed in its scratch folder; None where it writes into the study.
-    """
-
-    message: Message
-    file_set: FileSet | None
-
-
-@dataclasses.dataclass(frozen=True)
 class SharedInputs:
-    """Hold what every worker needs and nodes may not have; Ray keeps one copy a node.
+    """What every worker needs and nodes may not have; Ray keeps one copy a node.
 
     Args:
         dataset: The images, read once by the runner's process.
@@ -83,10 +50,10 @@ class SharedInputs:
     """
 
     dataset: ImageDataset
-    weights: Mapping[str, Mapping[str, bytes]] = dataclasses.field(repr=False)
+    weights: Mapping[Path, Mapping[str, bytes]] = dataclasses.field(repr=False)
 
 
-def pack(folder: TrainingFolder, *, largest_bytes: int = LARGEST_FILE_BYTES) -> FileSet:
+def pack(folder: TrainingFolder) -> FileSet:
     """Return what a session needs of a folder to go on.
 
     Raises:
@@ -99,8 +66,7 @@ def pack(folder: TrainingFolder, *, largest_bytes: int = LARGEST_FILE_BYTES) -> 
         folder.discriminator_file,
         folder.outcome_file,
     )
-    there = [path for path in needed if path.exists()]
-    return FileSet({path.name: _read(path, largest_bytes) for path in there})
+    return FileSet({path.name: _read(path) for path in needed if path.exists()})
 
 
 def unpack(file_set: FileSet, folder: TrainingFolder) -> None:
@@ -113,12 +79,12 @@ def unpack(file_set: FileSet, folder: TrainingFolder) -> None:
     """
     for name in file_set.removed:
         _inside(folder, name).unlink(missing_ok=True)
-    last = folder.checkpoint_file.name
-    for name in sorted(file_set.files, key=lambda name: (name == last, name)):
-        path = _inside(folder, name)
+    last = folder.checkpoint_file
+    paths = {_inside(folder, name): content for name, content in file_set.files.items()}
+    for path in sorted(paths, key=lambda path: path == last):
         with replacing(path) as temporary:
-            temporary.write_bytes(file_set.files[name])
-            if name == last and path.exists() and last not in file_set.removed:
+            temporary.write_bytes(paths[path])
+            if path == last and path.exists():
                 path.replace(folder.previous_checkpoint_file)
 
 
@@ -129,13 +95,11 @@ def pack_inputs(setup: WorkerSetup, dataset: ImageDataset) -> SharedInputs:
         StorageError: If a file cannot be read or is too large.
     """
     for split in (dataset.train, dataset.validation, dataset.test):
-        _ = split.sha256  # travels along, so that no worker computes it again
+        _ = split.sha256  # is sent along, so that no worker computes it again
     weights = {}
     for path in _named_paths(setup):
-        files = (
-            sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else [path]
-        )
-        weights[str(path)] = {file.name: _read(file, LARGEST_FILE_BYTES) for file in files}
+        files = [each for each in path.iterdir() if each.is_file()] if path.is_dir() else [path]
+        weights[path] = {file.name: _read(file) for file in files}
     return SharedInputs(dataset, weights)
 
 
@@ -145,24 +109,23 @@ def unpack_inputs(shared_inputs: SharedInputs, setup: WorkerSetup, folder: Path)
     Raises:
         StorageError: If a file cannot be written.
     """
-    paths: dict[str, Path] = {}
+    paths: dict[Path, Path] = {}
     for number, (path, files) in enumerate(shared_inputs.weights.items()):
         own = folder / f"weights-{number}"
         for name, content in files.items():
-            with replacing(own / name) as temporary:
-                temporary.write_bytes(content)
-        paths[path] = own / Path(path).name if Path(path).name in files else own
+            write_bytes(own / name, content)
+        paths[path] = own / path.name if path.name in files else own
 
     def here(path: Path | None) -> Path | None:
-        return paths.get(str(path), path)
+        return paths.get(path, path) if path is not None else None
 
     test_scoring = setup.test_scoring
     if test_scoring is not None:
-        extractor = (
-            None if test_scoring.extractor is None else str(here(Path(test_scoring.extractor)))
-        )
+        extractor = test_scoring.extractor
         test_scoring = dataclasses.replace(
-            test_scoring, extractor=extractor, weights=here(test_scoring.weights)
+            test_scoring,
+            extractor=str(here(Path(extractor))) if extractor else None,
+            weights=here(test_scoring.weights),
         )
     return dataclasses.replace(
         setup,
@@ -173,28 +136,23 @@ def unpack_inputs(shared_inputs: SharedInputs, setup: WorkerSetup, folder: Path)
     )
 
 
-def _named_paths(setup: WorkerSetup) -> Iterator[Path]:
-    named = [(setup.extractor, setup.weights)]
-    if setup.test_scoring is not None:
-        named.append((setup.test_scoring.extractor or setup.extractor, setup.test_scoring.weights))
-    for extractor, weights in named:
-        if weights is not None:
-            yield weights
-        if Path(extractor).is_dir():
-            yield Path(extractor)
+def _named_paths(setup: WorkerSetup) -> list[Path]:
+    """Return folders of extractors and files of weights; names of extractors are no paths."""
+    scoring = setup.test_scoring or TestScoring()
+    extractors = [Path(setup.extractor), Path(scoring.extractor or setup.extractor)]
+    weights = [setup.weights, scoring.weights]
+    return [path for path in extractors if path.is_dir()] + [path for path in weights if path]
 
 
 class FolderDiff:
-    """Tell what has changed in a folder since it was last asked.
+    """The changes in a folder since they were last asked for.
 
     Args:
         folder: What is in it now counts as known.
-        largest_bytes: No file may be larger.
     """
 
-    def __init__(self, folder: TrainingFolder, *, largest_bytes: int = LARGEST_FILE_BYTES) -> None:
+    def __init__(self, folder: TrainingFolder) -> None:
         self._folder = folder
-        self._largest_bytes = largest_bytes
         self._known = self._look()
 
     def changes(self) -> FileSet:
@@ -203,61 +161,36 @@ class FolderDiff:
         Raises:
             StorageError: If a file cannot be read or is too large.
         """
-        now = self._look()
-        new = [path for path in now if now[path] != self._known.get(path)]
-        removed = tuple(self._name(path) for path in self._known if path not in now)
+        before, now = self._known, self._look()
+        changed = {name: self._folder.path / name for name in now if now[name] != before.get(name)}
         file_set = FileSet(
-            {self._name(path): _read(path, self._largest_bytes) for path in new}, removed
+            {name: _read(path) for name, path in changed.items()},
+            removed=tuple(name for name in before if name not in now),
         )
         self._known = now
         return file_set
 
-    def _name(self, path: Path) -> str:
-        return path.relative_to(self._folder.path).as_posix()
-
-    def _look(self) -> dict[Path, tuple[int, int, int]]:
+    def _look(self) -> dict[str, tuple[int, int, int]]:
+        """Return size, time and inode of each file by its path in the folder."""
         # The runner keeps the previous checkpoint by itself; dots begin unfinished files.
         found = {}
         for path in self._folder.path.rglob("*"):
             hidden = path.name.startswith(".") or path == self._folder.previous_checkpoint_file
             if not hidden and path.is_file():
                 status = path.stat()
-                found[path] = (status.st_size, status.st_mtime_ns, status.st_ino)
+                name = path.relative_to(self._folder.path).as_posix()
+                found[name] = (status.st_size, status.st_mtime_ns, status.st_ino)
         return found
 
 
-class RateLimiter:
-    """Say when a worker may send again what could also wait.
-
-    Args:
-        bytes_per_second: What it may send on the average.
-        clock: Seconds that pass.
-    """
-
-    def __init__(
-        self, bytes_per_second: float, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._bytes_per_second = bytes_per_second
-        self._clock = clock
-        self._free_at = clock()
-
-    def permits(self) -> bool:
-        """Return whether what was sent has been waited for."""
-        return self._clock() >= self._free_at
-
-    def note(self, sent_bytes: int) -> None:
-        """Take note of what was sent."""
-        begin = max(self._free_at, self._clock())
-        self._free_at = begin + sent_bytes / self._bytes_per_second
-
-
-def _read(path: Path, largest_bytes: int) -> bytes:
+def _read(path: Path) -> bytes:
     try:
         size = path.stat().st_size
-        if size > largest_bytes:
+        if size > LARGEST_FILE_BYTES:
             raise StorageError(
-                f"{path}: has {size} bytes; at most {largest_bytes} travel between the nodes of a "
-                f"cluster. Keep the study in a folder that all nodes see, with --studies-dir."
+                f"{path}: has {size} bytes; at most {LARGEST_FILE_BYTES} are sent between the "
+                f"nodes of a cluster. Keep the study in a folder that all nodes see, with "
+                f"--studies-dir."
             )
         return path.read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Be a worker inside a Ray actor: the runner listens and speaks by the actor's methods."""
+"""A worker inside a Ray actor: the runner talks to it by the actor's methods."""
 
 import contextlib
 import dataclasses
@@ -10,15 +10,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.backends.backend import EventMessage, JobEnded, Message, WorkerRefused, WorkerSetup
+import ray
+
+from harness.backends.backend import JobEnded, Message, WorkerRefused, EventMessage, WorkerSetup
 from harness.backends.ray.file_transfer import (
-    BYTES_PER_SECOND,
     FileSet,
     FolderDiff,
-    JobMessage,
-    RateLimiter,
     SharedInputs,
-    WorkerMessage,
     unpack,
     unpack_inputs,
 )
@@ -29,59 +27,93 @@ from harness.core.locks import is_locked, lock_folder
 from harness.training.job import TrainingJob
 from harness.training.training_folder import TrainingFolder
 
+BYTES_PER_SECOND = 50e6
+"""So much all workers of a sweep send between their rungs, on the average."""
+
 _PREFIX = "harness-worker-"
 _OLD_SECONDS = 60
 
 
+@dataclasses.dataclass(frozen=True)
+class JobMessage:
+    """A job on its way to a worker.
+
+    Args:
+        job: What to train; its folder's path is absolute.
+        mark: A file that the runner has just written there: a worker that sees it sees the folder.
+            None for one that is not to look.
+        file_set: What the folder holds, for a worker that does not see it; None if it must.
+    """
+
+    job: TrainingJob
+    mark: Path | None
+    file_set: FileSet | None
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkerMessage:
+    """A message on its way to the runner.
+
+    Args:
+        message: What the worker sends.
+        file_set: What has changed in its scratch folder; None where it writes into the study.
+    """
+
+    message: Message
+    file_set: FileSet | None
+
+
 class WorkerActor:
-    """Train in a thread of its own, so that the actor can always be spoken to.
+    """A worker that trains in a thread of its own, so that the actor always answers.
 
     Args:
         setup: What to load.
-        shared_inputs: The part of it that travels.
+        shared_inputs: The part of it that was sent.
         workers: How many share what may be sent.
     """
 
     def __init__(self, setup: WorkerSetup, shared_inputs: SharedInputs, workers: int) -> None:
-        self._worker_messages: queue.SimpleQueue[WorkerMessage | BaseException] = (
-            queue.SimpleQueue()
-        )
-        self._heard: queue.SimpleQueue[JobMessage | Answer] = queue.SimpleQueue()
-        self._worker_files = WorkerFiles(BYTES_PER_SECOND / workers)
+        self._outbox: queue.SimpleQueue[WorkerMessage | BaseException] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[JobMessage | Answer] = queue.SimpleQueue()
+        self._files = WorkerFiles(BYTES_PER_SECOND / workers)
         threading.Thread(target=self._work, args=(setup, shared_inputs), daemon=True).start()
 
-    def listen(self) -> WorkerMessage:
-        """Return the next letter to the runner, waiting for it."""
-        worker_message = self._worker_messages.get()
-        if isinstance(worker_message, BaseException):
-            raise worker_message
-        return worker_message
+    def node_id(self) -> str:
+        """Return the id of the node that it is on."""
+        return str(ray.get_runtime_context().get_node_id())
 
-    def hear(self, value: JobMessage | Answer) -> None:
-        """Take in what the runner says."""
-        self._heard.put(value)
+    def next_message(self) -> WorkerMessage:
+        """Return the next message to the runner, waiting for it."""
+        message = self._outbox.get()
+        if isinstance(message, BaseException):
+            raise message
+        return message
 
-    def tidy(self) -> None:
+    def receive(self, value: JobMessage | Answer) -> None:
+        """Take what the runner sends."""
+        self._inbox.put(value)
+
+    def close(self) -> None:
         """Remove what this worker left on its node; it is about to end."""
-        self._worker_files.close()
+        self._files.close()
 
     def _work(self, setup: WorkerSetup, shared_inputs: SharedInputs) -> None:
         try:
-            setup = unpack_inputs(shared_inputs, setup, self._worker_files.folder)
-            serve(setup, send=self._send, receive=self._receive)
-        except BaseException as error:  # a thread's death must end the worker
-            self._worker_messages.put(error)
+            setup = unpack_inputs(shared_inputs, setup, self._files.folder)
+            serve(setup, send=self._send, receive=self._next)
+        except BaseException as error:  # the end of this thread must end the worker
+            self._outbox.put(error)
 
     def _send(self, message: Message) -> None:
-        self._worker_messages.put(self._worker_files.worker_message(message))
+        self._outbox.put(self._files.add_changes(message))
 
-    def _receive(self) -> Any:
-        value = self._heard.get()
-        return self._worker_files.take(value) if isinstance(value, JobMessage) else value
+    def _next(self) -> Any:
+        value = self._inbox.get()
+        return self._files.place(value) if isinstance(value, JobMessage) else value
 
 
 class WorkerFiles:
-    """Find a place for a job's files on this node, and send what changes there.
+    """A worker's scratch folder on its node.
 
     Args:
         bytes_per_second: What may be sent between rungs, on the average.
@@ -91,12 +123,13 @@ class WorkerFiles:
         _remove_abandoned()
         self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         self._lock = lock_folder(self.folder, "another worker has this folder.")
-        self._rate_limiter = RateLimiter(bytes_per_second)
-        self._scratch: TrainingFolder | None = None
-        self._watch: FolderDiff | None = None
+        self._bytes_per_second = bytes_per_second
+        self._may_send_at = 0.0
+        self._scratch = self.folder / "training"
+        self._diff: FolderDiff | None = None
         self._is_due = False
 
-    def take(self, job_message: JobMessage) -> TrainingJob:
+    def place(self, job_message: JobMessage) -> TrainingJob:
         """Return a job whose folder is one that this node has.
 
         Raises:
@@ -104,38 +137,39 @@ class WorkerFiles:
             StorageError: If the files cannot be written.
         """
         self._forget()
+        job = job_message.job
         if job_message.mark is not None and job_message.mark.exists():
-            return job_message.job
+            return job
         if job_message.file_set is None:
             raise ConfigError(
-                f"--files shared: a node of the cluster does not see "
-                f"{job_message.job.folder.path}. "
-                f"Choose a --studies-dir that all nodes see, or --files travel."
+                f"--files shared: a node of the cluster does not see {job.folder.path}. Choose a "
+                f"--studies-dir that all nodes see, or --files travel."
             )
-        self._scratch = TrainingFolder(self.folder / "training")
-        self._scratch.path.mkdir(parents=True)
-        unpack(job_message.file_set, self._scratch)
-        self._watch = FolderDiff(self._scratch)
-        return dataclasses.replace(job_message.job, folder=self._scratch)
+        self._scratch.mkdir(parents=True)
+        folder = TrainingFolder(self._scratch)
+        unpack(job_message.file_set, folder)
+        self._diff = FolderDiff(folder)
+        return dataclasses.replace(job, folder=folder)
 
-    def worker_message(self, message: Message) -> WorkerMessage:
+    def add_changes(self, message: Message) -> WorkerMessage:
         """Return a message with the files that go along.
 
-        What a session saved between rungs waits for the allowance; what it saved at a rung, a
-        pause or its end does not.
+        What a session saved between rungs waits until the rate allows it; what it saved at a
+        rung, a pause or its end does not.
 
         Raises:
             StorageError: If a file cannot be read or is too large.
         """
-        if self._watch is None or isinstance(message, WorkerRefused):
+        if self._diff is None or isinstance(message, WorkerRefused):
             return WorkerMessage(message, None)
         event = message.event if isinstance(message, EventMessage) else None
+        now = time.monotonic()
         may_wait = isinstance(event, Progressed) and not self._is_due
-        if may_wait and not self._rate_limiter.permits():
+        if may_wait and now < self._may_send_at:
             return WorkerMessage(message, None)
-        file_set: FileSet = self._watch.changes()
-        self._rate_limiter.note(file_set.bytes)
-        # A rung's own checkpoint is written after the rung was told of.
+        file_set = self._diff.changes()
+        self._may_send_at = max(self._may_send_at, now) + file_set.bytes / self._bytes_per_second
+        # A rung's own checkpoint is written after the event of its score.
         self._is_due = isinstance(event, RungScored)
         if isinstance(message, JobEnded):
             self._forget()
@@ -147,10 +181,8 @@ class WorkerFiles:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _forget(self) -> None:
-        if self._scratch is not None:
-            shutil.rmtree(self._scratch.path, ignore_errors=True)
-        self._scratch = self._watch = None
-        self._is_due = False
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._diff, self._is_due = None, False
 
 
 def _remove_abandoned() -> None:
