@@ -48,7 +48,7 @@ class Cluster:
 def _check_share(name: str, value: float) -> None:
     """Refuse what Ray cannot set aside: it divides one core or GPU, but not several."""
     least = 0.0 if name == "gpus_per_worker" else 0.0001
-    if least <= value <= 1 or (value > 1 and value.is_integer()):
+    if least <= value <= 1 or (value > 1 and float(value).is_integer()):
         return
     raise ConfigError(
         f"--{name.replace('_', '-')}: expected a share of one up to 1, or a whole number above; "

@@ -81,24 +81,29 @@ def disconnect() -> None:
         ray.shutdown()
 
 
+def head_address(cluster: Cluster) -> str | None:
+    """Return where a cluster's head is; None for `ray://`, where Ray raises once it is lost."""
+    if _address(cluster).startswith(_CLIENT):
+        return None
+    return str(ray.get_runtime_context().gcs_address)
+
+
 class HeadMonitor:
     """A thread that tries every few seconds whether the head of the cluster can be reached.
 
     Ray itself ends a process that has lost the head for a minute, in the middle of whatever it
-    does; the runner is to end in good order instead. Nothing is tried for `ray://`, where Ray
-    raises once the connection is lost.
+    does; the runner is to end in good order instead.
 
     Args:
-        cluster: The cluster that this process is part of.
+        head: Where it is, HOST:PORT; None to try nothing.
         every_seconds: Between two attempts; also how long each may take.
     """
 
-    def __init__(self, cluster: Cluster, *, every_seconds: float = _REACH_SECONDS) -> None:
+    def __init__(self, head: str | None, *, every_seconds: float = _REACH_SECONDS) -> None:
         self._every_seconds = every_seconds
         self._unanswered = 0
         self._closed = threading.Event()
-        if not _address(cluster).startswith(_CLIENT):
-            head = ray.get_runtime_context().gcs_address
+        if head is not None:
             threading.Thread(target=self._watch, args=(head,), daemon=True).start()
 
     @property
@@ -201,12 +206,12 @@ def _warn_of_ports(address: str) -> None:
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     if all(node["NodeManagerAddress"] in _LOOPBACK for node in nodes if node["Alive"]):
         return
-    is_client = address.startswith(_CLIENT)
+    if address == "auto":
+        address = ray.get_runtime_context().gcs_address
+    places = "each worker" if address.startswith(_CLIENT) else "each worker and in this command"
     _say(
-        f"Takes part in the Ray cluster at "
-        f"{ray.get_runtime_context().gcs_address if address == 'auto' else address}: until the "
-        f"end Ray listens in {'each worker' if is_client else 'each worker and in this command'} "
-        f"on all addresses of their machines, for trusted networks only."
+        f"Takes part in the Ray cluster at {address}: until the end Ray listens in {places} on "
+        f"all addresses of their machines, for trusted networks only."
     )
 
 

@@ -20,7 +20,7 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, RayError
 from harness.backends.backend import Worker
 from harness.backends.cluster import Cluster
 from harness.backends.backend import WorkerDied, Message, WorkerSetup
-from harness.backends.ray.connection import HeadMonitor, connect, disconnect
+from harness.backends.ray.connection import HeadMonitor, connect, disconnect, head_address
 from harness.backends.ray.file_transfer import pack, pack_inputs, unpack
 from harness.backends.ray.worker_actor import JobMessage, WorkerActor, WorkerMessage
 from harness.core.errors import HarnessError
@@ -123,7 +123,7 @@ class RayBackend:
     def __init__(self, setup: WorkerSetup, *, workers: int, cluster: Cluster) -> None:
         connect(cluster, workers=workers)
         self.cluster = cluster
-        self.head_monitor = HeadMonitor(cluster)
+        self.head_monitor = HeadMonitor(head_address(cluster))
         self.last_error = ""
         self._setup = dataclasses.replace(setup, threads=setup.threads or cluster.threads)
         self._count = workers

@@ -8,30 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.backends.backend import (
-    EventMessage,
-    JobEnded,
-    WorkerReady,
-    WorkerRefused,
-    WorkerSetup,
-)
+from harness.backends.backend import JobEnded, WorkerReady, WorkerRefused, EventMessage, WorkerSetup
 from harness.backends.ray.file_transfer import (
+    LARGEST_FILE_BYTES,
     FileSet,
     FolderDiff,
-    JobMessage,
-    RateLimiter,
     pack,
     pack_inputs,
     unpack,
     unpack_inputs,
 )
-from harness.backends.ray.worker_actor import WorkerFiles
+from harness.backends.ray.worker_actor import JobMessage, WorkerFiles
 from harness.core.errors import ConfigError, StorageError
 from harness.core.events import Progressed, RungScored
 from harness.core.score import Protocol, Score
 from harness.data.image_dataset import ImageDataset, Split
 from harness.gan.presets import load_preset
-from harness.training.job import TestScoring, TrainingJob
+from harness.training.job import TrainingJob
+from harness.training.job import TestScoring
 from harness.training.training_folder import TrainingFolder
 
 PROGRESSED = EventMessage(Progressed(1.0, 0.1, 0.2, 0.5, 0.5, 100.0, 1.0))
@@ -65,20 +59,20 @@ def test_what_a_session_goes_on_from_arrives_and_nothing_else(tmp_path: Path):
     assert contents(scratch) == needed
 
 
-def test_what_changed_travels_back_and_a_new_checkpoint_keeps_the_one_before(tmp_path: Path):
+def test_what_changed_is_sent_back_and_a_new_checkpoint_keeps_the_one_before(tmp_path: Path):
     study = folder(tmp_path / "a", checkpoint__npz=b"1", generator__keras=b"g")
     scratch = folder(tmp_path / "b", checkpoint__npz=b"1", generator__keras=b"g")
-    watch = FolderDiff(scratch)
-    assert watch.changes() == FileSet({})
+    diff = FolderDiff(scratch)
+    assert diff.changes() == FileSet({})
     (scratch.path / "checkpoint.npz").replace(scratch.previous_checkpoint_file)
     (scratch.path / "checkpoint.npz").write_bytes(b"22")
     (scratch.path / "grids").mkdir()
     (scratch.path / "grids" / "one.png").write_bytes(b"picture")
     (scratch.path / ".x.tmp.npz").write_bytes(b"unfinished")
     (scratch.path / "generator.keras").unlink()
-    file_set = watch.changes()
+    file_set = diff.changes()
     assert file_set.bytes == 2 + 7
-    assert watch.changes() == FileSet({})
+    assert diff.changes() == FileSet({})
     unpack(file_set, study)
     assert contents(study) == {
         "checkpoint.npz": b"22",
@@ -87,57 +81,36 @@ def test_what_changed_travels_back_and_a_new_checkpoint_keeps_the_one_before(tmp
     }
 
 
-def test_no_file_travels_that_is_too_large_or_lies_elsewhere(tmp_path: Path):
+def test_no_file_is_sent_that_is_too_large_or_lies_elsewhere(tmp_path: Path):
     scratch = folder(tmp_path / "a")
-    watch = FolderDiff(scratch, largest_bytes=10)
-    scratch.checkpoint_file.write_bytes(b"x" * 10)
-    assert watch.changes().bytes == 10
-    scratch.checkpoint_file.write_bytes(b"x" * 11)
-    with pytest.raises(StorageError, match=r"has 11 bytes; at most 10 travel .* --studies-dir"):
-        watch.changes()
-    with pytest.raises(StorageError, match="at most 10 travel"):
-        pack(scratch, largest_bytes=10)
+    diff = FolderDiff(scratch)
+    with scratch.checkpoint_file.open("wb") as sparse:
+        sparse.truncate(LARGEST_FILE_BYTES + 1)
+    for too_large in (diff.changes, lambda: pack(scratch)):
+        with pytest.raises(StorageError, match=r"has 1073741825 bytes; .* --studies-dir"):
+            too_large()
     for name in ("../x", "/x", "a/../../x", ""):
         with pytest.raises(StorageError, match="outside of it"):
             unpack(FileSet({name: b""}), scratch)
 
 
-def test_an_rate_limiter_waits_for_what_was_sent():
-    now = [0.0]
-    rate_limiter = RateLimiter(100.0, clock=lambda: now[0])
-    assert rate_limiter.permits()
-    rate_limiter.note(250)  # 250 bytes at 100 a second: 2.5 seconds
-    now[0] = 2.4
-    assert not rate_limiter.permits()
-    now[0] = 2.5
-    assert rate_limiter.permits()
-    rate_limiter.note(100)
-    rate_limiter.note(100)  # what may not wait adds up
-    now[0] = 4.4
-    assert not rate_limiter.permits()
-
-
-def test_a_worker_files_keeps_to_the_rate_between_rungs_and_not_at_them(tmp_path: Path):
+def test_a_worker_keeps_to_the_rate_between_rungs_and_not_at_them(tmp_path: Path):
     worker_files = WorkerFiles(bytes_per_second=200_000)
     study = folder(tmp_path / "a")
-    scratch = worker_files.take(JobMessage(job(study), None, FileSet({}))).folder
+    scratch = worker_files.place(JobMessage(job(study), None, FileSet({}))).folder
     began, sent, rewritten = time.monotonic(), 0, 0
     while (passed := time.monotonic() - began) < 0.5:
         scratch.checkpoint_file.write_bytes(os.urandom(10_000))
         rewritten += 10_000
-        worker_message = worker_files.worker_message(PROGRESSED)
+        worker_message = worker_files.add_changes(PROGRESSED)
         sent += worker_message.file_set.bytes if worker_message.file_set else 0
         time.sleep(0.002)
     # One is sent before anything had to be waited for.
     assert 0 < sent <= 200_000 * passed + 10_000
     assert rewritten > sent
-    for must in (
-        RUNG_SCORED,
-        PROGRESSED,
-        JobEnded(1.0),
-    ):  # the rung's checkpoint follows its score
+    for must in (RUNG_SCORED, PROGRESSED, JobEnded(1.0)):  # the rung's checkpoint follows its score
         scratch.checkpoint_file.write_bytes(os.urandom(10_000))
-        worker_message = worker_files.worker_message(must)
+        worker_message = worker_files.add_changes(must)
         assert worker_message.file_set is not None
         assert worker_message.file_set.bytes == 10_000, must
     assert not scratch.path.exists()
@@ -145,18 +118,18 @@ def test_a_worker_files_keeps_to_the_rate_between_rungs_and_not_at_them(tmp_path
     assert not worker_files.folder.exists()
 
 
-def test_a_worker_files_writes_where_it_sees_the_study_and_says_if_it_must_but_does_not(
+def test_a_worker_writes_where_it_sees_the_study_and_refuses_if_it_must_but_does_not(
     tmp_path: Path,
 ):
     worker_files = WorkerFiles(bytes_per_second=1.0)
     job_message = JobMessage(job(folder(tmp_path / "a", mark=b"")), tmp_path / "a" / "mark", None)
-    assert worker_files.take(job_message) == job_message.job
-    assert worker_files.worker_message(PROGRESSED).file_set is None
+    assert worker_files.place(job_message) == job_message.job
+    assert worker_files.add_changes(PROGRESSED).file_set is None
     (tmp_path / "a" / "mark").unlink()
     with pytest.raises(ConfigError, match=r"--files shared: a node .* does not see .*/a\. Choose"):
-        worker_files.take(job_message)
-    assert worker_files.worker_message(WorkerRefused(ConfigError("x"))).file_set is None
-    assert worker_files.worker_message(WorkerReady(SCORE.protocol)).file_set is None
+        worker_files.place(job_message)
+    assert worker_files.add_changes(WorkerRefused(ConfigError("x"))).file_set is None
+    assert worker_files.add_changes(WorkerReady(SCORE.protocol)).file_set is None
     worker_files.close()
 
 
@@ -172,7 +145,7 @@ def test_what_killed_workers_left_is_removed_by_the_next(tmp_path: Path, monkeyp
         worker_files.close()
 
 
-def test_weights_travel_with_the_images(tmp_path: Path):
+def test_weights_are_sent_with_the_images(tmp_path: Path):
     split = Split("x/train", np.zeros((2, 4, 4, 1), np.uint8))
     images = ImageDataset("x", split, split, split)
     own = folder(tmp_path / "own", extractor__json=b"{}", weights__npz=b"w").path

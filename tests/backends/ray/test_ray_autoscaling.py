@@ -53,7 +53,7 @@ def describe_cluster(port: int) -> dict[str, object]:
         "head_node_type": "ray.head.default",
         "available_node_types": {
             "ray.head.default": {"resources": {"CPU": 1}, "node_config": {}, "max_workers": 0},
-            "hand": {"resources": actor, "node_config": {}, "min_workers": 0, "max_workers": 2},
+            "worker": {"resources": actor, "node_config": {}, "min_workers": 0, "max_workers": 2},
         },
     }
 
@@ -119,4 +119,4 @@ def test_workers_wait_for_the_nodes_that_they_make_a_cluster_add(
     status = subprocess.run(
         [RAY, "status", f"--address={address}"], env=environment, capture_output=True, text=True
     )
-    assert "2 hand" in status.stdout
+    assert "2 worker" in status.stdout

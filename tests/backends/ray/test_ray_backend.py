@@ -4,6 +4,7 @@ import contextlib
 import gc
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,17 +13,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.backends.backend import WorkerDied, WorkerReady, WorkerSetup
 from harness.backends.cluster import Cluster
-from harness.backends.ray import head_monitor
-from harness.backends.ray.head_monitor import HeadMonitor
-from harness.backends.ray.ray_backend import RayBackend
-from harness.backends.ray.resources import idle_gpus, shortage
+from harness.backends.backend import WorkerDied, WorkerReady, WorkerSetup
+from harness.backends.ray.connection import HeadMonitor
+from harness.backends.ray.ray_backend import (
+    RayBackend,
+    describe_idle_gpus,
+    describe_shortage,
+)
 from harness.core.errors import HarnessError
 from harness.core.events import Event, Progressed, Started
-from harness.runner.study_jobs import StudyJobs
+from harness.runner.dispatcher import Dispatcher
 from harness.runner.study_runner import StudyRunner
-from harness.runner.worker_pool import WorkerPool
 from harness.study.leaderboard import read_entries
 from harness.training.checkpoint import load_checkpoint
 from tests.support.ray_machines import (
@@ -64,32 +66,43 @@ def backend(address: str) -> Iterator[RayBackend]:
         yield running
 
 
-def test_a_worker_that_was_taken_away_is_told_from_one_that_failed(backend: RayBackend):
-    first, second = backend.start_worker(0), backend.start_worker(0)
-    process = ray.get(second._actor.__ray_call__.remote(lambda _: os.getpid()))
-    visible = second._actor.__ray_call__.remote(lambda _: os.environ["CUDA_VISIBLE_DEVICES"])
-    assert ray.get(visible) == "-1", "none was asked for"
-    ray.kill(first._actor)
+def test_a_worker_that_was_lost_with_its_node_is_told_from_one_that_failed(
+    machines: Machines, backend: RayBackend
+):
+    workers = [backend.start_worker(0), backend.start_worker(1)]
+    visible = [inside(worker, lambda _: os.environ["CUDA_VISIBLE_DEVICES"]) for worker in workers]
+    assert visible == ["-1", "-1"], "none was asked for"
+    (node,) = machines.worker_nodes
+    first, second = sorted(workers, key=lambda worker: ray.get(worker.placed) != node.node_id)
+    process = inside(second, lambda _: os.getpid())
+    machines.remove_node(node, allow_graceful=False)
     os.kill(process, signal.SIGKILL)
     for worker, lost in ((first, True), (second, False)):
-        assert backend.wait([worker], 60) == [worker]
-        assert worker.receive() == WorkerDied(None, lost=lost)
+        while backend.wait([worker], 60) == [worker]:
+            message = worker.receive()
+            if not isinstance(message, WorkerReady):
+                break
+        assert message == WorkerDied(None, lost=lost)
+    add_node(machines, **NODE)
+
+
+def inside(worker: Any, look: Any) -> Any:
+    """Return what a function finds out inside a worker's process."""
+    return ray.get(worker._actor.__ray_call__.remote(look))
 
 
 @pytest.mark.slow
 def test_a_worker_lost_before_the_first_was_ready_is_replaced(backend: RayBackend):
-    pool = WorkerPool(backend, 1)
-    pool.start()
-    ray.kill(pool.slots[0].worker._actor)
-    messages = []
-    while not messages or isinstance(messages[-1], WorkerDied):
-        for slot in pool.wait():
-            messages.append(slot.worker.receive())
-            if isinstance(messages[-1], WorkerDied):
-                pool.replace_dead(slot, messages[-1])
-    lost, ready = messages
-    assert lost.lost
-    assert ready.protocol.num_images == 1000
+    dispatcher = Dispatcher(backend, workers=1, max_worker_megabytes=2500.0)
+    begin = dispatcher._pool.start
+
+    def begin_and_lose() -> None:
+        begin()
+        ray.kill(dispatcher.slots[0].worker._actor)
+
+    dispatcher._pool.start = begin_and_lose
+    with dispatcher.on_duty():
+        assert dispatcher.start().protocol.num_images == 1000
 
 
 @pytest.mark.slow
@@ -108,45 +121,49 @@ def test_workers_of_a_node_map_one_copy_of_the_images_that_the_runner_read(backe
     worker = backend.start_worker(0)
     assert backend.wait([worker], 120) == [worker]
     assert isinstance(worker.receive(), WorkerReady)
-    assert ray.get(worker._actor.__ray_call__.remote(owners)) == [("ray._raylet", False)]
+    assert inside(worker, owners) == [("ray._raylet", False)]
 
 
 def test_workers_without_room_are_counted(backend: RayBackend, address: str):
     deadline = time.monotonic() + 60
-    while shortage(Cluster(address), 2):  # until those of the test before have left
+    while describe_shortage(Cluster(address), 2):  # until those of the test before have left
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert shortage(Cluster(address), 8).startswith("8 workers asked, room for 2 now; the others")
-    assert "no node of the cluster has that" in shortage(Cluster(address, cpus_per_worker=2), 1)
+    assert describe_shortage(Cluster(address), 8).startswith(
+        "8 workers asked, room for 2 now; the others"
+    )
+    assert "no node of the cluster has that" in describe_shortage(
+        Cluster(address, cpus_per_worker=2), 1
+    )
 
 
 def test_gpus_that_no_worker_uses_are_told_of(
     machines: Machines, backend: RayBackend, address: str
 ):
     del backend  # takes part in the cluster
-    assert idle_gpus(Cluster(address)) == ""
+    assert describe_idle_gpus(Cluster(address)) == ""
     node = add_node(machines, **NODE | {"num_gpus": 2})
-    assert idle_gpus(Cluster(address)).startswith("The cluster has 2 GPUs, and workers use none")
-    assert idle_gpus(Cluster(address, gpus_per_worker=0.5)) == ""
+    assert describe_idle_gpus(Cluster(address)).startswith(
+        "The cluster has 2 GPUs, and workers use none"
+    )
+    assert describe_idle_gpus(Cluster(address, gpus_per_worker=0.5)) == ""
     machines.remove_node(node)
 
 
-def test_a_head_that_does_not_answer_ends_the_wait_in_one_message(
-    address: str, machines: Machines, backend: RayBackend, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(head_monitor, "EVERY_SECONDS", 0.2)
-    monkeypatch.setattr(backend, "_head_monitor", HeadMonitor())
-    head = machines.head_node.all_processes["gcs_server"][0].process.pid
-    os.kill(head, signal.SIGSTOP)
-    try:
-        with pytest.raises(HarnessError, match=r"its head does not answer.* same command again"):
-            wait_for_ever(backend)
-    finally:
-        os.kill(head, signal.SIGCONT)
-    deadline = time.monotonic() + 30
-    while backend._head_monitor.is_gone:  # it is asked on
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+def test_a_head_that_cannot_be_reached_ends_the_wait_in_one_message(backend: RayBackend):
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        place = head.getsockname()
+        backend.head_monitor.close()
+        monitor = backend.head_monitor = HeadMonitor(f"{place[0]}:{place[1]}", every_seconds=0.1)
+        time.sleep(1.5)
+        assert not monitor.is_gone
+    with pytest.raises(HarnessError, match=r"its head does not answer.* same command again"):
+        wait_for_ever(backend)
+    with socket.create_server(place):
+        deadline = time.monotonic() + 30
+        while monitor.is_gone:  # it is tried on
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
 
 
 def wait_for_ever(backend: RayBackend) -> None:
@@ -163,10 +180,7 @@ def test_both_backends_give_the_same_bits_and_leave_the_same_files(address: str,
     small = small_space(tmp_path, deterministic=True)
     distant = Cluster(address, files="travel")
     for name, cluster in (("here", None), ("there", distant)):
-        assert (
-            StudyRunner(StudyJobs(small, options(tmp_path, name, cluster=cluster))).run(Notes())
-            is None
-        )
+        assert StudyRunner(small, options(tmp_path, name, cluster=cluster)).run(Notes()) is None
     here, there = (tmp_path / "studies" / name for name in ("here", "there"))
     (expected,), (entry,) = read_entries(here), read_entries(there)
     assert expected.outcome.final is not None
@@ -183,15 +197,16 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on_from_its_checkpoint(
     address: str, tmp_path: Path
 ):
     cluster = Cluster(address, files="travel")
-    chosen = options(tmp_path, "killed", cluster=cluster, checkpoint_seconds=0)
-    runner = StudyRunner(StudyJobs(small_space(tmp_path), chosen))
+    runner = StudyRunner(
+        small_space(tmp_path), options(tmp_path, "killed", cluster=cluster, checkpoint_seconds=0)
+    )
     killed = []
 
     def kill_once(name: str, event: Event) -> None:
         # The first rung's checkpoint, of 2 kimg, has come with what was said after it.
         if isinstance(event, Progressed) and event.kimg > 2.1 and not killed:
             killed.append(event.kimg)
-            (slot,) = runner.pool.slots
+            (slot,) = runner._dispatcher.slots
             ray.kill(slot.worker._actor)
 
     notes = Notes(kill_once)
@@ -200,7 +215,7 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on_from_its_checkpoint(
     first, second = notes.of("0000", Started)
     assert first.kimg == 0
     assert second.kimg >= 2
-    (entry,) = read_entries(chosen.folder)
+    (entry,) = read_entries(runner.folder)
     assert entry.outcome.final is not None
 
 
@@ -211,12 +226,11 @@ def test_nodes_that_see_the_folder_write_there_themselves(address: str, tmp_path
 
     def look(name: str, event: Event) -> None:
         if isinstance(event, Started):
-            (slot,) = runner.pool.slots
+            (slot,) = runner._dispatcher.slots
             seen.append(slot.worker._home.path.is_absolute())
 
-    chosen = options(tmp_path, "shared", cluster=cluster)
-    runner = StudyRunner(StudyJobs(small_space(tmp_path), chosen))
+    runner = StudyRunner(small_space(tmp_path), options(tmp_path, "shared", cluster=cluster))
     assert runner.run(Notes(look)) is None
     assert seen == [True]
-    assert {"trials/0000/checkpoint.npz", "trials/0000/generator.keras"} <= files_of(chosen.folder)
-    assert not list(chosen.folder.rglob(".mark*"))
+    assert {"trials/0000/checkpoint.npz", "trials/0000/generator.keras"} <= files_of(runner.folder)
+    assert not list(runner.folder.rglob(".mark*"))

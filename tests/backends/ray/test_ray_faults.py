@@ -208,7 +208,7 @@ def test_the_same_command_goes_on_after_the_runner_was_killed(
     assert max(saved.values()) > 0
 
 
-def hands_of(machines: Machines) -> list[int]:
+def workers_of(machines: Machines) -> list[int]:
     """Return the processes of all workers on the nodes other than the first."""
     raylets = [n.all_processes["raylet"][0].process.pid for n in machines.worker_nodes]
     children = [
@@ -217,7 +217,7 @@ def hands_of(machines: Machines) -> list[int]:
         for thread in Path(f"/proc/{raylet}/task").glob("*/children")
         for child in map(int, thread.read_text().split())
     ]
-    return [c for c in children if b"ray::Hand" in Path(f"/proc/{c}/cmdline").read_bytes()]
+    return [c for c in children if b"ray::WorkerActor" in Path(f"/proc/{c}/cmdline").read_bytes()]
 
 
 def test_a_sweep_whose_cluster_lost_its_head_ends_in_order_and_goes_on_at_the_next(
@@ -231,7 +231,7 @@ def test_a_sweep_whose_cluster_lost_its_head_ends_in_order_and_goes_on_at_the_ne
     with running_machines(head_cpus=0, others=1) as first:
         sweep = commands.start(*command, first.address, cwd=tmp_path)
         wait_until(lambda: list(study.glob("trials/*/checkpoint.previous.npz")), sweep)
-        (actor,) = hands_of(first)
+        (actor,) = workers_of(first)
         os.kill(actor, signal.SIGSTOP)  # a fast machine would come to the end meanwhile
         first.head_node.all_processes["gcs_server"][0].process.kill()
         began = time.monotonic()

@@ -223,7 +223,9 @@ def test_what_a_host_loses_goes_on_from_its_checkpoint(hosts: Hosts, what: str):
     wait_until(lambda: place(hosts, study, lost), sweep)
     host = hosts[(place(hosts, study, lost) or 1) - 1]
     killed = time.time()
-    host.run("kill", "-9", *processes(host, r"ray::Hand" if what == "worker" else r"/raylet "))
+    host.run(
+        "kill", "-9", *processes(host, r"ray::WorkerActor" if what == "worker" else r"/raylet ")
+    )
     began = time.monotonic()
     wait_until(lambda: len(starts(study)[lost]) > 1, sweep)
     seconds = time.monotonic() - began
