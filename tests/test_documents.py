@@ -34,7 +34,7 @@ DOCUMENTS = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for p
 SMALL = ("--search-space", "smoke", "--trials", "3", "--workers", "2", "--tracker", "jsonl")
 OPTION = re.compile(r"--[a-z][a-z-]*")
 # Options in prose of `ray`, `sbatch` and the exported `generate.py`.
-OF_OTHERS = {"--head", "--signal", "--generate", "--class", "--count"}
+OF_OTHERS = {"--head", "--signal", "--batch", "--num-gpus", "--generate", "--class", "--count"}
 
 every_document = pytest.mark.parametrize("name", DOCUMENTS)
 

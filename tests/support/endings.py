@@ -34,6 +34,18 @@ GOOD: dict[str, Any] = {
     "discriminator.widths": [16],
     "discriminator.learning_rate": 2.0e-3,
 }
+# Trials long enough to lose something.
+_MLPS = SPACE["parameters"] | {
+    "generator.learning_rate": {"low": 1.0e-4, "high": 3.0e-4, "log": True},
+    "discriminator.name": {"value": "mlp"},
+    "discriminator.widths": {"value": [16]},
+    "discriminator.learning_rate": {"low": 1.0e-4, "high": 3.0e-4, "log": True},
+}
+LONG = SPACE | {
+    "parameters": _MLPS,
+    "budget": {"rungs_kimg": [2, 1000]},
+    "pruner": {"name": "none"},
+}
 # How each trial ends, by its number.
 ENDINGS: dict[str, dict[str, Any]] = {
     "finished": GOOD,

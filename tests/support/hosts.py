@@ -1,4 +1,4 @@
-"""Make hosts of this machine: each with a network, processes and files of its own.
+"""Hosts on this machine: each with a network, processes and files of its own.
 
 A host is a set of Linux namespaces. They end with the process that made them, however it ends, and
 everything that runs in them ends with them; nothing of the machine's own network changes.
@@ -6,6 +6,7 @@ everything that runs in them ends with them; nothing of the machine's own networ
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -35,7 +36,7 @@ def why_none() -> str:
 
 
 class Host:
-    """Run commands on a host of its own.
+    """A host of its own, on which commands run.
 
     Args:
         number: From 1; the last part of its address.
@@ -48,9 +49,9 @@ class Host:
         self.address = f"10.0.0.{number}"
         self._place = place
         own = {"HOME": str(place), "TMPDIR": str(place), "RAY_USAGE_STATS_ENABLED": "0"}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self.path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         kept = {name: text for name, text in environment.items() if not name.startswith("RAY_")}
-        self._environment = kept | own | {"PATH": path}
+        self._environment = kept | own | {"PATH": self.path}
         hold = ["unshare", *_APART, "--fork", "--kill-child", "--mount-proc"]
         hold += ["sh", "-c", _HOLD, "sh", str(place)]
         self._holder = subprocess.Popen(
@@ -85,9 +86,10 @@ class Host:
         assert process.returncode == 0, f"{command}: {process.returncode}\n{out}{err}"
         return out
 
-    def commands(self) -> list[str]:
-        """Return the command lines of all that runs here."""
-        return self.run("ps", "-eww", "-o", "args=").splitlines()
+    def processes(self, pattern: str) -> list[str]:
+        """Return the numbers, on this host, of processes whose command line has a pattern."""
+        lines = self.run("ps", "-eww", "-o", "pid=,args=").splitlines()
+        return [line.split()[0] for line in lines if re.search(pattern, line)]
 
     def network(self, *arguments: str) -> None:
         """Change the host's network with `ip`."""
@@ -111,7 +113,7 @@ class Host:
 
 
 class Hosts(Sequence[Host]):
-    """Hold hosts at 10.0.0.1, 10.0.0.2 and so on; the first has the switch that joins them.
+    """Hosts at 10.0.0.1, 10.0.0.2 and so on; the first has the switch that joins them.
 
     Args:
         count: How many.

@@ -1,4 +1,4 @@
-"""Start real Ray clusters of several nodes on this machine, and run small studies there."""
+"""Real Ray clusters of several nodes on this machine, and small studies to run there."""
 
 import contextlib
 import copy
@@ -68,7 +68,7 @@ def add_node(machines: Machines, **node: Any) -> Any:
 
 
 class Notes:
-    """Listen to a sweep, and do something at its events."""
+    """A listener to a sweep that keeps its events and does something at each."""
 
     def __init__(self, act: Callable[[str, Event], object] = lambda name, event: None) -> None:
         self.events: list[tuple[str, Event]] = []
@@ -83,8 +83,8 @@ class Notes:
         self._act(name, event)
 
     def of(self, name: str, kind: type) -> list[Any]:
-        """Return what a trial said of a kind."""
-        return [event for said, event in self.events if said == name and isinstance(event, kind)]
+        """Return the events of a kind that a trial had."""
+        return [event for trial, event in self.events if trial == name and isinstance(event, kind)]
 
 
 def write_space(folder: Path, **changes: Any) -> Path:

@@ -16,9 +16,8 @@ from harness.core.events import Event, Progressed, Started
 from harness.runner.study_jobs import StudyJobs
 from harness.runner.study_runner import StudyRunner
 from harness.study.leaderboard import read_entries
-from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
-from harness.training.checkpoint import load_checkpoint
 from tests.support.commands import TIMEOUT_SECONDS, Commands, wait_until
+from tests.support.progress import saved_kimg, starts
 from tests.support.ray_machines import (
     LONGER,
     NODE,
@@ -163,24 +162,6 @@ def test_a_worker_that_waited_for_room_begins_on_a_node_that_joins(machines, tmp
     assert trained
     add_node(machines, **NODE)
     print(f"| node added | 4 | 4 | {trained} trials trained there | 0 |")
-
-
-def saved_kimg(study: Path, name: str) -> float:
-    """Return where a trial's checkpoint in the study stands; 0 where there is none."""
-    for kind in ("checkpoint.npz", "checkpoint.previous.npz"):  # killed between the two
-        file = study / "trials" / name / kind
-        if file.exists():
-            return float(load_checkpoint(file)[1]["kimg"])
-    return 0.0
-
-
-def starts(folder: Path) -> dict[str, list[float]]:
-    """Return where each trial of a study started, and started again, in kimg."""
-    logs = sorted(folder.glob(f"trials/*/{HISTORY_NAME}"))
-    return {
-        log.parent.name: [event.kimg for event in read_history(log) if isinstance(event, Started)]
-        for log in logs
-    }
 
 
 def test_the_same_command_goes_on_after_the_runner_was_killed(

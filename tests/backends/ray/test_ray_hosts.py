@@ -9,14 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.core.events import Progressed, RungScored, Started
 from harness.core.outcome import Reason
 from harness.study.leaderboard import Entry, read_entries
-from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
-from harness.training.checkpoint import load_checkpoint
 from tests.support.commands import TIMEOUT_SECONDS, Commands, wait_until
-from tests.support.endings import SPACE
+from tests.support.endings import LONG
 from tests.support.hosts import Host, Hosts, running_hosts, why_none
+from tests.support.progress import running, saved_kimg, starts
 
 pytestmark = [
     pytest.mark.slow,
@@ -25,17 +23,6 @@ pytestmark = [
 
 CUT_SECONDS = 60
 TRIALS = 10
-MLPS = SPACE["parameters"] | {
-    "generator.learning_rate": {"low": 1.0e-4, "high": 3.0e-4, "log": True},
-    "discriminator.name": {"value": "mlp"},
-    "discriminator.widths": {"value": [16]},
-    "discriminator.learning_rate": {"low": 1.0e-4, "high": 3.0e-4, "log": True},
-}
-LONG = SPACE | {
-    "parameters": MLPS,
-    "budget": {"rungs_kimg": [2, 1000]},
-    "pruner": {"name": "none"},
-}
 STORE = "--object-store-memory=200000000"
 SWEEP = (
     *("python", "-m", "harness.sweep", "--search-space", "./space.yaml", "--engine", "ray"),
@@ -63,13 +50,13 @@ def join(host: Host) -> None:
 @pytest.fixture(scope="module")
 def hosts(commands: Commands) -> Iterator[Hosts]:
     """Return a host for the runner alone, and two that train."""
-    with running_hosts(3, commands) as running:
-        (running[0].folder / "space.yaml").write_text(yaml.safe_dump(LONG))
+    with running_hosts(3, commands) as made:
+        (made[0].folder / "space.yaml").write_text(yaml.safe_dump(LONG))
         head = ("--head", "--node-ip-address=10.0.0.1", "--port=6379", "--num-cpus=0")
-        start_ray(running[0], *head, "--include-dashboard=false")
-        for host in running[1:]:
+        start_ray(made[0], *head, "--include-dashboard=false")
+        for host in made[1:]:
             join(host)
-        yield running
+        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -77,29 +64,11 @@ def _whole_again(hosts: Hosts) -> Iterator[None]:
     """End what a failed test left running, and have every host take part in the next one."""
     yield
     for number, host in enumerate(hosts):
-        if left := processes(host, r"harness\.sweep"):
+        if left := host.processes(r"harness\.sweep"):
             host.run("kill", "-9", *left)
         if number and not is_part(host):
             host.run("ray", "stop", "--force")
             join(host)
-
-
-def starts(study: Path) -> dict[str, list[float]]:
-    """Return at how many kimg each trial began, and began again."""
-    return {
-        log.parent.name: [event.kimg for event in read_history(log) if isinstance(event, Started)]
-        for log in sorted(study.glob(f"trials/*/{HISTORY_NAME}"))
-    }
-
-
-def running(study: Path) -> dict[str, float]:
-    """Return how far trials are that have not ended, in kimg."""
-    found = {}
-    for log in sorted(study.glob(f"trials/*/{HISTORY_NAME}")):
-        if not (log.parent / "outcome.json").exists():
-            said = [e for e in read_history(log) if isinstance(e, Progressed | RungScored)]
-            found[log.parent.name] = max((event.kimg for event in said), default=0.0)
-    return found
 
 
 def has_trained(host: Host, *, since: float) -> bool:
@@ -110,7 +79,7 @@ def has_trained(host: Host, *, since: float) -> bool:
 
 def is_part(host: Host) -> bool:
     """Return whether Ray runs on a host."""
-    return any("/raylet/raylet " in line for line in host.commands())
+    return bool(host.processes("/raylet/raylet "))
 
 
 def cut_for_a_minute(hosts: Hosts, study: Path) -> tuple[str, float]:
@@ -195,21 +164,6 @@ def changed(file: Path) -> float:
         return 0.0
 
 
-def saved_kimg(study: Path, name: str) -> float:
-    """Return where a trial's checkpoint in the study stands; 0 where there is none."""
-    for kind in ("checkpoint.npz", "checkpoint.previous.npz"):  # killed between the two
-        file = study / "trials" / name / kind
-        if file.exists():
-            return float(load_checkpoint(file)[1]["kimg"])
-    return 0.0
-
-
-def processes(host: Host, pattern: str) -> list[str]:
-    """Return the numbers, on their host, of processes whose command line has a pattern."""
-    lines = host.run("ps", "-eww", "-o", "pid=,args=").splitlines()
-    return [line.split()[0] for line in lines if re.search(pattern, line)]
-
-
 def listening(host: Host) -> str:
     """Return where the processes of a host listen."""
     return host.run("ss", "-ltnp")
@@ -224,7 +178,7 @@ def test_what_a_host_loses_goes_on_from_its_checkpoint(hosts: Hosts, what: str):
     host = hosts[(place(hosts, study, lost) or 1) - 1]
     killed = time.time()
     host.run(
-        "kill", "-9", *processes(host, r"ray::WorkerActor" if what == "worker" else r"/raylet ")
+        "kill", "-9", *host.processes(r"ray::WorkerActor" if what == "worker" else r"/raylet ")
     )
     began = time.monotonic()
     wait_until(lambda: len(starts(study)[lost]) > 1, sweep)
@@ -251,7 +205,7 @@ def test_what_a_host_loses_goes_on_from_its_checkpoint(hosts: Hosts, what: str):
 
 def test_the_same_command_goes_on_where_the_runner_of_hosts_was_killed(hosts: Hosts):
     study, sweep = begin(hosts, "runner", trials=FEW)
-    hosts[0].run("kill", "-9", *processes(hosts[0], r"harness\.sweep"))
+    hosts[0].run("kill", "-9", *hosts[0].processes(r"harness\.sweep"))
     sweep.communicate(timeout=TIMEOUT_SECONDS)
     begun = starts(study)
     saved = {name: saved_kimg(study, name) for name in begun}
@@ -329,7 +283,7 @@ def test_a_sweep_from_outside_whose_door_closes_ends_in_order(hosts: Hosts):
     study = far.folder / "studies" / "outside"
     sweep = far.start(*command)
     wait_until(lambda: sum(kimg > 2.5 for kimg in running(study).values()) == 2, sweep)
-    hosts[0].run("kill", "-9", *processes(hosts[0], r"ray\.util\.client\.server"))
+    hosts[0].run("kill", "-9", *hosts[0].processes(r"ray\.util\.client\.server"))
     began = time.monotonic()
     _, err = sweep.communicate(timeout=TIMEOUT_SECONDS)
     seconds = time.monotonic() - began
