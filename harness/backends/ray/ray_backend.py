@@ -17,9 +17,8 @@ from typing import Any
 import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayError
 
-from harness.backends.backend import Worker
+from harness.backends.backend import Message, Worker, WorkerDied, WorkerSetup
 from harness.backends.cluster import Cluster
-from harness.backends.backend import WorkerDied, Message, WorkerSetup
 from harness.backends.ray.connection import HeadMonitor, connect, disconnect, head_address
 from harness.backends.ray.file_transfer import pack, pack_inputs, unpack
 from harness.backends.ray.worker_actor import JobMessage, WorkerActor, WorkerMessage

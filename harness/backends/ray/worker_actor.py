@@ -12,7 +12,7 @@ from typing import Any
 
 import ray
 
-from harness.backends.backend import JobEnded, Message, WorkerRefused, EventMessage, WorkerSetup
+from harness.backends.backend import EventMessage, JobEnded, Message, WorkerRefused, WorkerSetup
 from harness.backends.ray.file_transfer import (
     FileSet,
     FolderDiff,

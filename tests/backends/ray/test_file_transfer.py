@@ -8,7 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.backends.backend import JobEnded, WorkerReady, WorkerRefused, EventMessage, WorkerSetup
+from harness.backends.backend import (
+    EventMessage,
+    JobEnded,
+    WorkerReady,
+    WorkerRefused,
+    WorkerSetup,
+)
 from harness.backends.ray.file_transfer import (
     LARGEST_FILE_BYTES,
     FileSet,
@@ -24,8 +30,7 @@ from harness.core.events import Progressed, RungScored
 from harness.core.score import Protocol, Score
 from harness.data.image_dataset import ImageDataset, Split
 from harness.gan.presets import load_preset
-from harness.training.job import TrainingJob
-from harness.training.job import TestScoring
+from harness.training.job import TestScoring, TrainingJob
 from harness.training.training_folder import TrainingFolder
 
 PROGRESSED = EventMessage(Progressed(1.0, 0.1, 0.2, 0.5, 0.5, 100.0, 1.0))
@@ -108,7 +113,11 @@ def test_a_worker_keeps_to_the_rate_between_rungs_and_not_at_them(tmp_path: Path
     # One is sent before anything had to be waited for.
     assert 0 < sent <= 200_000 * passed + 10_000
     assert rewritten > sent
-    for must in (RUNG_SCORED, PROGRESSED, JobEnded(1.0)):  # the rung's checkpoint follows its score
+    for must in (
+        RUNG_SCORED,
+        PROGRESSED,
+        JobEnded(1.0),
+    ):  # the rung's checkpoint follows its score
         scratch.checkpoint_file.write_bytes(os.urandom(10_000))
         worker_message = worker_files.add_changes(must)
         assert worker_message.file_set is not None

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from harness.runner.dispatcher import Dispatcher
 
-from harness.backends.cluster import Cluster
 from harness.backends.backend import WorkerDied, WorkerReady, WorkerSetup
+from harness.backends.cluster import Cluster
 from harness.backends.ray.connection import HeadMonitor
 from harness.backends.ray.ray_backend import (
     RayBackend,
@@ -23,7 +24,6 @@ from harness.backends.ray.ray_backend import (
 )
 from harness.core.errors import HarnessError
 from harness.core.events import Event, Progressed, Started
-from harness.runner.dispatcher import Dispatcher
 from harness.runner.study_runner import StudyRunner
 from harness.study.leaderboard import read_entries
 from harness.training.checkpoint import load_checkpoint
