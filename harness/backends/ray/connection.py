@@ -17,7 +17,6 @@ from typing import Any
 import ray
 import ray.exceptions
 
-import harness
 from harness.backends.cluster import Cluster
 from harness.backends.devices import available_cores, find_gpus
 from harness.backends.local_backend import signals_held_back
@@ -231,7 +230,7 @@ def _runtime_env(cluster: Cluster) -> dict[str, Any]:
         variables["CUDA_VISIBLE_DEVICES"] = "-1"
     elif cluster.gpus_per_worker < 1:
         variables["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # or the first would take all its memory
-    package = Path(harness.__file__).resolve().parent
+    package = Path(__file__).resolve().parents[2]
     return {"py_modules": [str(package)], "env_vars": variables}
 
 
