@@ -42,7 +42,12 @@ def run(kind, *, workers, trials, seed):
         if len(running) == workers:
             trial, config = running.pop(luck.randrange(len(running)))
             study.tell(trial, invented_score(config, 125, luck).value)
-        study.sampler = sampler_for(space, study_seed=seed, trial_seed=1000 * seed + number)
+        study.sampler = sampler_for(
+            space,
+            study_seed=seed,
+            number=1000 * seed + number,
+            trials=study.get_trials(deepcopy=False),
+        )
         if kind == "tpe without liar":
             study.sampler._constant_liar = False
         trial = study.ask()

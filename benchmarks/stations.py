@@ -140,7 +140,7 @@ def trace(folder):
     """Return the calls of each leg, by label."""
     options = SweepOptions("smoke", studies_dir=folder, trials=TRIALS, threads=1, tracker="jsonl")
     jobs = RecordedJobs(SearchSpace.load("smoke"), options)
-    with Tracer({"_hand_out": HAND_OUT, "_take_in": None}, "_send") as runner:
+    with Tracer({"_assign_jobs": HAND_OUT, "_take_in": None}, "_send") as runner:
         StudyRunner(jobs).run(EventLabels(runner))
     for name in ("first", "second"):
         job = dataclasses.replace(jobs.last, folder=TrainingFolder(folder / name), name=name)

@@ -16,6 +16,7 @@ from harness.dashboard import app
 from harness.optuna_dashboard import dashboard_server
 from harness.optuna_dashboard.dashboard_server import LiveDashboard
 from harness.study.record import read_study
+from harness.study.trial_storage import journal_file
 from tests.conftest import SweptStudy
 from tests.reporting.studies import make_study
 from tests.support.browser import started_browser
@@ -54,11 +55,6 @@ def page(address: str) -> Iterator[Any]:
         assert said == []
 
 
-def journal(study: Path) -> bytes:
-    """Return all that is written down of trials and of the study."""
-    return (study / "optuna.jsonl").read_bytes()
-
-
 def test_a_trial_page_shows_its_grid_and_its_note(page: Any, address: str):
     page.goto(f"{address}/trials?numbers=0")
     grid = page.get_by_alt_text("4 kimg.png")
@@ -86,14 +82,14 @@ def test_the_study_page_names_its_metric_and_its_note_how_to_read_it(page: Any, 
     ("method", "path"), [("DELETE", "/api/studies/0"), ("PUT", "/api/studies/0/note")]
 )
 def test_nothing_done_there_reaches_the_study(address: str, study: Path, method: str, path: str):
-    before = journal(study)
+    before = journal_file(study).read_bytes()
     server = address.partition("/dashboard")[0]
     request = urllib.request.Request(server + path, b"{}", method=method)
     with pytest.raises(urllib.error.HTTPError, match="405: Method Not Allowed") as refused:
         urllib.request.urlopen(request, timeout=30)
     with refused.value:
         assert json.load(refused.value)["reason"].startswith("This page is only for looking")
-    assert journal(study) == before
+    assert journal_file(study).read_bytes() == before
 
 
 def test_a_browser_that_keeps_the_terminal_is_served_too(
@@ -161,4 +157,4 @@ def test_what_cannot_be_shown_is_refused(
     assert f"--port: cannot listen on 127.0.0.1:{port}: Address already in use" in said
     make_study(tmp_path / "small")
     said = refused(capsys, "--study", "small", "--studies-dir", str(tmp_path))
-    assert "the study has no database yet" in said
+    assert "the study has no journal yet" in said

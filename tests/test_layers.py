@@ -34,7 +34,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
 """From the ground up; the commands and `api` stand on top. A room imports from lower floors."""
 
 OWNERS = {
-    "optuna": {"optimization", "study", "runner", "optuna_dashboard"},
+    "optuna": {"space", "study", "optimization", "runner", "optuna_dashboard"},
     "wandb": {"tracking"},
     "ray": {"backends"},
 }

@@ -10,6 +10,7 @@ import pytest
 from harness.core.errors import ProtocolMismatchError, StudyError
 from harness.study.overview import compare, sum_up, sum_up_all
 from harness.study.removal import find_to_remove, remove
+from harness.study.trial_storage import journal_file
 from tests.conftest import SweptStudy
 from tests.support.commands import Commands, the_one_message
 
@@ -36,6 +37,7 @@ def test_a_study_is_summed_up_from_its_folder(studies: Path):
     assert overview.best.name == "0000"
     assert overview.best_final == overview.best.outcome.final
     assert not overview.running
+    journal_file(studies / "endings").unlink()
     (studies / "endings" / "trials" / "0003" / "outcome.json").unlink()
     assert sum_up(studies / "endings").counts["unfinished"] == 1
 

@@ -13,11 +13,12 @@ from PIL import Image
 from harness.core.events import Finished, Progressed, RungScored, Started
 from harness.data import fashion_mnist as data
 from harness.study.leaderboard import read_entries, winner
+from harness.study.read_only import open_read_only
 from harness.tracking.jsonl_tracker import read_history
 from tests.conftest import SweptStudy
 from tests.support.commands import Commands, the_one_message
 from tests.support.endings import ENDINGS, SPACE, write_endings
-from tests.support.journal import forget_ends, read_states, read_trials
+from tests.support.journals import forget_the_ends, states
 from tests.tracking.disks import run_command_on_disk
 from tests.tracking.offline_log import OfflineRun, read_trainings
 
@@ -70,9 +71,9 @@ def test_histories_are_whole(swept: SweptStudy):
 
 
 def test_optuna_keeps_the_same_ends_in_its_own_words(swept: SweptStudy):
-    trials = read_trials(swept.folder)
+    trials = open_read_only(swept.folder).get_trials()
     values = [trial.value for trial in trials if trial.value is not None]
-    assert [trial.state.name for trial in trials] == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
+    assert states(swept.folder) == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
     # Optuna gives a pruned trial the last value it reported.
     entries = read_entries(swept.folder)
     assert sorted(values) == [entries[i].outcome.best.value for i in (0, 3)]
@@ -285,7 +286,7 @@ def test_the_same_command_mends_goes_on_and_adds(
     before = read_entries(swept.folder)
     # Trial 0 was interrupted at its last checkpoint; Optuna never heard how trial 3 ended.
     (folder / "trials" / "0000" / "outcome.json").unlink()
-    forget_ends(folder, 0, 3)
+    forget_the_ends(folder, 0, 3)
     kept = {number: (folder / "trials" / number / "outcome.json").read_bytes() for number in
             ("0001", "0002", "0003")}  # fmt: skip
     options = write_endings(tmp_path)
@@ -308,10 +309,10 @@ def test_the_same_command_mends_goes_on_and_adds(
     again, once = after[0].outcome.final, before[0].outcome.final
     assert again.value == pytest.approx(once.value, rel=1e-4)
     assert again.protocol == once.protocol
-    states = read_states(folder)
-    assert states[:4] == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
-    assert len(states) == 5
-    assert "RUNNING" not in states
+    told = states(folder)
+    assert told[:4] == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
+    assert len(told) == 5
+    assert "RUNNING" not in told
     runs = read_trainings(folder / "wandb")
     assert len(runs) == 5
     assert runs[4].images() == []

@@ -16,8 +16,7 @@ from harness.diagnosis.study_files import check_files
 from harness.diagnosis.study_journal import check_journal
 from harness.diagnosis.study_logs import check_histories, check_wandb_logs
 from harness.space.space import SearchSpace
-from harness.study.exclusive import study_held
-from harness.study.record import find_study, read_study
+from harness.study.record import find_study, lock_study, read_study
 from harness.study.repair import StoredStudy
 
 STAGES: tuple[Callable[[Examined], Iterator[Finding]], ...] = (
@@ -52,7 +51,10 @@ def examine_study(
     record = read_study(folder)
     space = SearchSpace.load(str(folder / "search_space.yaml"))
     findings: list[Finding] = []
-    with study_held(folder), StoredStudy(folder, record, space) as stored:
+    with (
+        lock_study(folder),
+        StoredStudy(folder, record, space) as stored,
+    ):
         study = Examined(folder, record, space, stored, tracker)
         for stage in STAGES:
             # All of a stage is listed before any of it is mended: the lists stay the same.

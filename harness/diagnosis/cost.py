@@ -37,7 +37,7 @@ THREADS = 1
 """TensorFlow threads of a worker when there is one a core, as by default."""
 
 RUNNER_MEGABYTES = 350
-"""The process that drives the study: Optuna, SQLAlchemy and W&B, but no TensorFlow."""
+"""The process that drives the study: Optuna and W&B, but no TensorFlow."""
 
 _MOST_SECONDS = 120.0
 """A family that trains longer is left; its speed is known by then."""

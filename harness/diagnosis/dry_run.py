@@ -13,7 +13,7 @@ from harness.gan.config.config import GANConfig
 from harness.gan.networks.discriminators import build_discriminator
 from harness.gan.networks.generators import build_generator
 from harness.gan.user_code.contract import register_user_functions
-from harness.optimization.preview import first_configs
+from harness.optimization.samplers import first_configs
 from harness.runner.sweep_options import SweepOptions
 from harness.space.parameters import Choices, Domain, Fixed, Variant
 from harness.space.space import SearchSpace, load_enqueued

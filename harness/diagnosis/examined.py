@@ -1,4 +1,4 @@
-"""A study under examination: its record, its space, its trainings and what Optuna holds."""
+"""A study under examination: its record, its space, its trainings and its journal."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -65,7 +65,7 @@ class Examined:
         folder: The study's folder; its lock is held.
         record: What the study says of itself.
         space: What it searches.
-        stored: What Optuna holds of it.
+        stored: Its trials in Optuna.
         tracker: What it was tracked by: key of `TRACKERS`.
     """
 

@@ -7,6 +7,7 @@ from harness.core.errors import HarnessError
 from harness.core.events import Event
 from harness.diagnosis.examined import Examined, ExaminedTraining
 from harness.diagnosis.finding import Finding, Level, ok
+from harness.gan.config.config import GANConfig
 from harness.study.repair import StoredTrial
 from harness.tracking.jsonl_tracker import read_history
 
@@ -73,20 +74,32 @@ def _unknown_trials(
     study: Examined, trainings: list[ExaminedTraining], *, first: int
 ) -> Iterator[Finding]:
     """Find trials that only their folders know; Optuna takes them in without gaps."""
-    expected = first
+    expected, retried = first, _retried(study)
     for training in trainings:
-        config = training.config()
+        config, number = training.config(), training.number
         mend = None
         message = "Optuna does not know it: its journal was lost or replaced"
         if config is None:
             message += ", and without a configuration it cannot be added"
-        elif training.number != expected:
+        elif number != expected:
             message += f", and trial {expected:04d} before it is lost, so it keeps no number"
         else:
-            history = _history(training)
-            mend = functools.partial(study.stored.add, config, training.outcome(), history)
+            history, before = _history(training), retried.get(training.name)
+            mend = functools.partial(
+                study.stored.add, number, config, training.outcome(), history, before
+            )
             expected += 1
         yield Finding(training.title, Level.FAIL, message, mend)
+
+
+def _retried(study: Examined) -> dict[str, tuple[int, GANConfig]]:
+    """Return the trials that others supersede, by the names of those others."""
+    found = {}
+    for training in study.trainings():
+        config, outcome = training.config(), training.outcome()
+        if config and outcome and outcome.superseded_by and training.number is not None:
+            found[outcome.superseded_by] = training.number, config
+    return found
 
 
 def _history(training: ExaminedTraining) -> list[Event]:

@@ -1,87 +1,87 @@
-"""Propose by CMA-ES over the numbers that every trial has, with nothing kept between trials.
-
-Optuna's own sampler takes the parameters that all completed trials share, whose number changes as
-families complete, and keeps its optimizer as a pickle in the study, which runs code where somebody
-else wrote it. The optimizer is a function of the trials that have ended, so here it is built from
-them each time, which takes milliseconds.
-"""
+"""Propose trials by CMA-ES, rebuilt from the trials that ended each time it is asked."""
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 import cmaes
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-_GENERATION = "cmaes:generation:"
+Number = FloatDistribution | IntDistribution
+
+_FIRST = "cmaes:generation:{}"
 """Attribute of a study: the number of the first trial that a generation proposed."""
 
 
 class CMASampler(BaseSampler):
-    """A sampler of one trial by CMA-ES; what has no scale, or a condition, falls to TPE.
+    """A sampler that adapts a normal distribution over the numbers that every trial has.
 
-    Pruned trials teach it by their last score: most trials are pruned, and without them a
-    generation would take hundreds of trials.
+    Optuna's takes the parameters that all completed trials share, so its dimensions change as
+    families come and go; and it keeps its optimizer as a pickle among the trials, where whoever
+    can write there could run code here. The optimizer is a function of the trials that ended, so
+    it is built from them each time, which takes milliseconds. Pruned trials count with their last
+    score: most trials are pruned, and without them a generation would take hundreds.
 
     Args:
-        space: The parameters that every trial has, by name.
-        n_startup_trials: Trials that have ended before it proposes anything.
-        popsize: Trials a generation; None for the method's own rule.
-        trial_seed: Fixes what this trial draws.
+        space: All parameters that do not depend on others.
+        independent: Samples what is no number or depends on others, and the first trials.
+        n_startup_trials: Trials with a score before the adaptation begins.
+        popsize: Trials a generation; None takes the method's own rule.
+        seed: Fixes what this sampler draws.
 
     References:
-        Hansen & Ostermeier 2001, Evolutionary Computation 9(2).
+        Hansen 2016, The CMA Evolution Strategy: A Tutorial, arXiv 1604.00772. A generation here
+        is the first `popsize` of its trials to end, however many workers there are.
     """
 
     def __init__(
         self,
         space: Mapping[str, BaseDistribution],
+        independent: BaseSampler,
         *,
         n_startup_trials: int,
         popsize: int | None,
-        trial_seed: int,
+        seed: int,
     ) -> None:
         self._space = {
             name: each
             for name, each in space.items()
-            if not each.single() and not isinstance(each, CategoricalDistribution)
+            if isinstance(each, Number) and not each.single()
         }
+        self._independent = independent
         self._n_startup_trials = n_startup_trials
         self._popsize = popsize
-        self._trial_seed = trial_seed
-        self._independent = TPESampler(multivariate=False, seed=trial_seed)
+        self._seed = seed
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """Return the numbers that every trial has."""
-        return self._space
+        return dict(self._space)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Return a point of the present generation; nothing before enough trials have ended."""
-        ended = [each for each in study.get_trials(deepcopy=False) if _value(each) is not None]
-        if not search_space or len(ended) < self._n_startup_trials:
+        """Return a proposal for these numbers; nothing before the adaptation begins."""
+        scored = _scored_trials(study)
+        if len(scored) < self._n_startup_trials or not self._space:
             return {}
-        optimizer = self._replay(ended, _first_trials(study))
-        if f"{_GENERATION}{optimizer.generation}" not in study.user_attrs:
-            study.set_user_attr(f"{_GENERATION}{optimizer.generation}", trial.number)
-        optimizer.reseed_rng(self._trial_seed % 2**32)
-        point = optimizer.ask()
-        pairs = zip(search_space.items(), point, strict=True)
-        return {name: _from_unit(each, float(x)) for (name, each), x in pairs}
+        optimizer = self._rebuild(study, scored)
+        key = _FIRST.format(optimizer.generation)
+        if key not in study.user_attrs:
+            study.set_user_attr(key, trial.number)
+        optimizer.reseed_rng(self._seed)
+        proposal = optimizer.ask()
+        return {
+            name: _from_unit(each, unit)
+            for (name, each), unit in zip(self._space.items(), proposal, strict=True)
+        }
 
     def sample_independent(
         self,
@@ -90,74 +90,66 @@ class CMASampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Return TPE's proposal for a parameter that is not adapted."""
+        """Return a proposal for any other parameter."""
         return self._independent.sample_independent(study, trial, param_name, param_distribution)
 
-    def _replay(self, ended: Sequence[FrozenTrial], first: Sequence[int]) -> cmaes.CMA:
-        """Return the optimizer that has been told of every whole generation, in their order."""
-        size = len(self._space)
+    def _rebuild(self, study: Study, scored: list[tuple[FrozenTrial, float]]) -> cmaes.CMA:
+        """Return the optimizer after the generations that are complete."""
+        dimensions = len(self._space)
         optimizer = cmaes.CMA(
-            mean=np.full(size, 0.5),
+            mean=np.full(dimensions, 0.5),
             sigma=1 / 6,
-            bounds=np.tile([0.0, 1.0], (size, 1)),
-            n_max_resampling=10 * size,
+            bounds=np.array([[0.0, 1.0]] * dimensions),
+            n_max_resampling=10 * dimensions,
             population_size=self._popsize,
+            seed=self._seed,
         )
-        # A trial belongs to the generation that proposed it, and those that ended first count: one
-        # that comes late cannot change what was told before.
-        ended = sorted(ended, key=lambda each: (each.datetime_complete, each.number))
-        for begin, end in itertools.pairwise([*first, math.inf]):
-            told = [
-                (self._to_unit(each), _value(each))
-                for each in ended
-                if begin <= each.number < end and self._space.keys() <= each.params.keys()
-            ][: optimizer.population_size]
+        firsts = study.user_attrs
+        for generation in itertools.count():
+            first = firsts.get(_FIRST.format(generation), math.inf)
+            end = firsts.get(_FIRST.format(generation + 1), math.inf)
+            told = [(each, value) for each, value in scored if first <= each.number < end]
             if len(told) < optimizer.population_size:
-                break
-            optimizer.tell(told)
-        return optimizer
+                return optimizer
+            optimizer.tell(
+                [(self._units(each), value) for each, value in told[: optimizer.population_size]]
+            )
+        raise AssertionError  # count() has no end
 
-    def _to_unit(self, trial: FrozenTrial) -> NDArray[np.float64]:
+    def _units(self, trial: FrozenTrial) -> NDArray[np.float64]:
         return np.array([_to_unit(each, trial.params[name]) for name, each in self._space.items()])
 
 
-def _first_trials(study: Study) -> list[int]:
-    """Return the first trial of each generation."""
-    attributes = study.user_attrs
-    first: list[int] = []
-    while (number := attributes.get(f"{_GENERATION}{len(first)}")) is not None:
-        first.append(number)
-    return first
+def _scored_trials(study: Study) -> list[tuple[FrozenTrial, float]]:
+    """Return the trials that ended with a score, in the order in which they ended."""
+    scored = []
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)):
+        value = trial.value if trial.state is TrialState.COMPLETE else None
+        if trial.state is TrialState.PRUNED and trial.last_step is not None:
+            value = trial.intermediate_values[trial.last_step]
+        if value is not None and math.isfinite(value):
+            scored.append((trial, value))
+    # An ended trial has its time; one that ended later cannot change what was told before.
+    return sorted(scored, key=lambda each: (cast(Any, each[0].datetime_complete), each[0].number))
 
 
-def _value(trial: FrozenTrial) -> float | None:
-    """Return what a trial teaches: its value, or the last score before it was pruned."""
-    value = trial.value if trial.state is TrialState.COMPLETE else None
-    if trial.state is TrialState.PRUNED and trial.last_step is not None:
-        value = trial.intermediate_values[trial.last_step]
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _ends(distribution: BaseDistribution) -> tuple[float, float]:
-    """Return where 0 and 1 of the optimizer's coordinate lie, on the distribution's scale."""
-    if not isinstance(distribution, FloatDistribution | IntDistribution):
-        raise TypeError(f"expected numbers; received {distribution}")
-    half = (distribution.step or 0) / 2  # each value of a grid gets an interval of one size
+def _bounds(distribution: Number) -> tuple[float, float]:
+    """Return the ends of a range on its scale; half a step wider where there are steps."""
+    half = (distribution.step or 0) / 2
     low, high = distribution.low - half, distribution.high + half
     return (math.log(low), math.log(high)) if distribution.log else (low, high)
 
 
-def _to_unit(distribution: BaseDistribution, value: float) -> float:
-    low, high = _ends(distribution)
-    scaled = math.log(value) if getattr(distribution, "log", False) else value
-    return (scaled - low) / (high - low)
+def _to_unit(distribution: Number, value: float) -> float:
+    low, high = _bounds(distribution)
+    return ((math.log(value) if distribution.log else value) - low) / (high - low)
 
 
-def _from_unit(distribution: Any, unit: float) -> float:
-    low, high = _ends(distribution)
-    value = low + unit * (high - low)
+def _from_unit(distribution: Number, unit: float) -> float:
+    low, high = _bounds(distribution)
+    value = low + float(unit) * (high - low)
     value = math.exp(value) if distribution.log else value
-    if distribution.step is not None:
+    if distribution.step:
         steps = round((value - distribution.low) / distribution.step)
         value = distribution.low + steps * distribution.step
     value = min(max(value, distribution.low), distribution.high)

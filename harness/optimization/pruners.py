@@ -31,8 +31,8 @@ Rungs = tuple[int, ...]
 def pruner_for(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
     """Build the pruner that a search space asks for.
 
-    It expects reports at the rungs, in whole kimg, of the best rung FID so far, and to be asked
-    once about each. It never stops a trial at the last rung, where the trial is complete.
+    It expects reports at the rungs, in whole kimg, of the best rung FID so far. It never stops a
+    trial at the last rung, where the trial is complete.
 
     Args:
         settings: What stands under `pruner`.
@@ -44,11 +44,12 @@ def pruner_for(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
 
 
 class RungPruner(BasePruner):
-    """A pruner that is held to the rules of rungs.
+    """A pruner held to the rules of rungs.
 
     Optuna's successive halving lets one trial judge the next; here a rung judges only once enough
     trials have reached it. The inner pruner is asked all the same, because it keeps the score of
-    every trial it has seen at a rung.
+    every trial it has seen at a rung. For that reason a second question about a rung may get
+    another answer: see `optuna_trials.should_stop`.
 
     Hyperband is wrapped too: Optuna would otherwise show TPE the trials of one bracket only.
 
@@ -64,10 +65,7 @@ class RungPruner(BasePruner):
         self._min_trials = min_trials
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Return whether a trial should stop at the rung it has reached.
-
-        To be asked once a rung: successive halving answers a second question with "go on".
-        """
+        """Return whether a trial should stop at the rung it has reached."""
         step = trial.last_step
         if step is None:
             return False
@@ -85,7 +83,7 @@ class RungPruner(BasePruner):
 
 
 class PatiencePruner(BasePruner):
-    """A pruner that stops what has stopped improving, if the wrapped pruner agrees.
+    """A pruner of trials that have stopped improving, if the wrapped pruner agrees.
 
     Optuna's PatientPruner asks whether late scores are worse than early ones. What is reported
     here is the best score so far, which never gets worse, so it would never stop anything.
@@ -127,22 +125,20 @@ def _hyperband(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
 
 
 def _median(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
-    options = cast(MedianSettings, settings)
-    return MedianPruner(
-        n_startup_trials=options.n_startup_trials,
-        n_warmup_steps=options.n_warmup_kimg,
-        n_min_trials=options.n_min_trials,
-    )
+    return MedianPruner(**_options(cast(MedianSettings, settings)))
 
 
 def _percentile(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
     options = cast(PercentileSettings, settings)
-    return PercentilePruner(
-        options.percentile,
-        n_startup_trials=options.n_startup_trials,
-        n_warmup_steps=options.n_warmup_kimg,
-        n_min_trials=options.n_min_trials,
-    )
+    return PercentilePruner(options.percentile, **_options(options))
+
+
+def _options(settings: MedianSettings) -> dict[str, int]:
+    return {
+        "n_startup_trials": settings.n_startup_trials,
+        "n_warmup_steps": settings.n_warmup_kimg,
+        "n_min_trials": settings.n_min_trials,
+    }
 
 
 def _patient(settings: Settings, rungs_kimg: Rungs) -> BasePruner:

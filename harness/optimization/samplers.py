@@ -1,11 +1,13 @@
 """Build Optuna's samplers, one for each trial, from a search space's settings and a seed."""
 
 import contextlib
+import dataclasses
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+import optuna
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, GPSampler, QMCSampler, RandomSampler, TPESampler
@@ -13,33 +15,42 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from harness.core.errors import require_packages
-from harness.space.settings import (
-    CMAESSettings,
-    GPSettings,
-    QMCSettings,
-    Settings,
-    TPESettings,
-)
+from harness.core.seeds import derive_seed
+from harness.gan.config.config import GANConfig
+from harness.space.settings import CMAESSettings, GPSettings, QMCSettings, Settings, TPESettings
+from harness.space.space import SearchSpace
 
-if TYPE_CHECKING:
-    from harness.space.space import SearchSpace
-
-
-MOST_OTHERS = 500
-"""So many ended trials beside the best ones show TPE where bad ones lie.
-
-TPE compares two densities: of the best trials, 25 at most, and of all others. Five hundred draw
-the second as well as thousands, and a proposal takes time in proportion to them.
-"""
+_ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+"""In these states a trial tells a sampler something."""
 
 _MOST_BEST = 25
+"""So many trials TPE takes for the good ones, at most."""
 
-Seeds = tuple[int, int]
-"""Of the study, which fixes what all trials share, and of the trial."""
+_MOST_OTHERS = 500
+"""So many ended trials beside the best ones show TPE where bad ones lie.
+
+TPE compares two densities: of the best trials and of all others. Five hundred draw the second as
+well as thousands, and a proposal takes time in proportion to them.
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Seeds:
+    """The randomness of one trial's sampler.
+
+    Args:
+        study: Fixes what all trials share: the scrambling of a quasi-random sequence.
+        trial: Fixes what one trial draws.
+        ended: How many trials a sampler can learn from.
+    """
+
+    study: int
+    trial: int
+    ended: int
 
 
 def sampler_for(
-    space: "SearchSpace", *, study_seed: int, trial_seed: int, trials: Sequence[FrozenTrial] = ()
+    space: SearchSpace, *, study_seed: int, number: int, trials: Sequence[FrozenTrial]
 ) -> BaseSampler:
     """Build the sampler that proposes one trial.
 
@@ -48,103 +59,132 @@ def sampler_for(
 
     Args:
         space: The search space; its `sampler` says which one.
-        study_seed: Fixes what all trials share: the scrambling of a quasi-random sequence.
-        trial_seed: Fixes what this trial draws.
-        trials: The study's trials so far.
+        study_seed: The study's seed.
+        number: The trial's number.
+        trials: All trials of the study.
 
     Raises:
         MissingExtraError: If the sampler needs a package that is not installed.
     """
-    seeds = study_seed, trial_seed
-    settings = space.sampler
-    if isinstance(settings, TPESettings) and len(_taught(trials)) < settings.n_startup_trials:
-        # Spread over the whole space: drawn independently, ten trials of three families often
-        # hold one family a single time, and what that one happened to do decides about the family.
-        return _sobol(space, seeds, scramble=True)
-    return SAMPLERS[settings.name](space, seeds)
+    trial_seed = derive_seed(study_seed, number, "sampler")
+    ended = sum(trial.state in _ENDED for trial in trials)
+    return SAMPLERS[space.sampler.name](space, Seeds(study_seed, trial_seed, ended))
 
 
-def teaching_trials(
-    space: "SearchSpace", trials: Sequence[FrozenTrial]
-) -> list[FrozenTrial] | None:
-    """Return what a sampler is to learn from; None for everything.
+def visible_trials(space: SearchSpace, trials: Sequence[FrozenTrial]) -> Sequence[FrozenTrial]:
+    """Return the trials that a sampler is to learn from: all, or for TPE of thousands a part.
 
-    Of thousands of trials TPE learns from a part: all that have not ended, the best as it ranks
-    them, and of the others some, evenly by number, so that early and late ones keep their weights.
+    All that run or wait stay, and the best as TPE ranks them. The others are thinned out evenly
+    by number, so that early and late ones keep their weights against each other; of each set of
+    parameters the first one stays, because TPE finds its groups by them.
 
     Args:
         space: The search space.
-        trials: The study's trials, by number.
+        trials: All trials of a study that minimizes, by number.
     """
-    ended = _taught(trials)
-    if not isinstance(space.sampler, TPESettings) or len(ended) <= _MOST_BEST + MOST_OTHERS:
-        return None
-    best = {each.number for each in sorted(ended, key=_rank)[:_MOST_BEST]}
-    others = [each.number for each in ended if each.number not in best]
-    some = {others[place * len(others) // MOST_OTHERS] for place in range(MOST_OTHERS)}
-    return [t for t in trials if not t.state.is_finished() or t.number in best or t.number in some]
+    ended = [trial for trial in trials if trial.state in _ENDED]
+    if space.sampler.name != "tpe" or len(ended) <= _MOST_BEST + _MOST_OTHERS:
+        return trials
+    best = sorted(ended, key=_rank)[:_MOST_BEST]
+    first_of_kind = {tuple(trial.params): trial.number for trial in reversed(ended)}
+    shown = {trial.number for trial in best} | set(first_of_kind.values())
+    others = [trial.number for trial in ended if trial.number not in shown]
+    shown |= {others[place * len(others) // _MOST_OTHERS] for place in range(_MOST_OTHERS)}
+    return [trial for trial in trials if not trial.state.is_finished() or trial.number in shown]
 
 
-def _taught(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    states = (TrialState.COMPLETE, TrialState.PRUNED)
-    return [each for each in trials if each.state in states]
-
-
-def _rank(trial: FrozenTrial) -> tuple[bool, bool, int, float]:
-    """Order trials as TPE does: those that violate a constraint last, late pruned ones first."""
-    violated = any(value > 0 for value in (trial.constraints or {}).values())
+def _rank(trial: FrozenTrial) -> tuple[bool, bool, float, float]:
+    """Return what TPE sorts trials by, the best first: feasible, complete, far, low."""
+    violated = any(value > 0 for value in trial.constraints.values())
     if trial.state is TrialState.COMPLETE:
-        return violated, False, 0, trial.value if trial.value is not None else math.inf
+        return violated, False, 0.0, cast(float, trial.value)
     step = trial.last_step
-    value = math.inf if step is None else trial.intermediate_values[step]
-    return violated, True, -1 if step is None else -step, value
+    if step is None:
+        return violated, True, math.inf, math.inf
+    return violated, True, -step, trial.intermediate_values[step]
 
 
-def _tpe(space: "SearchSpace", seeds: Seeds) -> BaseSampler:
+def first_configs(
+    space: SearchSpace, *, seed: int, count: int = 3, queued: Sequence[dict[str, Any]] = ()
+) -> list[GANConfig]:
+    """Return the configurations that a new study asks for before any trial has ended.
+
+    They are the study's own, as long as its sampler has not learnt from trials that ended
+    meanwhile.
+
+    Args:
+        space: What would be searched.
+        seed: The study's seed.
+        count: How many.
+        queued: Optuna parameters of configurations that are tried first.
+
+    Raises:
+        ConfigError: If the space can propose what makes no valid GAN.
+        MissingExtraError: If the sampler needs a package that is not installed.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(direction="minimize")
+    for params in queued:
+        study.enqueue_trial(params)
+    configs = []
+    for number in range(count):
+        study.sampler = sampler_for(space, study_seed=seed, number=number, trials=())
+        configs.append(space.suggest(study.ask(), seed=derive_seed(seed, number, "training")))
+    return configs
+
+
+def _tpe(space: SearchSpace, seeds: Seeds) -> BaseSampler:
+    settings = cast(TPESettings, space.sampler)
+    # Drawn independently, ten trials of three families often hold one family a single time, and
+    # what that trial happened to do then decides about the family. So they are spread evenly.
+    if seeds.ended < settings.n_startup_trials:
+        return _sobol(space, seeds, scramble=True)
     with _expected("Argument ``group`` is an experimental feature"):
-        return TPESampler(**_options(space.sampler), seed=seeds[1])
+        return TPESampler(**_options(settings), seed=seeds.trial)
 
 
-def _random(space: "SearchSpace", seeds: Seeds) -> BaseSampler:
-    return RandomSampler(seed=seeds[1])
+def _random(space: SearchSpace, seeds: Seeds) -> BaseSampler:
+    return RandomSampler(seed=seeds.trial)
 
 
-def _qmc(space: "SearchSpace", seeds: Seeds) -> BaseSampler:
+def _qmc(space: SearchSpace, seeds: Seeds) -> BaseSampler:
     return _sobol(space, seeds, **_options(cast(QMCSettings, space.sampler)))
 
 
-def _sobol(space: "SearchSpace", seeds: Seeds, **options: Any) -> "_WholeSpaceQMCSampler":
+def _sobol(space: SearchSpace, seeds: Seeds, **options: Any) -> QMCSampler:
     with _expected("QMCSampler is experimental"):
         return _WholeSpaceQMCSampler(
             space.distributions(),
             **options,
-            seed=seeds[0],  # every trial takes the next point of the same sequence
-            independent_sampler=RandomSampler(seed=seeds[1]),
+            seed=seeds.study,  # every trial takes the next point of the same sequence
+            independent_sampler=RandomSampler(seed=seeds.trial),
         )
 
 
-def _cmaes(space: "SearchSpace", seeds: Seeds) -> BaseSampler:
+def _cmaes(space: SearchSpace, seeds: Seeds) -> BaseSampler:
     _require("cmaes", "cmaes")
     from harness.optimization.cma_sampler import CMASampler
 
-    settings = cast(CMAESSettings, space.sampler)
     return CMASampler(
-        space.distributions(unconditional=True), **_options(settings), trial_seed=seeds[1]
+        space.distributions(unconditional=True),
+        TPESampler(multivariate=False, seed=seeds.trial),
+        **_options(cast(CMAESSettings, space.sampler)),
+        seed=seeds.trial,
     )
 
 
-def _gp(space: "SearchSpace", seeds: Seeds) -> BaseSampler:
+def _gp(space: SearchSpace, seeds: Seeds) -> BaseSampler:
     _require("gp", "torch")
     settings = cast(GPSettings, space.sampler)
     return GPSampler(
         **_options(settings),
-        seed=seeds[1],
-        independent_sampler=TPESampler(multivariate=False, seed=seeds[1]),
+        seed=seeds.trial,
+        independent_sampler=TPESampler(multivariate=False, seed=seeds.trial),
         warn_independent_sampling=False,  # conditional parameters are expected to fall to TPE
     )
 
 
-SAMPLERS: dict[str, Callable[["SearchSpace", Seeds], BaseSampler]] = {
+SAMPLERS: dict[str, Callable[[SearchSpace, Seeds], BaseSampler]] = {
     "tpe": _tpe,
     "random": _random,
     "qmc": _qmc,
@@ -154,7 +194,7 @@ SAMPLERS: dict[str, Callable[["SearchSpace", Seeds], BaseSampler]] = {
 
 
 class _WholeSpaceQMCSampler(QMCSampler):
-    """A quasi-random sequence with a coordinate for every parameter, conditional ones included.
+    """A quasi-random sampler with a coordinate for every parameter, conditional ones included.
 
     Optuna takes the coordinates from the first trial, and would draw what that trial lacked at
     random. A coordinate whose parameter does not apply is simply not used.

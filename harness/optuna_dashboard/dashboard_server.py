@@ -15,7 +15,7 @@ import optuna_dashboard
 
 from harness.core.errors import ConfigError, StorageError
 from harness.optuna_dashboard.dashboard_view import make_view
-from harness.study.read_only import load_study
+from harness.study.read_only import open_read_only
 from harness.study.record import StudyRecord, read_study
 
 HOST = "127.0.0.1"
@@ -61,7 +61,7 @@ class LiveDashboard:
             return [b'{"reason": "This page is only for looking at the study."}']
         with self._turn:
             if time.monotonic() - self._made > _FRESH_SECONDS:
-                # A journal that cannot be read for a moment leaves the page as it was.
+                # A journal that is damaged meanwhile leaves the page as it was.
                 with contextlib.suppress(StorageError):
                     self._app = self._make()
                 self._made = time.monotonic()
@@ -86,7 +86,7 @@ class DashboardServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGISer
 
     Raises:
         StudyError: If the folder holds no study.
-        StorageError: If its journal cannot be used, or has no trials yet.
+        StorageError: If its journal cannot be read, or there is none yet.
         ConfigError: If the port is taken.
     """
 
@@ -96,7 +96,7 @@ class DashboardServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGISer
         self, folder: Path, port: int = 0, *, confirmed: ReadConfirmed = lambda: None
     ) -> None:
         record = read_study(folder)
-        read = functools.partial(_read_trials, folder, record)
+        read = functools.partial(_read_trials, folder)
         app = LiveDashboard(folder, record, read, confirmed=confirmed)
         try:
             super().__init__((HOST, port), _QuietHandler)
@@ -118,8 +118,8 @@ class _QuietHandler(wsgiref.simple_server.WSGIRequestHandler):
         """Leave requests out of the terminal."""
 
 
-def _read_trials(folder: Path, record: StudyRecord) -> list[optuna.trial.FrozenTrial]:
-    study = load_study(folder, record)
+def _read_trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
+    study = open_read_only(folder)
     if study is None:
         raise StorageError(
             f"{folder}: the study has no journal yet, so there is nothing to show. Begin it "

@@ -16,7 +16,7 @@ from harness.reporting.trials import RUNNING, TrialData, read_ended
 from harness.runner.job_source import Listener
 from harness.runner.stop_rules import Stop
 from harness.space.space import SearchSpace
-from harness.study.read_only import load_study
+from harness.study.read_only import open_read_only
 from harness.study.record import StudyRecord
 from harness.tracking.identity import TrackerOptions, TrialIdentity
 from harness.tracking.wandb_run import ArtifactContents
@@ -141,7 +141,7 @@ def read_snapshot(folder: Path) -> StudySnapshot:
     record, metric = data.record, data.protocol.name
     trials = [trial for trial in data.trials if trial.outcome]
     finals = [trial.final.value for trial in trials if trial.final and not trial.is_baseline]
-    study = load_study(folder, record)
+    study = open_read_only(folder)
     stored = study.get_trials(deepcopy=False) if study else []
     plots = draw_plots(stored, name=record.name, metric=metric)
     winner = _describe_winner(folder, record)

@@ -1,10 +1,9 @@
-"""Open a study: a folder, the Optuna study inside it, and the rules for going on with both."""
+"""An open study: a folder, the Optuna study inside it, and the rules for going on with both."""
 
-import contextlib
 import dataclasses
 import datetime
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
 import optuna
@@ -19,22 +18,21 @@ from harness.core.seeds import derive_seed
 from harness.gan.config.config import GANConfig
 from harness.gan.user_code.user_functions import FOLDER, write_copies
 from harness.optimization.pruners import pruner_for
-from harness.optimization.samplers import sampler_for, teaching_trials
+from harness.optimization.samplers import sampler_for, visible_trials
 from harness.space.space import SearchSpace
 from harness.study.record import StudyRecord, check_study_name, read_study
-from harness.study.storage import (
+from harness.study.trial_storage import (
     OVERRIDES,
     SUPERSEDED_BY,
     TrialStorage,
     journal_file,
-    refuse_old_database,
-    storage_faults,
+    refuse_database,
 )
 from harness.training.training_folder import TrainingFolder
 
 
 class Study:
-    """A study that this process runs, alone.
+    """A study that this process runs, and no other.
 
     Args:
         studies_dir: The folder of all studies.
@@ -55,29 +53,26 @@ class Study:
     ) -> None:
         self.folder = studies_dir / check_study_name(name)
         self.space = space
-        refuse_old_database(self.folder)
         _refuse_strangers(self.folder)
-        lock = lock_folder(
+        refuse_database(self.folder)
+        self._lock = lock_folder(
             self.folder,
             "another sweep is running this study. Wait for it, stop it, or choose another "
             "--study.",
         )
-        self._closing = contextlib.ExitStack()
-        self._closing.callback(lock.close)
         try:
             self.record = self._open_record(name, seed, protocol)
-            with self.storage_faults():
-                self.storage = TrialStorage(self.folder, writes=True)
-                self._closing.callback(self.storage.journal.close)
-                self.optuna = self.storage.open_study(self.record.name)
-            self.optuna.pruner = pruner_for(space.pruner, space.budget.rungs_kimg)
+            self._storage = TrialStorage(self.folder, writes=True)
+            pruner = pruner_for(space.pruner, space.budget.rungs_kimg)
+            self.optuna = self._storage.open_study(name, pruner)
         except BaseException:
-            self.close()
+            self._lock.close()
             raise
 
     def close(self) -> None:
         """Let others have the study."""
-        self._closing.close()
+        self._storage.close()
+        self._lock.close()
 
     def trial_folder(self, number: int) -> TrainingFolder:
         """Return the folder of a trial."""
@@ -87,79 +82,71 @@ class Study:
         """Return the folder of a preset trained beside the search."""
         return TrainingFolder(self.folder / "baselines" / preset)
 
-    def ask(self) -> tuple[optuna.Trial, GANConfig]:
-        """Return the next trial with its configuration, already stored in its folder.
-
-        It is stored in Optuna with all its parameters or, if the process dies, not at all.
-        """
-        with self.storage_faults(), self.storage.journal.transaction():
-            trials = self.optuna.get_trials(deepcopy=False)
-            # Queued trials already have their numbers, and are handed out first.
-            queued = (each.number for each in trials if each.state is TrialState.WAITING)
-            with self._proposing(next(queued, len(trials)), trials):
-                trial = self.optuna.ask()
-                config = self._suggest(trial)
-        return trial, self._keep(trial, config)
-
-    def reopen(self, number: int) -> tuple[optuna.Trial, GANConfig]:
-        """Return an interrupted trial with its configuration.
+    def next_trial(
+        self, total: int, begun: Container[str]
+    ) -> tuple[optuna.Trial, GANConfig] | None:
+        """Return an interrupted trial or else a new one; None where the study has its trials.
 
         Args:
-            number: The trial's number.
+            total: How many it shall have.
+            begun: Names of the trials that are under way.
         """
-        trials = self.optuna.get_trials(deepcopy=False)
-        with (
-            self.storage_faults(),
-            self.storage.journal.transaction(),
-            self._proposing(number, trials),
-        ):
-            trial = self.storage.open_trial(self.optuna, number)
-            config = self._suggest(trial)
-        return trial, self._keep(trial, config)
+        trials = self._trials()
+        running = [trial for trial in trials if trial.state is TrialState.RUNNING]
+        for frozen in running:
+            if f"{frozen.number:04d}" not in begun:
+                return self.reopen(frozen)
+        return self.ask() if len(running) + _count_ended(trials) < total else None
 
-    def interrupted(self) -> list[int]:
-        """Return the numbers of the trials that were started and have no end in Optuna."""
-        trials = self.optuna.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return [each.number for each in trials]
+    def ask(self) -> tuple[optuna.Trial, GANConfig]:
+        """Return a new trial with its configuration, already stored in its folder."""
+        trials = self._trials()
+        # Queued trials already have their numbers, and come first.
+        queued = (trial.number for trial in trials if trial.state is TrialState.WAITING)
+        return self._propose(next(queued, len(trials)), trials, self.optuna.ask)
+
+    def reopen(self, frozen: FrozenTrial) -> tuple[optuna.Trial, GANConfig]:
+        """Return an interrupted trial with its configuration, as it was proposed."""
+
+        def open_trial() -> optuna.Trial:
+            return self._storage.open_trial(self.optuna, frozen.number)
+
+        return self._propose(frozen.number, self._trials(), open_trial)
+
+    def interrupted(self) -> list[FrozenTrial]:
+        """Return the trials that were started and have no end in Optuna."""
+        return [trial for trial in self._trials() if trial.state is TrialState.RUNNING]
 
     def count_ended(self) -> int:
         """Return how many trials have ended; one that another supersedes does not count."""
-        trials = self.optuna.get_trials(deepcopy=False)
-        return sum(t.state.is_finished() and SUPERSEDED_BY not in t.user_attrs for t in trials)
+        return _count_ended(self._trials())
 
-    @contextlib.contextmanager
-    def storage_faults(self) -> Iterator[None]:
-        """Turn what the journal reports into one clear message."""
-        with storage_faults(self.folder):
-            yield
+    def _trials(self) -> list[FrozenTrial]:
+        return self.optuna.get_trials(deepcopy=False)
 
-    @contextlib.contextmanager
-    def _proposing(self, number: int, trials: list[FrozenTrial]) -> Iterator[None]:
-        """Give the sampler its own random stream for each trial, and what it is to learn from."""
+    def _propose(
+        self, number: int, trials: Sequence[FrozenTrial], open_trial: Callable[[], optuna.Trial]
+    ) -> tuple[optuna.Trial, GANConfig]:
+        """Return a trial with its configuration; the journal gets all of the proposal or none."""
+        # Each trial has a random stream of its own, whenever it is asked for.
         self.optuna.sampler = sampler_for(
-            self.space,
-            study_seed=self.record.seed,
-            trial_seed=derive_seed(self.record.seed, number, "sampler"),
-            trials=trials,
+            self.space, study_seed=self.record.seed, number=number, trials=trials
         )
-        with self.storage.showing(teaching_trials(self.space, trials)):
-            yield
-
-    def _suggest(self, trial: optuna.Trial) -> GANConfig:
-        seed = derive_seed(self.record.seed, trial.number, "training")
-        config = self.space.suggest(trial, seed=seed)
-        return config.model_copy(update=trial.user_attrs.get(OVERRIDES, {}))
-
-    def _keep(self, trial: optuna.Trial, config: GANConfig) -> GANConfig:
-        folder = self.trial_folder(trial.number)
+        seed = derive_seed(self.record.seed, number, "training")
+        shown = visible_trials(self.space, trials)
+        with self._storage.transaction(), self._storage.showing(shown):
+            trial = open_trial()
+            config = self.space.suggest(trial, seed=seed)
+            config = config.model_copy(update=trial.user_attrs.get(OVERRIDES, {}))
+        folder = self.trial_folder(number)
         if folder.read_config() not in (None, config):
             raise StudyError(
                 f"{folder.path}: holds another configuration than the journal gives trial "
-                f"{trial.number}, so one of the two was lost or replaced. Restore "
+                f"{number}, so one of the two was lost or replaced. Restore "
                 f"{journal_file(self.folder)} from a copy, or choose a new --study."
             )
         folder.write_config(config)
-        return config
+        return trial, config
 
     def _open_record(self, name: str, seed: int | None, protocol: Protocol) -> StudyRecord:
         path = self.folder / "study.json"
@@ -203,6 +190,11 @@ class Study:
                 + "\n  ".join(dict.fromkeys(lines))
                 + "\nGo on with the settings it has, or choose a new --study."
             )
+
+
+def _count_ended(trials: Sequence[FrozenTrial]) -> int:
+    ended = (trial for trial in trials if trial.state.is_finished())
+    return sum(SUPERSEDED_BY not in trial.user_attrs for trial in ended)
 
 
 def _refuse_strangers(folder: Path) -> None:

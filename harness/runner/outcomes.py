@@ -8,7 +8,6 @@ import dataclasses
 
 import optuna
 
-from harness.core.errors import ConfigError
 from harness.core.outcome import Outcome, Reason
 from harness.gan.config.config import GANConfig
 from harness.runner.job_source import RunningJob
@@ -17,8 +16,9 @@ from harness.runner.stop_rules import StopRules
 from harness.runner.sweep_options import SweepOptions
 from harness.study import optuna_trials
 from harness.study.leaderboard import Entry
+from harness.study.repair import describe_retry
 from harness.study.retention import Retention
-from harness.study.storage import OVERRIDES, RETRY_OF
+from harness.study.trial_storage import RETRY_OF
 
 _SMALLEST_BATCH = 2
 
@@ -54,8 +54,7 @@ class OutcomeRecorder:
             if number is not None:
                 outcome = dataclasses.replace(outcome, superseded_by=f"{number:04d}")
                 job.folder.write_outcome(outcome)
-        with self._study.storage_faults():
-            optuna_trials.tell(running.trial, outcome)
+        optuna_trials.tell(self._study.optuna, running.trial, outcome)
         self.rules.note(Entry(job.name, job.folder, job.config, outcome))
         self._retention.note(job.name, job.folder, outcome)
         return outcome
@@ -63,9 +62,6 @@ class OutcomeRecorder:
 
 def enqueue_retry(study: Study, trial: optuna.Trial, config: GANConfig) -> int | None:
     """Queue the trial that supersedes one, once; a replay finds it there.
-
-    Where the search space has no such batch size, the parameters stay and the batch size is kept
-    beside them: the sampler then knows the trial by the batch size that was too large.
 
     Args:
         study: The study.
@@ -79,17 +75,11 @@ def enqueue_retry(study: Study, trial: optuna.Trial, config: GANConfig) -> int |
     half = config.batch_size // 2
     if RETRY_OF in trial.user_attrs or half < _SMALLEST_BATCH:
         return None
-    with study.storage_faults():
+    number = _find(study.optuna, trial.number)
+    if number is None:
+        params, attributes = describe_retry(study.space, trial.number, config, half)
+        study.optuna.enqueue_trial(params, user_attrs=attributes)
         number = _find(study.optuna, trial.number)
-        if number is None:
-            attributes: dict[str, object] = {RETRY_OF: trial.number}
-            try:
-                params = study.space.params_of(config.model_copy(update={"batch_size": half}))
-            except ConfigError:
-                params = trial.params
-                attributes[OVERRIDES] = {"batch_size": half}
-            study.optuna.enqueue_trial(params, user_attrs=attributes)
-            number = _find(study.optuna, trial.number)
     return number
 
 

@@ -22,6 +22,7 @@ from harness.space.user_function_examples import user_functions
 from harness.study import optuna_trials
 from harness.study.leaderboard import BASELINE_PREFIX, read_entries
 from harness.study.record import StudyRecord, check_study_name, read_study
+from harness.study.trial_storage import refuse_database
 from harness.tracking.catch_up import catch_up
 from harness.tracking.identity import TrialIdentity
 from harness.tracking.tracker import Tracker, open_tracker
@@ -50,6 +51,7 @@ class StudyJobs:
         check_study_name(options.name)
         if (options.folder / "study.json").exists():
             read_study(options.folder)
+            refuse_database(options.folder)
         self._enqueued = load_enqueued(options.enqueue, space) if options.enqueue else []
         self._space = space
         self.options = options
@@ -88,9 +90,8 @@ class StudyJobs:
             protocol=ready.protocol,
         )
         self._closing.callback(self._study.close)
-        with self._study.storage_faults():
-            for params in self._enqueued:
-                self._study.optuna.enqueue_trial(params, skip_if_exists=True)
+        for params in self._enqueued:
+            self._study.optuna.enqueue_trial(params, skip_if_exists=True)
         entries = read_entries(options.folder)
         self._outcomes = OutcomeRecorder(self._study, options, entries)
         passed_on = set(self._pass_on_unknown())
@@ -116,7 +117,8 @@ class StudyJobs:
         """Return the next training; None if there is none to hand out now."""
         if self._returned:
             return self._returned.pop(0)
-        found = self._next_trial() or self._next_baseline()
+        asked = self._study.next_trial(self.options.trials, self._handed_out)
+        found = self._trial(*asked) if asked else self._next_baseline()
         if found is not None:
             self._handed_out.add(found.job.name)
         return found
@@ -125,8 +127,7 @@ class StudyJobs:
         """Report a rung to Optuna and return whether its pruner ends the trial there."""
         if running.trial is None:
             return False
-        with self._study.storage_faults():
-            return optuna_trials.report(running.trial, round(event.kimg), event.best.value)
+        return optuna_trials.should_stop(running.trial, round(event.kimg), event.best.value)
 
     def record(self, running: RunningJob, outcome: Outcome) -> Outcome:
         """Write how a training ended: in its folder, then in Optuna."""
@@ -145,23 +146,13 @@ class StudyJobs:
 
     def _pass_on_unknown(self) -> Iterator[str]:
         """Pass on the outcomes that only the folders of trials know; return the trials' names."""
-        for number in self._study.interrupted():
-            outcome = self._study.trial_folder(number).read_outcome()
+        for frozen in self._study.interrupted():
+            outcome = self._study.trial_folder(frozen.number).read_outcome()
             if outcome is not None:
-                running = self._trial(*self._study.reopen(number))
+                running = self._trial(*self._study.reopen(frozen))
                 running.tracker.emit(Finished(self._outcomes.pass_on(running, outcome)))
                 running.tracker.close()
                 yield running.job.name
-
-    def _next_trial(self) -> RunningJob | None:
-        study = self._study
-        interrupted = study.interrupted()
-        for number in interrupted:
-            if f"{number:04d}" not in self._handed_out:
-                return self._trial(*study.reopen(number))
-        if len(interrupted) + study.count_ended() < self.options.trials:
-            return self._trial(*study.ask())
-        return None
 
     def _next_baseline(self) -> RunningJob | None:
         for preset in self._open_baselines():

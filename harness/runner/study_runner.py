@@ -102,7 +102,7 @@ class StudyRunner:
         while True:
             self._stop = self._signal_stop() or self._stop or source.stop()
             if self._stop is None:
-                self._hand_out()
+                self._assign_jobs()
             if not pool.is_busy and (self._stop is not None or not source.has_unfinished()):
                 return
             since = self._signals.since
@@ -121,7 +121,7 @@ class StudyRunner:
             return None
         return Stop("Stopped; the same command goes on from here.", 128 + number)
 
-    def _hand_out(self) -> None:
+    def _assign_jobs(self) -> None:
         """Send jobs while there are workers without one, and jobs without any."""
         for slot in self.pool.slots:
             if slot.ready and slot.running is None:

@@ -16,12 +16,12 @@ from harness.core.version import __version__
 from harness.gan.config.config import GANConfig
 from harness.gan.user_code.user_functions import write_copies
 from harness.space.space import SearchSpace
-from harness.study.exclusive import study_held
 from harness.study.record import (
     SEMANTICS_VERSION,
     StudyRecord,
     check_study_name,
     find_study,
+    lock_study,
     read_study,
 )
 from harness.study.repair import StoredStudy
@@ -31,7 +31,7 @@ from harness.training.training_folder import TrainingFolder
 
 @dataclasses.dataclass(frozen=True)
 class Fork:
-    """What a fork took over.
+    """The result of a fork: what it took over, and what not.
 
     Args:
         folder: The new study's folder.
@@ -88,13 +88,13 @@ def fork_study(studies_dir: Path, source: str, target: str, *, space: SearchSpac
     )
     try:
         with (
-            study_held(old),
+            lock_study(old),
             tempfile.TemporaryDirectory(prefix=".fork-", dir=studies_dir) as temporary,
         ):
             unnamed = Path(temporary) / target
             unnamed.mkdir()
             with StoredStudy(unnamed, made, space) as stored:
-                copied, left_out = _copy(old, unnamed, stored, _superseded(old))
+                copied, left_out = _copy(old, unnamed, stored)
             _finish(unnamed, old, made, space)
             unnamed.rename(folder)
     except OSError as error:
@@ -121,21 +121,19 @@ def _refuse_incomparable(old: Path, record: StudyRecord, space: SearchSpace) -> 
         )
 
 
-def _copy(
-    old: Path, folder: Path, stored: StoredStudy, superseded: set[int]
-) -> tuple[int, tuple[str, ...]]:
+def _copy(old: Path, folder: Path, stored: StoredStudy) -> tuple[int, tuple[str, ...]]:
     """Copy the trials that compare; return how many, and what was left out and why."""
     copied, left_out = 0, []
     for trial in _trials(old):
         name = trial.folder.path.name
-        if int(name) in superseded:
+        if trial.outcome is not None and trial.outcome.superseded_by is not None:
             left_out.append(f"{name}: a retry took its place")
             continue
         if trial.outcome is None and int(name) != copied:
             left_out.append(f"{name}: interrupted, and its seed belongs to its number")
             continue
         try:
-            stored.add(trial.config, trial.outcome, trial.history)
+            stored.add(copied, trial.config, trial.outcome, trial.history)
         except ConfigError as error:
             left_out.append(f"{name}: {' '.join(str(error).split())}")
             continue
@@ -157,13 +155,6 @@ def _finish(folder: Path, old: Path, record: StudyRecord, space: SearchSpace) ->
     write_copies(folder, space.files)
     write_text(folder / "search_space.yaml", space.to_yaml())
     write_json(folder / "study.json", dataclasses.asdict(record))  # last: now it is a study
-
-
-def _superseded(old: Path) -> set[int]:
-    """Return the trials that stand in the old study only to be told from their retries."""
-    space = SearchSpace.load(str(old / "search_space.yaml"))
-    with StoredStudy(old, read_study(old), space) as stored:
-        return {trial.number for trial in stored.trials() if trial.superseded}
 
 
 def _trials(old: Path) -> Iterator[_Trial]:

@@ -5,18 +5,19 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from optuna.storages.journal import BaseJournalBackend
 
 from harness.core.errors import StorageError
+from harness.core.files import storage_error
 
 _REMAINING = "remaining"
 """How many lines of its transaction follow a line; Optuna passes over keys unknown to it."""
 
 
 class StudyJournal(BaseJournalBackend):
-    """An append-only file of JSON lines, one for each operation of Optuna.
+    """A file of JSON lines, one for each operation of Optuna, that only grows.
 
     `JournalStorage` keeps all trials in memory and writes through it; Optuna's own
     `JournalFileBackend`, and so `optuna-dashboard`, reads the same file. Where that one syncs the
@@ -29,8 +30,7 @@ class StudyJournal(BaseJournalBackend):
         writes: Whether this process is the one that may write.
 
     Raises:
-        StorageError: If a line is no operation.
-        OSError: If the file cannot be read or mended.
+        StorageError: If the file cannot be read or written, or a line is no operation.
     """
 
     def __init__(self, file: Path, *, writes: bool) -> None:
@@ -41,9 +41,12 @@ class StudyJournal(BaseJournalBackend):
         self._held: list[dict[str, Any]] | None = None
         self._descriptor: int | None = None
         if writes:
-            self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-            self._read_file()
-            os.ftruncate(self._descriptor, self._end)
+            try:
+                self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+                self._read_file()
+                os.ftruncate(self._descriptor, self._end)
+            except OSError as error:
+                raise storage_error(file, error) from error
 
     def close(self) -> None:
         """Close the file; nothing is written any more."""
@@ -86,10 +89,10 @@ class StudyJournal(BaseJournalBackend):
             self._write(logs)
 
     def _write(self, logs: list[dict[str, Any]]) -> None:
-        if self._descriptor is None:
-            raise StorageError(f"{self._file}: it is opened for reading only.")
         if not logs:
             return
+        if self._descriptor is None:
+            raise StorageError(f"{self._file}: is not open for writing.")
         lines = [
             json.dumps(log | ({_REMAINING: left} if left else {}), separators=(",", ":")) + "\n"
             for left, log in zip(reversed(range(len(logs))), logs, strict=True)
@@ -100,15 +103,16 @@ class StudyJournal(BaseJournalBackend):
             while written < len(data):
                 written += os.write(self._descriptor, data[written:])
             os.fsync(self._descriptor)
-        except OSError:
+        except OSError as error:
             os.ftruncate(self._descriptor, self._end)  # a full disk leaves no half transaction
-            raise
+            self.close()  # memory is ahead of the file now: nothing may follow
+            raise storage_error(self._file, error) from error
         self._end += len(data)
 
     def _read_file(self) -> None:
         """Take in the whole transactions that the file has beyond those known."""
         place, begun, due = self._end, list[dict[str, Any]](), None
-        with self._file.open("rb") as stream:
+        with self._open() as stream:
             stream.seek(place)
             for line in stream:
                 if not line.endswith(b"\n"):
@@ -119,12 +123,25 @@ class StudyJournal(BaseJournalBackend):
                 except (ValueError, AttributeError):
                     left = None
                 if not isinstance(left, int) or due not in (None, left):
-                    raise StorageError(
-                        f"{self._file}: what stands at byte {place} is no operation."
-                    )
+                    raise damaged(self._file, f"what stands at byte {place} is no operation")
                 place += len(line)
                 begun.append(log)
                 due = left - 1 if left else None
                 if due is None:
                     self._unread += begun
                     self._end, begun = place, []
+
+    def _open(self) -> BinaryIO:
+        try:
+            return self._file.open("rb")
+        except OSError as error:
+            raise storage_error(self._file, error) from error
+
+
+def damaged(file: Path, fault: str) -> StorageError:
+    """Return the message for a journal that Optuna cannot read."""
+    return StorageError(
+        f"{file}: the journal is damaged: {fault}. Restore it from a copy; or move it away and "
+        f"run gansweep doctor --study {file.parent.name} --repair, which makes it anew from the "
+        f"folders of the trials."
+    )

@@ -1,39 +1,32 @@
-"""Read what Optuna holds of a study, beside a sweep or without one, and copy its trials."""
+"""Read the trials of a study beside a sweep or without one, and copy them."""
 
-import contextlib
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import optuna
 
-from harness.study.record import StudyRecord
-from harness.study.storage import (
-    TrialStorage,
-    journal_file,
-    refuse_old_database,
-    storage_faults,
-)
+from harness.study.trial_storage import TrialStorage, journal_file, refuse_database
 
 
-def load_study(folder: Path, record: StudyRecord) -> optuna.Study | None:
-    """Return a study's Optuna study to look at; None before it has one. Nothing is written.
+def open_read_only(folder: Path) -> optuna.Study | None:
+    """Return a study's Optuna study as it is now, to look at; None before it has one.
+
+    Whatever would change it is refused, and the folder stays as it is.
 
     Args:
         folder: The study's folder; a sweep may be running on it.
-        record: What the study says of itself.
 
     Raises:
-        StudyError: If an earlier version kept the study in a database.
-        StorageError: If the journal cannot be used.
+        StudyError: If an earlier version of the package kept its trials in a database.
+        StorageError: If the journal cannot be read or is damaged.
     """
-    refuse_old_database(folder)
+    refuse_database(folder)
     if not journal_file(folder).exists():
         return None
-    with storage_faults(folder), contextlib.suppress(KeyError):
-        storage = TrialStorage(folder, writes=False)
-        return optuna.load_study(study_name=record.name, storage=storage)
-    return None
+    storage = TrialStorage(folder, writes=False)
+    names = optuna.get_all_study_names(storage)
+    return optuna.load_study(study_name=names[0], storage=storage) if names else None
 
 
 def copy_of(

@@ -3,10 +3,11 @@
 import dataclasses
 import re
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from harness.core.errors import StorageError, StudyError, near_miss
 from harness.core.files import read_json
+from harness.core.locks import lock_folder
 from harness.core.version import __version__
 
 SCHEMA_VERSION = 1
@@ -83,12 +84,26 @@ def find_study(studies_dir: Path, name: str) -> Path:
     return folder
 
 
+def lock_study(folder: Path) -> IO[str]:
+    """Keep sweeps and other commands off an existing study until the file returned is closed.
+
+    Args:
+        folder: The study's folder.
+
+    Raises:
+        StudyError: If a sweep runs on it.
+        StorageError: If the lock file cannot be written.
+    """
+    refusal = "a sweep is running this study. Wait for it, or stop it with Ctrl-C."
+    return lock_folder(folder, refusal)
+
+
 def read_study(folder: Path) -> StudyRecord:
     """Return what `study.json` of an existing study says.
 
     Raises:
-        StudyError: If another version of the package wrote it in another form, or kept its
-            trials in a database server.
+        StudyError: If another version of the package wrote it in another form, or keeps its
+            trials outside its folder.
         StorageError: If it cannot be read.
     """
     path = folder / "study.json"
@@ -105,9 +120,9 @@ def read_study(folder: Path) -> StudyRecord:
         )
     if record.get("storage") is not None:
         raise StudyError(
-            f"{path}: the study keeps its trials in a database, {record['storage']}; this version "
-            f"({__version__}) keeps them in the study's folder alone. Use the version that wrote "
-            f"it, or choose a new --study."
+            f"{path}: the study keeps its trials outside its folder, in {record['storage']}, "
+            f"which this version ({__version__}) does not know. Use the version that wrote it, or "
+            f"choose a new --study."
         )
     try:
         return StudyRecord(**{key: value for key, value in record.items() if key in known})

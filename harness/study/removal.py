@@ -5,8 +5,7 @@ from pathlib import Path
 
 from harness.core.errors import StudyError
 from harness.core.files import storage_error
-from harness.study.exclusive import study_held
-from harness.study.record import check_study_name, find_study, read_study
+from harness.study.record import check_study_name, find_study, lock_study, read_study
 
 
 def find_to_remove(studies_dir: Path, name: str) -> Path:
@@ -17,8 +16,8 @@ def find_to_remove(studies_dir: Path, name: str) -> Path:
         name: The study.
 
     Raises:
-        StudyError: If there is none of that name, it is a link to somewhere else, or a sweep is
-            running it.
+        StudyError: If there is none of that name, it is a link to somewhere else, another
+            version of the package made it, or a sweep is running it.
         StorageError: If its lock file cannot be written.
     """
     folder = studies_dir / check_study_name(name)
@@ -29,7 +28,7 @@ def find_to_remove(studies_dir: Path, name: str) -> Path:
             f"yourself, or name the folder that holds the study by --studies-dir."
         )
     read_study(find_study(studies_dir, name))
-    with study_held(folder):
+    with lock_study(folder):
         return folder
 
 
@@ -45,7 +44,7 @@ def remove(studies_dir: Path, name: str) -> None:
         StorageError: If something in it cannot be removed.
     """
     folder = find_to_remove(studies_dir, name)
-    with study_held(folder):
+    with lock_study(folder):
         try:
             shutil.rmtree(folder)
         except OSError as error:

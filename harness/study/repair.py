@@ -1,14 +1,13 @@
-"""Look at what Optuna holds of a study from outside a sweep, and bring it up to its folder."""
+"""Look at a study's trials in Optuna from outside a sweep, and bring them up to its folder."""
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import optuna
 
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, StudyError
 from harness.core.events import Event, RungScored
 from harness.core.outcome import Outcome, Reason
 from harness.core.seeds import derive_seed
@@ -16,18 +15,18 @@ from harness.gan.config.config import GANConfig
 from harness.space.space import SearchSpace
 from harness.study import optuna_trials
 from harness.study.record import StudyRecord
-from harness.study.storage import (
+from harness.study.trial_storage import (
     OVERRIDES,
+    RETRY_OF,
     SUPERSEDED_BY,
     TrialStorage,
     journal_file,
-    storage_faults,
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class StoredTrial:
-    """What Optuna knows of one trial.
+    """One trial as Optuna has it.
 
     Args:
         number: Its number.
@@ -47,68 +46,76 @@ class StoredTrial:
 
 
 class StoredStudy:
-    """What Optuna holds of a study; to be used only while the study's lock is held.
-
-    It is opened for reading until something is written.
+    """The trials of a study as Optuna has them; used only while the study's lock is held.
 
     Args:
-        folder: The study's folder.
+        folder: The study's folder; it gets a journal with the first trial added.
         record: What the study says of itself.
         space: What it searches.
 
     Raises:
-        StorageError: If the journal cannot be used.
+        StorageError: If the journal cannot be read or written, or is damaged.
     """
 
     def __init__(self, folder: Path, record: StudyRecord, space: SearchSpace) -> None:
         self._folder = folder
         self._record = record
         self._space = space
-        self._study: optuna.Study | None = None
         self._storage: TrialStorage | None = None
         if journal_file(folder).exists():
-            with self._faults(), contextlib.suppress(KeyError):  # killed before it had a study
-                storage = TrialStorage(folder, writes=False)
-                self._study = optuna.load_study(study_name=record.name, storage=storage)
+            self._open()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._storage is not None:
-            self._storage.journal.close()
+            self._storage.close()
 
     def trials(self) -> list[StoredTrial]:
         """Return all trials by number; none where there is no journal."""
-        if self._study is None:
+        if self._storage is None:
             return []
-        with self._faults():
-            return [self._describe(trial) for trial in self._study.get_trials(deepcopy=False)]
+        return [self._describe(trial) for trial in self._study.get_trials(deepcopy=False)]
 
     def tell(self, number: int, outcome: Outcome) -> None:
         """Close an open trial with the outcome that its folder holds."""
-        storage, study = self._open()
-        with self._faults():
-            optuna_trials.tell(storage.open_trial(study, number), outcome)
+        trial = self._open().open_trial(self._study, number)
+        optuna_trials.tell(self._study, trial, outcome)
 
-    def add(self, config: GANConfig, outcome: Outcome | None, history: Sequence[Event]) -> None:
-        """Append a trial that only its folder knows; it gets the next number.
+    def add(
+        self,
+        number: int,
+        config: GANConfig,
+        outcome: Outcome | None,
+        history: Sequence[Event],
+        retried: tuple[int, GANConfig] | None = None,
+    ) -> None:
+        """Append a trial that only its folder knows.
+
+        Args:
+            number: Its number, which must be the next one.
+            config: Its configuration.
+            outcome: How it ended; None leaves it running, to be gone on with.
+            history: Its events; the rungs among them are what pruners compare with.
+            retried: Number and configuration of the trial that it supersedes.
 
         Raises:
             ConfigError: If the search space does not hold it.
+            StudyError: If Optuna lacks a trial before it.
         """
-        _, study = self._open()
-        trial = frozen_trial(self._space, config, outcome, history)
-        with self._faults():
-            study.add_trial(trial)
+        trial = frozen_trial(self._space, config, outcome, history, retried)
+        self._open()
+        expected = len(self._study.get_trials(deepcopy=False))
+        if number != expected:
+            raise StudyError(f"trial {expected:04d} before it is missing, so it has no number")
+        self._study.add_trial(trial)
 
-    def _open(self) -> tuple[TrialStorage, optuna.Study]:
-        """Return storage and study, opened for writing."""
-        if self._storage is None or self._study is None:
-            with self._faults():
-                self._storage = TrialStorage(self._folder, writes=True)
-                self._study = self._storage.open_study(self._record.name)
-        return self._storage, self._study
+    def _open(self) -> TrialStorage:
+        if self._storage is None:
+            self._storage = TrialStorage(self._folder, writes=True)
+            self._study = self._storage.open_study(self._record.name)
+        return self._storage
 
     def _describe(self, trial: optuna.trial.FrozenTrial) -> StoredTrial:
         seed = derive_seed(self._record.seed, trial.number, "training")
@@ -127,18 +134,13 @@ class StoredStudy:
             superseded=SUPERSEDED_BY in trial.user_attrs,
         )
 
-    @contextlib.contextmanager
-    def _faults(self) -> Iterator[None]:
-        remedy = (
-            f"Restore it from a copy; or move it away and run gansweep doctor --study "
-            f"{self._record.name} --repair, which makes it anew from the folders of the trials."
-        )
-        with storage_faults(self._folder, remedy):
-            yield
-
 
 def frozen_trial(
-    space: SearchSpace, config: GANConfig, outcome: Outcome | None, history: Sequence[Event]
+    space: SearchSpace,
+    config: GANConfig,
+    outcome: Outcome | None,
+    history: Sequence[Event],
+    retried: tuple[int, GANConfig] | None = None,
 ) -> optuna.trial.FrozenTrial:
     """Return a trial as Optuna would hold it had it been asked for and told of its end.
 
@@ -147,11 +149,15 @@ def frozen_trial(
         config: The trial's configuration.
         outcome: How it ended; None leaves it running, to be gone on with.
         history: Its events; the rungs among them are what pruners compare with.
+        retried: Number and configuration of the trial that it supersedes.
 
     Raises:
         ConfigError: If the search space does not hold the configuration.
     """
-    params = space.params_of(config)
+    if retried is None:
+        params, attributes = space.params_of(config), dict[str, Any]()
+    else:
+        params, attributes = describe_retry(space, *retried, config.batch_size)
     distributions = space.distributions()
     rungs = {
         round(event.kimg): event.best.value for event in history if isinstance(event, RungScored)
@@ -169,14 +175,37 @@ def frozen_trial(
         value=value,
         params=params,
         distributions={name: distributions[name] for name in params},
-        user_attrs={key: each for key, each in record.items() if each is not None},
+        user_attrs=attributes | {key: each for key, each in record.items() if each is not None},
         intermediate_values=rungs,
         constraints={record["reason"]: 1.0} if violated else None,
     )
 
 
+def describe_retry(
+    space: SearchSpace, number: int, config: GANConfig, batch_size: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return parameters and attributes of a trial that supersedes one, with a smaller batch.
+
+    Where the search space has no such batch size, the parameters stay and the batch size is kept
+    beside them: the sampler then knows the trial by the batch size that was too large.
+
+    Args:
+        space: What is searched.
+        number: The trial that ran out of memory.
+        config: What that one trained.
+        batch_size: The smaller batch.
+    """
+    attributes: dict[str, Any] = {RETRY_OF: number}
+    try:
+        params = space.params_of(config.model_copy(update={"batch_size": batch_size}))
+    except ConfigError:
+        params = space.params_of(config)
+        attributes[OVERRIDES] = {"batch_size": batch_size}
+    return params, attributes
+
+
 def _outcome_of(trial: optuna.trial.FrozenTrial) -> Outcome | None:
-    """Return what `optuna_trials.tell` stored; None where it stored nothing, or not all."""
+    """Return the outcome that a trial's attributes hold; None where they lack some of it."""
     try:
         outcome = Outcome.from_dict({"best": None, "final": None, **trial.user_attrs})
     except (KeyError, TypeError, ValueError):

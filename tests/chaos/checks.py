@@ -7,9 +7,9 @@ from typing import Any
 from harness.core.events import Finished, Progressed, RungScored
 from harness.core.outcome import Outcome
 from harness.gan.presets import PRESETS
+from harness.study.read_only import open_read_only
 from harness.training.training_folder import TrainingFolder
 from tests.chaos.sweeps import Sweep
-from tests.support.journal import read_trials
 from tests.tracking.offline_log import OfflineRun, read_trainings
 
 
@@ -64,9 +64,10 @@ def _counts(sweep: Sweep) -> Iterator[str]:
     for name, outcome in ended.items():
         if outcome is None:
             yield f"{name} has no outcome"
+    study = open_read_only(sweep.folder)
     told = {
         f"{trial.number:04d}": (trial.state.name, trial.user_attrs.get("reason"))
-        for trial in read_trials(sweep.folder)
+        for trial in (study.get_trials() if study else [])
     }
     if len(told) != plan.trials or any(state == "RUNNING" for state, _ in told.values()):
         yield f"Optuna has {told}"

@@ -15,9 +15,11 @@ from harness.core.events import Finished, RungScored
 from harness.diagnosis.consistency import examine_study
 from harness.diagnosis.finding import Finding
 from harness.study.leaderboard import read_entries
+from harness.study.read_only import open_read_only
+from harness.study.trial_storage import journal_file
 from harness.tracking.jsonl_tracker import read_history
 from tests.conftest import SweptStudy
-from tests.support.journal import forget_ends, read_states, read_trials
+from tests.support.journals import forget_the_ends, states
 from tests.tracking.offline_log import read_trainings
 
 
@@ -42,7 +44,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "optuna.jsonl"
+        if path.is_file()
     }
 
 
@@ -76,7 +78,7 @@ def damage_config(study: Path) -> None:
 
 
 def not_told(study: Path) -> None:
-    forget_ends(study, 3)
+    forget_the_ends(study, 3)
 
 
 def halve_history(study: Path) -> None:
@@ -125,7 +127,7 @@ def test_damage_is_listed_then_mended_to_what_was(study: Path, damage: Callable[
     assert wrong(examine(study, repair=True)) == []
     assert wrong(examine(study)) == []
     assert [entry.to_dict() for entry in read_entries(study)] == outcomes
-    assert read_states(study) == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
+    assert states(study) == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
     for entry in read_entries(study):
         history = read_history(entry.folder.path / "history.jsonl")
         assert [each for each in history if isinstance(each, Finished)] == [
@@ -133,18 +135,27 @@ def test_damage_is_listed_then_mended_to_what_was(study: Path, damage: Callable[
         ]
 
 
-def test_a_lost_journal_is_made_anew_from_the_folders(study: Path):
-    (study / "optuna.jsonl").unlink()
+def keep_in_a_database(study: Path) -> None:
+    """Leave a study as an earlier version kept it, in Optuna's SQLite tables."""
+    old = f"sqlite:///{study / 'optuna.db'}"
+    kept = optuna.create_study(study_name="endings", storage=old)
+    kept.add_trials(open_read_only(study).get_trials())
+    journal_file(study).unlink()
+
+
+@pytest.mark.parametrize("lose", [lambda study: journal_file(study).unlink(), keep_in_a_database])
+def test_a_lost_journal_is_made_anew_from_the_folders(study: Path, lose: Callable[[Path], None]):
+    lose(study)
     listed = wrong(examine(study))
     assert len(listed) == 4
     assert all("its journal was lost or replaced" in line for line in listed)
-    assert not (study / "optuna.jsonl").exists()
+    assert not journal_file(study).exists()
     assert wrong(examine(study, repair=True)) == []
-    assert read_states(study) == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
+    assert states(study) == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
     assert wrong(examine(study)) == []
-    trials = read_trials(study)
+    trials = open_read_only(study).get_trials()
     values = [trial.value for trial in trials if trial.value is not None]
-    rungs = [step for trial in trials for step in trial.intermediate_values]
+    rungs = [rung for trial in trials for rung in trial.intermediate_values]
     entries = read_entries(study)
     assert sorted(values) == sorted([entries[i].outcome.best.value for i in (0, 3)])
     scored = [
@@ -156,23 +167,15 @@ def test_a_lost_journal_is_made_anew_from_the_folders(study: Path):
     assert len(rungs) == len(scored)
 
 
-def test_a_study_of_an_earlier_version_is_made_anew_from_the_folders(study: Path):
-    (study / "optuna.jsonl").unlink()
-    optuna.create_study(study_name="endings", storage=f"sqlite:///{study / 'optuna.db'}")
-    assert len(wrong(examine(study))) == 4
-    assert wrong(examine(study, repair=True)) == []
-    assert read_states(study) == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
-
-
 def test_a_damaged_journal_says_how_to_make_it_anew(study: Path):
-    (study / "optuna.jsonl").write_bytes(b"no journal at all\n" * 100)
+    journal_file(study).write_bytes(b"no journal at all\n" * 100)
     with pytest.raises(StorageError, match=r"move it away .* --study endings --repair"):
         examine(study)
 
 
 def test_an_interrupted_trial_is_no_disagreement(study: Path):
     (study / "trials/0000/outcome.json").unlink()
-    forget_ends(study, 0)
+    forget_the_ends(study, 0)
     found = [each for each in examine(study) if each.name == "trial 0000"]
     assert [(each.level.value, each.message) for each in found] == [
         ("ok", "interrupted; the next sweep goes on from its checkpoint")
@@ -180,7 +183,7 @@ def test_an_interrupted_trial_is_no_disagreement(study: Path):
 
 
 def test_a_damaged_outcome_of_an_open_trial_goes_and_the_trial_goes_on(study: Path):
-    forget_ends(study, 0, attributes=True)
+    forget_the_ends(study, 0, attributes=True)
     (study / "trials/0000/outcome.json").write_text("{")
     assert "goes on from its checkpoint" in wrong(examine(study))[0]
     examine(study, repair=True)
@@ -202,7 +205,7 @@ def test_a_damaged_checkpoint_goes(study: Path):
     checkpoint.write_bytes(checkpoint.read_bytes()[:-200])
     assert "does not need it" in wrong(examine(study))[0]
     (study / "trials/0000/outcome.json").unlink()
-    forget_ends(study, 0)
+    forget_the_ends(study, 0)
     assert "checkpoint.previous.npz is sound" in wrong(examine(study))[0]
     assert wrong(examine(study, repair=True)) == []
     assert not checkpoint.exists()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.score import Protocol
-from harness.optimization.preview import first_configs
+from harness.optimization.samplers import first_configs
 from harness.runner.open_study import Study
 from harness.space.space import SearchSpace
 

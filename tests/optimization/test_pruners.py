@@ -12,8 +12,8 @@ from harness.space.settings import (
     SuccessiveHalvingSettings,
     reduction_factor,
 )
-from harness.study.optuna_trials import report
-from harness.study.storage import TrialStorage, journal_file
+from harness.study.optuna_trials import report, should_stop
+from harness.study.trial_storage import TrialStorage, journal_file
 
 RUNGS = (16, 64, 256)
 
@@ -26,7 +26,8 @@ def run(study, values, rungs=RUNGS):
     """Report best-so-far values rung by rung; return the rung where the trial was stopped."""
     trial = study.ask()
     for kimg, value in zip(rungs, values, strict=False):
-        if report(trial, kimg, value):
+        report(trial, kimg, value)
+        if trial.should_prune():
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
             return kimg
     study.tell(trial, values[-1])
@@ -90,31 +91,33 @@ def test_plain_pruners_would_stop_it_there():
     assert run(study, [99], rungs=(256,)) == 256
 
 
-@pytest.mark.parametrize(
-    "settings", [SuccessiveHalvingSettings(min_trials=1), HyperbandSettings()]
-)
-def test_asking_again_gives_the_same_answer(tmp_path, settings):
-    storage = TrialStorage(tmp_path, writes=True)
-    study = storage.open_study("s")
-    study.pruner = pruner_for(settings, RUNGS)
-    for value in (10, 20, 30, 5, 25, 35, 15):
+def journaled(folder):
+    """Return the storage of a study in a folder, and the study."""
+    storage = TrialStorage(folder, writes=True)
+    pruner = pruner_for(SuccessiveHalvingSettings(min_trials=2), RUNGS)
+    return storage, storage.open_study("s", pruner)
+
+
+def test_killed_at_any_byte_of_the_answer_the_same_question_gets_the_same_answer(tmp_path):
+    storage, study = journaled(tmp_path)
+    for value in (1, 2, 3):
         run(study, [value])
     trial = study.ask()
     file = journal_file(tmp_path)
-    before = file.read_bytes()
-    verdict = report(trial, 16, 12)
-    attributes = study.trials[7].system_attrs
-    storage.journal.close()
-    # In another process the trial comes back to the rung: after the verdict was written, and
-    # after it was not.
-    for content in (file.read_bytes(), before):
-        file.write_bytes(content)
-        later = TrialStorage(tmp_path, writes=True)
-        study = later.open_study("s")
-        study.pruner = pruner_for(settings, RUNGS)
-        assert report(later.open_trial(study, 7), 16, 12) == verdict
-        assert study.trials[7].system_attrs == attributes
-        later.journal.close()
+    before = file.stat().st_size
+    assert should_stop(trial, 16, 9.0)
+    asked = study.get_trials()
+    assert should_stop(trial, 16, 9.0)
+    assert study.get_trials() == asked
+    storage.close()
+    whole = file.read_bytes()
+    for end in range(before, len(whole) + 1):
+        file.write_bytes(whole[:end])
+        # The trial comes back to the rung in another process.
+        storage, later = journaled(tmp_path)
+        assert should_stop(storage.open_trial(later, trial.number), 16, 9.0)
+        assert later.get_trials()[-1].system_attrs == asked[-1].system_attrs
+        storage.close()
 
 
 def test_plain_successive_halving_changes_its_mind():

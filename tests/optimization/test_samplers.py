@@ -1,18 +1,18 @@
 import importlib.util
+import random
 
-import cmaes
 import numpy as np
 import optuna
 import pytest
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from harness.core.errors import MissingExtraError
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
-from harness.optimization.samplers import MOST_OTHERS, SAMPLERS, sampler_for, teaching_trials
+from harness.optimization.samplers import SAMPLERS, sampler_for, visible_trials
 from harness.space.settings import SAMPLER_SETTINGS
 from harness.space.space import SearchSpace
 from harness.study.optuna_trials import tell
-from harness.study.storage import TrialStorage
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab", 1000, "fashion_mnist/validation", "cd")
 EVERY_SAMPLER = [
@@ -41,8 +41,9 @@ def space(sampler="tpe", parameters=PARAMETERS, **options):
     return SearchSpace.from_dict(record, source="small")
 
 
-def ask(study, searched, trial_seed):
-    study.sampler = sampler_for(searched, study_seed=7, trial_seed=trial_seed, trials=study.trials)
+def ask(study, searched, number):
+    trials = study.get_trials(deepcopy=False)
+    study.sampler = sampler_for(searched, study_seed=7, number=number, trials=trials)
     trial = study.ask()
     return trial, searched.suggest(trial, seed=0)
 
@@ -58,7 +59,7 @@ def fill(study, searched, count):
         trial, config = ask(study, searched, number)
         value = 1000 * config.generator.learning_rate + (config.family == "mlp")
         reason = Reason.OUTRANKED if number % 4 == 3 else Reason.FINISHED
-        tell(trial, outcome(reason, value))
+        tell(study, trial, outcome(reason, value))
         configs.append(config)
     return configs
 
@@ -101,10 +102,9 @@ def test_resumed_study_proposes_what_an_uninterrupted_one_would(tmp_path):
     searched = space("tpe", n_startup_trials=4)
     whole = fill(optuna.create_study(), searched, 8)
 
-    storage = TrialStorage(tmp_path, writes=True)
-    fill(storage.open_study("s"), searched, 7)
-    storage.journal.close()
-    resumed = TrialStorage(tmp_path, writes=True).open_study("s")
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    fill(optuna.create_study(study_name="s", storage=storage), searched, 7)
+    resumed = optuna.load_study(study_name="s", storage=storage)
 
     assert ask(resumed, searched, 7)[1] == whole[7]
 
@@ -119,11 +119,11 @@ def test_learning_samplers_beat_chance(name):
     assert late_rates(name).mean() < late_rates("random").mean() - 0.4
 
 
-def test_tpe_avoids_the_region_of_violations():
+def test_tpe_avoids_the_region_of_violations(tmp_path):
     searched = space("tpe", {"generator.learning_rate": PARAMETERS["generator.learning_rate"]})
 
-    def share_in_bad_region(reason):
-        study = optuna.create_study()
+    def share_in_bad_region(reason, storage):
+        study = optuna.create_study(storage=storage)
         rng = np.random.default_rng(0)
         for number in range(24):
             # Half of the trials lie above 1e-3, come further and score better, but end badly.
@@ -132,17 +132,18 @@ def test_tpe_avoids_the_region_of_violations():
             study.enqueue_trial({"generator.learning_rate": rate})
             trial, _ = ask(study, searched, number)
             end = outcome(reason, 5.0, 64) if bad else outcome(Reason.OUTRANKED, 20.0, 16)
-            tell(trial, end)
+            tell(study, trial, end)
         rates = []
         for number in range(15):
             trial, config = ask(study, searched, 100 + number)
             rates.append(config.generator.learning_rate)
-            tell(trial, Outcome(reason=Reason.CRASHED))  # teaches nothing
+            tell(study, trial, Outcome(reason=Reason.CRASHED))  # teaches nothing
         return np.mean(np.array(rates) > 1e-3)
 
-    assert share_in_bad_region(Reason.DIVERGED) < 0.2
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    assert share_in_bad_region(Reason.DIVERGED, storage) < 0.2
     # The same trials without the constraint, ended as merely outranked, would attract it.
-    assert share_in_bad_region(Reason.OUTRANKED) > 0.8
+    assert share_in_bad_region(Reason.OUTRANKED, None) > 0.8
 
 
 def test_tpe_begins_with_every_family_and_with_all_of_the_range():
@@ -162,10 +163,10 @@ def test_crashes_teach_tpe_nothing():
         study = optuna.create_study()
         for number in range(4):
             trial, _ = ask(study, searched, number)
-            tell(trial, outcome(Reason.FINISHED, float(number)))
+            tell(study, trial, outcome(Reason.FINISHED, float(number)))
         for number in range(crashes):
             trial, _ = ask(study, searched, 50 + number)
-            tell(trial, outcome(Reason.CRASHED, 0.1))
+            tell(study, trial, outcome(Reason.CRASHED, 0.1))
         return ask(study, searched, 99)[1]
 
     assert next_proposal(0) == next_proposal(3)
@@ -187,125 +188,56 @@ def test_qmc_sequence_is_the_study_seeds():
 
     def first(study_seed):
         study = optuna.create_study(
-            sampler=sampler_for(searched, study_seed=study_seed, trial_seed=0)
+            sampler=sampler_for(searched, study_seed=study_seed, number=0, trials=())
         )
         return searched.suggest(study.ask(), seed=0)
 
     assert first(1) == first(1) != first(2)
 
 
-@pytest.mark.parametrize("count", [500, 3000])
-def test_tpe_learns_from_a_part_of_thousands(count):
-    distribution = {"x": optuna.distributions.FloatDistribution(0.0, 1.0)}
-    trials = [
-        optuna.trial.create_trial(value=float(n), params={"x": 0.5}, distributions=distribution)
-        for n in range(count)
-    ]
-    violated = optuna.trial.create_trial(
-        value=-1.0, params={"x": 0.5}, distributions=distribution, constraints={"diverged": 1.0}
-    )
-    running = optuna.trial.create_trial(
-        state=optuna.trial.TrialState.RUNNING, params={"x": 0.5}, distributions=distribution
-    )
+def drawn_trials(count: int) -> list[FrozenTrial]:
+    """Return ended trials with numbers, one of ten of another family, and one that runs."""
+    luck = random.Random(0)
     study = optuna.create_study()
-    study.add_trials([*reversed(trials), violated, running])
-    shown = teaching_trials(space("tpe"), study.trials)
-    if count == 500:
-        assert shown is None
-        return
-    numbers = [trial.number for trial in shown]
+    rate = optuna.distributions.FloatDistribution(0.0, 1.0)
+    for number in range(count):
+        names = ["rate", "width"] if number % 10 else ["rate"]
+        study.add_trial(
+            create_trial(
+                state=TrialState.COMPLETE if number % 3 else TrialState.PRUNED,
+                value=luck.uniform(20, 200),
+                params=dict.fromkeys(names, 0.5),
+                distributions=dict.fromkeys(names, rate),
+                intermediate_values={5: 1.0},
+                constraints={"diverged": 1.0} if number % 3 == 0 else None,
+            )
+        )
+    study.ask()
+    return study.get_trials()
+
+
+def test_tpe_sees_all_of_a_few_trials_and_a_part_of_thousands():
+    few, many = drawn_trials(525), drawn_trials(3000)
+    assert list(visible_trials(space(), few)) == few
+    assert list(visible_trials(space("cmaes"), many)) == many
+    shown = visible_trials(space(), many)
+    # The 25 best, the first of each of two sets of parameters, 500 others and what runs.
+    assert 526 <= len(shown) <= 528
+    assert shown[-1].state is TrialState.RUNNING
+    complete = [each.value for each in many if each.state is TrialState.COMPLETE]
+    assert set(sorted(complete)[:25]) <= {each.value for each in shown}
+    numbers = [each.number for each in shown]
     assert numbers == sorted(numbers)
-    assert running.state in {trial.state for trial in shown}
-    # The 25 best were added last, just before the one that violates; 500 others lie evenly.
-    assert set(range(count - 25, count)) <= set(numbers)
-    assert len(numbers) == 25 + MOST_OTHERS + 1
-    assert max(np.diff(numbers)) <= 2 * count / MOST_OTHERS
-
-
-def generations(study):
-    """Return the first trial of each generation of CMA-ES."""
-    prefix = "cmaes:generation:"
-    found = {key: value for key, value in study.user_attrs.items() if key.startswith(prefix)}
-    return [found[f"{prefix}{n}"] for n in range(len(found))]
-
-
-def test_cmaes_keeps_its_dimensions_while_families_come_and_go():
-    study = optuna.create_study()
-    for _ in range(12):
-        study.enqueue_trial({"generator.name": "dcgan"})
-    for _ in range(4):
-        study.enqueue_trial({"generator.name": "mlp"})
-    fill(study, space("cmaes"), 24)
-
-    # A generation of 3 dimensions takes 4 + floor(3 ln 3) = 7 trials; the first trial starts up.
-    assert generations(study) == [1, 8, 15, 22]
-
-
-def test_cmaes_learns_from_pruned_trials():
-    study, searched = optuna.create_study(), space("cmaes")
-    for number in range(20):
-        trial, config = ask(study, searched, number)
-        tell(trial, outcome(Reason.OUTRANKED, config.generator.learning_rate))
-
-    assert generations(study) == [1, 8, 15]
-
-
-def test_cmaes_rebuilt_from_trials_proposes_what_one_kept_in_memory_does():
-    low, high = 1.0e-4, 1.0e-2
-    searched = space(
-        "cmaes",
-        {
-            "generator.learning_rate": {"low": low, "high": high, "log": True},
-            "optimizer.beta_1": {"low": 0.0, "high": 0.9},
-        },
-    )
-    study = optuna.create_study()
-    # Two dimensions: a population of 4 + floor(3 ln 2) = 6, mean in the middle, a sixth wide.
-    kept = cmaes.CMA(
-        np.array([0.5, 0.5]), 1 / 6, bounds=np.array([[0, 1], [0, 1]]), n_max_resampling=20
-    )
-    told = []
-    for number in range(1 + 3 * 6):
-        trial, config = ask(study, searched, number)
-        rate, beta = config.generator.learning_rate, config.optimizer.beta_1
-        value = 1000 * rate + beta
-        if number:  # before anything has ended there is nothing to learn from
-            kept.reseed_rng(number)
-            point = kept.ask()
-            assert rate == pytest.approx(low * (high / low) ** point[0])
-            assert beta == pytest.approx(0.9 * point[1])
-            told.append((point, value))
-        if len(told) == 6:
-            kept.tell(told)
-            told = []
-        crash = number == 9
-        tell(trial, outcome(Reason.CRASHED if crash else Reason.FINISHED, value))
-        if crash:  # it teaches nothing: the generation takes one more
-            told.pop()
-    assert generations(study) == [1, 7, 14]
-
-
-def test_nothing_of_cmaes_is_kept_but_where_generations_begin():
-    study = optuna.create_study()
-    fill(study, space("cmaes"), 12)
-    assert {key for trial in study.trials for key in trial.system_attrs} == set()
-    assert set(study.user_attrs) == {"cmaes:generation:0", "cmaes:generation:1"}
-
-
-def test_whole_numbers_and_steps_of_cmaes_lie_on_their_grid():
-    searched = space(
-        "cmaes",
-        {
-            "generator.latent_dim": {"low": 32, "high": 128, "step": 32},
-            "discriminator.dropout": {"low": 0.0, "high": 0.3, "step": 0.1},
-        },
-    )
-    configs = fill(optuna.create_study(), searched, 40)
-    assert {config.generator.latent_dim for config in configs} == {32, 64, 96, 128}
-    assert {config.discriminator.dropout for config in configs} <= {0.0, 0.1, 0.2, 0.3}
+    assert {0, 1} <= set(numbers)
+    # Evenly by number: each tenth of the study shows a tenth of the 500, give or take the best.
+    tenths = np.histogram(numbers, bins=10, range=(0, 3000))[0]
+    assert tenths.min() >= 48
+    assert tenths.max() <= 62
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")
 def test_missing_package_is_named_with_its_remedy():
-    with pytest.raises(MissingExtraError, match=r"sampler gp needs torch, .*harness\[samplers\]"):
-        sampler_for(space("gp"), study_seed=0, trial_seed=0)
+    with pytest.raises(
+        MissingExtraError, match=r"gp needs the package torch.*harness\[samplers\]"
+    ):
+        sampler_for(space("gp"), study_seed=0, number=0, trials=())

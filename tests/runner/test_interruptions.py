@@ -13,7 +13,7 @@ from harness.study.leaderboard import read_entries
 from harness.tracking.jsonl_tracker import read_history
 from tests.support.commands import Commands, interrupt, wait_until, workers_of
 from tests.support.endings import GOOD, SPACE
-from tests.support.journal import read_states
+from tests.support.journals import states
 
 # Some seconds on a fast machine: a call trains about two seconds, and several must pass.
 RUNGS = [4, 96]
@@ -56,7 +56,7 @@ def test_a_sweep_survives_ctrl_c_and_the_death_of_a_worker(commands: Commands, t
     # On a very fast machine one may have reached its end first.
     ended = [entry.name for entry in read_entries(study)]
     stopped = {t: trained(study, t)[-1] for t in both if t not in ended}
-    assert sorted(read_states(study)) == ["COMPLETE"] * len(ended) + ["RUNNING"] * len(stopped)
+    assert sorted(states(study)) == ["COMPLETE"] * len(ended) + ["RUNNING"] * len(stopped)
 
     # The same command again; this time a worker is killed in the middle of a trial.
     process = commands.start("sweep", *options, cwd=tmp_path)
@@ -69,7 +69,7 @@ def test_a_sweep_survives_ctrl_c_and_the_death_of_a_worker(commands: Commands, t
 
     entries = read_entries(study)
     assert [entry.name for entry in entries] == ["0000", "0001", "0002"]
-    assert read_states(study) == ["COMPLETE"] * 3
+    assert states(study) == ["COMPLETE"] * 3
     for entry in entries:
         history = read_history(entry.folder.path / "history.jsonl")
         assert history[-1] == Finished(entry.outcome)

@@ -1,7 +1,6 @@
 """Open studies, go on with them, and refuse what would mix with them."""
 
 import dataclasses
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from harness.runner.open_study import Study
 from harness.space.space import SearchSpace
 from harness.study import optuna_trials
 from harness.study.record import read_study
+from harness.study.trial_storage import journal_file
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
 SMOKE = SearchSpace.load("smoke")
@@ -44,7 +44,7 @@ def open_study(tmp_path: Path):
 
 def finish(study: Study, trial: optuna.Trial) -> None:
     best = Score(20.0, 1.0, 0, PROTOCOL)
-    optuna_trials.tell(trial, Outcome(Reason.FINISHED, best=best, final=best))
+    optuna_trials.tell(study.optuna, trial, Outcome(Reason.FINISHED, best=best, final=best))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -201,7 +201,7 @@ def test_a_folder_that_is_no_study_is_left_alone(open_study, tmp_path: Path):
 def test_a_study_that_was_only_begun_can_be_begun_again(open_study, tmp_path: Path):
     study = open_study()
     study.close()
-    (study.folder / "optuna.jsonl").unlink()
+    journal_file(study.folder).unlink()
     (study.folder / "study.json").unlink()
     open_study(space=changed_space())
 
@@ -215,50 +215,49 @@ def test_a_file_in_the_place_of_a_study_is_one_message(open_study, tmp_path: Pat
 def test_a_damaged_journal_is_one_message(open_study):
     study = open_study()
     study.close()
-    (study.folder / "optuna.jsonl").write_bytes(b"no journal\n" * 1000)
-    with pytest.raises(StorageError, match=r"optuna\.jsonl: what stands at byte 0 is no"):
+    journal_file(study.folder).write_bytes(b"no journal\n" * 1000)
+    with pytest.raises(StorageError, match=r"optuna\.jsonl: the journal is damaged: .*byte 0"):
         open_study()
+    # Whoever mends it meets no lock.
+    journal_file(study.folder).unlink()
+    open_study()
 
 
-def test_a_journal_of_something_else_is_one_message(open_study):
+def test_the_database_of_an_earlier_version_is_refused(open_study):
     study = open_study()
     study.close()
-    (study.folder / "optuna.jsonl").write_text('{"op_code": 4}\n')
-    with pytest.raises(StorageError, match=r"optuna\.jsonl: holds what is no study of Optuna"):
-        open_study()
-
-
-def test_a_study_in_an_old_database_is_one_message(open_study):
-    study = open_study()
-    study.close()
-    (study.folder / "optuna.jsonl").unlink()
-    optuna.create_study(study_name="s", storage=f"sqlite:///{study.folder / 'optuna.db'}")
+    journal_file(study.folder).rename(study.folder / "optuna.db")
     before = contents(study.folder)
     with pytest.raises(StudyError, match=r"optuna\.db: an earlier version .* --study s --repair"):
         open_study()
     assert contents(study.folder) == before
 
 
-def test_a_trial_killed_while_it_was_asked_for_is_asked_for_again(open_study):
+def test_killed_at_any_byte_of_asking_the_same_trial_is_asked_for_again(open_study):
     study = open_study()
-    size = (study.folder / "optuna.jsonl").stat().st_size
+    trial, _ = study.ask()
+    finish(study, trial)
+    file = journal_file(study.folder)
+    before = file.stat().st_size
     _, config = study.ask()
     study.close()
-    whole = (study.folder / "optuna.jsonl").read_bytes()
-    (study.folder / "optuna.jsonl").write_bytes(whole[: (size + len(whole)) // 2])
-    study = open_study()
-    assert study.interrupted() == []
-    trial, again = study.ask()
-    assert (trial.number, again) == (0, config)
-    assert study.interrupted() == [0]
+    whole = file.read_bytes()
+    lines = [place for place in range(before, len(whole)) if whole[place : place + 1] == b"\n"]
+    for end in sorted({before, before + 1, *lines, *(place + 1 for place in lines)}):
+        file.write_bytes(whole[:end])
+        (study.folder / "optuna.jsonl.lock").write_text("")  # as other tools would leave one
+        again = open_study()
+        number, same = again.next_trial(2, set())
+        assert (number.number, same) == (1, config)
+        assert again.next_trial(2, {"0001"}) is None
+        again.close()
 
 
 def test_a_journal_that_lost_a_trial_does_not_overwrite_it(open_study):
     study = open_study()
-    size = (study.folder / "optuna.jsonl").stat().st_size
     study.ask()
     study.close()
-    os.truncate(study.folder / "optuna.jsonl", size)
+    journal_file(study.folder).unlink()
     config_file = study.trial_folder(0).config_file
     config_file.write_text(config_file.read_text().replace("width: 8", "width: 9"))
     before = contents(study.folder / "trials")

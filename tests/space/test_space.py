@@ -16,7 +16,6 @@ from harness.space.fields import build_config
 from harness.space.parameter_parsing import parse_parameters
 from harness.space.shipped import first_folder, space_names, spaces_folder
 from harness.space.space import SearchSpace, load_enqueued
-from harness.study.storage import TrialStorage
 
 ROOT = Path(__file__).parents[2]
 
@@ -263,7 +262,7 @@ def test_diff_shows_removed_parameters():
 
 def test_reopened_trial_gives_the_same_configuration(tmp_path):
     space = small()
-    storage = TrialStorage(tmp_path, writes=True)
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
     study = optuna.create_study(
         storage=storage, study_name="s", sampler=optuna.samplers.RandomSampler(seed=1)
     )
@@ -275,7 +274,7 @@ def test_reopened_trial_gives_the_same_configuration(tmp_path):
     later = optuna.load_study(
         storage=storage, study_name="s", sampler=optuna.samplers.RandomSampler(seed=2)
     )
-    reopened = storage.open_trial(later, 0)
+    reopened = optuna.Trial(later, later.trials[0]._trial_id)
     assert space.suggest(reopened, seed=5) == config
     assert space.suggest(trial, seed=5) == config
 

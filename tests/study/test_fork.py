@@ -133,8 +133,8 @@ def test_interrupted_trials_go_on_in_the_fork_under_their_number(studies: Path):
     protocol = Protocol(**read_study(fork.folder).protocol)
     study = Study(studies, "copy", space=space(), seed=None, protocol=protocol)
     try:
-        (number,) = study.interrupted()
-        trial, config = study.reopen(number)
+        (trial,) = study.interrupted()
+        _, config = study.reopen(trial)
         assert trial.number == 3
         assert config == study.trial_folder(3).read_config()
     finally:

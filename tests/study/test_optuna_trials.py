@@ -6,7 +6,7 @@ from harness.core.errors import StudyError
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.study.optuna_trials import VIOLATIONS, report, tell
-from harness.study.storage import TrialStorage
+from harness.study.trial_storage import TrialStorage
 from tests.support.divergences import share_proposed
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab", 1000, "fashion_mnist/validation", "cd")
@@ -18,11 +18,9 @@ def score(value, kimg=16):
 
 @pytest.fixture
 def study(tmp_path):
-    return optuna.create_study(
-        study_name="s",
-        storage=TrialStorage(tmp_path, writes=True),
-        sampler=optuna.samplers.RandomSampler(seed=0),
-    )
+    study = TrialStorage(tmp_path, writes=True).open_study("s")
+    study.sampler = optuna.samplers.RandomSampler(seed=0)
+    return study
 
 
 def reopened(study, trial):
@@ -33,7 +31,7 @@ def reopened(study, trial):
 def test_every_reason_has_its_end_in_optuna(study, reason):
     trial = study.ask()
     report(trial, 16, 7.0)
-    tell(trial, Outcome(reason=reason, detail="why", kimg=16.0, best=score(7.0)))
+    tell(study, trial, Outcome(reason=reason, detail="why", kimg=16.0, best=score(7.0)))
 
     stored = study.trials[0]
     if reason is Reason.FINISHED:
@@ -59,7 +57,7 @@ def test_value_is_the_best_rung_not_the_last(study):
     report(trial, 16, 7.0)
     report(trial, 64, 5.0)
     report(trial, 256, 5.0)
-    tell(trial, Outcome(reason=Reason.FINISHED, best=score(5.0, 64), final=score(5.5, 64)))
+    tell(study, trial, Outcome(reason=Reason.FINISHED, best=score(5.0, 64), final=score(5.5, 64)))
 
     assert study.trials[0].value == 5.0
     assert study.trials[0].user_attrs["final"]["value"] == 5.5
@@ -72,12 +70,12 @@ def test_reports_and_endings_can_be_replayed(study):
     for _ in range(2):
         report(trial, 16, 7.0)
     report(reopened(study, trial), 16, 8.0)
-    tell(trial, outcome)
+    tell(study, trial, outcome)
     first = study.trials[0]
 
     # pytest turns Optuna's warning about a second write into a failure.
-    tell(trial, outcome)
-    tell(reopened(study, trial), outcome)
+    tell(study, trial, outcome)
+    tell(study, reopened(study, trial), outcome)
 
     assert study.trials[0] == first
     assert first.intermediate_values == {16: 7.0}
@@ -87,7 +85,7 @@ def test_ending_goes_on_where_a_crash_cut_it_short(study):
     trial = study.ask()
     trial.set_constraint("diverged", 1.0)
 
-    tell(reopened(study, trial), Outcome(reason=Reason.DIVERGED))
+    tell(study, reopened(study, trial), Outcome(reason=Reason.DIVERGED))
 
     assert study.trials[0].state is TrialState.PRUNED
     assert study.trials[0].constraints == {"diverged": 1.0}
@@ -95,14 +93,14 @@ def test_ending_goes_on_where_a_crash_cut_it_short(study):
 
 def test_ending_brings_the_score_that_was_never_reported(study):
     trial = study.ask()
-    tell(trial, Outcome(reason=Reason.OUTRANKED, kimg=16.0, best=score(7.0)))
+    tell(study, trial, Outcome(reason=Reason.OUTRANKED, kimg=16.0, best=score(7.0)))
 
     assert study.trials[0].value == 7.0
 
 
 def test_early_divergence_has_no_value(study):
     trial = study.ask()
-    tell(trial, Outcome(reason=Reason.DIVERGED, kimg=3.0))
+    tell(study, trial, Outcome(reason=Reason.DIVERGED, kimg=3.0))
 
     assert study.trials[0].state is TrialState.PRUNED
     assert study.trials[0].value is None
@@ -111,14 +109,14 @@ def test_early_divergence_has_no_value(study):
 def test_complete_trial_without_a_score_is_refused(study):
     trial = study.ask()
     with pytest.raises(StudyError, match="Trial 0 is complete without a score"):
-        tell(trial, Outcome(reason=Reason.FINISHED))
+        tell(study, trial, Outcome(reason=Reason.FINISHED))
 
     assert study.trials[0].state is TrialState.RUNNING
 
 
 def test_best_trial_is_never_a_violation(study):
     for reason, value in [(Reason.FINISHED, 9.0), (Reason.COLLAPSED, 1.0)]:
-        tell(study.ask(), Outcome(reason=reason, best=score(value)))
+        tell(study, study.ask(), Outcome(reason=reason, best=score(value)))
 
     assert study.best_trial.value == 9.0
 

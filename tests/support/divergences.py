@@ -58,10 +58,13 @@ def share_proposed(
     divergent = 0
     for number in range(before + proposals):
         study.sampler = sampler_for(
-            space, study_seed=seed, trial_seed=1000 * seed + number, trials=study.trials
+            space,
+            study_seed=seed,
+            number=1000 * seed + number,
+            trials=study.get_trials(deepcopy=False),
         )
         trial = study.ask()
         rate = space.suggest(trial, seed=0).discriminator.learning_rate
         divergent += number >= before and rate > DIVERGES_ABOVE
-        tell(trial, ending(rate, as_violation=as_violation))
+        tell(study, trial, ending(rate, as_violation=as_violation))
     return divergent / proposals
