@@ -116,18 +116,6 @@ def test_a_study_whose_trials_fail_stops_and_says_what_they_share(
     assert len(read_entries(tmp_path / "studies" / "failing")) == 8
 
 
-@pytest.mark.slow
-def test_a_trial_out_of_memory_is_tried_once_more_and_counts_once(tmp_path: Path):
-    # A layer of 2**20 by 2**20 weights takes four TiB, whatever the batch.
-    large = space("s", [1], **{"generator.width": 2**20, "generator.depth": 2})
-    result = run_study(large, trials=1, options=options(tmp_path))
-    first, second = read_entries(result.folder)
-    assert first.outcome.reason is second.outcome.reason is Reason.OUT_OF_MEMORY
-    assert first.outcome.superseded_by == "0001"
-    assert second.outcome.superseded_by is None
-    assert second.config.batch_size == first.config.batch_size // 2
-
-
 class Stunner(NullListener):
     """Freeze the worker of the first trial as it begins."""
 
