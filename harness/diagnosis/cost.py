@@ -21,9 +21,8 @@ from harness.core.events import Answer, Event, Progressed
 from harness.core.files import nearest_folder
 from harness.diagnosis.environment import MEGABYTE, available_megabytes
 from harness.diagnosis.finding import Finding, fail, ok, warn
-from harness.gan.config.config import GANConfig
+from harness.gan.config.config import GANConfig, build_config
 from harness.space.feasibility import sample_values
-from harness.space.fields import build_config
 from harness.space.settings import SuccessiveHalvingSettings, reduction_factor
 from harness.space.space import SearchSpace
 from harness.study.retention import disk_use

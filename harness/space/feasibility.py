@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from harness.gan.config.config import build_config, unchecked_config
 from harness.gan.config.rules import RULES
-from harness.space.fields import build_config, unchecked_config
 from harness.space.parameters import Choices, Domain, Fixed, Parameter
 
 _SAMPLES = 500

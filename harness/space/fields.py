@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -81,32 +81,3 @@ def unknown_field(name: str) -> str:
         return "seed is derived from the study's seed and the trial's number. Remove it."
     renamed = renamed_fault(name)
     return renamed or f"{name} is not a field of GANConfig.{near_miss(name, FIELDS)}"
-
-
-def unchecked_config(values: Mapping[str, Any]) -> GANConfig:
-    """Return what `build_config` would, without looking whether the values go together."""
-    sections: dict[str, dict[str, Any]] = {}
-    top: dict[str, Any] = {}
-    for name, value in values.items():
-        section, _, leaf = name.rpartition(".")
-        (sections.setdefault(section, {}) if section else top)[leaf] = value
-    config = GANConfig()
-    for section, update in sections.items():
-        top[section] = getattr(config, section).model_copy(update=update)
-    return config.model_copy(update=top)
-
-
-def build_config(values: Mapping[str, Any], *, seed: int = 0) -> GANConfig:
-    """Return the configuration with these values by dotted path; defaults fill in the rest.
-
-    Raises:
-        pydantic.ValidationError: If the values do not go together.
-    """
-    nested: dict[str, Any] = {"seed": seed}
-    for name, value in values.items():
-        *parents, leaf = name.split(".")
-        place = nested
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        place[leaf] = value
-    return GANConfig.model_validate(nested)

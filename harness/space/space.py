@@ -15,11 +15,11 @@ from harness.core.errors import ConfigError, near_miss
 from harness.core.nested import flatten
 from harness.core.validation import raise_faults
 from harness.core.yaml_file import dump_yaml, read_yaml
-from harness.gan.config.config import GANConfig
+from harness.gan.config.config import GANConfig, build_config
 from harness.gan.user_code.user_functions import UserFile, pin
 from harness.space.enqueue import load_entries, params_of
 from harness.space.feasibility import combination_faults
-from harness.space.fields import FIELDS, build_config
+from harness.space.fields import FIELDS
 from harness.space.parameters import Parameter
 from harness.space.settings import Budget, ProtocolSettings, Settings, settings_to_dict
 from harness.space.shipped import space_names, spaces_folder

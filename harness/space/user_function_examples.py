@@ -3,9 +3,9 @@
 import random
 
 from harness.gan.config.choices import is_user_function
+from harness.gan.config.config import build_config
 from harness.gan.user_code.user_functions import ROLES, UserFunctions, named_functions
 from harness.space.feasibility import sample_values
-from harness.space.fields import build_config
 from harness.space.space import SearchSpace
 
 _DRAWS = 300

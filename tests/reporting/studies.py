@@ -11,8 +11,7 @@ from harness.confirmation.result import CandidateResult, Confirmation, SeedResul
 from harness.core.events import Finished, Progressed, RungScored, Started
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
-from harness.gan.config.config import GANConfig
-from harness.space.fields import build_config
+from harness.gan.config.config import GANConfig, build_config
 from harness.space.space import SearchSpace
 from harness.study.record import StudyRecord
 from harness.tracking.jsonl_tracker import HISTORY_NAME, JsonlTracker

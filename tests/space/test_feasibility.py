@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from harness.gan.config.config import GANConfig
+from harness.gan.config.config import GANConfig, build_config, unchecked_config
 from harness.gan.config.rules import RULES
 from harness.space.feasibility import combination_faults, sample_values
-from harness.space.fields import FIELDS, build_config, unchecked_config
+from harness.space.fields import FIELDS
 from harness.space.parameter_parsing import parse_parameters
 
 OPTIMIZATION = {

@@ -7,8 +7,9 @@ import time
 import numpy as np
 import pytest
 
+from harness.gan.config.config import build_config
 from harness.space.feasibility import sample_values
-from harness.space.fields import FIELDS, build_config
+from harness.space.fields import FIELDS
 from harness.space.space import SearchSpace
 
 LEFT_OUT = {

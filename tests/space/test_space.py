@@ -10,9 +10,8 @@ import pytest
 import yaml
 
 from harness.core.errors import ConfigError
-from harness.gan.config.config import GANConfig
+from harness.gan.config.config import GANConfig, build_config
 from harness.space.feasibility import sample_values
-from harness.space.fields import build_config
 from harness.space.parameter_parsing import parse_parameters
 from harness.space.shipped import first_folder, space_names, spaces_folder
 from harness.space.space import SearchSpace, load_enqueued
