@@ -17,7 +17,7 @@ def caught(error: Exception) -> Exception:
 def test_a_broken_training_says_what_and_where():
     broke = failure_of(caught(ScoreError("features are not finite\nmore")))
     assert broke.reason is Reason.CRASHED
-    assert broke.detail.startswith("ScoreError at test_serving.py:")
+    assert broke.detail.startswith("ScoreError at test_worker.py:")
     assert broke.detail.endswith(": features are not finite")
 
 
