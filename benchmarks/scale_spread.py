@@ -10,7 +10,6 @@ Adds to results.json in --out, and writes its README.md anew.
 """
 
 import argparse
-import dataclasses
 import math
 import random
 import statistics
@@ -33,7 +32,7 @@ def run(kind, *, workers, trials, seed):
     """Run a study without training; return each trial's parameters, oldest first."""
     space = SearchSpace.load("default")
     if kind == "random":
-        space = dataclasses.replace(space, sampler=RandomSettings())
+        space = space.model_copy(update={"sampler": RandomSettings()})
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study()
     luck = random.Random(seed)

@@ -17,8 +17,7 @@ from harness import GANConfig, SearchSpace
 from harness.gan.networks.generators import build_generator
 from harness.gan.presets import PRESETS
 from harness.gan.user_code.contract import register_user_functions
-from harness.space.shipped import space_names
-from harness.space.user_function_examples import user_functions
+from harness.space.space import space_names
 from harness.study.leaderboard import read_entries
 from tests.conftest import SweptStudy
 from tests.support.commands import TIMEOUT_SECONDS, Commands
@@ -227,7 +226,7 @@ def test_the_function_of_ones_own_keeps_the_contract(tmp_path: Path):
     path = tmp_path / "own.yaml"
     others = "name: own\ndataset: fashion_mnist\nbudget: {rungs_kimg: [1]}\n"
     path.write_text(others + block(page, "yaml", "my_file.py:build"))
-    functions = user_functions(SearchSpace.load(str(path)))
+    functions = SearchSpace.load(str(path)).user_functions()
     register_user_functions(functions, (28, 28, 1), 10)
     ((_, name, config),) = functions.uses()
     assert build_generator(config, (28, 28, 1), 10).output.shape == (None, 28, 28, 1)

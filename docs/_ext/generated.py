@@ -162,6 +162,8 @@ def _fields(model: type[BaseModel], *, prefix: str) -> str:
     explained = arguments_of(model)
     lines = []
     for name, field in schema.get("properties", {}).items():
+        if name == "name" and "const" in field:  # it stands in the heading
+            continue
         annotation = model.model_fields[name].annotation
         if not _is_section(annotation) or prefix:
             choices = _named_choices(model, name) or _values(field)

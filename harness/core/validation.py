@@ -1,5 +1,6 @@
 """Collect all faults of a file, so that one message names them together."""
 
+import typing
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -39,36 +40,66 @@ def pydantic_faults(
     """Return one fault a line for everything pydantic rejects in a model at `where`."""
     faults = []
     for detail in error.errors():
-        location = [str(part) for part in detail["loc"]]
+        path, kind = _place(model, detail["loc"], where=where)
         if detail["type"] == "extra_forbidden":
-            path = ".".join(filter(None, [where, *location[:-1]]))
-            faults.append(unknown_key(path, location[-1], _fields_at(model, location[:-1])))
+            parent, kind = _place(model, detail["loc"][:-1], where=where)
+            faults.append(unknown_key(parent, str(detail["loc"][-1]), _fields_of(kind)))
         elif detail["type"] == "missing":
-            faults.append(f"{_join(where, '.'.join(location))} is missing. Add it.")
+            faults.append(f"{path} is missing. Add it.")
+        elif detail["type"] == "model_type":
+            keys = ", ".join(_fields_of(kind))
+            faults.append(
+                f"{path} must be a mapping with the keys {keys}; received {detail['input']!r}."
+            )
+        elif detail["type"] == "union_tag_invalid":
+            faults.append(f"{path}.{fault_of(detail)}")
         else:
-            path = _join(where, ".".join(location))
             faults.append(" ".join(filter(None, [path, fault_of(detail)])))
     return faults
 
 
-def _fields_at(model: type[pydantic.BaseModel], path: Sequence[str]) -> Iterable[str]:
-    """Return the fields of the model nested at a path."""
-    kind: Any = model
-    for part in path:
-        field = getattr(kind, "model_fields", {}).get(part)
+def _place(
+    model: type[pydantic.BaseModel], location: Iterable[int | str], *, where: str
+) -> tuple[str, Any]:
+    """Return the path of a location as it stands in YAML, and the model that belongs there."""
+    path, kind = where, typing.cast(Any, model)
+    parts = iter(location)
+    for part in parts:
+        path = f"{path}[{part}]" if isinstance(part, int) else _join(path, part)
+        field = _fields_of(kind).get(part)
         kind = field.annotation if field else None
-    return getattr(kind, "model_fields", ())
+        if field and field.discriminator:  # the name of the chosen model follows, no key
+            name = next(parts, None)
+            kinds = [each for each in typing.get_args(kind) if _fields_of(each)]
+            kind = next(
+                (each for each in kinds if each.model_fields["name"].default == name), None
+            )
+    return path, kind
+
+
+def _fields_of(kind: Any) -> dict[Any, Any]:
+    return getattr(kind, "model_fields", {})
 
 
 def fault_of(detail: Any) -> str:
     """Return what pydantic rejects about one value and the value itself, as one sentence."""
+    received = detail["input"]
+    if detail["type"] == "union_tag_invalid":
+        known = [each.strip("' ") for each in detail["ctx"]["expected_tags"].split(",")]
+        tag = detail["ctx"]["tag"]
+        suggestion = near_miss(tag, known)
+        return f"name must be one of {', '.join(known)}; received {tag!r}.{suggestion}"
+    if detail["type"] in ("union_tag_not_found", "model_attributes_type"):
+        remedy = f" Use {{name: {received}}}." if isinstance(received, str) else ""
+        return f"must be a mapping with a name; received {received!r}.{remedy}"
     message = str(detail["msg"]).removeprefix("Value error, ")
     message = message.replace("Input should be", "must be", 1)
+    message = message.replace("valid tuple", "valid list")  # YAML has no tuples
     if message[:1].isupper():
         message = message[0].lower() + message[1:]
     if detail["type"] == "value_error":  # our own validators say all there is to say
         return message if message.endswith((".", "?")) else f"{message}."
-    return f"{message}; received {detail['input']!r}.{number_hint(detail['input'])}"
+    return f"{message}; received {received!r}.{number_hint(received)}"
 
 
 def number_hint(value: Any) -> str:

@@ -10,6 +10,8 @@ from harness.core.errors import ConfigError
 
 MAX_BYTES = 256 * 1024
 
+_PACKAGE = Path(__file__).parents[1]
+
 _QUICK_BYTES = 4096
 """Longer text might be nested so deeply that libyaml, which is written in C, would crash."""
 
@@ -71,6 +73,20 @@ def read_yaml(path: Path) -> Any:
             f"Is it the right file?"
         )
     return parse_yaml(content, source=str(path))
+
+
+def shipped_yaml(folder: str, *, package: Path = _PACKAGE) -> dict[str, Path]:
+    """Return the YAML files that come with the package, by name; none if they are not installed.
+
+    A wheel carries them inside the package; an editable installation leaves them at the top of
+    the source tree, where people look for them.
+
+    Args:
+        folder: Which ones, e.g. `search_spaces`.
+        package: Where the package lies.
+    """
+    found = next((root for root in (package, package.parent) if (root / folder).is_dir()), package)
+    return {path.stem: path for path in sorted((found / folder).glob("*.yaml"))}
 
 
 def parse_yaml(content: bytes | str, *, source: str) -> Any:

@@ -15,9 +15,9 @@ from harness.gan.networks.generators import build_generator
 from harness.gan.user_code.contract import register_user_functions
 from harness.optimization.samplers import first_configs
 from harness.runner.sweep_options import SweepOptions
-from harness.space.parameters import Choices, Domain, Fixed, Variant
-from harness.space.space import SearchSpace, load_enqueued
-from harness.space.user_function_examples import user_functions
+from harness.space.enqueue import load_enqueued
+from harness.space.parameters import Choices, Fixed, Variant
+from harness.space.space import SearchSpace
 
 CALIBRATION_SECONDS = 10.0
 """How long the families train, all together, to tell what a sweep takes."""
@@ -41,11 +41,11 @@ def preview(space: SearchSpace, options: SweepOptions) -> Iterator[str]:
     )
     dataset, protocol = context.dataset, context.evaluator.protocol
     space.check_labels(labelled=dataset.num_classes > 0)
-    register_user_functions(user_functions(space), dataset.image_shape, dataset.num_classes)
+    register_user_functions(space.user_functions(), dataset.image_shape, dataset.num_classes)
     yield f"Scores: {protocol.name} against {protocol.reference}"
     yield ""
     yield "The first three trials of a new study"
-    queued = load_enqueued(options.enqueue, space) if options.enqueue else []
+    queued = load_enqueued(options.enqueue, space.parameters) if options.enqueue else []
     configs = first_configs(space, seed=options.seed or 0, queued=queued)
     yield from configuration_lines(space, configs, dataset)
     yield ""
@@ -63,12 +63,12 @@ def preview(space: SearchSpace, options: SweepOptions) -> Iterator[str]:
 def parameter_lines(space: SearchSpace) -> list[str]:
     """Return a line for each variant of each parameter: name, what it can be, and when."""
     rows = [
-        (parameter.name, _domain_text(variant.domain), _condition_text(variant))
+        (parameter.name, _variant_text(variant), _condition_text(variant))
         for parameter in space.parameters
         for variant in parameter.variants
     ]
-    names, domains = (max(len(row[i]) for row in rows) for i in (0, 1))
-    lines = [f"  {name:{names}}  {domain:{domains}}  {when}" for name, domain, when in rows]
+    names, kinds = (max(len(row[i]) for row in rows) for i in (0, 1))
+    lines = [f"  {name:{names}}  {kind:{kinds}}  {when}" for name, kind, when in rows]
     return [line.rstrip() for line in lines]
 
 
@@ -86,8 +86,7 @@ def configuration_lines(
         values = dict(flatten(config.model_dump()))
         yield f"  {number:04d}  {_sizes_text(config, dataset)}"
         for parameter in space.parameters:
-            variant = parameter.applying(values)
-            if variant is not None and not isinstance(variant.domain, Fixed):
+            if not isinstance(parameter.applying(values), Fixed):
                 yield f"        {parameter.name}: {_value_text(values[parameter.name])}"
 
 
@@ -102,15 +101,15 @@ def _sizes_text(config: GANConfig, dataset: ImageDataset) -> str:
     return f"{config.family}: generator {counts[0]:,}, discriminator {counts[1]:,} parameters"
 
 
-def _domain_text(domain: Domain) -> str:
-    if isinstance(domain, Fixed):
-        return f"always {_value_text(domain.value)}"
-    if isinstance(domain, Choices):
-        return f"one of {', '.join(map(_value_text, domain.values))}"
-    text = f"{_value_text(domain.low)} to {_value_text(domain.high)}"
-    if domain.step is not None:
-        text += f" in steps of {_value_text(domain.step)}"
-    return f"{text}, logarithmic" if domain.log else text
+def _variant_text(variant: Variant) -> str:
+    if isinstance(variant, Fixed):
+        return f"always {_value_text(variant.value)}"
+    if isinstance(variant, Choices):
+        return f"one of {', '.join(map(_value_text, variant.choices))}"
+    text = f"{_value_text(variant.low)} to {_value_text(variant.high)}"
+    if variant.step is not None:
+        text += f" in steps of {_value_text(variant.step)}"
+    return f"{text}, logarithmic" if variant.log else text
 
 
 def _condition_text(variant: Variant) -> str:

@@ -1,7 +1,5 @@
 """Load configurations: the presets by name, any other from a YAML file."""
 
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -9,31 +7,14 @@ import pydantic
 
 from harness.core.errors import ConfigError, near_miss
 from harness.core.validation import fault_error, pydantic_faults, raise_faults
-from harness.core.yaml_file import parse_yaml, read_yaml
+from harness.core.yaml_file import read_yaml, shipped_yaml
 from harness.gan.config.config import GANConfig
 from harness.gan.config.renamed_keys import renamed_faults
 from harness.gan.monitor import MonitorConfig
 from harness.gan.user_code.user_functions import UserFile, UserFunctions, pin
 
-
-def _preset_folder() -> Traversable:
-    # A wheel carries search_spaces/ inside the package; a checkout has it beside the package.
-    package = resources.files("harness")
-    packaged = package / "search_spaces" / "presets"
-    if packaged.is_dir():
-        return packaged
-    return Path(str(package)).parent / "search_spaces" / "presets"
-
-
-def _list_presets() -> tuple[str, ...]:
-    folder = _preset_folder()
-    if not folder.is_dir():
-        return ()
-    names = (entry.name for entry in folder.iterdir())
-    return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
-
-
-PRESETS: tuple[str, ...] = _list_presets()
+_FILES = shipped_yaml("search_spaces/presets")
+PRESETS: tuple[str, ...] = tuple(_FILES)
 
 
 def load_preset(name: str) -> GANConfig:
@@ -98,9 +79,7 @@ def _read_preset(name: str) -> tuple[GANConfig, MonitorConfig]:
             f"There is no preset {name!r}; presets are {', '.join(PRESETS)}."
             f"{near_miss(name, PRESETS)}"
         )
-    text = (_preset_folder() / f"{name}.yaml").read_bytes()
-    source = f"presets/{name}.yaml"
-    return _validate(parse_yaml(text, source=source), source=source)
+    return _validate(read_yaml(_FILES[name]), source=f"presets/{name}.yaml")
 
 
 def _validate(content: Any, *, source: str) -> tuple[GANConfig, MonitorConfig]:

@@ -20,6 +20,7 @@ from harness.space.settings import (
     MedianSettings,
     PatientSettings,
     PercentileSettings,
+    PrunerSettings,
     Settings,
     SuccessiveHalvingSettings,
     reduction_factor,
@@ -28,7 +29,7 @@ from harness.space.settings import (
 Rungs = tuple[int, ...]
 
 
-def pruner_for(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
+def pruner_for(settings: PrunerSettings, rungs_kimg: Rungs) -> BasePruner:
     """Build the pruner that a search space asks for.
 
     It expects reports at the rungs, in whole kimg, of the best rung FID so far. It never stops a

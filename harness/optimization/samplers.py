@@ -211,7 +211,7 @@ class _WholeSpaceQMCSampler(QMCSampler):
 
 
 def _options(settings: Settings) -> dict[str, Any]:
-    return {key: getattr(settings, key) for key in type(settings).model_fields}
+    return settings.model_dump(exclude={"name"})
 
 
 @contextlib.contextmanager

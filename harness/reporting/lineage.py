@@ -11,8 +11,7 @@ from typing import Any
 from harness.confirmation.result import Confirmation
 from harness.core.provenance import code_commit, lock_sha256
 from harness.reporting.trials import TrialData
-from harness.space.shipped import space_names
-from harness.space.space import SearchSpace
+from harness.space.space import SearchSpace, space_names
 from harness.study.record import StudyRecord
 
 _PACKAGES = ("tensorflow", "keras", "optuna", "numpy", "scipy")

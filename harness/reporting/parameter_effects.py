@@ -94,7 +94,7 @@ def _slices(space: SearchSpace, pairs: list[tuple[TrialData, float]]) -> list[Sl
     for part in space.parameters:
         if part.name not in searched_fields(space):
             continue
-        logs = [variant.domain.to_dict().get("log", False) for variant in part.variants]
+        logs = [variant.to_dict().get("log", False) for variant in part.variants]
         points = tuple(
             Point(trial.name, trial.family, trial.config[part.name], value)
             for trial, value in pairs

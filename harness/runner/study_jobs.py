@@ -17,8 +17,8 @@ from harness.runner.open_study import Study
 from harness.runner.outcomes import OutcomeRecorder
 from harness.runner.stop_rules import Stop
 from harness.runner.sweep_options import SweepOptions
-from harness.space.space import SearchSpace, load_enqueued
-from harness.space.user_function_examples import user_functions
+from harness.space.enqueue import load_enqueued
+from harness.space.space import SearchSpace
 from harness.study import optuna_trials
 from harness.study.leaderboard import BASELINE_PREFIX, read_entries
 from harness.study.record import StudyRecord, check_study_name, read_study
@@ -52,7 +52,9 @@ class StudyJobs:
         if (options.folder / "study.json").exists():
             read_study(options.folder)
             refuse_database(options.folder)
-        self._enqueued = load_enqueued(options.enqueue, space) if options.enqueue else []
+        self._enqueued = (
+            load_enqueued(options.enqueue, space.parameters) if options.enqueue else []
+        )
         self._space = space
         self.options = options
         self.size = options.trials
@@ -75,7 +77,7 @@ class StudyJobs:
             num_images=space.protocol.num_images,
             threads=options.threads,
             deterministic=space.deterministic,
-            functions=user_functions(space),
+            functions=space.user_functions(),
         )
 
     def open(self, ready: WorkerReady) -> int:

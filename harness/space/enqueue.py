@@ -11,11 +11,15 @@ from harness.core.yaml_file import read_yaml
 from harness.gan.config.config import GANConfig
 from harness.gan.user_code.user_functions import pin
 from harness.space.fields import FIELDS, unknown_field
-from harness.space.parameters import Fixed, Parameter, Variant
+from harness.space.parameters import Fixed, Parameter
 
 
-def load_entries(path: Path, parameters: Sequence[Parameter]) -> list[dict[str, Any]]:
-    """Return the Optuna parameters of every configuration in a file.
+def load_enqueued(path: Path, parameters: Sequence[Parameter]) -> list[dict[str, Any]]:
+    """Return the Optuna parameters of every configuration in a user's file.
+
+    Args:
+        path: A YAML file with a list of configurations, whole or partial, nested or dotted.
+        parameters: What is searched; the configurations must lie in it.
 
     Raises:
         ConfigError: With every fault of the file.
@@ -87,41 +91,21 @@ def _place(
 ) -> None:
     """Add one parameter's value to `params`, and to what is `known` for later conditions."""
     name = parameter.name
-    unknown = sorted(
-        {field for variant in parameter.variants for field in variant.when if field not in known}
-    )
+    unknown = sorted(parameter.conditions - known.keys())
     if unknown:
         if name in given:
             faults.append(f"{name} depends on {', '.join(unknown)}. Give {unknown[0]} too.")
         return
     variant = parameter.applying(known)
-    value: Any = given.get(name)
-    if variant is None or isinstance(variant.domain, Fixed):
-        known[name] = _only(variant, parameter)
-        if name in given and value != known[name]:
-            faults.append(_out_of_range(parameter, variant, value=value, known=known))
-    elif name in given:
-        known[name] = value
-        if variant.domain.fault(value):
-            faults.append(_out_of_range(parameter, variant, value=value, known=known))
-        else:
-            params[variant.name] = variant.domain.encode(value)
-
-
-def _only(variant: Variant | None, parameter: Parameter) -> Any:
-    if variant is not None and isinstance(variant.domain, Fixed):
-        return variant.domain.value
-    return parameter.field.default
-
-
-def _out_of_range(
-    parameter: Parameter, variant: Variant | None, *, value: Any, known: Mapping[str, Any]
-) -> str:
-    fields = {field for each in parameter.variants for field in each.when}
-    context = ", ".join(f"{field}={known[field]}" for field in sorted(fields))
-    when = f" when {context}" if context else ""
-    if variant is None:
-        return (
-            f"{parameter.name} stays {parameter.field.default}{when}; received {value}. Remove it."
-        )
-    return f"{parameter.name} {variant.domain.fault(value)}{when}; received {value}."
+    if isinstance(variant, Fixed):
+        known[name] = variant.value
+    if name not in given:
+        return
+    fault = variant.fault(given[name])
+    if fault:
+        context = ", ".join(f"{field}={known[field]}" for field in sorted(parameter.conditions))
+        when = f" when {context}" if context else ""
+        faults.append(f"{name} {fault}{when}; received {given[name]}.")
+    elif not isinstance(variant, Fixed):
+        params[variant.name] = variant.encode(given[name])
+    known.setdefault(name, given[name])

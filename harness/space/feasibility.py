@@ -5,11 +5,9 @@ import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
-from harness.gan.config.config import build_config, unchecked_config
+from harness.gan.config.config import unchecked_config
 from harness.gan.config.rules import RULES
-from harness.space.parameters import Choices, Domain, Fixed, Parameter
+from harness.space.parameters import Parameter
 
 _SAMPLES = 500
 _MOST_CONDITIONS = 10_000
@@ -21,17 +19,16 @@ def combination_faults(parameters: Sequence[Parameter]) -> list[str]:
     """Return a fault for variants that overlap or never apply, and for impossible configurations.
 
     Each of GANConfig's rules is tried with everything the space allows for the fields it reads,
-    however rare. What else GANConfig checks is tried on samples, always the same ones.
+    however rare, of ranges their ends; and with samples of whole configurations, always the same.
     """
-    return _variant_faults(parameters) or _rule_faults(parameters) or _config_faults(parameters)
+    return _variant_faults(parameters) or _rule_faults(parameters)
 
 
 def sample_values(parameters: Sequence[Parameter], rng: random.Random) -> dict[str, Any]:
     """Return one configuration by dotted path, drawn without Optuna."""
     values: dict[str, Any] = {}
     for parameter in parameters:
-        variant = parameter.applying(values)
-        values[parameter.name] = variant.domain.sample(rng) if variant else parameter.field.default
+        values[parameter.name] = parameter.applying(values).sample(rng)
     return values
 
 
@@ -47,11 +44,10 @@ def _most_conditions(parameters: Sequence[Parameter]) -> int:
 
 def _faults_of(part: Parameter, parameters: Sequence[Parameter], most: int) -> list[str]:
     """Return the faults of one parameter's variants: overlaps, and those that never apply."""
-    fields = {field for variant in part.variants for field in variant.when}
     seen: set[int] = set()
     overlaps: dict[tuple[int, int], str] = {}
     tried = 0
-    read = _with_conditions(fields, parameters)
+    read = _with_conditions(part.conditions, parameters)
     for values in itertools.islice(_assignments(read, {}), most):
         tried += 1
         hits = [i for i, variant in enumerate(part.variants) if variant.applies(values)]
@@ -82,26 +78,20 @@ def _assignments(
         yield dict(values)
         return
     first, *rest = decisive
-    variant = first.applying(values)
-    options = (first.field.default,) if variant is None else _options(variant.domain)
-    for option in options:
+    for option in first.applying(values).options:
         yield from _assignments(rest, values | {first.name: option})
 
 
-def _options(domain: Domain) -> tuple[Any, ...]:
-    if isinstance(domain, Choices):
-        return domain.values
-    if isinstance(domain, Fixed):
-        return (domain.value,)
-    return (domain.low, domain.high)
-
-
 def _rule_faults(parameters: Sequence[Parameter]) -> list[str]:
-    faults, most = [], _most_conditions(parameters)
+    faults, most, rng = [], _most_conditions(parameters), random.Random(0)
+    samples = [sample_values(parameters, rng) for _ in range(_SAMPLES)]
+    sampled = [(values, unchecked_config(values)) for values in samples]
     for rule in RULES:
         read = _with_conditions(rule.fields, parameters)
-        for values in itertools.islice(_assignments(read, {}), most):
-            message = rule.fault(unchecked_config(values))
+        some = itertools.islice(_assignments(read, {}), most)
+        tried = ((values, unchecked_config(values)) for values in some)
+        for values, config in itertools.chain(tried, sampled):
+            message = rule.fault(config)
             if message:
                 faults.append(_impossible(values, message))
                 break  # one sentence for a rule, however many values break it
@@ -114,7 +104,7 @@ def _with_conditions(fields: Collection[str], parameters: Sequence[Parameter]) -
     for part in reversed(parameters):  # a condition names parameters further up
         if part.name in wanted:
             found.append(part)
-            wanted.update(field for variant in part.variants for field in variant.when)
+            wanted |= part.conditions
     return found[::-1]
 
 
@@ -125,18 +115,3 @@ def _impossible(values: Mapping[str, Any], message: str) -> str:
         f"parameters allow {shown}, which makes no valid GAN: {message}. "
         f"Make one depend on the other with `when`."
     )
-
-
-def _config_faults(parameters: Sequence[Parameter]) -> list[str]:
-    rng = random.Random(0)
-    faults: dict[str, str] = {}
-    for _ in range(_SAMPLES):
-        values = sample_values(parameters, rng)
-        try:
-            build_config(values)
-        except ValidationError as error:
-            for detail in error.errors():
-                message = str(detail["msg"]).removeprefix("Value error, ")
-                # One sentence for a rule, however many values break it.
-                faults.setdefault(message.split("; received")[0], _impossible(values, message))
-    return list(faults.values())

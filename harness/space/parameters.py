@@ -1,13 +1,25 @@
 """The parameters of a search space: fields of GANConfig, and what each can be."""
 
 import dataclasses
+import functools
 import json
 import math
 import random
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic import Field as Option
+
+from harness.core.validation import number_hint
 from harness.space.fields import Field
 
 if TYPE_CHECKING:
@@ -17,134 +29,240 @@ if TYPE_CHECKING:
 # Optuna compares stepped floats with this tolerance too.
 _GRID_TOLERANCE = 1e-8
 
+KEYS = ("when", "value", "choices", "low", "high", "step", "log", "type")
+"""Keys of a variant in YAML."""
 
-@dataclasses.dataclass(frozen=True)
-class Fixed:
+
+class Conditional(BaseModel):
+    """A variant without what it offers: its name and the condition under which it applies.
+
+    Validated with a `Field` as the context, a variant's values become those that GANConfig stores.
+
+    Args:
+        name: Its name in Optuna: the field, followed by the condition if there are others.
+        when: Accepted values by field; it applies when all of them match.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: str = ""
+    when: dict[str, tuple[Any, ...]] = {}
+
+    def encode(self, value: Any) -> Any:
+        """Return how Optuna's storage names a value: itself, or JSON if it is a list."""
+        return json.dumps(value) if isinstance(value, tuple) else value
+
+    def applies(self, values: Mapping[str, Any]) -> bool:
+        """Return whether a configuration, by dotted path, meets the condition."""
+        return all(values[field] in accepted for field, accepted in self.when.items())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the YAML form."""
+        record = self.model_dump(mode="json", exclude={"name"}, exclude_defaults=True)
+        return {key: record[key] for key in KEYS if key in record}
+
+
+def _parse(value: Any, info: ValidationInfo) -> Any:
+    return value if info.context is None else info.context.parse(value)
+
+
+Value = Annotated[Any, AfterValidator(_parse)]
+
+
+class Fixed(Conditional):
     """One value that no trial changes; Optuna never sees it.
 
     Args:
         value: The value, as GANConfig stores it.
     """
 
-    value: Any
+    value: Value
+
+    @property
+    def options(self) -> tuple[Any, ...]:
+        """Return the value."""
+        return (self.value,)
 
     def sample(self, rng: random.Random) -> Any:
         """Return the value."""
         return self.value
 
-    def suggest(self, trial: "BaseTrial", name: str) -> Any:
+    def suggest(self, trial: "BaseTrial") -> Any:
         """Return the value; the trial records nothing."""
         return self.value
 
-    def distribution(self) -> "BaseDistribution | None":
+    def distribution(self) -> None:
         """Return None: there is nothing to search."""
-        return None
 
     def fault(self, value: Any) -> str | None:
         """Return what is wrong with a value, or None if it is the fixed one."""
         return None if value == self.value else f"is fixed to {_show(self.value)}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the YAML form."""
-        return {"value": _plain(self.value)}
 
-
-@dataclasses.dataclass(frozen=True)
-class Choices:
+class Choices(Conditional):
     """Values to choose from, without order among them.
 
     Args:
-        values: The choices, as GANConfig stores them.
+        choices: The values, as GANConfig stores them.
     """
 
-    values: tuple[Any, ...]
+    choices: Annotated[tuple[Value, ...], Option(strict=False)]
+
+    @field_validator("choices")
+    @classmethod
+    def _check_choices(cls, choices: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not choices:
+            raise ValueError("must offer at least one value; received []")
+        if len(set(choices)) < len(choices):
+            raise ValueError(f"must differ from each other; received {_plain(choices)}")
+        return choices
+
+    @property
+    def options(self) -> tuple[Any, ...]:
+        """Return the choices."""
+        return self.choices
 
     def sample(self, rng: random.Random) -> Any:
         """Return one choice, all equally likely."""
-        return rng.choice(self.values)
+        return rng.choice(self.choices)
 
-    def suggest(self, trial: "BaseTrial", name: str) -> Any:
+    def suggest(self, trial: "BaseTrial") -> Any:
         """Return the trial's choice; the same one when asked again."""
-        labels = [self.encode(value) for value in self.values]
-        return self.values[labels.index(trial.suggest_categorical(name, labels))]
+        labels = [self.encode(value) for value in self.choices]
+        return self.choices[labels.index(trial.suggest_categorical(self.name, labels))]
 
-    def encode(self, value: Any) -> Any:
-        """Return how Optuna's storage names a choice: itself, or JSON if it is a list."""
-        return json.dumps(value) if isinstance(value, tuple) else value
-
-    def distribution(self) -> "BaseDistribution | None":
+    def distribution(self) -> "BaseDistribution":
         """Return Optuna's form of the choices."""
         from optuna.distributions import CategoricalDistribution
 
-        return CategoricalDistribution([self.encode(value) for value in self.values])
+        return CategoricalDistribution([self.encode(value) for value in self.choices])
 
     def fault(self, value: Any) -> str | None:
         """Return what is wrong with a value, or None if it is a choice."""
-        offered = ", ".join(_show(choice) for choice in self.values)
-        return None if value in self.values else f"must be one of {offered}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the YAML form."""
-        return {"choices": [_plain(value) for value in self.values]}
+        offered = ", ".join(_show(choice) for choice in self.choices)
+        return None if value in self.choices else f"must be one of {offered}"
 
 
-@dataclasses.dataclass(frozen=True)
-class Range:
+class Range(Conditional):
     """Numbers from `low` to `high`, both included.
 
     Args:
+        log: Whether factors count rather than differences.
+        type: Whether only whole numbers are meant.
         low: The smallest value.
         high: The largest value.
-        step: Distance between neighbouring values; None for every float, or every integer.
-        log: Whether factors count rather than differences.
-        integer: Whether only whole numbers are meant.
+        step: Distance between neighboring values; None for every float, or every integer.
     """
 
-    low: float
-    high: float
-    step: float | None = None
+    # Each is checked with those before it.
     log: bool = False
-    integer: bool = False
+    type: Annotated[Literal["int", "float"] | None, Option(validate_default=True)] = None
+    low: Any
+    high: Any
+    step: Any = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_field(cls, form: Any, info: ValidationInfo) -> Any:
+        if info.context is not None and info.context.kind == "other":
+            raise ValueError("is no number, so it has no range. Use choices: [...]")
+        return form
+
+    @field_validator("type")
+    @classmethod
+    def _check_type(cls, given: str | None, info: ValidationInfo) -> str:
+        kind = "float" if info.context is None else info.context.kind
+        if kind == "int" and given == "float":
+            raise ValueError("must be int, as the field is; received float. Leave it out")
+        return given or str(kind)
+
+    @field_validator("low", "high")
+    @classmethod
+    def _check_end(cls, value: Any, info: ValidationInfo) -> Any:
+        integer = info.data.get("type") == "int"
+        if info.data.get("log") and _is_number(value) and value <= 0:
+            smallest = "1" if integer else "1.0e-5"
+            raise ValueError(
+                f"must be > 0 when log is true; received {value}. "
+                f"Use {info.field_name}: {smallest} or log: false"
+            )
+        number = _parse(value, info)
+        if integer and number != int(number):
+            raise ValueError(f"must be a whole number for type int; received {value!r}")
+        low = info.data.get("low", number)
+        if number < low:
+            raise ValueError(f"must be >= low; received low {low} and high {value}. Swap them")
+        return int(number) if integer else float(number)
+
+    @field_validator("step")
+    @classmethod
+    def _check_step(cls, step: Any, info: ValidationInfo) -> Any:
+        integer = info.data.get("type") == "int"
+        if step is None:
+            return None
+        if info.data.get("log"):
+            raise ValueError("cannot go with log: true. Remove one of them")
+        if not _is_number(step) or (integer and not isinstance(step, int)):
+            wanted = "a whole number" if integer else "a number"
+            raise ValueError(f"must be {wanted}; received {step!r}.{number_hint(step)}")
+        if not 0 < step < math.inf:
+            raise ValueError(f"must be > 0 and finite; received {step}")
+        low, high = info.data.get("low"), info.data.get("high")
+        if low is not None and high is not None:
+            count = (Decimal(str(high)) - Decimal(str(low))) // Decimal(str(step))
+            # Optuna would lower `high` silently.
+            if (nearest := _on_grid(low, step, int(count))) != high:
+                raise ValueError(
+                    f"must lead from low to high; received {step} for {low} to {high}. "
+                    f"Use high: {nearest}"
+                )
+        return step if integer else float(step)
+
+    @property
+    def options(self) -> tuple[Any, ...]:
+        """Return both ends."""
+        return (self.low, self.high)
 
     def sample(self, rng: random.Random) -> float:
         """Return one value, uniform on the range's scale."""
         if self.log:
-            value = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
+            value: float = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
             value = min(max(value, self.low), self.high)
-            return round(value) if self.integer else value
-        step = self.step or (1 if self.integer else None)
+            return round(value) if self.type == "int" else value
+        step = self._bounds()["step"]
         if step is None:
             return rng.uniform(self.low, self.high)
-        return self._on_grid(
-            self.low + step * rng.randint(0, round((self.high - self.low) / step))
-        )
+        return _on_grid(self.low, step, rng.randint(0, round((self.high - self.low) / step)))
 
-    def suggest(self, trial: "BaseTrial", name: str) -> float:
+    def suggest(self, trial: "BaseTrial") -> int | float:
         """Return the trial's value; the same one when asked again."""
-        if self.integer:
-            low, high, step = int(self.low), int(self.high), int(self.step or 1)
-            return trial.suggest_int(name, low, high, step=step, log=self.log)
-        value = trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
-        return self._on_grid(value)
+        if self.type == "int":
+            return trial.suggest_int(self.name, **self._bounds())
+        value = trial.suggest_float(self.name, **self._bounds())
+        if self.step is None:
+            return value
+        return _on_grid(self.low, self.step, round((value - self.low) / self.step))
 
-    def encode(self, value: float) -> float:
-        """Return how Optuna's storage names a value."""
-        return int(value) if self.integer else float(value)
-
-    def distribution(self) -> "BaseDistribution | None":
+    def distribution(self) -> "BaseDistribution":
         """Return Optuna's form of the range."""
         from optuna.distributions import FloatDistribution, IntDistribution
 
-        if self.integer:
-            step = int(self.step or 1)
-            return IntDistribution(int(self.low), int(self.high), log=self.log, step=step)
-        return FloatDistribution(self.low, self.high, log=self.log, step=self.step)
+        kind = IntDistribution if self.type == "int" else FloatDistribution
+        return kind(**self._bounds())
+
+    def _bounds(self) -> dict[str, Any]:
+        step = self.step or (1 if self.type == "int" else None)
+        return {"low": self.low, "high": self.high, "step": step, "log": self.log}
+
+    def encode(self, value: float) -> float:
+        """Return how Optuna's storage names a value."""
+        return int(value) if self.type == "int" else float(value)
 
     def fault(self, value: Any) -> str | None:
         """Return what is wrong with a value, or None if it lies in the range and on its grid."""
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if not _is_number(value):
             return f"must be a number from {self.low} to {self.high}"
-        if self.integer and value != int(value):
+        if self.type == "int" and value != int(value):
             return f"must be a whole number from {self.low} to {self.high}"
         if not self.low <= value <= self.high:
             return f"must lie from {self.low} to {self.high}"
@@ -154,31 +272,19 @@ class Range:
                 return f"must be {self.low} plus a multiple of {self.step}"
         return None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the YAML form."""
-        record: dict[str, Any] = {"low": self.low, "high": self.high}
-        if self.step is not None:
-            record["step"] = self.step
-        if self.log:
-            record["log"] = True
-        return record | {"type": "int" if self.integer else "float"}
 
-    def _on_grid(self, value: float) -> float:
-        """Return 0.3 rather than 0.30000000000000004."""
-        if self.integer or self.step is None:
-            return int(value) if self.integer else value
-        low, step = Decimal(str(self.low)), Decimal(str(self.step))
-        return float(low + step * round((value - self.low) / self.step))
+Variant = Fixed | Choices | Range
+"""One of the forms of a parameter: what it can be under a condition."""
 
 
-Domain = Fixed | Choices | Range
-
-
-def nearest_high(low: float, high: float, step: float) -> float:
-    """Return the largest value at most `high` that is `low` plus a multiple of `step`."""
-    d_low, d_high, d_step = Decimal(str(low)), Decimal(str(high)), Decimal(str(step))
-    value = (d_high - d_low) // d_step * d_step + d_low
+def _on_grid(low: float, step: float, count: int) -> float:
+    """Return `low` plus some steps: 0.3 rather than 0.30000000000000004."""
+    value = Decimal(str(low)) + Decimal(str(step)) * count
     return int(value) if isinstance(low, int) and isinstance(step, int) else float(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _plain(value: Any) -> Any:
@@ -187,30 +293,6 @@ def _plain(value: Any) -> Any:
 
 def _show(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(_plain(value))
-
-
-@dataclasses.dataclass(frozen=True)
-class Variant:
-    """One of the forms of a parameter: what it can be under a condition.
-
-    Args:
-        name: Its name in Optuna: the field, followed by the condition if there are others.
-        when: Accepted values by field; it applies when all of them match.
-        domain: What the parameter can be then.
-    """
-
-    name: str
-    when: Mapping[str, tuple[Any, ...]]
-    domain: Domain
-
-    def applies(self, values: Mapping[str, Any]) -> bool:
-        """Return whether a configuration, by dotted path, meets the condition."""
-        return all(values[field] in accepted for field, accepted in self.when.items())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the YAML form."""
-        when = {field: list(accepted) for field, accepted in self.when.items()}
-        return ({"when": when} if when else {}) | self.domain.to_dict()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,29 +315,26 @@ class Parameter:
     @property
     def values(self) -> tuple[Any, ...] | None:
         """Return every value it can take, or None if one variant is a range."""
-        found: list[Any] = []
-        for variant in self.variants:
-            domain = variant.domain
-            if isinstance(domain, Range):
-                return None
-            found += domain.values if isinstance(domain, Choices) else (domain.value,)
+        if any(isinstance(variant, Range) for variant in self.variants):
+            return None
+        found = [value for variant in self.variants for value in variant.options]
         if all(variant.when for variant in self.variants):
             found.append(self.field.default)
         return tuple(dict.fromkeys(found))
 
-    def applying(self, values: Mapping[str, Any]) -> Variant | None:
-        """Return the variant that holds for a configuration, or None for the default."""
-        return next((variant for variant in self.variants if variant.applies(values)), None)
+    @property
+    def conditions(self) -> set[str]:
+        """Return the fields that decide which variant applies."""
+        return {field for variant in self.variants for field in variant.when}
 
-    def suggest(self, trial: "BaseTrial", values: Mapping[str, Any]) -> Any:
-        """Return the trial's value; the same one when asked again.
+    def applying(self, values: Mapping[str, Any]) -> Variant:
+        """Return the variant that holds for a configuration; GANConfig's default if none does."""
+        fitting = (variant for variant in self.variants if variant.applies(values))
+        return next(fitting, self._default)
 
-        Args:
-            trial: The trial.
-            values: The values of the parameters declared before, by field.
-        """
-        variant = self.applying(values)
-        return variant.domain.suggest(trial, variant.name) if variant else self.field.default
+    @functools.cached_property
+    def _default(self) -> Fixed:
+        return Fixed(value=self.field.default)
 
     def to_dict(self) -> Any:
         """Return the YAML form."""

@@ -1,24 +1,13 @@
-"""Define what a search space says beside its parameters: budget, sampler, pruner, protocol.
+"""Settings of a search beside its parameters: budget, sampler, pruner, protocol.
 
 Nothing here imports Optuna: reading a search space must stay quick. `samplers.py` and
 `pruners.py` turn these settings into Optuna's objects.
 """
 
 import itertools
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
-
-from harness.core.errors import near_miss
-from harness.core.validation import pydantic_faults
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -31,7 +20,6 @@ class Settings(BaseModel):
     """Settings of one part of a search: frozen, without unknown keys or guessed types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-    name: ClassVar[str] = ""
 
 
 class Budget(Settings):
@@ -44,12 +32,14 @@ class Budget(Settings):
             pruned, reason `over_budget`; None allows any cost.
     """
 
-    rungs_kimg: Annotated[Rungs, Field(min_length=1)]
+    rungs_kimg: Rungs
     max_seconds_per_kimg: Annotated[float, Field(gt=0)] | None = None
 
     @field_validator("rungs_kimg")
     @classmethod
     def _check_order(cls, rungs: tuple[int, ...]) -> tuple[int, ...]:
+        if not rungs:
+            raise ValueError("must have at least one rung; received []")
         if any(late <= early for early, late in itertools.pairwise(rungs)):
             raise ValueError(f"must rise from rung to rung; received {list(rungs)}")
         return rungs
@@ -80,7 +70,7 @@ class TPESettings(Settings):
         group: Model the parameters of each family jointly, apart from the others'.
     """
 
-    name: ClassVar[str] = "tpe"
+    name: Literal["tpe"] = "tpe"
     n_startup_trials: NotNegative = 12
     n_ei_candidates: Count = 24
     multivariate: bool = True
@@ -96,7 +86,7 @@ class TPESettings(Settings):
 class RandomSettings(Settings):
     """Settings of random search, the yardstick for all other samplers."""
 
-    name: ClassVar[str] = "random"
+    name: Literal["random"] = "random"
 
 
 class QMCSettings(Settings):
@@ -107,8 +97,8 @@ class QMCSettings(Settings):
         scramble: Randomize it by the study's seed.
     """
 
-    name: ClassVar[str] = "qmc"
-    qmc_type: Annotated[str, Field(pattern="^(sobol|halton)$")] = "sobol"
+    name: Literal["qmc"] = "qmc"
+    qmc_type: Literal["sobol", "halton"] = "sobol"
     scramble: bool = True
 
 
@@ -122,7 +112,7 @@ class CMAESSettings(Settings):
         popsize: Trials a generation; None takes the method's own rule.
     """
 
-    name: ClassVar[str] = "cmaes"
+    name: Literal["cmaes"] = "cmaes"
     n_startup_trials: NotNegative = 1
     popsize: Annotated[int, Field(ge=2)] | None = None
 
@@ -134,7 +124,7 @@ class GPSettings(Settings):
         n_startup_trials: Completed trials before the process takes over.
     """
 
-    name: ClassVar[str] = "gp"
+    name: Literal["gp"] = "gp"
     n_startup_trials: NotNegative = 10
 
 
@@ -143,10 +133,10 @@ class SuccessiveHalvingSettings(Settings):
 
     Args:
         min_trials: A rung judges only once this many trials have reached it.
-        reduction_factor: Also the ratio of neighbouring rungs; None takes it from them.
+        reduction_factor: Also the ratio of neighboring rungs; None takes it from them.
     """
 
-    name: ClassVar[str] = "successive_halving"
+    name: Literal["successive_halving"] = "successive_halving"
     min_trials: Count = 4
     reduction_factor: Annotated[int, Field(ge=2)] | None = None
 
@@ -154,7 +144,7 @@ class SuccessiveHalvingSettings(Settings):
 class HyperbandSettings(SuccessiveHalvingSettings):
     """Settings of Hyperband: brackets of successive halving that begin at different rungs."""
 
-    name: ClassVar[str] = "hyperband"
+    name: Literal["hyperband"] = "hyperband"  # type: ignore[assignment]
 
 
 class MedianSettings(Settings):
@@ -166,7 +156,7 @@ class MedianSettings(Settings):
         n_min_trials: Completed trials with a score at the rung before it judges.
     """
 
-    name: ClassVar[str] = "median"
+    name: Literal["median"] = "median"
     n_startup_trials: NotNegative = 5
     n_warmup_kimg: NotNegative = 0
     n_min_trials: Count = 1
@@ -179,8 +169,23 @@ class PercentileSettings(MedianSettings):
         percentile: Share that goes on, in per cent.
     """
 
-    name: ClassVar[str] = "percentile"
+    name: Literal["percentile"] = "percentile"  # type: ignore[assignment]
     percentile: Annotated[float, Field(gt=0, le=100)] = 25.0
+
+
+class NoPrunerSettings(Settings):
+    """Settings of no pruning: every trial trains to the last rung."""
+
+    name: Literal["none"] = "none"
+
+
+OtherPruners = (
+    SuccessiveHalvingSettings
+    | HyperbandSettings
+    | MedianSettings
+    | PercentileSettings
+    | NoPrunerSettings
+)
 
 
 class PatientSettings(Settings):
@@ -192,37 +197,26 @@ class PatientSettings(Settings):
         wrapped: The pruner that must agree, e.g. `{name: median}`; None stops without asking.
     """
 
-    name: ClassVar[str] = "patient"
+    name: Literal["patient"] = "patient"
     patience: NotNegative = 0
     min_delta: Annotated[float, Field(ge=0)] = 0.0
-    wrapped: Settings | None = None
+    wrapped: OtherPruners | None = Field(default=None, discriminator="name")
 
 
-class NoPrunerSettings(Settings):
-    """Settings of no pruning: every trial trains to the last rung."""
-
-    name: ClassVar[str] = "none"
+SamplerSettings = TPESettings | RandomSettings | QMCSettings | CMAESSettings | GPSettings
+PrunerSettings = OtherPruners | PatientSettings
 
 
-SAMPLER_SETTINGS: dict[str, type[Settings]] = {
-    kind.name: kind
-    for kind in (TPESettings, RandomSettings, QMCSettings, CMAESSettings, GPSettings)
-}
-PRUNER_SETTINGS: dict[str, type[Settings]] = {
-    kind.name: kind
-    for kind in (
-        SuccessiveHalvingSettings,
-        HyperbandSettings,
-        MedianSettings,
-        PercentileSettings,
-        PatientSettings,
-        NoPrunerSettings,
-    )
-}
+def _by_name(kinds: Any) -> dict[str, type[Settings]]:
+    return {kind.model_fields["name"].default: kind for kind in get_args(kinds)}
+
+
+SAMPLER_SETTINGS = _by_name(SamplerSettings)
+PRUNER_SETTINGS = _by_name(PrunerSettings)
 
 
 def reduction_factor(settings: SuccessiveHalvingSettings, rungs_kimg: tuple[int, ...]) -> int:
-    """Return the factor between neighbouring rungs, which is also the share that is cut.
+    """Return the factor between neighboring rungs, which is also the share that is cut.
 
     Raises:
         ValueError: If the rungs are not the first one times powers of one factor of at least 2.
@@ -234,57 +228,8 @@ def reduction_factor(settings: SuccessiveHalvingSettings, rungs_kimg: tuple[int,
     expected = [first * eta**rung for rung in range(len(rungs_kimg))]
     if list(rungs_kimg) != expected:
         raise ValueError(
-            f"budget.rungs_kimg must be the first rung times powers of {eta}, the reduction "
-            f"factor of pruner {settings.name}; received {list(rungs_kimg)}. "
+            f"needs budget.rungs_kimg to be the first rung times powers of {eta}, the reduction "
+            f"factor of {settings.name}; received {list(rungs_kimg)}. "
             f"Use rungs_kimg: {expected}, another reduction_factor or pruner: {{name: median}}."
         )
     return eta
-
-
-def parse_settings(
-    record: Any, kinds: Mapping[str, type[Settings]], *, where: str, faults: list[str]
-) -> Settings | None:
-    """Return the settings that `{name: ..., option: ...}` asks for; faults are appended.
-
-    Args:
-        record: What stands in YAML.
-        kinds: `SAMPLER_SETTINGS` or `PRUNER_SETTINGS`.
-        where: Place in the file, for messages.
-        faults: Gets one sentence for each fault; then the result is None.
-    """
-    names = ", ".join(kinds)
-    if not isinstance(record, Mapping) or "name" not in record:
-        faults.append(
-            f"{where} must be a mapping with a name; received {record!r}. "
-            f"Use {where}: {{name: {next(iter(kinds))}}}."
-        )
-        return None
-    options = {key: value for key, value in record.items() if key != "name"}
-    kind = kinds.get(record["name"]) if isinstance(record["name"], str) else None
-    if kind is None:
-        suggestion = near_miss(str(record["name"]), kinds)
-        faults.append(
-            f"{where}.name must be one of {names}; received {record['name']!r}.{suggestion}"
-        )
-        return None
-    if kind is PatientSettings and options.get("wrapped") is not None:
-        others = {name: other for name, other in kinds.items() if other is not kind}
-        inner = parse_settings(options["wrapped"], others, where=f"{where}.wrapped", faults=faults)
-        options["wrapped"] = inner
-    try:
-        return kind.model_validate(options)
-    except ValidationError as error:
-        faults.extend(pydantic_faults(error, kind, where=where))
-        return None
-
-
-def settings_to_dict(settings: Settings) -> dict[str, Any]:
-    """Return the YAML form, defaults spelled out, so that it stays true if they change."""
-    record: dict[str, Any] = {"name": settings.name} if settings.name else {}
-    for key in type(settings).model_fields:
-        value = getattr(settings, key)
-        if isinstance(value, Settings):
-            record[key] = settings_to_dict(value)
-        elif value is not None:
-            record[key] = list(value) if isinstance(value, tuple) else value
-    return record

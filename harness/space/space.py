@@ -1,39 +1,71 @@
 """Read a search space from YAML, check all of it, and turn Optuna's trials into GANConfigs."""
 
-import dataclasses
-import functools
 import hashlib
 import json
 import os
+import random
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import ValidationError
+from pydantic import (
+    Field,
+    InstanceOf,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+)
 
 from harness.core.errors import ConfigError, near_miss
 from harness.core.nested import flatten
-from harness.core.validation import raise_faults
-from harness.core.yaml_file import dump_yaml, read_yaml
+from harness.core.validation import pydantic_faults, raise_faults
+from harness.core.yaml_file import dump_yaml, read_yaml, shipped_yaml
+from harness.data.request import DatasetRequest
+from harness.gan.config.choices import is_user_function
 from harness.gan.config.config import GANConfig, build_config
-from harness.gan.user_code.user_functions import UserFile, pin
-from harness.space.enqueue import load_entries, params_of
-from harness.space.feasibility import combination_faults
+from harness.gan.user_code.user_functions import (
+    ROLES,
+    UserFile,
+    UserFunctions,
+    named_functions,
+    pin,
+)
+from harness.space.enqueue import params_of
+from harness.space.feasibility import combination_faults, sample_values
 from harness.space.fields import FIELDS
+from harness.space.parameter_parsing import parse_parameters
 from harness.space.parameters import Parameter
-from harness.space.settings import Budget, ProtocolSettings, Settings, settings_to_dict
-from harness.space.shipped import space_names, spaces_folder
-from harness.space.yaml_form import KEYS, parse_document
+from harness.space.settings import (
+    Budget,
+    PatientSettings,
+    ProtocolSettings,
+    PrunerSettings,
+    SamplerSettings,
+    Settings,
+    SuccessiveHalvingSettings,
+    TPESettings,
+    reduction_factor,
+)
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import BaseTrial
 
 _SUFFIXES = (".yaml", ".yml")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_SCHEME = re.compile(r"[a-z]+:\S.*")  # a data set of the user's own, e.g. npz:images.npz
+_EXAMPLE_DRAWS = 300
 
 
-@dataclasses.dataclass(frozen=True)
-class SearchSpace:
+def space_names() -> list[str]:
+    """Return the names of the search spaces that come with the package."""
+    return list(shipped_yaml("search_spaces"))
+
+
+class SearchSpace(Settings):
     """What a study searches, and by which rules.
 
     Args:
@@ -48,20 +80,60 @@ class SearchSpace:
         pruner: What stops them.
         protocol: How they are scored.
         deterministic: Whether trainings use operations that repeat bit for bit, and no clock.
-        files: Python files of the user's own that parameters name. Those names carry hashes,
-            which belong to the meaning of the space.
     """
 
     name: str
-    description: str
+    description: str = ""
     dataset: str
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[InstanceOf[Parameter], ...]
     budget: Budget
-    sampler: Settings
-    pruner: Settings
-    protocol: ProtocolSettings
+    sampler: SamplerSettings = Field(default=TPESettings(), discriminator="name")
+    pruner: PrunerSettings = Field(
+        default=SuccessiveHalvingSettings(), discriminator="name", validate_default=True
+    )
+    protocol: ProtocolSettings = ProtocolSettings()
     deterministic: bool = False
-    files: tuple[UserFile, ...] = dataclasses.field(default=(), compare=False, repr=False)
+    _files: tuple[UserFile, ...] = PrivateAttr(())
+
+    @field_validator("name", "description", "dataset", mode="before")
+    @classmethod
+    def _check_text(cls, value: Any, info: ValidationInfo) -> str:
+        if not isinstance(value, str) or "\n" in value.strip():
+            raise ValueError(f"must be one line of text; received {value!r}")
+        if info.field_name == "dataset":
+            try:
+                request = DatasetRequest.parse(value)
+            except ConfigError as error:
+                raise ValueError(f"is not understood: {error}") from error
+            if _SCHEME.fullmatch(request.source) or _NAME.fullmatch(request.source):
+                return str(request)
+        if info.field_name != "description" and not _NAME.fullmatch(value):
+            named = re.sub("[^A-Za-z0-9_-]+", "_", value).strip("_-") or "mine"
+            raise ValueError(
+                f"must consist of letters, digits, - and _; received {value!r}. "
+                f"Use {info.field_name}: {named}"
+            )
+        return value.strip()
+
+    @field_validator("pruner")
+    @classmethod
+    def _check_rungs(cls, pruner: PrunerSettings, info: ValidationInfo) -> PrunerSettings:
+        halving = pruner.wrapped if isinstance(pruner, PatientSettings) else pruner
+        if isinstance(halving, SuccessiveHalvingSettings) and "budget" in info.data:
+            reduction_factor(halving, info.data["budget"].rungs_kimg)
+        return pruner
+
+    @field_serializer("parameters")
+    def _parameters_to_dict(self, parameters: tuple[Parameter, ...]) -> dict[str, Any]:
+        return {part.name: part.to_dict() for part in parameters}
+
+    @property
+    def files(self) -> tuple[UserFile, ...]:
+        """Return Python files of the user's own that parameters name.
+
+        Those names carry hashes, which belong to the meaning of the space.
+        """
+        return self._files
 
     @classmethod
     def load(cls, name_or_path: str) -> Self:
@@ -77,15 +149,14 @@ class SearchSpace:
         if name_or_path.endswith(_SUFFIXES) or "/" in name_or_path or os.sep in name_or_path:
             path = Path(name_or_path)
             return cls.from_dict(read_yaml(path), source=name_or_path, folder=path.parent)
-        folder = spaces_folder()
-        names = space_names(folder)
-        if name_or_path not in names:
+        shipped = shipped_yaml("search_spaces")
+        if name_or_path not in shipped:
             raise ConfigError(
-                f"There is no search space {name_or_path!r}.{near_miss(name_or_path, names)} "
-                f"Known: {', '.join(names)}; a file's path must end in .yaml."
+                f"There is no search space {name_or_path!r}.{near_miss(name_or_path, shipped)} "
+                f"Known: {', '.join(shipped)}; a file's path must end in .yaml."
             )
-        path = folder / f"{name_or_path}.yaml"
-        return cls.from_dict(read_yaml(path), source=f"{folder.name}/{path.name}")
+        path = shipped[name_or_path]
+        return cls.from_dict(read_yaml(path), source=f"{path.parent.name}/{path.name}")
 
     @classmethod
     def from_dict(cls, record: Any, *, source: str, folder: Path = Path()) -> Self:
@@ -101,38 +172,31 @@ class SearchSpace:
         """
         if not isinstance(record, Mapping):
             raise ConfigError(
-                f"{source}: a mapping with the keys {', '.join(KEYS)} is expected; "
+                f"{source}: a mapping with the keys {', '.join(cls.model_fields)} is expected; "
                 f"received {type(record).__name__}."
             )
         faults: list[str] = []
-        parameters, files = pin(record.get("parameters"), folder, faults)
-        if parameters is not None:
-            record = {**record, "parameters": parameters}
-        parts = parse_document(record, faults)
+        forms, files = pin(record.get("parameters"), folder, faults)
+        if "parameters" in record:
+            record = {**record, "parameters": parse_parameters(forms, faults)}
+        try:
+            space = cls.model_validate(record)
+        except ValidationError as error:
+            faults += pydantic_faults(error, cls, where="")
         raise_faults(source, faults)
-        space = cls(**parts, files=tuple(files.values()))
+        space._files = tuple(files.values())
         raise_faults(source, combination_faults(space.parameters))
         return space
 
     def to_dict(self) -> dict[str, Any]:
         """Return the YAML form with all defaults spelled out; `from_dict` reads it back."""
-        return {
-            "name": self.name,
-            "description": self.description,
-            "dataset": self.dataset,
-            "parameters": {part.name: part.to_dict() for part in self.parameters},
-            "budget": settings_to_dict(self.budget),
-            "sampler": settings_to_dict(self.sampler),
-            "pruner": settings_to_dict(self.pruner),
-            "protocol": settings_to_dict(self.protocol),
-            "deterministic": self.deterministic,
-        }
+        return self.model_dump(mode="json", exclude_none=True)
 
     def to_yaml(self) -> str:
         """Return a YAML document that loads as this search space."""
         return dump_yaml(self.to_dict())
 
-    @functools.cached_property
+    @property
     def sha256(self) -> str:
         """Return a hash of everything that changes a study; name and description do not."""
         text = json.dumps(self._meaning(), sort_keys=True)
@@ -156,7 +220,7 @@ class SearchSpace:
             extractor: Key of `EXTRACTORS`, or the folder of one.
         """
         protocol = self.protocol.model_copy(update={"extractor": extractor})
-        return dataclasses.replace(self, protocol=protocol)
+        return self.model_copy(update={"protocol": protocol})
 
     def on_dataset(self, dataset: str) -> Self:
         """Return the same search space on other images.
@@ -164,7 +228,7 @@ class SearchSpace:
         Args:
             dataset: Text of a `DatasetRequest`.
         """
-        return dataclasses.replace(self, dataset=dataset)
+        return self.model_copy(update={"dataset": dataset})
 
     def check_labels(self, *, labelled: bool) -> None:
         """Refuse to search conditional GANs on images without labels: every trial would crash.
@@ -199,7 +263,7 @@ class SearchSpace:
         """
         values: dict[str, Any] = {}
         for part in self.parameters:
-            values[part.name] = part.suggest(trial, values)
+            values[part.name] = part.applying(values).suggest(trial)
         try:
             return build_config(values, seed=seed)
         except ValidationError as error:
@@ -217,7 +281,7 @@ class SearchSpace:
         found = {}
         for part in self.parameters:
             for variant in part.variants:
-                distribution = variant.domain.distribution()
+                distribution = variant.distribution()
                 if distribution is not None and not (unconditional and variant.when):
                     found[variant.name] = distribution
         return found
@@ -237,19 +301,25 @@ class SearchSpace:
         raise_faults("configuration", faults)
         return params
 
+    def user_functions(self) -> UserFunctions:
+        """Return the functions of the user's own that trials may name, each in an example."""
+        wanted = {
+            (role, str(value))
+            for role in ROLES
+            for part in self.parameters
+            if part.name == f"{role}.name"
+            for value in part.values or ()
+            if is_user_function(str(value))
+        }
+        rng = random.Random(0)
+        examples = []
+        for _ in range(_EXAMPLE_DRAWS if wanted else 0):
+            config = build_config(sample_values(self.parameters, rng))
+            if wanted.intersection(named_functions(config)):
+                wanted.difference_update(named_functions(config))
+                examples.append(config)
+        return UserFunctions(self.files, tuple(examples))
+
     def _meaning(self) -> dict[str, Any]:
         record = self.to_dict()
         return {key: record[key] for key in record if key not in ("name", "description")}
-
-
-def load_enqueued(path: Path | str, space: SearchSpace) -> list[dict[str, Any]]:
-    """Return the Optuna parameters of every configuration in a user's file.
-
-    Args:
-        path: A YAML file with a list of configurations, whole or partial, nested or dotted.
-        space: The space they must lie in.
-
-    Raises:
-        ConfigError: With every fault of the file.
-    """
-    return load_entries(Path(path), space.parameters)

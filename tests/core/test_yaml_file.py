@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from harness.core.errors import ConfigError
-from harness.core.yaml_file import MAX_BYTES, parse_yaml, read_yaml
+from harness.core.yaml_file import MAX_BYTES, parse_yaml, read_yaml, shipped_yaml
 
 BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
 
@@ -58,3 +60,20 @@ def test_huge_file_is_refused(tmp_path):
 def test_folder_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         read_yaml(tmp_path)
+
+
+def test_files_inside_the_package_come_before_those_beside_it(tmp_path: Path):
+    package = tmp_path / "harness"
+    assert shipped_yaml("spaces", package=package) == {}
+    for folder in (tmp_path / "spaces", package / "spaces"):
+        folder.mkdir(parents=True)
+        (folder / "b.yaml").touch()
+        (folder / "a.yaml").touch()
+        (folder / "notes.txt").touch()
+        expected = {"a": folder / "a.yaml", "b": folder / "b.yaml"}
+        assert shipped_yaml("spaces", package=package) == expected
+
+
+def test_what_is_shipped_lies_at_the_top_of_the_source_tree():
+    root = Path(__file__).parents[2]
+    assert shipped_yaml("search_spaces")["default"] == root / "search_spaces" / "default.yaml"

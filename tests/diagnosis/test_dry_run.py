@@ -9,8 +9,7 @@ import yaml
 from harness.data.image_dataset import ImageDataset
 from harness.diagnosis.dry_run import configuration_lines, parameter_lines
 from harness.gan.config.config import GANConfig
-from harness.space.shipped import space_names
-from harness.space.space import SearchSpace
+from harness.space.space import SearchSpace, space_names
 from tests.support.commands import Commands
 from tests.support.endings import GOOD, SPACE
 

@@ -21,6 +21,7 @@ from harness.core.errors import HarnessError
 from harness.core.events import Finished, Progressed, RungScored, Started, to_record
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
+from harness.core.yaml_file import shipped_yaml
 from harness.data.datasets import load_dataset
 from harness.data.fitting import ImageForm
 from harness.data.readers.idx import read_idx
@@ -29,8 +30,8 @@ from harness.data.readers.image_folder import load_folder
 from harness.data.request import DatasetRequest
 from harness.gan.config.config import GANConfig
 from harness.gan.presets import load_config
-from harness.space.shipped import spaces_folder
-from harness.space.space import SearchSpace, load_enqueued
+from harness.space.enqueue import load_enqueued
+from harness.space.space import SearchSpace
 from harness.study.record import StudyRecord, read_study
 from harness.tracking.jsonl_tracker import read_history
 from harness.training.checkpoint import load_checkpoint, save_checkpoint
@@ -116,11 +117,11 @@ def _peak_megabytes() -> float:
 
 
 def _spaces() -> tuple[bytes, ...]:
-    return tuple(path.read_bytes() for path in sorted(spaces_folder().glob("*.yaml")))
+    return tuple(path.read_bytes() for path in shipped_yaml("search_spaces").values())
 
 
 def _presets() -> tuple[bytes, ...]:
-    return tuple(path.read_bytes() for path in sorted(spaces_folder().glob("presets/*.yaml")))
+    return tuple(path.read_bytes() for path in shipped_yaml("search_spaces/presets").values())
 
 
 def _enqueued() -> tuple[bytes, ...]:
@@ -283,7 +284,7 @@ READERS: dict[str, Reader] = {
     ),
     "configuration": Reader("c.yaml", load_config, _presets, _CONFIG_WORDS),
     "enqueued": Reader(
-        "e.yaml", lambda path: load_enqueued(path, _SPACE), _enqueued, _CONFIG_WORDS
+        "e.yaml", lambda path: load_enqueued(path, _SPACE.parameters), _enqueued, _CONFIG_WORDS
     ),
     "idx": Reader("i-ubyte", read_idx, _idx),
     "idx, gzip": Reader("i-ubyte.gz", read_idx, _idx_gz),

@@ -40,7 +40,7 @@ def test_the_baselines_get_the_time_they_were_given(tmp_path: Path):
 def test_a_space_of_the_package_is_named_and_any_other_one_is_a_file(tmp_path: Path):
     shipped = SearchSpace.load("smoke")
     assert name_space(shipped, tmp_path) == "smoke"
-    other = dataclasses.replace(shipped, deterministic=True)
+    other = shipped.model_copy(update={"deterministic": True})
     assert name_space(other, tmp_path) == str(tmp_path / "search_space.yaml")
 
 

@@ -185,7 +185,7 @@ def test_another_meaning_of_the_numbers_is_refused(open_study, monkeypatch: pyte
 
 def test_a_new_name_or_description_is_no_change(open_study):
     open_study().close()
-    renamed = dataclasses.replace(SMOKE, name="other", description="words")
+    renamed = SMOKE.model_copy(update={"name": "other", "description": "words"})
     assert open_study(space=renamed).record.name == "s"
 
 

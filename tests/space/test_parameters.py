@@ -21,34 +21,43 @@ def faults_of(record):
     return faults
 
 
-def domain_of(field, form):
-    return parse({field: form})[0].variants[0].domain
+def variant_of(field, form):
+    return parse({field: form})[0].variants[0]
 
 
 @pytest.mark.parametrize(
-    ("field", "form", "domain"),
+    ("field", "form", "variant"),
     [
-        ("conditional", {"value": True}, Fixed(True)),
-        ("generator.width", {"value": 24}, Fixed(24)),
-        ("generator.widths", {"value": None}, Fixed(None)),
-        ("generator.widths", {"choices": [[8, 4], None]}, Choices(((8, 4), None))),
-        ("generator.name", {"choices": ["mlp", "dcgan"]}, Choices(("mlp", "dcgan"))),
-        ("optimizer.beta_1", {"choices": [0, 0.5]}, Choices((0.0, 0.5))),
-        ("generator.width", {"low": 16, "high": 40, "step": 8}, Range(16, 40, 8, False, True)),
-        ("batch_size", {"low": 16, "high": 256, "log": True}, Range(16, 256, None, True, True)),
-        ("ema.half_life_kimg", {"low": 1, "high": 5}, Range(1.0, 5.0)),
+        ("conditional", {"value": True}, Fixed(value=True)),
+        ("generator.width", {"value": 24}, Fixed(value=24)),
+        ("generator.widths", {"value": None}, Fixed(value=None)),
+        ("generator.widths", {"choices": [[8, 4], None]}, Choices(choices=((8, 4), None))),
+        ("generator.name", {"choices": ["mlp", "dcgan"]}, Choices(choices=("mlp", "dcgan"))),
+        ("optimizer.beta_1", {"choices": [0, 0.5]}, Choices(choices=(0.0, 0.5))),
+        (
+            "generator.width",
+            {"low": 16, "high": 40, "step": 8},
+            Range(low=16, high=40, step=8, type="int"),
+        ),
+        (
+            "batch_size",
+            {"low": 16, "high": 256, "log": True},
+            Range(low=16, high=256, log=True, type="int"),
+        ),
+        ("ema.half_life_kimg", {"low": 1, "high": 5}, Range(low=1.0, high=5.0)),
         (
             "ema.half_life_kimg",
             {"low": 1, "high": 5, "type": "int"},
-            Range(1, 5, None, False, True),
+            Range(low=1, high=5, type="int"),
         ),
     ],
 )
-def test_form_becomes_domain(field, form, domain):
-    received = domain_of(field, form)
+def test_form_becomes_variant(field, form, variant):
+    expected = variant.model_copy(update={"name": field})
+    received = variant_of(field, form)
 
-    assert received == domain
-    assert domain_of(field, received.to_dict()) == domain
+    assert received == expected
+    assert variant_of(field, received.to_dict()) == expected
 
 
 @pytest.mark.parametrize(
@@ -74,12 +83,12 @@ def test_form_becomes_domain(field, form, domain):
         (
             "generator.width",
             {"low": 32, "high": 16},
-            "generator.width.low must be <= high; received low 32 and high 16. Swap them.",
+            "generator.width.high must be >= low; received low 32 and high 16. Swap them.",
         ),
         (
             "generator.width",
             {"low": 16, "high": 45, "step": 8},
-            "generator.width.high must be low plus a multiple of step 8; received 45. "
+            "generator.width.step must lead from low to high; received 8 for 16 to 45. "
             "Use high: 40.",  # 16 + 3 * 8
         ),
         (
@@ -343,54 +352,55 @@ def test_condition_heals_an_impossible_combination():
     assert combination_faults(parameters) == []
 
 
-DOMAINS = [
-    Range(16, 40, 8, False, True),
-    Range(2, 300, None, True, True),
-    Range(1e-4, 1e-1, None, True, False),
-    Range(0.0, 0.3, 0.1, False, False),
-    Range(-1.0, 1.0),
-    Choices(("a", "b")),
-    Choices(((1, 2), None)),
+VARIANTS = [
+    Range(low=16, high=40, step=8, type="int"),
+    Range(low=2, high=300, log=True, type="int"),
+    Range(low=1e-4, high=1e-1, log=True),
+    Range(low=0.0, high=0.3, step=0.1),
+    Range(low=-1.0, high=1.0),
+    Choices(choices=("a", "b")),
+    Choices(choices=((1, 2), None)),
 ]
 
 
-@pytest.mark.parametrize("domain", DOMAINS, ids=str)
-def test_samples_and_suggestions_lie_in_the_domain(domain):
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_samples_and_suggestions_lie_in_the_variant(variant):
     rng = random.Random(0)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    variant = variant.model_copy(update={"name": "x"})
     for _ in range(50):
-        assert domain.fault(domain.sample(rng)) is None
-        assert domain.fault(domain.suggest(study.ask(), "x")) is None
+        assert variant.fault(variant.sample(rng)) is None
+        assert variant.fault(variant.suggest(study.ask())) is None
 
 
 def test_stepped_floats_are_the_numbers_people_write():
     # 0.1 + 2 * 0.1 is 0.30000000000000004 in floating point.
     trial = optuna.trial.FixedTrial({"x": 0.1 + 2 * 0.1})
 
-    assert repr(Range(0.1, 0.5, 0.1).suggest(trial, "x")) == "0.3"
+    assert repr(Range(name="x", low=0.1, high=0.5, step=0.1).suggest(trial)) == "0.3"
 
 
 def test_logarithmic_range_spreads_over_magnitudes():
     rng = random.Random(0)
-    domain = Range(1e-4, 1e-2, None, True, False)
+    variant = Range(low=1e-4, high=1e-2, log=True)
 
-    below = sum(domain.sample(rng) < 1e-3 for _ in range(1000))
+    below = sum(variant.sample(rng) < 1e-3 for _ in range(1000))
 
     # 1e-3 is the middle of the logarithmic range: 500 expected, standard deviation 16.
     assert 420 < below < 580
 
 
 @pytest.mark.parametrize(
-    ("domain", "value", "fault"),
+    ("variant", "value", "fault"),
     [
-        (Range(16, 40, 8, False, True), 20, "must be 16 plus a multiple of 8"),
-        (Range(16, 40, 8, False, True), 48, "must lie from 16 to 40"),
-        (Range(16, 40, 8, False, True), 16.5, "must be a whole number from 16 to 40"),
-        (Range(0.0, 1.0), "x", "must be a number from 0.0 to 1.0"),
-        (Choices(("a", "b")), "c", "must be one of a, b"),
-        (Choices(((8, 4), None)), (4,), "must be one of [8, 4], null"),
-        (Fixed(3), 4, "is fixed to 3"),
+        (Range(low=16, high=40, step=8, type="int"), 20, "must be 16 plus a multiple of 8"),
+        (Range(low=16, high=40, step=8, type="int"), 48, "must lie from 16 to 40"),
+        (Range(low=16, high=40, step=8, type="int"), 16.5, "must be a whole number from 16 to 40"),
+        (Range(low=0.0, high=1.0), "x", "must be a number from 0.0 to 1.0"),
+        (Choices(choices=("a", "b")), "c", "must be one of a, b"),
+        (Choices(choices=((8, 4), None)), (4,), "must be one of [8, 4], null"),
+        (Fixed(value=3), 4, "is fixed to 3"),
     ],
 )
-def test_value_outside_a_domain_is_explained(domain, value, fault):
-    assert domain.fault(value) == fault
+def test_value_outside_a_variant_is_explained(variant, value, fault):
+    assert variant.fault(value) == fault

@@ -1,5 +1,4 @@
 import copy
-import dataclasses
 import random
 import subprocess
 import sys
@@ -11,10 +10,11 @@ import yaml
 
 from harness.core.errors import ConfigError
 from harness.gan.config.config import GANConfig, build_config
+from harness.gan.user_code.user_functions import NO_FUNCTIONS, named_functions
+from harness.space.enqueue import load_enqueued
 from harness.space.feasibility import sample_values
 from harness.space.parameter_parsing import parse_parameters
-from harness.space.shipped import first_folder, space_names, spaces_folder
-from harness.space.space import SearchSpace, load_enqueued
+from harness.space.space import SearchSpace, space_names
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,24 +92,6 @@ def test_missing_file_is_one_message(tmp_path):
         SearchSpace.load(str(tmp_path / "none.yaml"))
 
 
-def test_wheel_folder_comes_before_the_source_tree(tmp_path):
-    wheel, tree = tmp_path / "harness" / "search_spaces", tmp_path / "search_spaces"
-    tree.mkdir()
-    assert first_folder((wheel, tree)) == tree
-
-    wheel.mkdir(parents=True)
-    assert first_folder((wheel, tree)) == wheel
-
-
-def test_lost_spaces_are_one_message(tmp_path):
-    with pytest.raises(ConfigError, match=r"expected in .*Install the package again"):
-        first_folder((tmp_path / "a", tmp_path / "b"))
-
-
-def test_spaces_lie_at_the_top_of_the_source_tree():
-    assert spaces_folder() == ROOT / "search_spaces"
-
-
 def test_reading_a_space_imports_neither_optuna_nor_tensorflow():
     code = (
         "import sys; from harness.space.space import SearchSpace; SearchSpace.load('default');"
@@ -136,14 +118,14 @@ def test_all_faults_of_a_file_are_one_message():
     first, *lines = str(caught.value).splitlines()
     assert first == "mine.yaml has 6 faults:"
     assert lines == [
-        "  - smapler is not a known key. Did you mean 'sampler'?",
-        "  - dataset is missing. Add it.",
         "  - generator.learning_rate.low must be > 0 when log is true; received 0. "
         "Use low: 1.0e-5 or log: false.",
+        "  - dataset is missing. Add it.",
         "  - budget.rungs_kimg must rise from rung to rung; received [64, 16].",
         "  - pruner.name must be one of successive_halving, hyperband, median, percentile, "
-        "patient, none; received 'successive_halvin'. Did you mean 'successive_halving'?",
+        "none, patient; received 'successive_halvin'. Did you mean 'successive_halving'?",
         "  - protocol.num_images must be greater than or equal to 2; received 1.",
+        "  - smapler is not a known key. Did you mean 'sampler'?",
     ]
 
 
@@ -180,9 +162,9 @@ def test_one_fault_is_one_line():
             r"Use rungs_kimg: \[16, 32, 64",
         ),
         ({"budget": {"rungs_kimg": [16, 64, 250]}}, r"Use rungs_kimg: \[16, 64, 256\]"),
-        ({"budget": {"rungs_kimg": []}}, r"budget\.rungs_kimg"),
-        ({"budget": {"rungs_kimg": [0, 4]}}, r"budget\.rungs_kimg\.0 must be greater"),
-        ({"budget": {"rungs_kimg": [1.5]}}, r"budget\.rungs_kimg\.0 must be a valid integer"),
+        ({"budget": {"rungs_kimg": []}}, r"budget\.rungs_kimg must have at least one rung"),
+        ({"budget": {"rungs_kimg": [0, 4]}}, r"budget\.rungs_kimg\[0\] must be greater"),
+        ({"budget": {"rungs_kimg": [1.5]}}, r"budget\.rungs_kimg\[0\] must be a valid integer"),
         (
             {"budget": {"rungs_kimg": [1], "max_seconds_per_kimg": float("inf")}},
             r"max_seconds_per_kimg must be a finite number",
@@ -289,7 +271,7 @@ def test_combination_missed_at_loading_is_a_clear_error():
     parameters = parse_parameters(
         {"update.order": {"value": "simultaneous"}, "update.discriminator_steps": {"value": 2}}, []
     )
-    space = dataclasses.replace(small(), parameters=parameters)
+    space = small().model_copy(update={"parameters": parameters})
 
     with pytest.raises(ConfigError, match="Trial 3 got a combination that makes no valid GAN"):
         space.suggest(optuna.trial.FixedTrial({}, number=3), seed=0)
@@ -348,7 +330,7 @@ def test_enqueued_file_becomes_trials(tmp_path):
         "- {generator.name: mlp, batch_size: 64}\n"
     )
     space = small()
-    entries = load_enqueued(path, space)
+    entries = load_enqueued(path, space.parameters)
     assert entries == [
         {
             "generator.name": "dcgan",
@@ -375,7 +357,7 @@ def test_enqueued_file_reports_all_faults(tmp_path):
     path.write_text("- {generator.name: upsample}\n- 5\n- {generator.learning_rate: 1.0}\n")
 
     with pytest.raises(ConfigError) as caught:
-        load_enqueued(path, small())
+        load_enqueued(path, small().parameters)
 
     assert str(caught.value).splitlines() == [
         f"{path} has 3 faults:",
@@ -389,14 +371,14 @@ def test_enqueued_file_must_be_a_list(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("generator.name: mlp\n")
     with pytest.raises(ConfigError, match="a list of configurations is expected"):
-        load_enqueued(path, small())
+        load_enqueued(path, small().parameters)
 
 
 def test_determinism_is_part_of_what_a_study_is():
     assert small().deterministic is False
     assert small(deterministic=True).deterministic is True
     assert small().diff(small(deterministic=True)) == ["deterministic: False -> True"]
-    with pytest.raises(ConfigError, match="deterministic must be true or false; received 'yes'"):
+    with pytest.raises(ConfigError, match="deterministic must be a valid boolean; received 'yes'"):
         small(deterministic="yes")
 
 
@@ -429,5 +411,69 @@ def test_a_data_set_may_carry_options(text: str, canonical: str):
 
 def test_a_bad_option_of_a_data_set_is_a_fault_of_the_file():
     record = SearchSpace.load("default").to_dict() | {"dataset": "folder:x?size=31"}
-    with pytest.raises(ConfigError, match=r"test: --image-size: expected a multiple of 4"):
+    with pytest.raises(
+        ConfigError,
+        match=r"test: dataset is not understood: --image-size: expected a multiple of 4",
+    ):
         SearchSpace.from_dict(record, source="test")
+
+
+OWN = {
+    "name": "own",
+    "dataset": "fashion_mnist",
+    "parameters": {
+        "generator.name": {"choices": ["mlp", "net.py:build", "net.py:other"]},
+        "generator.width": [
+            {"when": {"generator.name": "mlp"}, "choices": [16, 32]},
+            {"when": {"generator.name": ["net.py:build", "net.py:other"]}, "choices": [8]},
+        ],
+        "loss.name": {"value": "loss.py:distance"},
+    },
+    "budget": {"rungs_kimg": [1]},
+}
+
+
+def own_space(folder: Path) -> SearchSpace:
+    for name in ("net.py", "loss.py"):
+        (folder / name).write_text(f"# {name}\n")
+    return SearchSpace.from_dict(copy.deepcopy(OWN), source="own.yaml", folder=folder)
+
+
+def test_each_function_has_an_example(tmp_path: Path):
+    functions = own_space(tmp_path).user_functions()
+    assert {file.name for file in functions.files} == {"net.py", "loss.py"}
+    uses = {(role, name.partition("@")[0]) for role, name, _ in functions.uses()}
+    assert uses == {
+        ("generator", "net.py:build"),
+        ("generator", "net.py:other"),
+        ("loss", "loss.py:distance"),
+    }
+    for _, name, config in functions.uses():
+        assert name in dict(named_functions(config)).values()
+
+
+def test_a_space_without_any_has_no_example():
+    assert SearchSpace.load("smoke").user_functions() == NO_FUNCTIONS
+
+
+def test_a_files_content_belongs_to_the_space(tmp_path: Path):
+    before = own_space(tmp_path)
+    (tmp_path / "loss.py").write_text("# another\n")
+    after = SearchSpace.from_dict(copy.deepcopy(OWN), source="own.yaml", folder=tmp_path)
+    assert before.sha256 != after.sha256
+    (line,) = before.diff(after)
+    assert line.startswith("parameters.loss.name: {'value': 'loss.py:distance@")
+
+
+def test_optunas_names_have_no_hashes(tmp_path: Path):
+    names = set(own_space(tmp_path).distributions())
+    assert {"generator.width[mlp]", "generator.width[net.py:build|net.py:other]"} <= names
+
+
+def test_an_enqueued_configuration_names_it_as_the_space_does(tmp_path: Path):
+    space = own_space(tmp_path)
+    path = tmp_path / "tries.yaml"
+    path.write_text("- {generator.name: net.py:build, generator.width: 8}\n")
+    (params,) = load_enqueued(path, space.parameters)
+    (pinned,) = (name for _, name, _ in space.user_functions().uses() if "build" in name)
+    assert params["generator.name"] == pinned

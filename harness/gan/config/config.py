@@ -34,15 +34,12 @@ class GANConfig(GANSettings):
 
 def unchecked_config(values: Mapping[str, Any]) -> GANConfig:
     """Return what `build_config` would, without looking whether the values go together."""
-    sections: dict[str, dict[str, Any]] = {}
-    top: dict[str, Any] = {}
-    for name, value in values.items():
-        section, _, leaf = name.rpartition(".")
-        (sections.setdefault(section, {}) if section else top)[leaf] = value
     config = GANConfig()
-    for section, update in sections.items():
-        top[section] = getattr(config, section).model_copy(update=update)
-    return config.model_copy(update=top)
+    sections = {
+        name: getattr(config, name).model_copy(update=value) if isinstance(value, dict) else value
+        for name, value in _nested(values).items()
+    }
+    return config.model_copy(update=sections)
 
 
 def build_config(values: Mapping[str, Any], *, seed: int = 0) -> GANConfig:
@@ -51,11 +48,12 @@ def build_config(values: Mapping[str, Any], *, seed: int = 0) -> GANConfig:
     Raises:
         pydantic.ValidationError: If the values do not go together.
     """
-    nested: dict[str, Any] = {"seed": seed}
+    return GANConfig.model_validate({"seed": seed} | _nested(values))
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
     for name, value in values.items():
-        *parents, leaf = name.split(".")
-        place = nested
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        place[leaf] = value
-    return GANConfig.model_validate(nested)
+        section, _, leaf = name.rpartition(".")
+        (nested.setdefault(section, {}) if section else nested)[leaf] = value
+    return nested

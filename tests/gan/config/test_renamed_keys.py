@@ -11,8 +11,9 @@ from harness.core.errors import ConfigError, HarnessError, StorageError
 from harness.gan.config.config import GANConfig
 from harness.gan.config.renamed_keys import RENAMED_KEYS, renamed_fault
 from harness.gan.presets import load_config
+from harness.space.enqueue import load_enqueued
 from harness.space.fields import FIELDS
-from harness.space.space import SearchSpace, load_enqueued
+from harness.space.space import SearchSpace
 from harness.training.checkpoint import load_checkpoint, save_checkpoint
 from harness.training.continuing import read_training
 from harness.training.job import WorkerSetup
@@ -95,7 +96,7 @@ def test_so_are_its_conditions_and_enqueued_configurations(tmp_path: Path):
     path = tmp_path / "enqueued.yaml"
     path.write_text("- {regulariser: {name: none}}\n")
     with pytest.raises(ConfigError, match=r"regulariser\.name is now called regularizer\.name\."):
-        load_enqueued(path, sound)
+        load_enqueued(path, sound.parameters)
 
 
 def test_the_record_of_a_training_is_refused(tmp_path: Path):
