@@ -49,26 +49,42 @@ def params_of(
     """Return Optuna's parameters for a configuration, whole or partial; faults are appended."""
     given = _given(config, faults)
     searched = {parameter.name for parameter in parameters}
-    for name in given:
-        if name not in searched and given[name] != FIELDS[name].default:
-            faults.append(
-                f"{name} is not searched by this space and stays {FIELDS[name].default}; "
-                f"received {given[name]}. Remove it or add it to the space."
-            )
     known = {name: field.default for name, field in FIELDS.items() if name not in searched}
+    faults += [
+        f"{name} is not searched by this space and stays {known[name]}; "
+        f"received {value}. Remove it or add it to the space."
+        for name, value in given.items()
+        if name in known and value != known[name]
+    ]
     params: dict[str, Any] = {}
-    for parameter in parameters:
-        _place(parameter, given, known=known, params=params, faults=faults)
+    for parameter in parameters:  # conditions name parameters further up
+        name = parameter.name
+        unknown = sorted(parameter.conditions - known.keys())
+        if unknown and name in given:
+            faults.append(f"{name} depends on {', '.join(unknown)}. Give {unknown[0]} too.")
+        if unknown:
+            continue
+        variant = parameter.applying(known)
+        fault = variant.fault(given[name]) if name in given else None
+        if fault:
+            context = ", ".join(f"{each}={known[each]}" for each in sorted(parameter.conditions))
+            when = f" when {context}" if context else ""
+            faults.append(f"{name} {fault}{when}; received {given[name]}.")
+        if isinstance(variant, Fixed):
+            known[name] = variant.value
+        elif name in given:
+            known[name] = given[name]
+            if not fault:
+                params[variant.name] = variant.encode(given[name])
     return params
 
 
 def _given(config: GANConfig | Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
-    whole = isinstance(config, GANConfig)
-    nested = config.model_dump() if isinstance(config, GANConfig) else config
+    """Return values by dotted path, as GANConfig stores them."""
+    if isinstance(config, GANConfig):
+        config = config.model_dump(exclude={"seed"})  # a trial's seed is derived
     given: dict[str, Any] = {}
-    for name, value in flatten(nested):
-        if name == "seed" and whole:
-            continue  # a trial's seed is derived
+    for name, value in flatten(config):
         if name not in FIELDS:
             faults.append(unknown_field(name))
         elif name in given:
@@ -79,33 +95,3 @@ def _given(config: GANConfig | Mapping[str, Any], faults: list[str]) -> dict[str
             except ValueError as error:
                 faults.append(f"{name} {error}")
     return given
-
-
-def _place(
-    parameter: Parameter,
-    given: Mapping[str, Any],
-    *,
-    known: dict[str, Any],
-    params: dict[str, Any],
-    faults: list[str],
-) -> None:
-    """Add one parameter's value to `params`, and to what is `known` for later conditions."""
-    name = parameter.name
-    unknown = sorted(parameter.conditions - known.keys())
-    if unknown:
-        if name in given:
-            faults.append(f"{name} depends on {', '.join(unknown)}. Give {unknown[0]} too.")
-        return
-    variant = parameter.applying(known)
-    if isinstance(variant, Fixed):
-        known[name] = variant.value
-    if name not in given:
-        return
-    fault = variant.fault(given[name])
-    if fault:
-        context = ", ".join(f"{field}={known[field]}" for field in sorted(parameter.conditions))
-        when = f" when {context}" if context else ""
-        faults.append(f"{name} {fault}{when}; received {given[name]}.")
-    elif not isinstance(variant, Fixed):
-        params[variant.name] = variant.encode(given[name])
-    known.setdefault(name, given[name])

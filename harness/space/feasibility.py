@@ -21,7 +21,10 @@ def combination_faults(parameters: Sequence[Parameter]) -> list[str]:
     Each of GANConfig's rules is tried with everything the space allows for the fields it reads,
     however rare, of ranges their ends; and with samples of whole configurations, always the same.
     """
-    return _variant_faults(parameters) or _rule_faults(parameters)
+    variants = sum(len(part.variants) for part in parameters)
+    most = min(_MOST_CONDITIONS, max(1, _MOST_CHECKS // max(variants, 1)))
+    faults = [fault for part in parameters for fault in _variant_faults(part, parameters, most)]
+    return faults or _rule_faults(parameters, most)
 
 
 def sample_values(parameters: Sequence[Parameter], rng: random.Random) -> dict[str, Any]:
@@ -32,17 +35,7 @@ def sample_values(parameters: Sequence[Parameter], rng: random.Random) -> dict[s
     return values
 
 
-def _variant_faults(parameters: Sequence[Parameter]) -> list[str]:
-    most = _most_conditions(parameters)
-    return [fault for part in parameters for fault in _faults_of(part, parameters, most)]
-
-
-def _most_conditions(parameters: Sequence[Parameter]) -> int:
-    variants = sum(len(part.variants) for part in parameters)
-    return min(_MOST_CONDITIONS, max(1, _MOST_CHECKS // max(variants, 1)))
-
-
-def _faults_of(part: Parameter, parameters: Sequence[Parameter], most: int) -> list[str]:
+def _variant_faults(part: Parameter, parameters: Sequence[Parameter], most: int) -> list[str]:
     """Return the faults of one parameter's variants: overlaps, and those that never apply."""
     seen: set[int] = set()
     overlaps: dict[tuple[int, int], str] = {}
@@ -82,8 +75,8 @@ def _assignments(
         yield from _assignments(rest, values | {first.name: option})
 
 
-def _rule_faults(parameters: Sequence[Parameter]) -> list[str]:
-    faults, most, rng = [], _most_conditions(parameters), random.Random(0)
+def _rule_faults(parameters: Sequence[Parameter], most: int) -> list[str]:
+    faults, rng = [], random.Random(0)
     samples = [sample_values(parameters, rng) for _ in range(_SAMPLES)]
     sampled = [(values, unchecked_config(values)) for values in samples]
     for rule in RULES:

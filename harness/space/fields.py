@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic.fields import FieldInfo
 
 from harness.core.errors import near_miss
 from harness.core.validation import fault_of
@@ -53,25 +52,21 @@ def _as_tuples(value: Any) -> Any:
     return tuple(_as_tuples(item) for item in value) if isinstance(value, list) else value
 
 
-def _walk(model: type[pydantic.BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
-    for name, info in model.model_fields.items():
-        annotation = info.annotation
-        if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
-            yield from _walk(annotation, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", info
-
-
-def _describe(name: str, info: FieldInfo) -> Field:
+def _fields(model: type[pydantic.BaseModel], prefix: str = "") -> Iterator[Field]:
     kinds: dict[Any, Kind] = {int: "int", float: "float"}
-    annotated: Any = Annotated[info.annotation, info]
-    adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(annotated)
-    return Field(name, kinds.get(info.annotation, "other"), info.default, adapter)
+    for name, info in model.model_fields.items():
+        kind = info.annotation
+        if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
+            yield from _fields(kind, f"{prefix}{name}.")
+        else:
+            annotated: Any = Annotated[kind, info]
+            adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(annotated)
+            yield Field(f"{prefix}{name}", kinds.get(kind, "other"), info.default, adapter)
 
 
 # A trial's seed is derived from the study's seed and the trial's number: it is not searched.
 FIELDS: dict[str, Field] = {
-    name: _describe(name, info) for name, info in _walk(GANConfig, "") if name != "seed"
+    field.name: field for field in _fields(GANConfig) if field.name != "seed"
 }
 
 

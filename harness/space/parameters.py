@@ -9,15 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
-from pydantic import Field as Option
+import pydantic
 
 from harness.core.validation import number_hint
 from harness.space.fields import Field
@@ -33,7 +25,7 @@ KEYS = ("when", "value", "choices", "low", "high", "step", "log", "type")
 """Keys of a variant in YAML."""
 
 
-class Conditional(BaseModel):
+class Conditional(pydantic.BaseModel):
     """A variant without what it offers: its name and the condition under which it applies.
 
     Validated with a `Field` as the context, a variant's values become those that GANConfig stores.
@@ -43,7 +35,7 @@ class Conditional(BaseModel):
         when: Accepted values by field; it applies when all of them match.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: str = ""
     when: dict[str, tuple[Any, ...]] = {}
@@ -62,11 +54,11 @@ class Conditional(BaseModel):
         return {key: record[key] for key in KEYS if key in record}
 
 
-def _parse(value: Any, info: ValidationInfo) -> Any:
+def _parse(value: Any, info: pydantic.ValidationInfo) -> Any:
     return value if info.context is None else info.context.parse(value)
 
 
-Value = Annotated[Any, AfterValidator(_parse)]
+Value = Annotated[Any, pydantic.AfterValidator(_parse)]
 
 
 class Fixed(Conditional):
@@ -106,9 +98,9 @@ class Choices(Conditional):
         choices: The values, as GANConfig stores them.
     """
 
-    choices: Annotated[tuple[Value, ...], Option(strict=False)]
+    choices: Annotated[tuple[Value, ...], pydantic.Field(strict=False)]
 
-    @field_validator("choices")
+    @pydantic.field_validator("choices")
     @classmethod
     def _check_choices(cls, choices: tuple[Any, ...]) -> tuple[Any, ...]:
         if not choices:
@@ -156,29 +148,29 @@ class Range(Conditional):
 
     # Each is checked with those before it.
     log: bool = False
-    type: Annotated[Literal["int", "float"] | None, Option(validate_default=True)] = None
+    type: Annotated[Literal["int", "float"] | None, pydantic.Field(validate_default=True)] = None
     low: Any
     high: Any
     step: Any = None
 
-    @model_validator(mode="before")
+    @pydantic.model_validator(mode="before")
     @classmethod
-    def _check_field(cls, form: Any, info: ValidationInfo) -> Any:
+    def _check_field(cls, form: Any, info: pydantic.ValidationInfo) -> Any:
         if info.context is not None and info.context.kind == "other":
             raise ValueError("is no number, so it has no range. Use choices: [...]")
         return form
 
-    @field_validator("type")
+    @pydantic.field_validator("type")
     @classmethod
-    def _check_type(cls, given: str | None, info: ValidationInfo) -> str:
+    def _check_type(cls, given: str | None, info: pydantic.ValidationInfo) -> str:
         kind = "float" if info.context is None else info.context.kind
         if kind == "int" and given == "float":
             raise ValueError("must be int, as the field is; received float. Leave it out")
         return given or str(kind)
 
-    @field_validator("low", "high")
+    @pydantic.field_validator("low", "high")
     @classmethod
-    def _check_end(cls, value: Any, info: ValidationInfo) -> Any:
+    def _check_end(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
         integer = info.data.get("type") == "int"
         if info.data.get("log") and _is_number(value) and value <= 0:
             smallest = "1" if integer else "1.0e-5"
@@ -194,9 +186,9 @@ class Range(Conditional):
             raise ValueError(f"must be >= low; received low {low} and high {value}. Swap them")
         return int(number) if integer else float(number)
 
-    @field_validator("step")
+    @pydantic.field_validator("step")
     @classmethod
-    def _check_step(cls, step: Any, info: ValidationInfo) -> Any:
+    def _check_step(cls, step: Any, info: pydantic.ValidationInfo) -> Any:
         integer = info.data.get("type") == "int"
         if step is None:
             return None

@@ -9,15 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import (
-    Field,
-    InstanceOf,
-    PrivateAttr,
-    ValidationError,
-    ValidationInfo,
-    field_serializer,
-    field_validator,
-)
+import pydantic
 
 from harness.core.errors import ConfigError, near_miss
 from harness.core.nested import flatten
@@ -85,19 +77,19 @@ class SearchSpace(Settings):
     name: str
     description: str = ""
     dataset: str
-    parameters: tuple[InstanceOf[Parameter], ...]
+    parameters: tuple[pydantic.InstanceOf[Parameter], ...]
     budget: Budget
-    sampler: SamplerSettings = Field(default=TPESettings(), discriminator="name")
-    pruner: PrunerSettings = Field(
+    sampler: SamplerSettings = pydantic.Field(default=TPESettings(), discriminator="name")
+    pruner: PrunerSettings = pydantic.Field(
         default=SuccessiveHalvingSettings(), discriminator="name", validate_default=True
     )
     protocol: ProtocolSettings = ProtocolSettings()
     deterministic: bool = False
-    _files: tuple[UserFile, ...] = PrivateAttr(())
+    _files: tuple[UserFile, ...] = pydantic.PrivateAttr(())
 
-    @field_validator("name", "description", "dataset", mode="before")
+    @pydantic.field_validator("name", "description", "dataset", mode="before")
     @classmethod
-    def _check_text(cls, value: Any, info: ValidationInfo) -> str:
+    def _check_text(cls, value: Any, info: pydantic.ValidationInfo) -> str:
         if not isinstance(value, str) or "\n" in value.strip():
             raise ValueError(f"must be one line of text; received {value!r}")
         if info.field_name == "dataset":
@@ -115,15 +107,15 @@ class SearchSpace(Settings):
             )
         return value.strip()
 
-    @field_validator("pruner")
+    @pydantic.field_validator("pruner")
     @classmethod
-    def _check_rungs(cls, pruner: PrunerSettings, info: ValidationInfo) -> PrunerSettings:
+    def _check_rungs(cls, pruner: PrunerSettings, info: pydantic.ValidationInfo) -> PrunerSettings:
         halving = pruner.wrapped if isinstance(pruner, PatientSettings) else pruner
         if isinstance(halving, SuccessiveHalvingSettings) and "budget" in info.data:
             reduction_factor(halving, info.data["budget"].rungs_kimg)
         return pruner
 
-    @field_serializer("parameters")
+    @pydantic.field_serializer("parameters")
     def _parameters_to_dict(self, parameters: tuple[Parameter, ...]) -> dict[str, Any]:
         return {part.name: part.to_dict() for part in parameters}
 
@@ -181,7 +173,7 @@ class SearchSpace(Settings):
             record = {**record, "parameters": parse_parameters(forms, faults)}
         try:
             space = cls.model_validate(record)
-        except ValidationError as error:
+        except pydantic.ValidationError as error:
             faults += pydantic_faults(error, cls, where="")
         raise_faults(source, faults)
         space._files = tuple(files.values())
@@ -266,7 +258,7 @@ class SearchSpace(Settings):
             values[part.name] = part.applying(values).suggest(trial)
         try:
             return build_config(values, seed=seed)
-        except ValidationError as error:
+        except pydantic.ValidationError as error:
             raise ConfigError(
                 f"Trial {trial.number} got a combination that makes no valid GAN: "
                 f"{error.errors()[0]['msg']}. Make one parameter depend on the other with `when`."
@@ -321,5 +313,4 @@ class SearchSpace(Settings):
         return UserFunctions(self.files, tuple(examples))
 
     def _meaning(self) -> dict[str, Any]:
-        record = self.to_dict()
-        return {key: record[key] for key in record if key not in ("name", "description")}
+        return self.model_dump(mode="json", exclude_none=True, exclude={"name", "description"})

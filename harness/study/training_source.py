@@ -7,14 +7,7 @@ from typing import Any
 from harness.core.errors import ConfigError
 from harness.gan.config.config import GANConfig
 from harness.gan.monitor import UNMONITORED, MonitorConfig, parse_cadence
-from harness.gan.presets import (
-    PRESETS,
-    load_config,
-    load_config_functions,
-    load_config_monitor,
-    load_preset,
-    load_preset_monitor,
-)
+from harness.gan.presets import PRESETS, read_config, read_preset
 from harness.gan.user_code.user_functions import NO_FUNCTIONS, UserFunctions, kept_functions
 from harness.study.leaderboard import find_entry
 from harness.study.record import find_study, read_study
@@ -82,14 +75,11 @@ def find_start(
         }
     )
     if preset is not None:
-        return Start(load_preset(preset), preset, load_preset_monitor(preset))
+        file = read_preset(preset)
+        return Start(file.config, preset, file.monitor)
     if config is not None:
-        return Start(
-            load_config(config),
-            config.stem,
-            load_config_monitor(config),
-            functions=load_config_functions(config),
-        )
+        file = read_config(config)
+        return Start(file.config, config.stem, file.monitor, functions=file.functions)
     if from_study is not None:
         return _start_from_study(from_study, studies_dir)
     return _start_from_training(Path(str(continue_from)))

@@ -11,9 +11,9 @@ from harness.gan.networks.generators import build_generator
 from harness.gan.presets import (
     PRESETS,
     load_config,
-    load_config_monitor,
     load_preset,
-    load_preset_monitor,
+    read_config,
+    read_preset,
 )
 
 BUILDERS = (build_generator, build_discriminator)
@@ -94,13 +94,13 @@ def test_the_presets_load():
 
 
 def test_presets_show_themselves_as_their_sources_do():
-    assert load_preset_monitor("fashiongan") == MonitorConfig(
+    assert read_preset("fashiongan").monitor == MonitorConfig(
         print_every="1 epoch", sample_every="1 epoch", discriminator_loss="mean"
     )
-    mlp = load_preset_monitor("mlp_cgan")
+    mlp = read_preset("mlp_cgan").monitor
     assert mlp.print_every == Cadence(50, "batch")
     assert mlp.sample_every == Cadence(10, "epoch")
-    assert load_preset_monitor("reference_dcgan") == MonitorConfig()
+    assert read_preset("reference_dcgan").monitor == MonitorConfig()
 
 
 def test_presets_train_by_the_rules_of_their_sources():
@@ -223,7 +223,7 @@ def test_a_file_may_say_how_its_training_shows_itself(tmp_path):
     path.write_text("batch_size: 32\nmonitor: {print_every: 5 epochs, sample_every: 1 batch}\n")
     assert load_config(path) == GANConfig(batch_size=32)
     monitor = MonitorConfig(print_every=Cadence(5, "epoch"), sample_every=Cadence(1, "batch"))
-    assert load_config_monitor(path) == monitor
+    assert read_config(path).monitor == monitor
 
 
 def test_faults_of_the_monitor_are_named_with_the_others(tmp_path):

@@ -7,7 +7,7 @@ from harness.core.errors import ConfigError
 from harness.core.yaml_file import MAX_BYTES
 from harness.gan.config.choices import is_user_function, plain_name, split_name
 from harness.gan.config.config import GANConfig
-from harness.gan.presets import load_config, load_config_functions
+from harness.gan.presets import load_config, read_config
 from harness.gan.user_code.user_functions import (
     FOLDER,
     UserFile,
@@ -112,7 +112,7 @@ def test_a_configurations_file_lies_beside_its_yaml(folder: Path):
     path.write_text("generator: {name: net.py:build}\nloss: {name: net.py:build}\n")
     config = load_config(path)
     assert (config.generator.name, config.loss.name) == (PINNED, PINNED)
-    functions = load_config_functions(path)
+    functions = read_config(path).functions
     assert [file.name for file in functions.files] == ["net.py"]
     assert list(functions.uses()) == [("generator", PINNED, config), ("loss", PINNED, config)]
     path.write_text("generator: {name: no.py:build}\n")
