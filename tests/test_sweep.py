@@ -14,6 +14,7 @@ from harness.core.events import Finished, Progressed, RungScored, Started
 from harness.data import fashion_mnist as data
 from harness.study.leaderboard import read_entries, winner
 from harness.study.read_only import open_read_only
+from harness.study.trial_storage import journal_file
 from harness.tracking.jsonl_tracker import read_history
 from tests.conftest import SweptStudy
 from tests.support.commands import Commands, the_one_message
@@ -276,6 +277,28 @@ def test_a_disk_that_takes_nothing_is_one_message(
     ]  # fmt: skip
     result = run_command_on_disk(disk, options, command, commands.environment)
     assert re.search(message, the_one_message(result)), result.stderr
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_study_whose_journal_ends_within_its_last_write_goes_on(
+    share: float, commands: Commands, swept: SweptStudy, tmp_path: Path
+):
+    folder = tmp_path / "studies" / "endings"
+    shutil.copytree(swept.folder, folder)
+    journal = journal_file(folder)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    begun = [place for place, line in enumerate(lines) if b'"remaining"' not in line][-2] + 1
+    kept, last = b"".join(lines[:begun]), b"".join(lines[begun:])
+    journal.write_bytes(kept + last[: int(share * len(last))])
+    journal.with_name("optuna.jsonl.lock").write_text("")
+    before = [entry.to_dict()["outcome"] for entry in read_entries(swept.folder)]
+    options = write_endings(tmp_path)
+    result = commands.run(
+        "sweep", *options, "--trials", 4, "--workers", 1, "--no-images", "--json", cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stderr
+    assert [entry.to_dict()["outcome"] for entry in read_entries(folder)] == before
+    assert states(folder) == ["COMPLETE", "PRUNED", "FAIL", "PRUNED"]
 
 
 def test_the_same_command_mends_goes_on_and_adds(

@@ -19,11 +19,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_a_study_survives_a_dead_worker_a_dead_runner_and_a_cut_checkpoint(
+def test_a_study_survives_dead_processes_and_files_that_were_cut(
     commands: Commands, tmp_path: Path
 ):
     sweep = Sweep(commands, tmp_path, Plan(trials=1, pause_seconds=0.2, rungs_kimg=(16,)))
-    left = [["kill worker"], ["kill runner", "cut checkpoint"]]
+    left = [["kill worker"], ["kill runner", "cut checkpoint", "cut journal"]]
 
     def next_faults() -> list[str]:
         files = [folder.previous_checkpoint_file for folder in sweep.unfinished().values()]
@@ -34,6 +34,7 @@ def test_a_study_survives_a_dead_worker_a_dead_runner_and_a_cut_checkpoint(
         ("kill worker", ""),
         ("kill runner", ""),
         ("cut checkpoint", ""),
+        ("cut journal", ""),
     ]
     assert finish(sweep, None) == []
     # What checks must be able to find fault.

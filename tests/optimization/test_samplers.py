@@ -13,6 +13,7 @@ from harness.optimization.samplers import SAMPLERS, sampler_for, visible_trials
 from harness.space.settings import SAMPLER_SETTINGS
 from harness.space.space import SearchSpace
 from harness.study.optuna_trials import tell
+from harness.study.trial_storage import TrialStorage
 
 PROTOCOL = Protocol("fid", "fashion_cnn", "ab", 1000, "fashion_mnist/validation", "cd")
 EVERY_SAMPLER = [
@@ -102,9 +103,10 @@ def test_resumed_study_proposes_what_an_uninterrupted_one_would(tmp_path):
     searched = space("tpe", n_startup_trials=4)
     whole = fill(optuna.create_study(), searched, 8)
 
-    storage = f"sqlite:///{tmp_path / 'study.db'}"
-    fill(optuna.create_study(study_name="s", storage=storage), searched, 7)
-    resumed = optuna.load_study(study_name="s", storage=storage)
+    storage = TrialStorage(tmp_path, writes=True)
+    fill(storage.open_study("s"), searched, 7)
+    storage.close()
+    resumed = TrialStorage(tmp_path, writes=True).open_study("s")
 
     assert ask(resumed, searched, 7)[1] == whole[7]
 
@@ -140,7 +142,7 @@ def test_tpe_avoids_the_region_of_violations(tmp_path):
             tell(study, trial, Outcome(reason=Reason.CRASHED))  # teaches nothing
         return np.mean(np.array(rates) > 1e-3)
 
-    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    storage = TrialStorage(tmp_path, writes=True)
     assert share_in_bad_region(Reason.DIVERGED, storage) < 0.2
     # The same trials without the constraint, ended as merely outranked, would attract it.
     assert share_in_bad_region(Reason.OUTRANKED, None) > 0.8
@@ -237,7 +239,5 @@ def test_tpe_sees_all_of_a_few_trials_and_a_part_of_thousands():
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")
 def test_missing_package_is_named_with_its_remedy():
-    with pytest.raises(
-        MissingExtraError, match=r"gp needs the package torch.*harness\[samplers\]"
-    ):
+    with pytest.raises(MissingExtraError, match=r"gp needs torch.*harness\[samplers\]"):
         sampler_for(space("gp"), study_seed=0, number=0, trials=())

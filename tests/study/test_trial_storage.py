@@ -38,7 +38,6 @@ def test_opening_again_writes_nothing(tmp_path: Path):
     [
         {},
         {"op_code": 99, "worker_id": "w"},
-        {"op_code": 4, "worker_id": "w", "study_id": 77},
         {"op_code": "four", "worker_id": "w"},
         {"op_code": 5, "worker_id": "w", "trial_id": 0, "param_name": "x", "distribution": 3},
     ],
