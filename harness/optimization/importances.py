@@ -16,7 +16,7 @@ from harness.space.space import SearchSpace
 FEWEST_TRIALS = 10
 """Below this, importances are noise and are not computed."""
 
-_TOP_SHARE = 0.2
+TOP_SHARE = 0.2
 _RESAMPLES = 20
 _SHUFFLES = 40
 
@@ -115,7 +115,7 @@ def _measure(trials: list[optuna.trial.FrozenTrial]) -> dict[str, float]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction="minimize")
     study.add_trials(trials)
-    evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=_TOP_SHARE)
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=TOP_SHARE)
     with warnings.catch_warnings():
         # A rare branch of a conditional parameter may hold a single trial; its deviation tells.
         warnings.filterwarnings("ignore", message="Some regimes for parameter")

@@ -2,12 +2,11 @@
 
 import itertools
 from collections.abc import Callable
-from typing import cast
+from typing import Any
 
 from optuna.pruners import (
     BasePruner,
     HyperbandPruner,
-    MedianPruner,
     NopPruner,
     PercentilePruner,
     SuccessiveHalvingPruner,
@@ -19,9 +18,7 @@ from harness.space.settings import (
     HyperbandSettings,
     MedianSettings,
     PatientSettings,
-    PercentileSettings,
     PrunerSettings,
-    Settings,
     SuccessiveHalvingSettings,
     reduction_factor,
 )
@@ -110,53 +107,35 @@ class PatiencePruner(BasePruner):
         return agreed and values[-self._patience - 2] - values[-1] <= self._min_delta
 
 
-def _successive_halving(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
-    options = cast(SuccessiveHalvingSettings, settings)
-    factor = reduction_factor(options, rungs_kimg)
-    return SuccessiveHalvingPruner(min_resource=rungs_kimg[0], reduction_factor=factor)
-
-
-def _hyperband(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
-    options = cast(HyperbandSettings, settings)
+def _hyperband(settings: HyperbandSettings, rungs_kimg: Rungs) -> BasePruner:
     return HyperbandPruner(
         min_resource=rungs_kimg[0],
         max_resource=rungs_kimg[-1],
-        reduction_factor=reduction_factor(options, rungs_kimg),
+        reduction_factor=reduction_factor(settings, rungs_kimg),
     )
 
 
-def _median(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
-    return MedianPruner(**_options(cast(MedianSettings, settings)))
+def _percentile(percentile: float, settings: MedianSettings) -> BasePruner:
+    return PercentilePruner(
+        percentile,
+        n_startup_trials=settings.n_startup_trials,
+        n_warmup_steps=settings.n_warmup_kimg,
+        n_min_trials=settings.n_min_trials,
+    )
 
 
-def _percentile(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
-    options = cast(PercentileSettings, settings)
-    return PercentilePruner(options.percentile, **_options(options))
+def _patient(settings: PatientSettings, rungs_kimg: Rungs) -> BasePruner:
+    wrapped = pruner_for(settings.wrapped, rungs_kimg) if settings.wrapped else None
+    return PatiencePruner(wrapped, patience=settings.patience, min_delta=settings.min_delta)
 
 
-def _options(settings: MedianSettings) -> dict[str, int]:
-    return {
-        "n_startup_trials": settings.n_startup_trials,
-        "n_warmup_steps": settings.n_warmup_kimg,
-        "n_min_trials": settings.n_min_trials,
-    }
-
-
-def _patient(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
-    options = cast(PatientSettings, settings)
-    wrapped = pruner_for(options.wrapped, rungs_kimg) if options.wrapped else None
-    return PatiencePruner(wrapped, patience=options.patience, min_delta=options.min_delta)
-
-
-def _none(settings: Settings, rungs_kimg: Rungs) -> BasePruner:
-    return NopPruner()
-
-
-PRUNERS: dict[str, Callable[[Settings, Rungs], BasePruner]] = {
-    "successive_halving": _successive_halving,
+PRUNERS: dict[str, Callable[[Any, Rungs], BasePruner]] = {
+    "successive_halving": lambda settings, rungs_kimg: SuccessiveHalvingPruner(
+        min_resource=rungs_kimg[0], reduction_factor=reduction_factor(settings, rungs_kimg)
+    ),
     "hyperband": _hyperband,
-    "median": _median,
-    "percentile": _percentile,
+    "median": lambda settings, _: _percentile(50.0, settings),
+    "percentile": lambda settings, _: _percentile(settings.percentile, settings),
     "patient": _patient,
-    "none": _none,
+    "none": lambda *_: NopPruner(),
 }

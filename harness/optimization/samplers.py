@@ -17,7 +17,6 @@ from optuna.trial import FrozenTrial, TrialState
 from harness.core.errors import require_packages
 from harness.core.seeds import derive_seed
 from harness.gan.config.config import GANConfig
-from harness.space.settings import CMAESSettings, GPSettings, QMCSettings, Settings, TPESettings
 from harness.space.space import SearchSpace
 
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -134,24 +133,16 @@ def first_configs(
 
 
 def _tpe(space: SearchSpace, seeds: Seeds) -> BaseSampler:
-    settings = cast(TPESettings, space.sampler)
+    options = _options(space)
     # Drawn independently, ten trials of three families often hold one family a single time, and
     # what that trial happened to do then decides about the family. So they are spread evenly.
-    if seeds.ended < settings.n_startup_trials:
+    if seeds.ended < options["n_startup_trials"]:
         return _sobol(space, seeds, scramble=True)
     with _expected("Argument ``group`` is an experimental feature"):
-        return TPESampler(**_options(settings), seed=seeds.trial)
+        return TPESampler(**options, seed=seeds.trial)
 
 
-def _random(space: SearchSpace, seeds: Seeds) -> BaseSampler:
-    return RandomSampler(seed=seeds.trial)
-
-
-def _qmc(space: SearchSpace, seeds: Seeds) -> BaseSampler:
-    return _sobol(space, seeds, **_options(cast(QMCSettings, space.sampler)))
-
-
-def _sobol(space: SearchSpace, seeds: Seeds, **options: Any) -> QMCSampler:
+def _sobol(space: SearchSpace, seeds: Seeds, **options: Any) -> BaseSampler:
     with _expected("QMCSampler is experimental"):
         return _WholeSpaceQMCSampler(
             space.distributions(),
@@ -168,16 +159,15 @@ def _cmaes(space: SearchSpace, seeds: Seeds) -> BaseSampler:
     return CMASampler(
         space.distributions(unconditional=True),
         TPESampler(multivariate=False, seed=seeds.trial),
-        **_options(cast(CMAESSettings, space.sampler)),
+        **_options(space),
         seed=seeds.trial,
     )
 
 
 def _gp(space: SearchSpace, seeds: Seeds) -> BaseSampler:
     _require("gp", "torch")
-    settings = cast(GPSettings, space.sampler)
     return GPSampler(
-        **_options(settings),
+        **_options(space),
         seed=seeds.trial,
         independent_sampler=TPESampler(multivariate=False, seed=seeds.trial),
         warn_independent_sampling=False,  # conditional parameters are expected to fall to TPE
@@ -186,8 +176,8 @@ def _gp(space: SearchSpace, seeds: Seeds) -> BaseSampler:
 
 SAMPLERS: dict[str, Callable[[SearchSpace, Seeds], BaseSampler]] = {
     "tpe": _tpe,
-    "random": _random,
-    "qmc": _qmc,
+    "random": lambda _, seeds: RandomSampler(seed=seeds.trial),
+    "qmc": lambda space, seeds: _sobol(space, seeds, **_options(space)),
     "cmaes": _cmaes,
     "gp": _gp,
 }
@@ -210,8 +200,8 @@ class _WholeSpaceQMCSampler(QMCSampler):
         return {name: each for name, each in self._space.items() if not each.single()}
 
 
-def _options(settings: Settings) -> dict[str, Any]:
-    return settings.model_dump(exclude={"name"})
+def _options(space: SearchSpace) -> dict[str, Any]:
+    return space.sampler.model_dump(exclude={"name"})
 
 
 @contextlib.contextmanager

@@ -7,10 +7,8 @@ from typing import Any
 
 import optuna
 
-from harness.optimization.importances import FEWEST_TRIALS
+from harness.optimization.importances import FEWEST_TRIALS, TOP_SHARE
 from harness.study.read_only import copy_of
-
-_TOP_SHARE = 0.2
 
 
 def draw_plots(
@@ -87,7 +85,7 @@ def _parameters(
         figures["importances"] = _draw(
             optuna.visualization.plot_param_importances,
             study,
-            evaluator=optuna.importance.PedAnovaImportanceEvaluator(target_quantile=_TOP_SHARE),
+            evaluator=optuna.importance.PedAnovaImportanceEvaluator(target_quantile=TOP_SHARE),
             target_name=metric,
         )
     return figures

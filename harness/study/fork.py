@@ -5,15 +5,11 @@ import datetime
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 from harness.core.errors import ConfigError, StudyError
-from harness.core.events import Event
 from harness.core.files import storage_error, write_json, write_text
-from harness.core.outcome import Outcome
 from harness.core.version import __version__
-from harness.gan.config.config import GANConfig
 from harness.gan.user_code.user_functions import write_copies
 from harness.space.space import SearchSpace
 from harness.study.record import (
@@ -42,14 +38,6 @@ class Fork:
     folder: Path
     copied: int
     left_out: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Trial:
-    folder: TrainingFolder
-    config: GANConfig
-    outcome: Outcome | None
-    history: list[Event]
 
 
 def fork_study(studies_dir: Path, source: str, target: str, *, space: SearchSpace) -> Fork:
@@ -124,20 +112,22 @@ def _refuse_incomparable(old: Path, record: StudyRecord, space: SearchSpace) -> 
 def _copy(old: Path, folder: Path, stored: StoredStudy) -> tuple[int, tuple[str, ...]]:
     """Copy the trials that compare; return how many, and what was left out and why."""
     copied, left_out = 0, []
-    for trial in _trials(old):
-        name = trial.folder.path.name
-        if trial.outcome is not None and trial.outcome.superseded_by is not None:
-            left_out.append(f"{name}: a retry took its place")
+    for path in sorted((old / "trials").glob("[0-9]*")):
+        config, outcome = TrainingFolder(path).read_config(), TrainingFolder(path).read_outcome()
+        if config is None:
             continue
-        if trial.outcome is None and int(name) != copied:
-            left_out.append(f"{name}: interrupted, and its seed belongs to its number")
+        if outcome is not None and outcome.superseded_by is not None:
+            left_out.append(f"{path.name}: a retry took its place")
+            continue
+        if outcome is None and int(path.name) != copied:
+            left_out.append(f"{path.name}: interrupted, and its seed belongs to its number")
             continue
         try:
-            stored.add(copied, trial.config, trial.outcome, trial.history)
+            stored.add(copied, config, outcome, read_history(path / HISTORY_NAME))
         except ConfigError as error:
-            left_out.append(f"{name}: {' '.join(str(error).split())}")
+            left_out.append(f"{path.name}: {' '.join(str(error).split())}")
             continue
-        shutil.copytree(trial.folder.path, folder / "trials" / f"{copied:04d}")
+        shutil.copytree(path, folder / "trials" / f"{copied:04d}")
         copied += 1
     if not copied:
         raise StudyError(
@@ -155,12 +145,3 @@ def _finish(folder: Path, old: Path, record: StudyRecord, space: SearchSpace) ->
     write_copies(folder, space.files)
     write_text(folder / "search_space.yaml", space.to_yaml())
     write_json(folder / "study.json", dataclasses.asdict(record))  # last: now it is a study
-
-
-def _trials(old: Path) -> Iterator[_Trial]:
-    for path in sorted((old / "trials").glob("[0-9]*")):
-        folder = TrainingFolder(path)
-        config = folder.read_config()
-        if config is not None:
-            history = read_history(path / HISTORY_NAME)
-            yield _Trial(folder, config, folder.read_outcome(), history)
