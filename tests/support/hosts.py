@@ -89,7 +89,8 @@ class Host:
     def processes(self, pattern: str) -> list[str]:
         """Return the numbers, on this host, of processes whose command line has a pattern."""
         lines = self.run("ps", "-eww", "-o", "pid=,args=").splitlines()
-        return [line.split()[0] for line in lines if re.search(pattern, line)]
+        found = [line.split(maxsplit=1) for line in lines]
+        return [number for number, command in found if re.search(pattern, command)]
 
     def network(self, *arguments: str) -> None:
         """Change the host's network with `ip`."""
