@@ -225,13 +225,6 @@ def _scalar(value: Any) -> str:
     return str(value)
 
 
-def user_contract() -> str:
-    """Return what a network or loss of the user's own must keep to."""
-    from harness.gan.user_code import contract as module
-
-    return inspect.cleandoc(module.__doc__ or "").partition("\n\n")[2]
-
-
 def python_api() -> str:
     """Return a section for each public name, which autodoc fills."""
     return "\n\n".join(_documented(name) for name in harness.__all__)
@@ -252,7 +245,6 @@ GENERATORS: Mapping[str, Callable[[], str]] = {
     "exit-codes": exit_codes,
     "python-api": python_api,
     "search-space": search_space,
-    "user-contract": user_contract,
 }
 
 

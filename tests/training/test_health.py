@@ -6,7 +6,7 @@ import re
 import pytest
 
 from harness.core.outcome import Reason
-from harness.gan.config.loss_rules import CRITIC_LOSSES
+from harness.gan.config.rules import CRITIC_LOSSES
 from harness.gan.trainer import Progress
 from harness.gan.updates.losses import LOSSES
 from harness.training.health import WON_LOSS, Health

@@ -41,7 +41,7 @@ class GeneratorConfig(Section):
     Args:
         name: Key of `GENERATORS`, which is also the family: `mlp`, `upsample`, `dcgan` or
             `resnet`; or a function of the user's own, `my_file.py:build`: see
-            `gan/user_code/contract.py`.
+            docs/guides/own-networks-and-losses.md.
         latent_dim: Length of the noise vector.
         conditioning: `concatenation` joins the noise with an embedded label; `conditional_batch`
             learns scale and shift of every batch normalization for each class (Miyato & Koyama
@@ -90,6 +90,11 @@ class GeneratorConfig(Section):
     use_bias: bool = True
     output: Literal["tanh", "sigmoid"] = "tanh"
     learning_rate: LearningRate = 1e-3
+
+    @property
+    def widest(self) -> int:
+        """Return the channels of the widest hidden layer."""
+        return max(self.widths or (self.width * 2 ** (self.depth - 1),))
 
 
 class DiscriminatorConfig(Section):
@@ -145,6 +150,16 @@ class DiscriminatorConfig(Section):
     head_dropout: Fraction = 0.0
     spectral_normalization: bool = False
     learning_rate: LearningRate = 1e-3
+
+    @property
+    def widest(self) -> int:
+        """Return the channels of the widest hidden layer."""
+        return max(self.widths or (self.width * 2 ** (self.depth - 1),))
+
+    @property
+    def hidden_layers(self) -> int:
+        """Return the number of hidden layers."""
+        return len(self.widths or ()) or self.depth
 
 
 class LossConfig(Section):

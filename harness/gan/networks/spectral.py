@@ -27,7 +27,7 @@ class _Spectral:
     """A mixin that gives a Keras layer a normalized kernel in place of the one it trains.
 
     The kernel's last axis counts the outputs, the others together the inputs. The layer's call
-    reads what `_normalized` returns; `raw` is the variable that is trained.
+    reads `normalized` by Keras's name for it; `raw` is the variable that is trained.
 
     References:
         Miyato et al. 2018, arXiv 1802.05957, algorithm 1. We keep their v, of the outputs, and
@@ -37,11 +37,12 @@ class _Spectral:
     raw: Any
     direction: Any
 
-    def _track(self, raw: Any) -> None:
-        """Add the running estimate of the kernel's first right singular vector."""
+    def build(self, input_shape: Any = None) -> None:
+        """Create the variables, and the estimate of the kernel's first right singular vector."""
         layer: Any = self
-        outputs = raw.shape[-1]
-        self.raw = raw
+        super().build(input_shape)  # type: ignore[misc]
+        self.raw = layer.weights[0]  # a bias follows
+        outputs = self.raw.shape[-1]
         self.direction = layer.add_weight(
             shape=(outputs, 1),
             initializer=keras.initializers.Constant(outputs**-0.5),
@@ -50,7 +51,9 @@ class _Spectral:
             name="direction",
         )
 
-    def _normalized(self) -> Any:
+    @property
+    def normalized(self) -> Any:
+        """Return the normalized kernel."""
         # |W v| for a constant unit v: its gradient is u v', as that of u' W v is.
         layer: Any = self
         raw = ops.cast(self.raw.value, "float32")
@@ -106,45 +109,25 @@ def _unit(vector: Any, otherwise: Any) -> Any:
     return ops.where(length > 0, vector / ops.maximum(length, 1e-30), otherwise)
 
 
-class _SpectralKernel(_Spectral):
-    """A mixin that normalizes what Keras calls the kernel of a layer."""
-
-    _kernel: Any
-
-    def build(self, input_shape: Any) -> None:
-        """Create the variables."""
-        super().build(input_shape)  # type: ignore[misc]
-        self._track(self._kernel)
-
-    @property
-    def kernel(self) -> Any:
-        """Return the normalized kernel."""
-        return self._normalized()
-
-
 @keras.saving.register_keras_serializable("harness")
-class SpectralConv2D(_SpectralKernel, keras.layers.Conv2D):  # type: ignore[misc]
+class SpectralConv2D(_Spectral, keras.layers.Conv2D):  # type: ignore[misc]
     """A convolution with a spectrally normalized kernel."""
 
+    kernel = _Spectral.normalized
+
 
 @keras.saving.register_keras_serializable("harness")
-class SpectralDense(_SpectralKernel, keras.layers.Dense):  # type: ignore[misc]
+class SpectralDense(_Spectral, keras.layers.Dense):  # type: ignore[misc]
     """A dense layer with a spectrally normalized kernel."""
+
+    kernel = _Spectral.normalized
 
 
 @keras.saving.register_keras_serializable("harness")
 class SpectralEmbedding(_Spectral, keras.layers.Embedding):  # type: ignore[misc]
     """An embedding with a spectrally normalized matrix."""
 
-    def build(self, input_shape: Any = None) -> None:
-        """Create the variables."""
-        super().build(input_shape)
-        self._track(self._embeddings)
-
-    @property
-    def embeddings(self) -> Any:
-        """Return the normalized matrix."""
-        return self._normalized()
+    embeddings = _Spectral.normalized
 
 
 SPECTRAL_LAYERS: dict[type, Any] = {

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from harness.core.errors import StorageError
 from harness.gan.config.config import GANConfig
-from harness.gan.config.loss_rules import bounded_by_kernels_alone
+from harness.gan.config.rules import bounded_by_kernels_alone
 from harness.gan.networks.layers import ImageShape
 from harness.gan.networks.spectral import SPECTRAL_LAYERS
 from harness.gan.sampling import load_generator, output_activation

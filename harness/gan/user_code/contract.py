@@ -1,34 +1,6 @@
 """Import functions of the user's own, and hold them to their contract before anything trains.
 
-**A generator**, `generator.name: my_file.py:build`, is a function of the configuration, the shape
-(height, width, channels) of images and the number of classes, called with three positional
-arguments. It returns a functional `keras.Model`:
-
-- inputs, a dictionary: `noise`, float32 (n, config.generator.latent_dim), and, where
-  `config.conditional`, `label`, int32 (n,), each from 0 to num_classes - 1;
-- output: float32 images (n, height, width, channels), in [-1, 1] where `config.generator.output`
-  is `tanh`, in [0, 1] where it is `sigmoid`; this is also the last activation in the model;
-- layers and ops that come with Keras, no Lambda, no class or activation of one's own: the saved
-  file loads with Keras alone.
-
-**A discriminator**, `discriminator.name: my_file.py:judge`, takes the same arguments and is held
-to the same layers. Its inputs are `image`, float32 (n, height, width, channels) in that range, and
-`label` where the GAN is conditional, unless `config.discriminator.conditioning` is `auxiliary`.
-Its output is a logit (n, 1), higher for real; an auxiliary classifier's logits follow it, (n, 1 +
-num_classes).
-It is held to the rules of `gan/loss_rules.py` as well: under a penalty no logit may depend on the
-other images of a batch, as batch normalization makes it, unless the configuration says so by
-`discriminator.minibatch_deviation`; and a Wasserstein loss with no bound but spectral
-normalization takes only the layers that this bounds, `Conv2D`, `Dense` and `Embedding`, beside
-those without weights.
-
-**A loss**, `loss.name: my_file.py:distance`, is a function without arguments. It returns a
-`harness.gan.updates.losses.Loss`, or two functions: the discriminator's and the generator's loss,
-each of real and fake logits (n, 1), each a mean of TensorFlow operations.
-
-Both networks may read every other field of the configuration, such as `generator.width`, and need
-not. Their weights are drawn by Keras's initializers, which the training seeds. The file is one
-alone: it may import what is installed, and its hash says what it was.
+The contract stands in docs/guides/own-networks-and-losses.md.
 """
 
 import inspect

@@ -3,7 +3,7 @@
 `generator.name`, `discriminator.name` and `loss.name` may name one. What stands before the colon
 is a path, relative to the YAML's own folder. Reading the YAML adds the SHA-256 of the file to the
 name, so that a configuration says all that its training depends on. Only `contract.py` imports
-the file; its docstring says what a function must keep to.
+the file; docs/guides/own-networks-and-losses.md says what a function must keep to.
 """
 
 import dataclasses

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from harness.core.errors import ConfigError
-from harness.gan.config.loss_rules import PAIRED_LOSSES, TARGETED_LOSSES
+from harness.gan.config.rules import PAIRED_LOSSES, TARGETED_LOSSES
 from harness.gan.updates.losses import LOSSES, get_loss
 
 LN2, LN3 = math.log(2), math.log(3)
