@@ -11,9 +11,8 @@ import time
 
 import numpy as np
 
-from harness.metrics.fid import GaussianStatistics
+from harness.metrics.fid import GaussianStatistics, per_class_distances
 from harness.metrics.fid_infinity import frechet_at_infinity
-from harness.metrics.fid_per_class import per_class_distances
 from harness.metrics.kid import kernel_distance
 from harness.metrics.memorisation import nearest_distances
 from harness.metrics.precision_recall import manifold_scores

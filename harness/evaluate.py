@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from harness.data.image_dataset import ImageDataset
     from harness.metrics.evaluator import Evaluator
-    from harness.metrics.measurement import Measurement
+    from harness.metrics.measures import Measurement
 
 app = new_app()
 

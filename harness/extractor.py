@@ -55,8 +55,7 @@ def _train(
     # TensorFlow takes seconds to import: --help must not wait for it.
     with quiet_imports():
         from harness.data.datasets import load_dataset
-        from harness.metrics.extractors.classifier_training import standard_plans
-        from harness.metrics.extractors.extractor_training import train_extractor
+        from harness.metrics.extractors.extractor_training import standard_plans, train_extractor
 
     images = load_dataset(dataset, data_dir)
     folder = out or Path("extractors") / images.name

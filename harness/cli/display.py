@@ -23,7 +23,7 @@ from harness.study.leaderboard import Entry
 from harness.tracking.identity import TrackerOptions
 
 if TYPE_CHECKING:
-    from harness.metrics.measurement import Measurement
+    from harness.metrics.measures import Measurement
 
 _ROWS = 10
 _LINES_AROUND = 4

@@ -8,7 +8,7 @@ from harness.core.score import Score
 from harness.core.version import __version__
 from harness.data.image_dataset import ImageDataset
 from harness.exporting.verification import Proof
-from harness.metrics.measurement import Measurement
+from harness.metrics.measures import Measurement
 from harness.study.record import StudyRecord
 
 

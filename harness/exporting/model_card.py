@@ -11,7 +11,7 @@ from harness.core.provenance import code_commit, lock_sha256
 from harness.core.version import __version__
 from harness.data.request import DatasetRequest
 from harness.exporting.contents import BundleContents, proof_table, score_table
-from harness.metrics.measurement import Measurement
+from harness.metrics.measures import Measurement
 
 # By the name of the data set; any other images are the user's own.
 _LICENCES = {

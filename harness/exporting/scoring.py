@@ -14,7 +14,7 @@ from harness.exporting.templates.generate import to_pixels
 from harness.gan.sampling import latent_noise, output_activation
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors.feature_extractor import load_extractor
-from harness.metrics.measurement import Measurement
+from harness.metrics.measures import Measurement
 from harness.study.record import StudyRecord
 
 _BATCH = 250

@@ -17,14 +17,14 @@ from harness.core.errors import ConfigError
 from harness.gan.config.config import GANConfig
 from harness.gan.networks.discriminators import build_discriminator
 from harness.gan.networks.generators import build_generator
-from harness.gan.updates import STEPS, Pair
 from harness.gan.updates.batches import BatchSource, Purpose
 from harness.gan.updates.ema import kept_share, update_average
 from harness.gan.updates.losses import get_loss
+from harness.gan.updates.network_pair import Pair
 from harness.gan.updates.optimizers import build_optimizer
 from harness.gan.updates.precision import computing_in
 from harness.gan.updates.schedules import is_scheduled, learning_rate_share
-from harness.gan.updates.simultaneous import both_gradients
+from harness.gan.updates.steps import STEPS, both_gradients
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from harness.core.errors import ScoreError
 from harness.data.image_dataset import Split
 from harness.metrics.extractors.classifier import build_classifier
-from harness.metrics.extractors.classifier_training import TrainingPlan, train_classifier
+from harness.metrics.extractors.extractor_training import TrainingPlan, train_classifier
 from harness.metrics.extractors.feature_extractor import Extractor
 
 DEFAULT_PLAN = TrainingPlan(epochs=5, seed=1, mirror=False)

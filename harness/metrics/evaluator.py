@@ -1,6 +1,7 @@
 """Score images against a data set by one fixed protocol."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Iterable
@@ -13,19 +14,21 @@ from numpy.typing import NDArray
 from harness.core.errors import ConfigError, ScoreError, near_miss
 from harness.core.score import Protocol, Score
 from harness.data.image_dataset import ImageDataset, Split
-from harness.metrics.cache import default_cache_dir
+from harness.metrics.cache import cached_arrays, cached_statistics, default_cache_dir
 from harness.metrics.cas import DEFAULT_PLAN, classification_accuracy
 from harness.metrics.extractors.feature_extractor import Extractor, load_extractor
+from harness.metrics.fid import GaussianStatistics
 from harness.metrics.label_policy import check_labels, draw_labels, fitting_number
-from harness.metrics.measurement import Measurement, Quantity
 from harness.metrics.measures import (
     MEASURES,
     Comparison,
     ImageFeatures,
+    Measurement,
+    Quantity,
     measure_fid,
     measure_kid,
 )
-from harness.metrics.reference import Reference
+from harness.metrics.memorisation import nearest_distances
 
 # What a study may minimize. FID is what all know; KID is unbiased, hence fit for few images.
 OBJECTIVES = {"fid": measure_fid, "kid": measure_kid}
@@ -282,3 +285,59 @@ def _check_shape(extractor: Extractor, dataset: ImageDataset) -> None:
             f"--weights PATH;\n"
             f"  3. --extractor FOLDER, trained on other images of this shape."
         )
+
+
+class Reference:
+    """The split that images are compared with, as an extractor sees it.
+
+    Args:
+        dataset: Where it comes from; its training split is what memorisation looks at.
+        split: The reference.
+        extractor: What sees the images.
+        cache_dir: Where results are kept, under the hashes of what they depend on.
+    """
+
+    def __init__(
+        self, dataset: ImageDataset, split: Split, extractor: Extractor, cache_dir: Path
+    ) -> None:
+        self._dataset = dataset
+        self._split = split
+        self._extractor = extractor
+        self._cache_dir = cache_dir
+
+    @functools.cached_property
+    def features(self) -> NDArray[np.float32]:
+        """Return the features of the reference, float32 (n, d)."""
+        return self.features_of(self._split)
+
+    @functools.cached_property
+    def statistics(self) -> GaussianStatistics:
+        """Return mean and covariance of the features."""
+        return cached_statistics(
+            self._cache_dir,
+            self._key(self._split),
+            lambda: GaussianStatistics.from_features(self.features),
+        )
+
+    @functools.cached_property
+    def distances_to_train(self) -> NDArray[np.floating]:
+        """Return the distance of each reference image to its nearest training image, (n,)."""
+
+        def compute() -> dict[str, NDArray[np.floating]]:
+            train = self.features_of(self._dataset.train)
+            return {"distances": nearest_distances(self.features, train)}
+
+        key = ("nearest", *self._key(self._split), self._dataset.train.sha256)
+        return cached_arrays(self._cache_dir, key, compute)["distances"]
+
+    def features_of(self, split: Split) -> NDArray[np.float32]:
+        """Return the features of a split of the data set, float32 (n, d)."""
+
+        def compute() -> dict[str, NDArray[np.float32]]:
+            return {"features": self._extractor.features(split.images)}
+
+        kept = cached_arrays(self._cache_dir, ("features", *self._key(split)), compute)
+        return kept["features"]
+
+    def _key(self, split: Split) -> tuple[str, str, str]:
+        return split.sha256, self._extractor.name, self._extractor.sha256

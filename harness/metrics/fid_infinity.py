@@ -4,8 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.metrics.features import Matrix, check_features
-from harness.metrics.fid import GaussianStatistics, frechet_distance
-from harness.metrics.fid_interval import frechet_interval
+from harness.metrics.fid import GaussianStatistics, frechet_distance, frechet_interval
 
 NUM_SIZES = 15
 SMALLEST = 5_000

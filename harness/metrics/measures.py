@@ -7,14 +7,59 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.metrics.fid import GaussianStatistics
+from harness.core.score import Protocol
+from harness.metrics.fid import Z_95, GaussianStatistics, frechet_interval, per_class_distances
 from harness.metrics.fid_infinity import fewest_images, frechet_at_infinity
-from harness.metrics.fid_interval import Z_95, frechet_interval
-from harness.metrics.fid_per_class import per_class_distances
 from harness.metrics.kid import kernel_distance
-from harness.metrics.measurement import Quantity
 from harness.metrics.memorisation import memorisation, nearest_distances
 from harness.metrics.precision_recall import manifold_scores
+
+
+@dataclasses.dataclass(frozen=True)
+class Quantity:
+    """A number as a measure computes it, before it is known for which protocol.
+
+    Args:
+        value: The number.
+        interval: 95 % interval, (low, high); None where none is known.
+        better: `lower`, `higher`, or the value that is best.
+        note: A few words beside the number, e.g. which class is the worst.
+    """
+
+    value: float
+    interval: tuple[float, float] | None = None
+    better: str = "lower"
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """A quantity with the protocol that gives it its meaning.
+
+    Unlike a `Score` it belongs to no training: the images may come from anywhere.
+
+    Args:
+        quantity: The number with its error bar.
+        protocol: How it was measured.
+    """
+
+    quantity: Quantity
+    protocol: Protocol
+
+    @property
+    def value(self) -> float:
+        """Return the number."""
+        return self.quantity.value
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary, with the fingerprint spelled out."""
+        return {
+            "name": self.protocol.name,
+            **dataclasses.asdict(self.quantity),
+            "fingerprint": self.protocol.fingerprint,
+            "protocol": dataclasses.asdict(self.protocol),
+        }
+
 
 _SUBSET_SEED = 0
 """Which subsets FID∞ takes; one seed for all, so that equal images give equal numbers."""

@@ -11,7 +11,7 @@ from harness.data.image_dataset import ImageDataset
 from harness.exporting.contents import BundleContents
 from harness.exporting.verification import Proof
 from harness.gan.config.config import GANConfig
-from harness.metrics.measurement import Measurement, Quantity
+from harness.metrics.measures import Measurement, Quantity
 from harness.study.leaderboard import Entry
 from harness.study.record import StudyRecord
 from harness.training.training_folder import TrainingFolder

@@ -10,8 +10,8 @@ import keras
 from keras import layers
 
 from harness.core.files import read_json
+from harness.metrics.extractors.classifier import read_weights
 from harness.metrics.extractors.feature_extractor import RECORD_FILE, WEIGHTS_FILE, Extractor
-from harness.metrics.extractors.weight_files import read_weights
 
 FOLDER = Path(__file__).parent / "residual"
 NAME = "fashion_residual"

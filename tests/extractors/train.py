@@ -4,8 +4,7 @@ import sys
 from pathlib import Path
 
 from harness.data.fashion_mnist import load_fashion_mnist
-from harness.metrics.extractors.classifier_training import TrainingPlan
-from harness.metrics.extractors.extractor_training import train_extractor
+from harness.metrics.extractors.extractor_training import TrainingPlan, train_extractor
 from tests.extractors.residual import build_residual
 
 

@@ -6,7 +6,7 @@ import pytest
 from harness.core.errors import DataError, ScoreError
 from harness.data.image_dataset import Split
 from harness.metrics.cas import classification_accuracy
-from harness.metrics.extractors.classifier_training import TrainingPlan
+from harness.metrics.extractors.extractor_training import TrainingPlan
 
 PLAN = TrainingPlan(epochs=3, batch_size=25, mirror=False)
 

@@ -3,7 +3,13 @@ import pytest
 from scipy import linalg
 
 from harness.core.errors import ScoreError
-from harness.metrics.fid import GaussianStatistics, frechet_distance
+from harness.metrics.fid import (
+    Z_95,
+    GaussianStatistics,
+    frechet_distance,
+    frechet_interval,
+    per_class_distances,
+)
 from tests.metrics.parity_values import fid_inputs, stored_value
 
 
@@ -157,3 +163,164 @@ def test_refuses_features_whose_squares_overflow():
 def test_refuses_features_of_different_extractors():
     with pytest.raises(ScoreError, match="received 2 for the real and 1 for the fake"):
         frechet_distance(gaussian([0, 0], np.eye(2)), gaussian([0], [[1]]))
+
+
+def statistics(features):
+    return GaussianStatistics.from_features(features)
+
+
+def test_an_interval_in_one_dimension_by_hand():
+    # Real features -1, 1: mean 0, variance 2. Fakes 2, 4, 6: mean 4, variance 4.
+    # Distance (4 - 0)^2 + (2 - sqrt 2)^2 = 16.3431457505.
+    # T = sqrt(2 / 4); influence 2 * 4 * (x - 4) + (1 - T) (x - 4)^2 with 1 - T = 0.2928932188:
+    # -16 + 1.1715728753, 0, 16 + 1.1715728753 = -14.8284271247, 0, 17.1715728753.
+    # Mean 0.7810485835, sum of squares about it 243.6611 + 0.6100 + 268.6433 = 512.9144;
+    # variance 256.4572, of the mean 85.4857, standard error 9.24585.
+    distance, (low, high) = frechet_interval(
+        statistics(np.array([[-1.0], [1]])), np.array([[2.0], [4], [6]])
+    )
+    assert distance == pytest.approx(16.3431457505)
+    assert high - distance == pytest.approx(Z_95 * 9.24585, rel=1e-5)
+    assert low == 0.0  # a distance is never negative
+
+
+def test_the_distance_is_that_of_frechet_distance():
+    rng = np.random.default_rng(0)
+    real, fake = statistics(rng.normal(size=(50, 6))), rng.normal(size=(40, 6)) * 1.5
+    expected = frechet_distance(real, statistics(fake))
+    assert frechet_interval(real, fake)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "count", "shift"),
+    [(8, 300, 0.3), (8, 300, 0.0), (24, 400, 0.3), (24, 16, 0.3)],
+    ids=["usual", "same distribution", "more dimensions", "fewer images than dimensions"],
+)
+def test_covers_the_expected_distance(dimensions, count, shift):
+    rng = np.random.default_rng(7)
+    mixing = rng.normal(size=(dimensions, dimensions)) / np.sqrt(dimensions)
+    real = statistics(rng.normal(size=(1000, dimensions)) @ mixing.T)
+    other = mixing + shift * rng.normal(size=mixing.shape) / np.sqrt(dimensions)
+    mean = shift * rng.normal(size=dimensions)
+    repeats = [
+        frechet_interval(real, rng.normal(size=(count, dimensions)) @ other.T + mean)
+        for _ in range(200)
+    ]
+    expected = np.mean([distance for distance, _ in repeats])
+    covered = np.mean([low <= expected <= high for _, (low, high) in repeats])
+    # Asked for 0.95; with 200 repeats the standard error of the share is 0.015.
+    assert covered >= 0.90
+
+
+def test_is_proportional_to_the_square_of_the_features_scale():
+    rng = np.random.default_rng(3)
+    real, fake = rng.normal(size=(60, 5)), rng.normal(size=(60, 5)) + 0.5
+    distance, (low, high) = frechet_interval(statistics(real), fake)
+    tiny, (tiny_low, tiny_high) = frechet_interval(statistics(real * 1e-12), fake * 1e-12)
+    assert tiny * 1e24 == pytest.approx(distance, rel=1e-9)
+    assert (tiny_high - tiny_low) * 1e24 == pytest.approx(high - low, rel=1e-6)
+
+
+def test_images_all_alike_leave_no_doubt():
+    real = statistics(np.random.default_rng(0).normal(size=(30, 4)))
+    distance, (low, high) = frechet_interval(real, np.ones((10, 4)))
+    assert low == distance == high
+
+
+def test_refuses_what_has_no_finite_interval():
+    real = statistics(np.random.default_rng(0).normal(size=(30, 2)))
+    with pytest.raises(ScoreError, match="finite"):
+        frechet_interval(real, np.array([[1.0, np.nan], [2, 3]]))
+
+
+def draw(rng, count, dimensions=6):
+    return rng.normal(size=(count, dimensions))
+
+
+def test_by_hand():
+    # Class 0: real -1, 1 (mean 0, variance 2), fake 2, 4 (mean 3, variance 2): 3² = 9.
+    # Class 4: real 0, 2 (mean 1, variance 2), fake 1, 5 (mean 3, variance 8):
+    # 2² + (√2 - √8)² = 4 + 2 = 6.
+    real, fake = np.array([[-1.0], [0], [1], [2]]), np.array([[1.0], [5], [2], [4]])
+    distances = per_class_distances(real, np.array([0, 4, 0, 4]), fake, np.array([4, 4, 0, 0]))
+    assert list(distances) == [0, 4]
+    assert distances[0][0] == pytest.approx(9)
+    assert distances[4][0] == pytest.approx(6)
+
+
+def test_each_class_is_scored_by_its_own_images_alone():
+    rng = np.random.default_rng(0)
+    real, fake = draw(rng, 90), draw(rng, 60)
+    real_labels, fake_labels = np.arange(90) % 3, np.arange(60) % 3
+    fake[fake_labels == 1] += 2
+    distances = per_class_distances(real, real_labels, fake, fake_labels)
+    for label, received in distances.items():
+        statistics = GaussianStatistics.from_features(real[real_labels == label])
+        assert received == frechet_interval(statistics, fake[fake_labels == label])
+    assert max(distances, key=lambda label: distances[label][0]) == 1
+
+
+def test_classes_exchanged_are_told_where_the_whole_is_not():
+    rng = np.random.default_rng(1)
+    labels = np.arange(200) % 2
+    real = draw(rng, 200) + 10 * labels[:, None]
+    whole = frechet_distance(*[GaussianStatistics.from_features(real)] * 2)
+    distances = per_class_distances(real, labels, real, 1 - labels)
+    assert whole == pytest.approx(0, abs=1e-8)
+    # A shift of 10 in 6 directions, give or take the means of samples: 6 · 10² = 600.
+    assert distances[0][0] == pytest.approx(600, rel=0.1)
+
+
+def test_identical_classes_are_at_distance_zero():
+    rng = np.random.default_rng(2)
+    values, labels = draw(rng, 100), np.arange(100) % 2
+    distances = per_class_distances(values, labels, values, labels)
+    assert max(distance for distance, _ in distances.values()) < 1e-9
+
+
+def test_constant_images_fewer_than_dimensions():
+    # Points at (1, 1, 1, 1) and at the origin, twice each: 4 · 1².
+    labels = np.array([5, 5])
+    distances = per_class_distances(np.ones((2, 4)), labels, np.zeros((2, 4)), labels)
+    assert distances == {5: (4.0, (4.0, 4.0))}
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_is_proportional_to_the_square_of_the_scale(scale):
+    rng = np.random.default_rng(3)
+    mixing = draw(rng, 2, 10)  # rank 2 in 10 dimensions
+    real, fake = draw(rng, 40, 2) @ mixing, draw(rng, 40, 2) @ mixing + 1
+    labels = np.arange(40) % 2
+    plain = per_class_distances(real, labels, fake, labels)
+    scaled = per_class_distances(real * scale, labels, fake * scale, labels)
+    for label, (distance, _) in plain.items():
+        assert scaled[label][0] / scale**2 == pytest.approx(distance, rel=1e-6)
+
+
+def test_float32_agrees_with_float64():
+    rng = np.random.default_rng(4)
+    real, fake = draw(rng, 40).astype(np.float32), draw(rng, 40).astype(np.float32)
+    labels = np.arange(40) % 2
+    double = per_class_distances(real.astype(float), labels, fake.astype(float), labels)
+    assert per_class_distances(real, labels, fake, labels) == double
+
+
+def test_refuses_classes_with_too_few_images_and_names_them_all():
+    real_labels, fake_labels = np.array([0, 0, 1, 1, 2, 2]), np.array([0, 0, 1, 3, 2, 2])
+    expected = "class 1 has 2 real and 1 fake; class 3 has 0 real and 1 fake. Score more images"
+    with pytest.raises(ScoreError, match=expected):
+        per_class_distances(np.ones((6, 2)), real_labels, np.ones((6, 2)), fake_labels)
+
+
+def test_refuses_labels_of_another_number():
+    labels = np.array([0, 0, 0])
+    with pytest.raises(ScoreError, match=r"received 3 fake images and labels of shape \(2,\)"):
+        per_class_distances(np.ones((3, 2)), labels, np.ones((3, 2)), labels[:2])
+    with pytest.raises(ScoreError, match=r"received 2 real images and labels of shape \(3,\)"):
+        per_class_distances(np.ones((2, 2)), labels, np.ones((3, 2)), labels)
+
+
+def test_refuses_what_is_not_finite():
+    broken, labels = np.full((4, 2), np.nan), np.zeros(4, int)
+    with pytest.raises(ScoreError, match="FID per class needs finite features"):
+        per_class_distances(np.ones((4, 2)), labels, broken, labels)

@@ -5,8 +5,7 @@ from typing import Any
 import keras
 
 from harness.gan.config.sections import DiscriminatorConfig, GeneratorConfig
-from harness.gan.networks.layers import finish_hidden
-from harness.gan.networks.normalization import Label
+from harness.gan.networks.layers import Label, finish_hidden
 
 
 def residual_up(

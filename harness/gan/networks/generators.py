@@ -12,12 +12,12 @@ from harness.gan.config.sections import GeneratorConfig
 from harness.gan.networks.blocks import residual_up, self_attention
 from harness.gan.networks.layers import (
     ImageShape,
+    Label,
     check_request,
     finish_hidden,
     hidden_widths,
     label_input,
 )
-from harness.gan.networks.normalization import Label
 
 
 def build_generator(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from harness.core.errors import ConfigError, ScoreError, near_miss
 from harness.core.files import read_json
 from harness.metrics.extractors import inception
-from harness.metrics.extractors.classifier import build_classifier
+from harness.metrics.extractors.classifier import build_classifier, read_weights
 from harness.metrics.extractors.inception_weights import load_inception_weights
-from harness.metrics.extractors.weight_files import read_weights
 
 ImageShape = tuple[int, int, int]
 BATCH_SIZE = 500

@@ -4,9 +4,9 @@ import tensorflow as tf
 
 from harness.gan.networks.discriminators import build_discriminator
 from harness.gan.networks.generators import build_generator
-from harness.gan.updates import Pair
 from harness.gan.updates.batches import BatchSource
 from harness.gan.updates.losses import get_loss
+from harness.gan.updates.network_pair import Pair
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness.gan.updates import STEPS
-from harness.gan.updates.alternating import discriminator_update, generator_update
+from harness.gan.updates.steps import STEPS, discriminator_update, generator_update
 
 ZERO = tf.constant(0, tf.int64)
 

@@ -5,9 +5,10 @@ import tensorflow as tf
 
 from harness.gan.networks.discriminators import DISCRIMINATORS, build_discriminator
 from harness.gan.networks.generators import GENERATORS, build_generator
-from harness.gan.updates import STEPS, Pair
 from harness.gan.updates.batches import BatchSource
 from harness.gan.updates.losses import get_loss
+from harness.gan.updates.network_pair import Pair
+from harness.gan.updates.steps import STEPS
 
 NORMALIZATIONS = ["none", "batch", "layer", "group", "pixel"]
 PARTNERS = {"mlp": "mlp", "upsample": "conv", "dcgan": "conv", "resnet": "resnet"}

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from harness.gan.updates.alternating import discriminator_update, generator_update
 from harness.gan.updates.batches import DiscriminatorPass, Purpose
-from harness.gan.updates.simultaneous import simultaneous_step
+from harness.gan.updates.steps import discriminator_update, generator_update, simultaneous_step
 
 ZERO = tf.constant(0, tf.int64)
 AUGMENTED = {

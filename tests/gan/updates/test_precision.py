@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from harness.gan.trainer import Trainer
-from harness.gan.updates import alternating_step
 from harness.gan.updates.precision import computing_in
+from harness.gan.updates.steps import alternating_step
 from harness.metrics.fid import GaussianStatistics, frechet_distance
 
 

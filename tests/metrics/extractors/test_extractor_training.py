@@ -1,13 +1,20 @@
 import dataclasses
 import json
 
+import keras
 import numpy as np
 import pytest
 
 from harness.core.errors import DataError, StorageError
 from harness.metrics.evaluator import Evaluator
-from harness.metrics.extractors.classifier_training import TrainingPlan
-from harness.metrics.extractors.extractor_training import train_extractor
+from harness.metrics.extractors.classifier import build_classifier
+from harness.metrics.extractors.extractor_training import (
+    TrainingPlan,
+    _augment,
+    standard_plans,
+    train_classifier,
+    train_extractor,
+)
 from harness.metrics.extractors.feature_extractor import load_extractor
 
 
@@ -70,3 +77,71 @@ def test_a_second_stage_goes_on_from_the_first(tiny_dataset, tmp_path):
     assert len(accuracies) == 6
     assert accuracies[3] > max(0.9, accuracies[0])
     assert [entry["seed"] for entry in record["plans"]] == [1, 2]
+
+
+PLAN = TrainingPlan(epochs=3, batch_size=50)
+
+
+def train_model(dataset, plan=PLAN):
+    keras.utils.set_random_seed(plan.seed)
+    model = build_classifier(dataset.image_shape, 3)
+    reports = []
+    train_classifier(
+        model,
+        plan,
+        train=dataset.train,
+        validation=dataset.validation,
+        report=lambda *values: reports.append(values),
+    )
+    return model, reports
+
+
+def test_learns_what_can_be_learnt(tiny_dataset):
+    _, reports = train_model(tiny_dataset)
+    assert [epoch for epoch, _, _ in reports] == [1, 2, 3]
+    assert reports[-1][1] > 0.95
+
+
+@pytest.mark.slow
+def test_a_seed_reproduces(tiny_dataset):
+    one, other = (train_model(tiny_dataset)[0].get_weights() for _ in range(2))
+    for left, right in zip(one, other, strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-5)
+
+
+def test_unlabelled_images_are_refused(tiny_dataset):
+    unlabelled = dataclasses.replace(tiny_dataset.train, labels=None)
+    with pytest.raises(DataError, match="tiny/train: an extractor is trained on labelled images"):
+        train_model(dataclasses.replace(tiny_dataset, train=unlabelled))
+
+
+def test_shifts_move_whole_images_by_up_to_the_maximum():
+    images = np.zeros((200, 7, 7, 1), np.uint8)
+    images[:, 3, 3] = 9
+    moved = _augment(images, TrainingPlan(max_shift=1, mirror=False), (1, 2)).numpy()
+    assert (moved.sum(axis=(1, 2, 3)) == 9).all()
+    places = {tuple(place) for place in np.argwhere(moved)[:, 1:3].tolist()}
+    assert places == {(row, column) for row in (2, 3, 4) for column in (2, 3, 4)}
+
+
+def test_mirroring_turns_about_half_of_the_images():
+    images = np.zeros((400, 4, 6, 1), np.uint8)
+    images[:, 1, 0] = 9
+    mirrored = _augment(images, TrainingPlan(max_shift=0), (1, 2)).numpy()
+    left, right = mirrored[:, 1, 0, 0] == 9, mirrored[:, 1, 5, 0] == 9
+    assert (left ^ right).all()
+    # 400 fair coins: 200 ± 10; five standard deviations either way.
+    assert 150 < right.sum() < 250
+
+
+def test_no_augmentation_changes_nothing():
+    images = np.random.default_rng(0).integers(0, 256, (5, 6, 6, 3), dtype=np.uint8)
+    plain = TrainingPlan(max_shift=0, mirror=False)
+    np.testing.assert_array_equal(_augment(images, plain, (1, 2)), images)
+
+
+@pytest.mark.parametrize(("epochs", "stages"), [(28, [16, 12]), (7, [4, 3]), (4, [2, 2])])
+def test_the_stages_share_out_the_epochs(epochs, stages):
+    plans = standard_plans(epochs=epochs, seed=5)
+    assert [plan.epochs for plan in plans] == stages
+    assert [plan.seed for plan in plans] == [5, 6]

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from harness.gan.networks.normalization import NORMALIZATIONS, Label, normalize
+from harness.gan.networks.layers import NORMALIZATIONS, Label, normalize
 
 RNG = np.random.default_rng(0)
 

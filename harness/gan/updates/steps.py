@@ -1,12 +1,13 @@
-"""Update the discriminator, once or more, then the generator against the new discriminator."""
+"""Take one step: update the discriminator and the generator, in turn or from one forward pass."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from harness.gan.updates.batches import BatchSource, DiscriminatorPass, Purpose
 from harness.gan.updates.network_pair import Pair
-from harness.gan.updates.penalty import add_penalty
+from harness.gan.updates.regularizers import add_penalty
 
 
 def alternating_step(pair: Pair, feed: BatchSource, step: Any) -> Any:
@@ -116,3 +117,62 @@ def _update_in_sequence(
         logits.append(batch_logits)
         pair.update_discriminator(tape.gradient(losses[-1], variables))
     return tf.stack([losses[0] + losses[1], *pair.loss.accuracies(*logits)])
+
+
+def simultaneous_step(pair: Pair, feed: BatchSource, step: Any) -> Any:
+    """Take one step: the gradients of both losses from the same logits, then both updates.
+
+    A penalty looks at the same fakes, and is D's alone.
+
+    Args:
+        pair: The networks; their variables are updated.
+        feed: Source of images, noise and targets.
+        step: Number of this step from 0, int64.
+
+    Returns:
+        Tensor (4,): generator loss, discriminator loss, penalty included, and its accuracies on
+        real and on fake images.
+    """
+    report, discriminator_gradients, generator_gradients = both_gradients(pair, feed, step)
+    pair.update_discriminator(discriminator_gradients)
+    pair.update_generator(generator_gradients)
+    return report
+
+
+def both_gradients(
+    pair: Pair, feed: BatchSource, step: Any
+) -> tuple[Any, Sequence[Any], Sequence[Any]]:
+    """Return the report of a simultaneous step, and the gradients of D and of G, without updates.
+
+    Moving statistics and other states of layers change as in any pass of a training.
+
+    Args:
+        pair: The networks.
+        feed: Source of images, noise and targets.
+        step: Number of this step from 0, int64.
+    """
+    real, labels = feed.real(step)
+    real = feed.shown(real, DiscriminatorPass.REAL, step)
+    noise = feed.noise(Purpose.DISCRIMINATOR_NOISE, step)
+    with tf.GradientTape(persistent=True) as tape:
+        fake = feed.shown(
+            pair.generate(noise, labels, training=True), DiscriminatorPass.FAKE, step
+        )
+        real_logits, fake_logits, class_losses = pair.judge_both(real, fake, labels)
+        generator_loss = pair.loss.generator(real_logits, fake_logits) + class_losses[1]
+        loss = pair.loss.discriminator(real_logits, fake_logits, feed.targets(step))
+        loss += class_losses[0]
+    discriminator_gradients = tape.gradient(loss, pair.discriminator.trainable_variables)
+    generator_gradients = tape.gradient(generator_loss, pair.generator.trainable_variables)
+    penalty, discriminator_gradients = add_penalty(
+        pair, feed, (real, fake, labels), update=step, gradients=discriminator_gradients
+    )
+    accuracies = pair.loss.accuracies(real_logits, fake_logits)
+    report = tf.stack([generator_loss, loss + penalty, *accuracies])
+    return report, discriminator_gradients, generator_gradients
+
+
+STEPS: dict[str, Callable[[Pair, BatchSource, Any], Any]] = {
+    "alternating": alternating_step,
+    "simultaneous": simultaneous_step,
+}
