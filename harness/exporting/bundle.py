@@ -17,12 +17,10 @@ from harness.core.yaml_file import dump_yaml
 from harness.data.datasets import load_dataset
 from harness.data.image_dataset import ImageDataset
 from harness.exporting.bundle_folder import put_in_place, refuse_strangers, write_checksums
-from harness.exporting.contents import BundleContents, describe, metrics
+from harness.exporting.contents import DOCUMENTS, BundleContents, describe, metrics, render_document
 from harness.exporting.explorer import add_explorer
 from harness.exporting.formats import DESCRIPTION, FORMATS, check_formats, write_format
 from harness.exporting.interpolation import write_interpolation
-from harness.exporting.model_card import model_card
-from harness.exporting.readme import bundle_readme
 from harness.exporting.scoring import (
     Original,
     ReferenceImages,
@@ -202,5 +200,5 @@ def _describe(folder: Path, contents: BundleContents, original: Original) -> Non
     write_interpolation(folder / "interpolation.gif", original, noise_seed=seed, classes=classes)
     (folder / "config.yaml").write_text(dump_yaml(config.model_dump(mode="json")), "utf-8")
     write_json(folder / "metrics.json", metrics(contents))
-    (folder / "README.md").write_text(bundle_readme(contents), "utf-8")
-    (folder / "MODEL_CARD.md").write_text(model_card(contents), "utf-8")
+    for name in DOCUMENTS:
+        (folder / name).write_text(render_document(name, contents), "utf-8")

@@ -1,15 +1,28 @@
-"""What a bundle says of its generator, for the files that say it."""
+"""What a bundle says of its generator, and the files that say it."""
 
 import dataclasses
+import importlib.metadata
+import json
+import platform
+import zipfile
+from pathlib import Path
 from typing import Any
 
 from harness.confirmation.winner import Choice
+from harness.core.provenance import code_commit, lock_sha256
 from harness.core.score import Score
+from harness.core.templates import template_environment
 from harness.core.version import __version__
 from harness.data.image_dataset import ImageDataset
+from harness.data.request import DatasetRequest
 from harness.exporting.verification import Proof
 from harness.metrics.measures import Measurement
 from harness.study.record import StudyRecord
+
+DOCUMENTS = ("README.md", "MODEL_CARD.md")
+"""How to use a generator; and what it is for, how good it is, its limits, its lineage."""
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "scipy")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -87,38 +100,38 @@ def metrics(contents: BundleContents) -> dict[str, Any]:
     }
 
 
-def score_rows(contents: BundleContents) -> list[tuple[str, Score]]:
-    """Return every score of the generator with the words for where it was measured."""
-    outcome = contents.choice.entry.outcome
-    rows = [
-        ("validation split, at its best rung", outcome.best),
-        ("validation split, fresh noise (final FID)", outcome.final),
-        ("test split, never seen by the search", contents.test),
-    ]
-    return [(where, score) for where, score in rows if score is not None]
+def render_document(name: str, contents: BundleContents) -> str:
+    """Return the text of a document; the README's five lines of code are run by a test.
+
+    Args:
+        name: Of `DOCUMENTS`.
+        contents: What is known of the generator.
+    """
+    entry = contents.choice.entry
+    height, width, channels = contents.dataset.image_shape
+    packages = ", ".join(f"{each} {importlib.metadata.version(each)}" for each in _PACKAGES)
+    return template_environment(__file__).get_template(f"{name}.j2").render(
+        contents=contents,
+        config=entry.config,
+        height=height,
+        width=width,
+        channels=channels,
+        source=DatasetRequest.parse(contents.record.dataset).source,
+        measured={each.protocol.metric: each for each in contents.measured},
+        kept_by=_kept_by(entry.folder.generator_file),
+        version=__version__,
+        commit=code_commit(),
+        lock_sha256=lock_sha256(),
+        environment=f"Python {platform.python_version()}, {packages}, "
+        f"{platform.system()} {platform.machine()}",
+    )
 
 
-def score_table(contents: BundleContents) -> str:
-    """Return the scores as a Markdown table."""
-    rows = "\n".join(
-        f"| {where} | {score.protocol.name} | {score.text} | `{score.protocol.fingerprint}` |"
-        for where, score in score_rows(contents)
-    )
-    return (
-        "| measured on | metric | value (lower is better, ± 95 %) | protocol |\n"
-        f"|---|---|---|---|\n{rows}"
-    )
-
-
-def proof_table(contents: BundleContents) -> str:
-    """Return what is proven of each file as a Markdown table."""
-    name = contents.test.protocol.name
-    rows = "\n".join(
-        f"| `{proof.file}` | {proof.size_bytes / 1e6:.2f} MB | {proof.runtime} | "
-        f"{proof.max_difference:.1g} | {proof.max_levels} of 255 | {proof.test.text} |"
-        for proof in contents.proofs
-    )
-    return (
-        f"| file | size | run by | largest difference | of pixels | {name} |\n"
-        f"|---|---|---|---|---|---|\n{rows}"
-    )
+def _kept_by(file: Path) -> str:
+    """Return what the file that training kept says of its making."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            made = json.loads(archive.read("metadata.json"))
+        return f"Keras {made['keras_version']} kept the generator at {made['date_saved']}"
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
+        return "not noted by the generator's file"

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from harness.confirmation.confirmation_text import confirmation_lines
 from harness.core.durations import format_kimg, format_seconds
 from harness.core.files import write_text
 from harness.core.locks import is_locked
+from harness.core.templates import template_environment
 from harness.core.version import __version__
 from harness.reporting.charts import curves, plots
 from harness.reporting.charts.curves import colour_of, draw_curves
@@ -56,8 +56,9 @@ def render_page(data: ReportData, *, follows: bool = False) -> str:
         StorageError: If a sample grid is no image.
     """
     pictures, drawn, confirmation = Pictures(data), _draw_slices(data), data.confirmation
-    template = _environment().get_template("report.html")
-    return template.render(
+    environment = template_environment(__file__)
+    environment.filters |= {"number": value_text, "colour": colour_of, "breakable": _breakable}
+    return environment.get_template("report.html").render(
         data=data,
         metric=data.protocol.metric.upper(),
         counts=counts_text(data),
@@ -86,24 +87,6 @@ def _draw_slices(data: ReportData) -> list[tuple[str, Markup]]:
     effects, metric = data.effects, data.protocol.metric.upper()
     slices = effects.slices if effects else ()
     return [(each.parameter, draw_slice(each, effects, metric)) for each in slices if effects]
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "kimg": format_kimg,
-        "seconds": format_seconds,
-        "number": value_text,
-        "colour": colour_of,
-        "breakable": _breakable,
-    }
-    return environment
 
 
 def value_text(value: Any) -> str:
