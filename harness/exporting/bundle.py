@@ -17,7 +17,13 @@ from harness.core.yaml_file import dump_yaml
 from harness.data.datasets import load_dataset
 from harness.data.image_dataset import ImageDataset
 from harness.exporting.bundle_folder import put_in_place, refuse_strangers, write_checksums
-from harness.exporting.contents import DOCUMENTS, BundleContents, describe, metrics, render_document
+from harness.exporting.contents import (
+    DOCUMENTS,
+    BundleContents,
+    describe,
+    metrics,
+    render_document,
+)
 from harness.exporting.explorer import add_explorer
 from harness.exporting.formats import DESCRIPTION, FORMATS, check_formats, write_format
 from harness.exporting.interpolation import write_interpolation
@@ -26,7 +32,6 @@ from harness.exporting.scoring import (
     ReferenceImages,
     draw_reference,
     evaluator_on_test,
-    measure_more,
 )
 from harness.exporting.verification import PROGRAM, Proof, verify
 from harness.gan.sampling import latent_noise, load_generator
@@ -36,6 +41,7 @@ from harness.study.record import StudyRecord, read_study
 from harness.training.grid import draw_grid, grid_labels
 
 _SCALE = 2
+_MEASURES = ("memorisation", "label_accuracy", "classes")  # beside the score
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,7 +189,7 @@ def _measure(
         output=original.output,
         latent_dim=original.latent_dim,
         test=reference.test,
-        measured=measure_more(reference, evaluator),
+        measured=tuple(evaluator.measure(reference.pixels, reference.labels, _MEASURES)),
     )
     return contents, reference
 

@@ -42,10 +42,11 @@ def damaged_files(folder: Path) -> list[str]:
     listed = listed_files(folder)
     if not listed or any(len(digest) != 64 or not name for name, digest in listed.items()):
         return [CHECKSUMS]
-    return [name for name, digest in listed.items() if not _has_content(folder / name, digest)]
+    return [name for name, digest in listed.items() if not has_content(folder / name, digest)]
 
 
-def _has_content(file: Path, digest: str) -> bool:
+def has_content(file: Path, digest: str) -> bool:
+    """Return whether a file can be read and has this SHA-256."""
     try:
         return _sha256(file) == digest
     except (OSError, ValueError):

@@ -110,20 +110,24 @@ def render_document(name: str, contents: BundleContents) -> str:
     entry = contents.choice.entry
     height, width, channels = contents.dataset.image_shape
     packages = ", ".join(f"{each} {importlib.metadata.version(each)}" for each in _PACKAGES)
-    return template_environment(__file__).get_template(f"{name}.j2").render(
-        contents=contents,
-        config=entry.config,
-        height=height,
-        width=width,
-        channels=channels,
-        source=DatasetRequest.parse(contents.record.dataset).source,
-        measured={each.protocol.metric: each for each in contents.measured},
-        kept_by=_kept_by(entry.folder.generator_file),
-        version=__version__,
-        commit=code_commit(),
-        lock_sha256=lock_sha256(),
-        environment=f"Python {platform.python_version()}, {packages}, "
-        f"{platform.system()} {platform.machine()}",
+    return (
+        template_environment(__file__)
+        .get_template(f"{name}.j2")
+        .render(
+            contents=contents,
+            config=entry.config,
+            height=height,
+            width=width,
+            channels=channels,
+            source=DatasetRequest.parse(contents.record.dataset).source,
+            measured={each.protocol.metric: each for each in contents.measured},
+            kept_by=_kept_by(entry.folder.generator_file),
+            version=__version__,
+            commit=code_commit(),
+            lock_sha256=lock_sha256(),
+            environment=f"Python {platform.python_version()}, {packages}, "
+            f"{platform.system()} {platform.machine()}",
+        )
     )
 
 

@@ -17,6 +17,7 @@ from types import MappingProxyType
 
 from harness.core.errors import HarnessError, MissingExtraError, StorageError
 from harness.core.files import storage_error, write_bytes
+from harness.exporting.bundle_folder import has_content
 from harness.metrics.cache import default_cache_dir
 
 PACKAGE = "onnxruntime-web"
@@ -57,7 +58,7 @@ def find_runtime(cache_dir: Path | None = None) -> Path:
         StorageError: If the named tarball is not the expected one, or the cache cannot be written.
     """
     folder = (cache_dir or default_cache_dir()) / f"{PACKAGE}-{VERSION}"
-    if all(_has_content(folder / name, digest) for name, digest in FILES.items()):
+    if all(has_content(folder / name, digest) for name, digest in FILES.items()):
         return folder
     named = os.environ.get(TARBALL_VARIABLE)
     if named:
@@ -159,14 +160,6 @@ def _remedy() -> str:
         f"Install Node.js, whose npm fetches it once, or put the path of {PACKAGE}-{VERSION}.tgz "
         f"in {TARBALL_VARIABLE}; then export again."
     )
-
-
-def _has_content(path: Path, digest: str) -> bool:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == digest
-    except OSError:
-        return False
 
 
 def main() -> int:

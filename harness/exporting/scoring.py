@@ -14,7 +14,6 @@ from harness.exporting.templates.generate import to_pixels
 from harness.gan.sampling import latent_noise, output_activation
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors.feature_extractor import load_extractor
-from harness.metrics.measures import Measurement
 from harness.study.record import StudyRecord
 
 _BATCH = 250
@@ -59,9 +58,6 @@ class Original:
         """Return the same as uint8, 0 to 255."""
         pixels: NDArray[np.uint8] = to_pixels(self.draw(noise, labels), self.output)
         return pixels
-
-
-_MEASURES = ("memorisation", "label_accuracy", "classes")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -136,8 +132,3 @@ def draw_reference(
     pixels = to_pixels(images, original.output)
     test = evaluator.score(pixels, kimg=kimg, noise_seed=noise_seed)
     return ReferenceImages(noise, labels, images, pixels, test)
-
-
-def measure_more(reference: ReferenceImages, evaluator: Evaluator) -> tuple[Measurement, ...]:
-    """Return what a model card shows beside the score: memorisation, and each class."""
-    return tuple(evaluator.measure(reference.pixels, reference.labels, _MEASURES))

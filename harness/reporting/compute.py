@@ -73,8 +73,9 @@ def add_up(
             left = max(0.0, rungs_kimg[-1] - trial.kimg)
             scores = len(rungs_kimg) - len(trial.rungs) + 1  # and the one of its end
             saved_kimg += left
-            saved += left * _known(trial.pace.seconds_per_kimg, usual_kimg)
-            saved += scores * _known(trial.pace.seconds_per_score, usual_score)
+            own_kimg, own_score = trial.pace.seconds_per_kimg, trial.pace.seconds_per_score
+            saved += left * (usual_kimg if own_kimg is None else own_kimg)
+            saved += scores * (usual_score if own_score is None else own_score)
     again = confirmation.candidates if confirmation else ()
     return Compute(
         spent=spent,
@@ -85,10 +86,6 @@ def add_up(
         baselines=sum(trial.seconds for trial in trials if trial.is_baseline),
         confirmation=sum(seed.duration_seconds for each in again for seed in each.seeds),
     )
-
-
-def _known(own: float | None, usual: float) -> float:
-    return usual if own is None else own
 
 
 def _median(values: Iterable[float | None]) -> float:

@@ -6,7 +6,6 @@ import platform
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from harness.confirmation.result import Confirmation
 from harness.core.provenance import code_commit, lock_sha256
@@ -44,41 +43,18 @@ class Lineage:
     python: str
     packages: dict[str, str]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary."""
-        return dataclasses.asdict(self)
 
-
-@dataclasses.dataclass(frozen=True)
-class Steps:
-    """What was done to a study, from its beginning to its export.
-
-    Args:
-        space: What `--search-space` is given: a name where the package has the same space.
-        trials: How many trials it has in total.
-        baselines: Options for the presets trained beside the search, as typed; empty for none.
-        confirmation: How the leaders were trained again, where they were.
-        formats: What the winner was exported to; empty where that is not known.
-    """
-
-    space: str
-    trials: int
-    baselines: str
-    confirmation: Confirmation | None
-    formats: Sequence[str]
-
-
-def trace(record: StudyRecord, steps: Steps, *, winner_seed: int | None) -> Lineage:
+def trace(record: StudyRecord, commands: Sequence[str], *, winner_seed: int | None) -> Lineage:
     """Return how a study comes about again.
 
     Args:
         record: What it says of itself.
-        steps: What was done to it.
+        commands: What to type, as `repeat_commands` returns it.
         winner_seed: The seed of the winner's training, where there is a winner.
     """
     of_study = record.commit is not None
     return Lineage(
-        commands=tuple(_commands(record, steps)),
+        commands=tuple(commands),
         seed=record.seed,
         winner_seed=winner_seed,
         study_version=record.harness_version,
@@ -115,20 +91,37 @@ def baseline_options(baselines: Iterable[TrialData]) -> str:
     return f"--baselines --baseline-seconds {max(known):g}" if known else "--baselines"
 
 
-def _commands(record: StudyRecord, steps: Steps) -> list[str]:
+def repeat_commands(
+    record: StudyRecord,
+    *,
+    space: str,
+    trials: int,
+    baselines: str = "",
+    confirmation: Confirmation | None = None,
+    formats: Sequence[str] = (),
+) -> list[str]:
+    """Return what to type for all that was done to a study, from its beginning to its export.
+
+    Args:
+        record: What it says of itself.
+        space: What `--search-space` is given: a name where the package has the same space.
+        trials: How many trials it has in total.
+        baselines: Options for the presets trained beside the search, as typed; empty for none.
+        confirmation: How the leaders were trained again, where they were.
+        formats: What the winner was exported to; empty where that is not known.
+    """
     name = shlex.quote(f"{record.name}-again")
     sweep = (
-        f"gansweep sweep --search-space {shlex.quote(steps.space)} --study {name} "
-        f"--seed {record.seed} --trials {steps.trials} {steps.baselines}"
+        f"gansweep sweep --search-space {shlex.quote(space)} --study {name} "
+        f"--seed {record.seed} --trials {trials} {baselines}"
     )
     commands = [sweep.rstrip()]
     if record.commit is not None and not record.commit.endswith("-dirty"):
         commands.insert(0, f"git checkout {record.commit}")
-    confirmation = steps.confirmation
     if confirmation is not None:
         options = f"--study {name} --top {confirmation.top} --seeds {confirmation.seeds}"
         if confirmation.protocol.extractor != record.protocol["extractor"]:
             options += f" --extractor {shlex.quote(confirmation.protocol.extractor)}"
         commands.append(f"gansweep confirm {options}")
-    formats = f" --formats {shlex.quote(','.join(steps.formats))}" if steps.formats else ""
+    formats = f" --formats {shlex.quote(','.join(formats))}" if formats else ""
     return [*commands, f"gansweep export --study {name}{formats}"]

@@ -14,7 +14,7 @@ from harness.core.files import read_json
 from harness.core.locks import is_locked
 from harness.core.score import Protocol, Score
 from harness.reporting.compute import Compute, add_up
-from harness.reporting.lineage import Lineage, Steps, baseline_options, name_space, trace
+from harness.reporting.lineage import Lineage, baseline_options, name_space, repeat_commands, trace
 from harness.reporting.parameter_effects import Effects, find_effects, searched_fields
 from harness.reporting.trials import RUNNING, TrialData, read_ended, read_unfinished
 from harness.space.space import SearchSpace
@@ -159,7 +159,7 @@ class ReportData:
             "confirmation": self.confirmation.to_dict() if self.confirmation else None,
             "compute": self.compute.to_dict(),
             "effects": dataclasses.asdict(self.effects) if self.effects else None,
-            "lineage": self.lineage.to_dict(),
+            "lineage": dataclasses.asdict(self.lineage),
             "leaderboard": [trial.to_dict() for trial in self.trials],
         }
 
@@ -187,7 +187,8 @@ def read_report(folder: Path, *, class_names: tuple[str, ...] | None = None) -> 
     ended = {trial.name for trial in trials}
     trials += [trial for trial in unfinished if trial is not None and trial.name not in ended]
     exported = read_export(folder, record, best.name if best else None)
-    steps = Steps(
+    commands = repeat_commands(
+        record,
         space=name_space(space, folder),
         trials=len(_counted(trials)),
         baselines=baseline_options(trial for trial in trials if trial.is_baseline),
@@ -203,7 +204,7 @@ def read_report(folder: Path, *, class_names: tuple[str, ...] | None = None) -> 
         winner=best.name if best else None,
         exported=exported,
         compute=add_up(trials, space.budget.rungs_kimg, confirmation),
-        lineage=trace(record, steps, winner_seed=best.config.seed if best else None),
+        lineage=trace(record, commands, winner_seed=best.config.seed if best else None),
         running=is_locked(folder),
         written=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )

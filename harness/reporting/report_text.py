@@ -11,12 +11,16 @@ _ROWS = 10
 
 def report_text(data: ReportData) -> str:
     """Return the report without its pictures, some eighty columns wide."""
-    text = template_environment(__file__).get_template("report.txt.j2").render(
-        data=data,
-        counts=counts_text(data),
-        beside=beside_text(data.compute),
-        confirmed_lines=confirmation_lines(data.confirmation) if data.confirmation else (),
-        most_rows=_ROWS,
+    text = (
+        template_environment(__file__)
+        .get_template("report.txt.j2")
+        .render(
+            data=data,
+            counts=counts_text(data),
+            beside=beside_text(data.compute),
+            confirmed_lines=confirmation_lines(data.confirmation) if data.confirmation else (),
+            most_rows=_ROWS,
+        )
     )
     return text.rstrip()
 

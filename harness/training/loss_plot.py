@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
+from harness.core.ticks import linear_ticks
 from harness.training.loss_log import Losses
 
 _SIZE = (900, 560)
@@ -14,6 +15,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 92, 30, 78, 76
 _SCALE = 3
 _INK, _SOFT, _GRID = (34, 40, 49), (104, 112, 124), (228, 231, 236)
 _COLOURS = {"discriminator": (0, 92, 175), "generator": (208, 84, 18)}
+_STEPS = 6
 _MOST_MARKED = 40
 """Lines of more points are drawn without a mark at each."""
 
@@ -36,8 +38,8 @@ def draw_losses(points: Sequence[Losses], *, title: str, unit: str) -> Image.Ima
     }
     values = [value for line in lines.values() for _, value in line] or [0.0]
     places = [point.at for point in points] or [0.0]
-    across = _Axis(ticks(min(0.0, *places), max(places)), _LEFT, _SIZE[0] - _RIGHT)
-    up = _Axis(ticks(min(0.0, *values), max(values)), _SIZE[1] - _BOTTOM, _TOP)
+    across = _Axis(min(0.0, *places), max(places), _LEFT, _SIZE[0] - _RIGHT)
+    up = _Axis(min(0.0, *values), max(values), _SIZE[1] - _BOTTOM, _TOP)
     _draw_axes(pen, across, up, unit)
     for name, line in lines.items():
         _draw_line(pen, [(across.place(x), up.place(y)) for x, y in line], name)
@@ -45,30 +47,16 @@ def draw_losses(points: Sequence[Losses], *, title: str, unit: str) -> Image.Ima
     return picture.resize(_SIZE, Image.Resampling.LANCZOS)
 
 
-def ticks(low: float, high: float) -> list[float]:
-    """Return four to nine round numbers, evenly spaced, that span at least from low to high.
-
-    Args:
-        low: Finite.
-        high: At least `low`; little above it where the two are one value.
-    """
-    high = max(high, low + 1e-6)
-    span = high - low
-    power = 10.0 ** math.floor(math.log10(span / 4))
-    step = next(power * factor for factor in (5, 2, 1) if span / (power * factor) >= 3)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [step * i for i in range(first, last + 1)]
-
-
 def _finite(points: Iterable[Point]) -> list[Point]:
     return [(x, y) for x, y in points if math.isfinite(y)]
 
 
 class _Axis:
-    """Map values to pixels between two ends."""
+    """An axis that maps values to pixels between two ends; its four to nine ticks enclose them."""
 
-    def __init__(self, values: list[float], begin: float, end: float) -> None:
-        self.ticks = values
+    def __init__(self, low: float, high: float, begin: float, end: float) -> None:
+        # One value alone gets a little room.
+        self.ticks = linear_ticks(low, max(high, low + 1e-6), _STEPS, outward=True)
         self.begin, self.end = begin, end
 
     def place(self, value: float) -> float:

@@ -7,7 +7,7 @@ import pytest
 
 from harness.core.errors import ExportError
 from harness.data.image_dataset import ImageDataset
-from harness.exporting.scoring import Original, ReferenceImages, draw_reference, measure_more
+from harness.exporting.scoring import Original, ReferenceImages, draw_reference
 from harness.exporting.verification import verify
 from harness.metrics.evaluator import Evaluator
 from tests.exporting.generators import build, write_bundle
@@ -58,8 +58,9 @@ def test_the_reference_holds_as_many_images_as_are_scored(reference: ReferenceIm
 def test_what_needs_labels_is_not_measured_without(
     reference: ReferenceImages, evaluator: Evaluator
 ):
-    names = {each.protocol.metric for each in measure_more(reference, evaluator)}
-    assert names == {"memorisation"}
+    asked = ("memorisation", "label_accuracy", "classes")
+    found = evaluator.measure(reference.pixels, reference.labels, asked)
+    assert {each.protocol.metric for each in found} == {"memorisation"}
 
 
 def test_another_generator_s_file_is_refused(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.outcome import Reason
-from harness.reporting.lineage import Steps, name_space, trace
+from harness.reporting.lineage import name_space, repeat_commands
 from harness.reporting.report_data import ReportData, read_report
 from harness.space.space import SearchSpace
 from tests.reporting.studies import PROTOCOL, Clock, add_training, confirmation, make_study
@@ -14,10 +14,9 @@ from tests.reporting.studies import PROTOCOL, Clock, add_training, confirmation,
 COMMIT = "1234567890" * 4
 
 
-def commands(data: ReportData, commit: str | None = None, **changes: object) -> tuple[str, ...]:
-    steps = dataclasses.replace(Steps("default", 5, "", None, ()), **changes)
+def commands(data: ReportData, commit: str | None = None, **changes: object) -> list[str]:
     record = dataclasses.replace(data.record, commit=commit)
-    return trace(record, steps, winner_seed=None).commands
+    return repeat_commands(record, space="default", trials=5, **changes)
 
 
 def test_the_commit_is_checked_out_first_where_it_says_all(data: ReportData):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.training.loss_log import Losses
-from harness.training.loss_plot import draw_losses, ticks
+from harness.training.loss_plot import draw_losses
 
 BLUE, ORANGE = (0, 92, 175), (208, 84, 18)
 
@@ -20,28 +20,6 @@ def rows_of(points: list[Losses], colour: tuple[int, int, int]) -> np.ndarray:
     pixels = np.asarray(draw_losses(points, title="losses", unit="epoch")).astype(int)
     close = np.abs(pixels - colour).sum(axis=2) < 30
     return np.flatnonzero(close[70:].any(axis=1)) + 70
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        (0, 20, [0, 5, 10, 15, 20]),
-        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1.0]),
-        (0, 0.7, [0, 0.2, 0.4, 0.6, 0.8]),
-        (-30, 10, [-30, -20, -10, 0, 10]),
-        (0, 0, [0, 2e-07, 4e-07, 6e-07, 8e-07, 1e-06]),
-    ],
-)
-def test_ticks_are_round_and_span_the_values(low: float, high: float, expected: list[float]):
-    found = ticks(low, high)
-    assert found[0] <= low
-    assert found[-1] >= high
-    assert found == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("high", [0.003, 0.9, 7, 13.9, 555, 4.2e6])
-def test_there_are_neither_few_nor_many_ticks(high: float):
-    assert 4 <= len(ticks(0, high)) <= 10
 
 
 def test_a_higher_loss_is_drawn_higher():

@@ -7,17 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from markupsafe import Markup
 
-from harness.reporting.charts.svg import (
-    Layout,
-    Scale,
-    draw_levels,
-    draw_line,
-    draw_svg,
-    draw_text,
-    family_class,
-    fit_scale,
-    number_text,
-)
+from harness.reporting.charts import svg
+from harness.reporting.charts.svg import Layout, Scale
 from harness.reporting.report_data import ReportData
 from harness.reporting.trials import Rung, TrialData
 
@@ -34,7 +25,7 @@ _GOLDEN = 0.618  # its multiples fall far apart, so that dots hide each other le
 
 def colour_of(trial: TrialData) -> str:
     """Return the name of the CSS class that colours a trial by its family."""
-    return "family-baseline" if trial.is_baseline else family_class(trial.family)
+    return "family-baseline" if trial.is_baseline else svg.family_class(trial.family)
 
 
 def draw_curves(data: ReportData, layout: Layout = WIDE) -> Markup:
@@ -48,9 +39,9 @@ def draw_curves(data: ReportData, layout: Layout = WIDE) -> Markup:
     rungs = [rung for trial in shown for rung in trial.rungs if _is_finite(rung)]
     kimgs = [rung.kimg for rung in rungs] + [float(kimg) for kimg in data.rungs_kimg]
     right, floor = layout.width - layout.right, layout.height - _BOTTOM
-    x = fit_scale(kimgs, layout.left, right, is_log=True, padding=0.06)
-    y = fit_scale([rung.value for rung in rungs], floor, _TOP, is_log=True)
-    parts = [draw_levels(y, layout.left, right, most=8), _rungs(x, data.rungs_kimg, floor)]
+    x = svg.fit_scale(kimgs, layout.left, right, is_log=True, padding=0.06)
+    y = svg.fit_scale([rung.value for rung in rungs], floor, _TOP, is_log=True)
+    parts = [svg.draw_levels(y, layout.left, right, most=8), _rungs(x, data.rungs_kimg, floor)]
     # The best come last, on top of the others.
     places = {trial.name: _places(trial, x, y) for trial in shown}
     for trial in sorted(shown, key=lambda each: (each.name == data.winner, -each.rank)):
@@ -59,10 +50,12 @@ def draw_curves(data: ReportData, layout: Layout = WIDE) -> Markup:
         data, [trial for trial in shown if _is_finite(trial.rungs[-1])], places, layout
     )
     metric = data.protocol.metric.upper()
-    parts.append(draw_text(0, 13, f"{metric}, lower is better", "axis", "start"))
+    parts.append(svg.draw_text(0, 13, f"{metric}, lower is better", "axis", "start"))
     middle = (layout.left + right) / 2
-    parts.append(draw_text(middle, layout.height - 5, "kimg shown to the discriminator", "axis"))
-    return draw_svg(parts, layout.width, layout.height, layout.kind)
+    parts.append(
+        svg.draw_text(middle, layout.height - 5, "kimg shown to the discriminator", "axis")
+    )
+    return svg.draw_svg(parts, layout.width, layout.height, layout.kind)
 
 
 _Places = Sequence[tuple[int, float, float]]
@@ -79,11 +72,11 @@ def _places(trial: TrialData, x: Scale, y: Scale) -> _Places:
 
 def _rungs(x: Scale, rungs: Sequence[int], floor: float) -> Markup:
     """Return an upright line a rung, and the ticks of the axis, before the first one too."""
-    parts = [draw_line(x(rung), _TOP, x(rung), floor, "rung") for rung in rungs]
+    parts = [svg.draw_line(x(rung), _TOP, x(rung), floor, "rung") for rung in rungs]
     ticks = [float(rung) for rung in rungs]
     # Baselines that are slow end before the first rung.
     ticks += [tick for tick in x.ticks(6) if x(ticks[0]) - x(tick) >= _TICK_ROOM]
-    parts += [draw_text(x(tick), floor + 19, number_text(tick), "tick") for tick in ticks]
+    parts += [svg.draw_text(x(tick), floor + 19, svg.number_text(tick), "tick") for tick in ticks]
     return Markup("").join(parts)
 
 
@@ -122,7 +115,7 @@ def _names(
         radius=layout.dot + 1.5,
     )
     return [
-        draw_text(place.x, place.y, _short(trial), f"label {colour_of(trial)}", place.anchor)
+        svg.draw_text(place.x, place.y, _short(trial), f"label {colour_of(trial)}", place.anchor)
         for trial, place in zip(named, found, strict=True)
         if place is not None
     ]

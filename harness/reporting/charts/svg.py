@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup, escape
 
+from harness.core.ticks import linear_ticks
+
 _FEWEST = 3
 """With fewer round powers, an axis of less than a decade takes evenly spaced ticks."""
 
@@ -37,7 +39,7 @@ class Scale:
 
     def ticks(self, most: int) -> list[float]:
         """Return round numbers within the scale, at most so many where that is possible."""
-        return self._log_ticks(most) if self.is_log else self._linear_ticks(most)
+        return self._log_ticks(most) if self.is_log else linear_ticks(self.low, self.high, most)
 
     def _bend(self, value: float) -> float:
         return math.log10(value) if self.is_log else value
@@ -51,16 +53,9 @@ class Scale:
             if len(inside) <= most:
                 break
         is_short = self.high < 10 * self.low and len(inside) < _FEWEST
-        return self._linear_ticks(most) if is_short or len(inside) < 2 else inside
-
-    def _linear_ticks(self, most: int) -> list[float]:
-        rough = (self.high - self.low) / max(most, 1)
-        decade = math.floor(math.log10(rough))
-        step = next(
-            size for f in (1, 2, 5, 10) if (size := float(f"{f}e{decade}")) >= rough * 0.999
-        )
-        first, last = math.ceil(self.low / step), math.floor(self.high / step)
-        return [round(index * step, 12) for index in range(first, last + 1)]
+        if is_short or len(inside) < 2:
+            return linear_ticks(self.low, self.high, most)
+        return inside
 
 
 def fit_scale(

@@ -30,18 +30,6 @@ def test_logarithmic_ticks_are_round(low: float, high: float, most: int, ticks: 
     assert Scale(low, high, 0, 1, is_log=True).ticks(most) == ticks
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "ticks"),
-    [
-        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1.0]),
-        (-3, 7, [-2, 0, 2, 4, 6]),
-        (32, 128, [40, 60, 80, 100, 120]),
-    ],
-)
-def test_linear_ticks_are_round(low: float, high: float, ticks: list[float]):
-    assert Scale(low, high, 0, 1, is_log=False).ticks(5) == ticks
-
-
 def test_all_values_fit_with_room_around():
     scale = fit_scale([1.0, 100.0], 0, 100, is_log=True, padding=0.1)
     # A tenth of two decades at both ends: 100 ** 0.1 = 1.585.
