@@ -55,12 +55,15 @@ def render_page(data: ReportData, *, follows: bool = False) -> str:
     Raises:
         StorageError: If a sample grid is no image.
     """
-    pictures, drawn, confirmation = Pictures(data), _draw_slices(data), data.confirmation
+    pictures, effects, confirmation = Pictures(data), data.effects, data.confirmation
+    metric = data.protocol.metric.upper()
+    slices = effects.slices if effects else ()
+    drawn = [(each.parameter, draw_slice(each, effects, metric)) for each in slices if effects]
     environment = template_environment(__file__)
     environment.filters |= {"number": value_text, "colour": colour_of, "breakable": _breakable}
     return environment.get_template("report.html").render(
         data=data,
-        metric=data.protocol.metric.upper(),
+        metric=metric,
         counts=counts_text(data),
         pictures=pictures,
         curves=_both(lambda layout: draw_curves(data, layout), (curves.WIDE, curves.NARROW)),
@@ -81,12 +84,6 @@ def render_page(data: ReportData, *, follows: bool = False) -> str:
         follows=follows,
         version=__version__,
     )
-
-
-def _draw_slices(data: ReportData) -> list[tuple[str, Markup]]:
-    effects, metric = data.effects, data.protocol.metric.upper()
-    slices = effects.slices if effects else ()
-    return [(each.parameter, draw_slice(each, effects, metric)) for each in slices if effects]
 
 
 def value_text(value: Any) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ from harness.reporting.report_data import read_report
 from harness.reporting.trials import RUNNING, TrialData, read_ended
 from harness.runner.job_source import Listener
 from harness.runner.stop_rules import Stop
-from harness.space.space import SearchSpace
 from harness.study.read_only import open_read_only
 from harness.study.record import StudyRecord
 from harness.tracking.identity import TrackerOptions, TrialIdentity
@@ -146,9 +146,18 @@ def read_snapshot(folder: Path) -> StudySnapshot:
     plots = draw_plots(stored, name=record.name, metric=metric)
     winner = _describe_winner(folder, record)
     return StudySnapshot(
-        identity=_identify(folder, record, data.space),
+        identity=TrialIdentity(
+            study=record.name,
+            study_id=record.id,
+            trial="study",
+            folder=folder,
+            config={"study": dataclasses.asdict(record), "search_space": data.space.to_dict()},
+            tags=("study", data.space.sampler.name),
+            wandb_root=folder,
+            job_type="study",
+        ),
         columns=(*_COLUMNS, *data.searched),
-        rows=[[*_scores(each), *(_cell(each, name) for name in data.searched)] for each in trials],
+        rows=[[_cell(value) for value in _values(each, data.searched)] for each in trials],
         grids=[trial.best_rung.grid if trial.best_rung else None for trial in trials],
         plots=plots,
         summary={
@@ -162,28 +171,15 @@ def read_snapshot(folder: Path) -> StudySnapshot:
     )
 
 
-def _identify(folder: Path, record: StudyRecord, space: SearchSpace) -> TrialIdentity:
-    return TrialIdentity(
-        study=record.name,
-        study_id=record.id,
-        trial="study",
-        folder=folder,
-        config={"study": dataclasses.asdict(record), "search_space": space.to_dict()},
-        tags=("study", space.sampler.name),
-        wandb_root=folder,
-        job_type="study",
-    )
-
-
-def _scores(trial: TrialData) -> list[Any]:
+def _values(trial: TrialData, searched: Sequence[str]) -> list[Any]:
     final = trial.final.value if trial.final else None
     place = (trial.rank, trial.name, trial.family, trial.state, trial.reason)
-    return [*place, trial.kimg, trial.seconds, trial.best_value, final]
+    scores = (trial.kimg, trial.seconds, trial.best_value, final)
+    return [*place, *scores, *map(trial.config.get, searched)]
 
 
-def _cell(trial: TrialData, name: str) -> Any:
-    """Return a field as a table holds it: a number, a string or nothing."""
-    value = trial.config.get(name)
+def _cell(value: Any) -> Any:
+    """Return a value as a table holds it: a number, a string or nothing."""
     is_plain = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
     return value if is_plain else str(value)
 

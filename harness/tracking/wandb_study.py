@@ -14,17 +14,11 @@ from PIL import Image
 
 from harness.core.errors import StudyError
 from harness.core.locks import lock_folder
+from harness.tracking import wandb_run
 from harness.tracking.identity import TrackerOptions, TrialIdentity
 from harness.tracking.wandb_log import find_runs, note_row, rows_given
 from harness.tracking.wandb_mode import Mode, remember_online_failure, wandb_mode
-from harness.tracking.wandb_run import (
-    ArtifactContents,
-    end_run,
-    log_artifact,
-    run_folder,
-    staging_in,
-    start_run,
-)
+from harness.tracking.wandb_run import ArtifactContents
 
 LOGGER = logging.getLogger(__name__)
 
@@ -90,7 +84,7 @@ def publish_study(snapshot: StudySnapshot, options: TrackerOptions) -> None:
 
 def _publish(snapshot: StudySnapshot, options: TrackerOptions, mode: Mode) -> None:
     before = find_runs(snapshot.identity.wandb_folder, snapshot.identity.run_id)
-    run = start_run(snapshot.identity, options, mode)
+    run = wandb_run.start_run(snapshot.identity, options, mode)
     try:
         # Only a server knows of steps that were removed here.
         step = max(rows_given(before).next_step, run.step)
@@ -98,16 +92,16 @@ def _publish(snapshot: StudySnapshot, options: TrackerOptions, mode: Mode) -> No
             f"plots/{each}": wandb.Plotly(snapshot.plots[each]) for each in snapshot.plots
         }
         row["leaderboard"] = _leaderboard(snapshot, with_images=options.images)
-        note_row(run_folder(run), row, step)
-        with staging_in(run):
+        note_row(wandb_run.run_folder(run), row, step)
+        with wandb_run.staging_in(run):
             run.log(row, step=step, commit=True)
         run.summary.update(dict(snapshot.summary))
         if snapshot.winner is not None:
-            log_artifact(run, snapshot.winner)
+            wandb_run.log_artifact(run, snapshot.winner)
     except BaseException:
         run.finish(exit_code=1)
         raise
-    end_run(run)
+    wandb_run.end_run(run)
     for folder in before:
         shutil.rmtree(folder)
 

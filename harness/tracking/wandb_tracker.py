@@ -10,27 +10,16 @@ import wandb
 from harness.core.events import Event, Finished, Inspection, Progressed, RungScored, Started
 from harness.core.outcome import Outcome, State
 from harness.core.score import Score
+from harness.tracking import wandb_log
 from harness.tracking.identity import TrackerOptions, TrialIdentity
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
-from harness.tracking.wandb_log import (
-    PROGRESS_KEY,
-    RUNG_KEY,
-    RUNG_KIMG_KEY,
-    Logged,
-    find_runs,
-    is_offline,
-    note_end,
-    note_row,
-    remove_offline,
-    rows_given,
-)
 from harness.tracking.wandb_mode import Mode, remember_online_failure, wandb_mode
 from harness.tracking.wandb_run import end_run, run_folder, start_run
 
 LOGGER = logging.getLogger(__name__)
 
 _PROGRESS_FIELDS = (
-    PROGRESS_KEY,
+    wandb_log.PROGRESS_KEY,
     "discriminator_loss",
     "accuracy_real",
     "accuracy_fake",
@@ -72,7 +61,7 @@ class WandbTracker:
         if mode == "disabled":
             return
         try:
-            earlier = find_runs(identity.wandb_folder, identity.run_id)
+            earlier = wandb_log.find_runs(identity.wandb_folder, identity.run_id)
             self._run = start_run(identity, options, mode)
             self._run.define_metric("kimg")
             self._run.define_metric("*", step_metric="kimg")
@@ -113,7 +102,7 @@ class WandbTracker:
                 self._commit(run)
                 run.summary.update(_summarize(event.outcome))
                 self._end(run, int(event.outcome.state is State.FAILED))
-                note_end(run_folder(run), event.outcome.reason.value)
+                wandb_log.note_end(run_folder(run), event.outcome.reason.value)
             case _:
                 self._log(run, event)
 
@@ -135,7 +124,7 @@ class WandbTracker:
         else:
             name = event.score.protocol.name
             run.define_metric(name, step_metric="kimg", summary="min")
-            self._row |= {RUNG_KEY: event.rung, RUNG_KIMG_KEY: event.kimg}
+            self._row |= {wandb_log.RUNG_KEY: event.rung, wandb_log.RUNG_KIMG_KEY: event.kimg}
             self._row[name] = event.score.value
             self._row |= {f"best_{name}": event.best.value, **_bounds(name, event.score)}
             self._row |= self._picture(event.grid)
@@ -166,7 +155,7 @@ class WandbTracker:
 
     def _commit(self, run: wandb.Run) -> None:
         if self._row:
-            note_row(run_folder(run), self._row, self._logged.next_step)
+            wandb_log.note_row(run_folder(run), self._row, self._logged.next_step)
             run.log(self._row, step=self._logged.next_step, commit=True)
             self._logged.next_step += 1
             self._row = {}
@@ -209,7 +198,7 @@ def spend_image_bytes(wandb_folder: Path, size: int, *, limit_megabytes: float) 
     return True
 
 
-def _take_over(earlier: list[Path], run: wandb.Run, mode: Mode) -> Logged:
+def _take_over(earlier: list[Path], run: wandb.Run, mode: Mode) -> wandb_log.Logged:
     """Return which rows W&B holds already; what is to be logged anew is removed.
 
     Args:
@@ -217,14 +206,14 @@ def _take_over(earlier: list[Path], run: wandb.Run, mode: Mode) -> Logged:
         run: The new session.
         mode: Where it is logged to.
     """
-    online = [folder for folder in earlier if not is_offline(folder)]
+    online = [folder for folder in earlier if not wandb_log.is_offline(folder)]
     if mode == "online":
         # The server says how far it came: a crash may have kept rows from it.
-        logged = rows_given(online or earlier, before=run.step)
+        logged = wandb_log.rows_given(online or earlier, before=run.step)
         logged.next_step = run.step
     else:
-        logged = rows_given(online)
-    remove_offline(earlier)
+        logged = wandb_log.rows_given(online)
+    wandb_log.remove_offline(earlier)
     return logged
 
 
