@@ -6,32 +6,18 @@ from typing import TYPE_CHECKING, Any
 from harness.core.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from harness.api import StudyResult, run_study
-    from harness.core.errors import HarnessError
-    from harness.data.datasets import load_dataset
-    from harness.exporting.bundle import export_bundle
-    from harness.gan.config.config import GANConfig
-    from harness.gan.presets import load_preset
-    from harness.gan.sampling import Sampler
-    from harness.gan.trainer import Trainer
-    from harness.metrics.evaluator import Evaluator
-    from harness.runner.sweep_options import SweepOptions
-    from harness.space.space import SearchSpace
-
-__all__ = [
-    "Evaluator",
-    "GANConfig",
-    "HarnessError",
-    "Sampler",
-    "SearchSpace",
-    "StudyResult",
-    "SweepOptions",
-    "Trainer",
-    "export_bundle",
-    "load_dataset",
-    "load_preset",
-    "run_study",
-]
+    from harness.api import StudyResult as StudyResult
+    from harness.api import run_study as run_study
+    from harness.core.errors import HarnessError as HarnessError
+    from harness.data.datasets import load_dataset as load_dataset
+    from harness.exporting.bundle import export_bundle as export_bundle
+    from harness.gan.config.config import GANConfig as GANConfig
+    from harness.gan.presets import load_preset as load_preset
+    from harness.gan.sampling import Sampler as Sampler
+    from harness.gan.trainer import Trainer as Trainer
+    from harness.metrics.evaluator import Evaluator as Evaluator
+    from harness.runner.sweep_options import SweepOptions as SweepOptions
+    from harness.space.space import SearchSpace as SearchSpace
 
 _HOMES = {
     "Evaluator": "harness.metrics.evaluator",
@@ -47,6 +33,7 @@ _HOMES = {
     "load_preset": "harness.gan.presets",
     "run_study": "harness.api",
 }
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

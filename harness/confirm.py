@@ -100,7 +100,7 @@ class _Lines:
     """A listener that prints a confirmation: a line a score and a line an end."""
 
     def __init__(self, console: Console, *, trainings: int) -> None:
-        self._console = console
+        self._print = console.print
         self._trainings = trainings
         self._ended = 0
 
@@ -130,9 +130,6 @@ class _Lines:
             f"{name} {config.family:8} {outcome.state.value} ({outcome.reason.value})  {test}  "
             f"{took}  [{self._ended} of at most {self._trainings}]"
         )
-
-    def _print(self, line: str) -> None:
-        self._console.print(line)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,6 @@
 
 import contextlib
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app, serve
@@ -16,12 +13,8 @@ app = new_app()
 @app.command(epilog="Exit codes: 0 ended by Ctrl-C; 2 refused, with one message.")
 def dashboard(
     study: option.Study,
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Where to listen; 0 for any free port.")
-    ] = 8080,
-    no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Only say where the page is.")
-    ] = False,
+    port: option.Port = 8080,
+    no_browser: option.NoBrowser = False,
     studies_dir: option.StudiesDir = option.STUDIES_DIR,
     debug: option.Debug = False,
 ) -> None:

@@ -79,8 +79,7 @@ def evaluate(
         feature_extractor = load_extractor(
             extractor, image_shape=wanted.image_shape, weights=weights
         )
-        with warnings.catch_warnings():
-            warnings.simplefilter("always", UserWarning)
+        with warnings.catch_warnings(action="always", category=UserWarning):
             settings = {
                 "extractor": feature_extractor,
                 "num_images": num_images,

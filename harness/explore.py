@@ -14,12 +14,8 @@ app = new_app()
 @app.command(epilog="Exit codes: 0 ended by Ctrl-C; 2 refused, with one message.")
 def explore(
     bundle: Annotated[Path, typer.Argument(help="Folder that `gansweep export` wrote.")],
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port on this machine; 0 for any free one.")
-    ] = 0,
-    no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Print the address, and open nothing.")
-    ] = False,
+    port: option.Port = 0,
+    no_browser: option.NoBrowser = False,
     debug: option.Debug = False,
 ) -> None:
     """Serve a bundle's explorer to this machine's browser until Ctrl-C."""

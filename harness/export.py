@@ -15,7 +15,9 @@ app = new_app()
 
 
 @app.command(epilog=EXIT_CODES)
+@option.takes_groups
 def export(
+    *,
     study: option.Study,
     trial: Annotated[
         int | None,
@@ -23,9 +25,7 @@ def export(
             min=0, help="Number of the trial; by default the winner, confirmed or not."
         ),
     ] = None,
-    wandb_project: option.WandbProject = None,
-    wandb_entity: option.WandbEntity = None,
-    wandb_mode: option.WandbMode = "auto",
+    wandb: option.WandbFlags,
     studies_dir: option.StudiesDir = option.STUDIES_DIR,
     data_dir: option.DataDir = None,
     weights: option.Weights = None,
@@ -51,12 +51,10 @@ def export(
         from harness.exporting.formats import parse_formats
         from harness.exporting.publish import prepare_wandb
         from harness.study.record import find_study
-        from harness.tracking.identity import TrackerOptions
 
         names = parse_formats(formats)
-        tracker = TrackerOptions(project=wandb_project, entity=wandb_entity, wandb_mode=wandb_mode)
         folder = find_study(studies_dir, study)
-        publish = prepare_wandb(folder, tracker) if to else None
+        publish = prepare_wandb(folder, wandb.options()) if to else None
         with quiet_imports():
             from harness.exporting.bundle import export_bundle
 

@@ -18,6 +18,7 @@ from harness.data.fashion_mnist import (
     find_location,
     read_location,
 )
+from harness.data.splitting import split_dataset
 
 APT_SECONDS = 600.0
 APT_OPTIONS = ("-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::http::Timeout=20")
@@ -37,7 +38,7 @@ def fetch(
     with clear_errors(debug):
         place = obtain(data_dir)
         start = time.perf_counter()
-        dataset = read_location(place)
+        dataset = split_dataset(read_location(place))
     counts = [len(split) for split in (dataset.train, dataset.validation, dataset.test)]
     typer.echo(
         f"Fashion-MNIST: {place.folder}\n"

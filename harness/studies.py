@@ -107,7 +107,7 @@ def rm(
 ) -> None:
     """Remove a study with everything in its folder, after asking."""
     with clear_errors(debug):
-        from harness.study.removal import find_to_remove, remove
+        from harness.study.record import find_to_remove, remove
         from harness.study.retention import disk_use
 
         folder = find_to_remove(studies_dir, study)

@@ -9,7 +9,7 @@ import pytest
 
 from harness.core.errors import ProtocolMismatchError, StudyError
 from harness.study.overview import compare, sum_up, sum_up_all
-from harness.study.removal import find_to_remove, remove
+from harness.study.record import find_to_remove, remove
 from harness.study.trial_storage import journal_file
 from tests.conftest import SweptStudy
 from tests.support.commands import Commands, the_one_message

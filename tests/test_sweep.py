@@ -13,8 +13,7 @@ from PIL import Image
 from harness.core.events import Finished, Progressed, RungScored, Started
 from harness.data import fashion_mnist as data
 from harness.study.leaderboard import read_entries, winner
-from harness.study.read_only import open_read_only
-from harness.study.trial_storage import journal_file
+from harness.study.trial_storage import journal_file, open_read_only
 from harness.tracking.jsonl_tracker import read_history
 from tests.conftest import SweptStudy
 from tests.support.commands import Commands, the_one_message

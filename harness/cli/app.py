@@ -1,11 +1,11 @@
 """The manners of every command: one message and exit code 2 for what can be expected."""
 
 import contextlib
+import logging
 import re
 import signal
 import sys
 import threading
-import warnings
 import webbrowser
 from collections.abc import Iterator
 from socketserver import BaseServer
@@ -17,6 +17,9 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from harness.core.errors import HarnessError, near_miss
+
+_WARNING = re.compile(r".*?:\d+: \w+: (.*?)(?:\n  [^\n]*)?\n", re.DOTALL)
+"""A warning as Python formats it, with the line of code behind it where there is one."""
 
 EXIT_BAD_INPUT = 2
 """Exit code for input that was refused, or a folder or file that cannot be used."""
@@ -84,8 +87,7 @@ def clear_errors(debug: bool) -> Iterator[None]:
         debug: Let the traceback through instead.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.showwarning = _print_warning
+        with _warnings_in_lines():
             yield
     except HarnessError as error:
         if debug:
@@ -134,5 +136,24 @@ def unwound_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"warning: {message}", file=sys.stderr)
+class _WarningLines(logging.Handler):
+    """A handler that prints what a warning says, without its place in the code."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one warning, which Python has formatted as `FILE:LINE: CATEGORY: MESSAGE`."""
+        found = _WARNING.fullmatch(record.getMessage())
+        print(f"warning: {found[1] if found else record.getMessage()}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _warnings_in_lines() -> Iterator[None]:
+    handler, logger = _WarningLines(), logging.getLogger("py.warnings")
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        logger.removeHandler(handler)
+        logger.propagate = propagate

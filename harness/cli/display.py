@@ -1,9 +1,9 @@
 """Show a sweep at the terminal: live where there is one, plain lines where output is piped."""
 
+import math
 import time
 from collections import Counter
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
 import rich.box
@@ -59,12 +59,7 @@ class SweepDisplay:
             self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._live.stop()
 
     def opened(self, ended: int) -> None:
@@ -77,16 +72,12 @@ class SweepDisplay:
         row = self._running.setdefault(name, _Row(name, config.family))
         row.hear(event)
         if isinstance(event, RungScored):
-            self._note_best(event.best.value, name)
-            self._console.print(self._rung_line(row, event), highlight=False, markup=False)
+            self._best = min(self._best or (math.inf, name), (event.best.value, name))
+            self._console.out(self._rung_line(row, event), highlight=False)
         if isinstance(event, Finished):
             del self._running[name]
             self._ended += name.isdigit() and event.outcome.superseded_by is None
-            self._console.print(self._end_line(row, event.outcome), highlight=False, markup=False)
-
-    def _note_best(self, value: float, name: str) -> None:
-        if self._best is None or value < self._best[0]:
-            self._best = (value, name)
+            self._console.out(self._end_line(row, event.outcome), highlight=False)
 
     def _rung_line(self, row: "_Row", event: RungScored) -> str:
         return (
@@ -168,7 +159,7 @@ def print_wandb_hint(
     if tracker == "wandb":
         from harness.tracking.wandb_mode import wandb_mode
 
-        console.print(wandb_mode(folder, options.wandb_mode).hint, highlight=False, markup=False)
+        console.print(wandb_mode(folder, options.wandb_mode).hint)
 
 
 def leaderboard_table(ranked: list[Entry], *, rows: int = _ROWS) -> Table:
@@ -267,8 +258,8 @@ class TrainingDisplay:
     _LINE_SECONDS = 10.0
 
     def __init__(self, console: Console, *, kimg: float) -> None:
-        self._console = console
         self._kimg = kimg
+        self._print = console.print
         self._last_line = 0.0
 
     def hear(self, event: Event) -> None:
@@ -291,6 +282,3 @@ class TrainingDisplay:
                 f"fake {event.accuracy_fake:.0%}  {event.images_per_second:,.0f} images/s  "
                 f"about {format_seconds(left)} left"
             )
-
-    def _print(self, line: str) -> None:
-        self._console.print(line, highlight=False, markup=False)

@@ -103,23 +103,15 @@ Weights = Annotated[
 Histograms = Annotated[
     bool, tracking_option("--histograms", help="Describe weights and gradient norms at rungs.")
 ]
-WandbProject = Annotated[
-    str | None,
-    tracking_option(help="W&B project; by default gan-sweep-harness.", show_default=False),
-]
-WandbEntity = Annotated[
-    str | None, tracking_option(help="W&B account or team; by default yours.", show_default=False)
-]
-WandbMode = Annotated[
-    RequestedMode,
-    tracking_option(
-        metavar="MODE",
-        help="auto, online, offline or disabled; auto: online with credentials and a network.",
-    ),
-]
 AsJson = Annotated[bool, output_option("--json", help="Print the result as JSON.")]
 AsJsonWithProgress = Annotated[
     bool, output_option("--json", help="Print the result as JSON, progress on stderr.")
+]
+Port = Annotated[
+    int, output_option(min=0, max=65535, help="Port on this machine; 0 for any free one.")
+]
+NoBrowser = Annotated[
+    bool, output_option("--no-browser", help="Print the address, and open nothing.")
 ]
 Debug = Annotated[bool, output_option("--debug", help="Show tracebacks.")]
 
@@ -244,7 +236,43 @@ class WorkerFlags:
 
 
 @dataclasses.dataclass(frozen=True)
-class TrackingFlags:
+class WandbFlags:
+    """The options that say where W&B keeps what it gets."""
+
+    wandb_project: Annotated[
+        str | None,
+        tracking_option(help="W&B project; by default gan-sweep-harness.", show_default=False),
+    ] = None
+    wandb_entity: Annotated[
+        str | None,
+        tracking_option(help="W&B account or team; by default yours.", show_default=False),
+    ] = None
+    wandb_mode: Annotated[
+        RequestedMode,
+        tracking_option(
+            metavar="MODE",
+            help="auto, online, offline or disabled; auto: online with credentials and a network.",
+        ),
+    ] = "auto"
+
+    def options(self, **extent: bool) -> "TrackerOptions":
+        """Return where W&B's records go, and how much is recorded.
+
+        Args:
+            **extent: Other fields of `TrackerOptions`.
+        """
+        from harness.tracking.identity import TrackerOptions
+
+        return TrackerOptions(
+            project=self.wandb_project,
+            entity=self.wandb_entity,
+            wandb_mode=self.wandb_mode,
+            **extent,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrackingFlags(WandbFlags):
     """The options that say what records trainings, and where to."""
 
     tracker: Annotated[
@@ -256,18 +284,7 @@ class TrackingFlags:
     no_images: Annotated[
         bool, tracking_option("--no-images", help="Keep image grids out of W&B.")
     ] = False
-    wandb_project: WandbProject = None
-    wandb_entity: WandbEntity = None
-    wandb_mode: WandbMode = "auto"
 
-    def options(self, *, histograms: bool = False) -> "TrackerOptions":
+    def options(self, **extent: bool) -> "TrackerOptions":
         """Return how much is recorded, and where to."""
-        from harness.tracking.identity import TrackerOptions
-
-        return TrackerOptions(
-            images=not self.no_images,
-            histograms=histograms,
-            project=self.wandb_project,
-            entity=self.wandb_entity,
-            wandb_mode=self.wandb_mode,
-        )
+        return super().options(images=not self.no_images, **extent)

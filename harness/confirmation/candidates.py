@@ -85,17 +85,6 @@ def choose_candidates(study_folder: Path, top: int, also: Container[str] = ()) -
     return completed[:top] + [entry for entry in completed[top:] if entry.name in also]
 
 
-def search_score(entry: Entry) -> Score:
-    """Return what the search quoted for a candidate.
-
-    Raises:
-        StudyError: If it has not completed.
-    """
-    if entry.outcome.final is None:
-        raise StudyError(f"{entry.folder.path}: trial {entry.name} has no final score.")
-    return entry.outcome.final
-
-
 def retrainings(
     study_folder: Path, record: StudyRecord, candidates: Sequence[Entry], *, seeds: int
 ) -> list[Retraining]:

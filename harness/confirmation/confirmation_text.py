@@ -4,8 +4,8 @@ import statistics
 
 from rich.table import Table
 
+from harness.confirmation.racing import t_interval
 from harness.confirmation.result import CandidateResult, Confirmation
-from harness.confirmation.statistics import t_interval
 
 
 def confirmation_table(result: Confirmation) -> Table:

@@ -4,11 +4,10 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
-import pydantic
-
 from harness.core.errors import StorageError
 from harness.core.files import read_json, write_json
 from harness.core.score import Protocol, Score
+from harness.core.stored import parse_record
 
 FOLDER = "confirmation"
 """Where a study keeps its confirmation."""
@@ -143,13 +142,11 @@ def read_result(study_folder: Path) -> Confirmation | None:
         return None
     record = read_json(path)
     try:
-        return pydantic.TypeAdapter(Confirmation).validate_python(record)
-    except pydantic.ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(str(part) for part in fault["loc"])
+        return parse_record(Confirmation, record)
+    except ValueError as error:
         raise StorageError(
             f"{path}: expected the result of a confirmation; received something else "
-            f"({where}: {fault['msg']}). Give the command that made it again: gansweep confirm, "
+            f"({error}). Give the command that made it again: gansweep confirm, "
             f"which trains nothing twice."
         ) from error
 

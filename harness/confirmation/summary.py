@@ -13,11 +13,16 @@ from harness.confirmation.candidates import (
     race_values,
     retrainings,
     score_on_test,
-    search_score,
 )
-from harness.confirmation.racing import LEAST_PROBABILITY, Race, run_race
+from harness.confirmation.racing import (
+    LEAST_PROBABILITY,
+    Race,
+    probability_best,
+    run_race,
+    t_interval,
+)
 from harness.confirmation.result import CandidateResult, Confirmation, SeedResult
-from harness.confirmation.statistics import probability_best, t_interval
+from harness.core.errors import StudyError
 from harness.core.score import Protocol, require_comparable
 from harness.study.leaderboard import Entry
 from harness.study.record import StudyRecord, read_study
@@ -144,7 +149,9 @@ def _candidate(
             )
     tests = [seed.test.value for seed in seeds if seed.test]
     again = [seed.validation for seed in seeds if seed.validation]
-    search = search_score(entry)
+    search = entry.outcome.final
+    if search is None:
+        raise StudyError(f"{entry.folder.path}: trial {entry.name} has no final score.")
     require_comparable([search, *again])
     validation_mean = statistics.fmean(score.value for score in again) if again else None
     return CandidateResult(

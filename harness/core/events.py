@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.core.outcome import Outcome
 from harness.core.score import Score
+from harness.core.stored import parse_record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,26 +141,17 @@ def to_record(event: Event) -> dict[str, Any]:
 
 
 def from_record(record: dict[str, Any]) -> Event:
-    """Return the event that `to_record` wrote."""
-    fields = {key: value for key, value in record.items() if key != "event"}
-    match record["event"]:
-        case "finished":
-            return Finished(Outcome.from_dict(fields["outcome"]))
-        case "rungscored":
-            fields["score"] = Score.from_dict(fields["score"])
-            fields["best"] = Score.from_dict(fields["best"])
-            if "inspection" in fields:
-                fields["inspection"] = _read_inspection(fields["inspection"])
-            return RungScored(**fields)
-        case "progressed":
-            return Progressed(**fields)
-        case _:
-            return Started(**fields)
+    """Return the event that `to_record` wrote.
+
+    Raises:
+        ValueError: If it is none, as is KeyError.
+    """
+    return parse_record(_KINDS[record["event"]], record)
 
 
-def _read_inspection(record: dict[str, Any]) -> Inspection:
-    weights = {
-        name: Histogram(each["low"], each["high"], tuple(each["counts"]))
-        for name, each in record["weights"].items()
-    }
-    return Inspection(weights, dict(record["gradient_norms"]))
+_KINDS: dict[str, type[Event]] = {
+    "started": Started,
+    "progressed": Progressed,
+    "rungscored": RungScored,
+    "finished": Finished,
+}

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from harness.core.score import Score
+from harness.core.stored import parse_record
 
 
 class State(StrEnum):
@@ -74,14 +75,10 @@ class Outcome:
         """Return a JSON-ready dictionary."""
         return {
             "state": self.state.value,
+            **vars(self),
             "reason": self.reason.value,
-            "detail": self.detail,
-            "kimg": self.kimg,
-            "duration_seconds": self.duration_seconds,
             "best": self.best.to_dict() if self.best else None,
             "final": self.final.to_dict() if self.final else None,
-            "superseded_by": self.superseded_by,
-            "allowed_seconds": self.allowed_seconds,
             "tests": [score.to_dict() for score in self.tests],
         }
 
@@ -90,23 +87,9 @@ class Outcome:
         """Return the outcome that `to_dict` wrote.
 
         Raises:
-            TypeError: If it is none, as are KeyError and ValueError.
+            ValueError: If it is none; those of older studies lack the last three fields.
         """
-        best, final = record["best"], record["final"]
-        try:
-            kimg, seconds = float(record["kimg"]), float(record["duration_seconds"])
-            allowed = record.get("allowed_seconds")  # absent in older studies
-            allowed = None if allowed is None else float(allowed)
-        except OverflowError as error:
-            raise ValueError(f"expected numbers that a float holds; {error}") from error
-        return cls(
-            reason=Reason(record["reason"]),
-            detail=record["detail"],
-            kimg=kimg,
-            duration_seconds=seconds,
-            best=Score.from_dict(best) if best else None,
-            final=Score.from_dict(final) if final else None,
-            superseded_by=record.get("superseded_by"),  # absent in older studies
-            allowed_seconds=allowed,
-            tests=tuple(Score.from_dict(score) for score in record.get("tests", ())),  # likewise
-        )
+        missing = {"detail", "kimg", "duration_seconds", "best", "final"}.difference(record)
+        if missing:
+            raise ValueError(f"expected {', '.join(sorted(missing))}")
+        return parse_record(cls, record)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from harness.core.errors import ProtocolMismatchError
+from harness.core.stored import parse_record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +38,9 @@ class Protocol:
     resize: str = "none"
     quantisation: str = "round to uint8"
     labels: str = "frequencies of the reference"
+
+    # An unknown field would change what a score means: such a record is refused.
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
 
     @property
     def name(self) -> str:
@@ -94,22 +98,9 @@ class Score:
         """Return the score that `to_dict` wrote.
 
         Raises:
-            TypeError: If it is none, as are KeyError and ValueError.
+            ValueError: If it is none; those of older studies have no interval.
         """
-        if not isinstance(record, dict):
-            raise TypeError(f"expected a score; received {record!r}")
-        interval = record.get("interval")  # absent in studies older than the intervals
-        try:
-            low, high = interval or (0.0, 0.0)
-            return cls(
-                value=float(record["value"]),
-                kimg=float(record["kimg"]),
-                noise_seed=int(record["noise_seed"]),
-                protocol=Protocol(**record["protocol"]),
-                interval=(float(low), float(high)) if interval else None,
-            )
-        except OverflowError as error:
-            raise ValueError(f"expected numbers that a float holds; {error}") from error
+        return parse_record(cls, record)
 
 
 def require_comparable(scores: Iterable[Score]) -> None:

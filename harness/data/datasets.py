@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.core.errors import ConfigError, near_miss
-from harness.data.fashion_mnist import load_fashion_mnist
+from harness.data.fashion_mnist import download_location, find_location, read_location
 from harness.data.fitting import ImageForm, fit_images
 from harness.data.image_dataset import ImageDataset, Split
 from harness.data.readers.csv_table import load_csv
@@ -17,22 +17,11 @@ from harness.data.request import DatasetRequest
 from harness.data.source import Source, keep_classes
 from harness.data.splitting import split_dataset
 
-
-def _fashion_mnist(data_dir: Path | None) -> Source:
-    published = load_fashion_mnist(data_dir)
-    return Source(
-        Split(published.name, published.train.images, published.train.labels),
-        validation=published.validation,
-        test=published.test,
-        class_names=published.class_names,
-    )
-
-
 # The extension points: a function from the folder asked for (None: search) to images, and one from
 # the path after `SCHEME:` to images of the user's own. Only a folder of files must know the form
 # asked for while it reads.
 DATASETS: dict[str, Callable[[Path | None], Source]] = {
-    "fashion_mnist": _fashion_mnist,
+    "fashion_mnist": lambda place: read_location(find_location(place) or download_location()),
     "mnist": lambda _: load_keras_set("mnist"),
     "cifar10": lambda _: load_keras_set("cifar10"),
 }

@@ -9,6 +9,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from harness.core.errors import DataError
 from harness.data.readers.idx import read_idx
@@ -61,12 +62,8 @@ def download_files(digests: Mapping[str, str], origin: str, *, target: Path) -> 
 
 
 def _get_file(name: str, address: str, folder: Path) -> Path:
-    # Imported here: everything else about data works in a fraction of the time this takes.
-    import keras
-
     try:
-        # Keras reports progress on stdout, where a command's own result belongs.
-        with socket_timeout(SOCKET_SECONDS), contextlib.redirect_stdout(sys.stderr):
+        with quiet_keras() as keras:
             return Path(keras.utils.get_file(name, address, cache_dir=folder, cache_subdir=""))
     except Exception as error:  # Keras raises bare Exception for every failed address
         raise DataError(f"{name}: {error}.") from error
@@ -95,11 +92,16 @@ def probe(address: str) -> str | None:
 
 
 @contextlib.contextmanager
-def socket_timeout(seconds: float) -> Iterator[None]:
-    """Limit how long every new socket waits for an answer, Keras' among them."""
+def quiet_keras() -> Iterator[Any]:
+    """Yield Keras to download with: every new socket has a time-out, and stdout stays empty."""
+    # Imported here: everything else about data works in a fraction of the time this takes.
+    import keras
+
     previous = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
+    socket.setdefaulttimeout(SOCKET_SECONDS)
     try:
-        yield
+        # Keras reports progress on stdout, where a command's own result belongs.
+        with contextlib.redirect_stdout(sys.stderr):
+            yield keras
     finally:
         socket.setdefaulttimeout(previous)

@@ -11,7 +11,8 @@ from harness.core.errors import DataError
 from harness.data.download import download_files, keras_home
 from harness.data.image_dataset import ImageDataset, Split
 from harness.data.readers.idx import read_idx
-from harness.data.splitting import hold_out
+from harness.data.source import Source, as_labels
+from harness.data.splitting import hold_out, split_dataset
 
 NAME = "fashion_mnist"
 CLASS_NAMES = (
@@ -86,7 +87,7 @@ def load_fashion_mnist(data_dir: Path | None = None) -> ImageDataset:
     References:
         Xiao, Rasul, Vollgraf 2017, arXiv 1708.07747.
     """
-    return read_location(find_location(data_dir) or download_location())
+    return split_dataset(read_location(find_location(data_dir) or download_location()))
 
 
 def find_location(data_dir: Path | None = None) -> DataLocation | None:
@@ -146,8 +147,8 @@ def download_location() -> DataLocation:
     return _keras_place()
 
 
-def read_location(place: DataLocation) -> ImageDataset:
-    """Read and check the four files of one place, and split them.
+def read_location(place: DataLocation) -> Source:
+    """Read and check the four files of one place; validation images are held out of the 60,000.
 
     Raises:
         DataError: A file is missing, damaged, or not the published one.
@@ -158,11 +159,10 @@ def read_location(place: DataLocation) -> ImageDataset:
     }
     train_images, train_labels, test_images, test_labels = arrays.values()
     held_out = validation_mask(train_labels)
-    return ImageDataset(
-        name=NAME,
-        train=_split("train", train_images[~held_out], train_labels[~held_out]),
-        validation=_split("validation", train_images[held_out], train_labels[held_out]),
-        test=_split("test", test_images, test_labels),
+    return Source(
+        _split(train_images[~held_out], train_labels[~held_out]),
+        validation=_split(train_images[held_out], train_labels[held_out]),
+        test=_split(test_images, test_labels),
         class_names=CLASS_NAMES,
     )
 
@@ -200,9 +200,5 @@ def _incomplete(where: str, absent: list[str], remedy: str) -> DataError:
     )
 
 
-def _split(name: str, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Split:
-    images, classes = images[..., np.newaxis], labels.astype(np.int32)
-    # One data set is shared by everything in a process: a write would change it for all.
-    images.setflags(write=False)
-    classes.setflags(write=False)
-    return Split(f"{NAME}/{name}", images, classes)
+def _split(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Split:
+    return Split(NAME, images[..., np.newaxis], as_labels(labels))

@@ -13,8 +13,7 @@ from harness.core.option_values import TrackerName
 from harness.diagnosis.examined import Examined
 from harness.diagnosis.finding import Finding, Level, fail, ok
 from harness.diagnosis.study_files import check_files
-from harness.diagnosis.study_journal import check_journal
-from harness.diagnosis.study_logs import check_histories, check_wandb_logs
+from harness.diagnosis.study_records import check_histories, check_journal, check_wandb_logs
 from harness.space.space import SearchSpace
 from harness.study.record import find_study, lock_study, read_study
 from harness.study.repair import StoredStudy

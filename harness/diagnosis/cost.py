@@ -107,7 +107,6 @@ def calibrate(
     context: TrainingContext,
     *,
     kimg: float | None = None,
-    seed: int = 0,
     seconds: float | None = None,
 ) -> list[FamilyCost]:
     """Train one configuration of each family for a few seconds and measure what it takes.
@@ -116,7 +115,6 @@ def calibrate(
         space: What would be searched.
         context: From `context_for`; its threads should be those of one worker.
         kimg: How far to train each; None for half of the first rung.
-        seed: Which configurations are drawn.
         seconds: How long to train all of them together, what precedes training left out; one that
             does not come so far in its part of the time is left unscored. None for no such limit.
 
@@ -124,17 +122,17 @@ def calibrate(
         StorageError: If the system's temporary folder cannot be written.
     """
     end = kimg or space.budget.rungs_kimg[0] / 2
-    configs = family_configs(space, seed)
+    configs = family_configs(space)
     each = _MOST_SECONDS if seconds is None else seconds / len(configs)
     return [_measure(config, context, end, seconds=each) for config in configs]
 
 
-def family_configs(space: SearchSpace, seed: int = 0) -> list[GANConfig]:
+def family_configs(space: SearchSpace) -> list[GANConfig]:
     """Return one configuration of each family of a search space, drawn without Optuna."""
-    rng = random.Random(seed)
+    rng = random.Random(0)
     found: dict[str, GANConfig] = {}
     for _ in range(_DRAWS):
-        config = build_config(sample_values(space.parameters, rng), seed=seed)
+        config = build_config(sample_values(space.parameters, rng), seed=0)
         found.setdefault(config.family, config)
     return list(found.values())
 
@@ -333,7 +331,9 @@ def _measure(
         began = time.monotonic()
         run_job(job, context, listen)
         wall = time.monotonic() - began
-        disk, checkpoint, pictures = _disk_use(folder)
+        disk = disk_use(folder.path)
+        checkpoint = sum(path.lstat().st_size for path in folder.path.glob("checkpoint*"))
+        pictures = disk_use(folder.path / "grids")
     if not progress:
         raise StorageError(f"The calibration of {config.family} ended before its first step.")
     # The first call compiles and the second is short: neither tells the speed.
@@ -346,10 +346,3 @@ def _measure(
         disk_bytes=disk - checkpoint + pictures,  # W&B copies the grids
         checkpoint_bytes=checkpoint,
     )
-
-
-def _disk_use(folder: TrainingFolder) -> tuple[int, int, int]:
-    """Return the bytes of all, of the checkpoints and of the grids of one training."""
-    checkpoints = sum(path.lstat().st_size for path in folder.path.glob("checkpoint*"))
-    pictures = sum(path.lstat().st_size for path in folder.path.glob("grids/*"))
-    return disk_use(folder.path), checkpoints, pictures

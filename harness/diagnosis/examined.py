@@ -1,5 +1,6 @@
 """A study under examination: its record, its space, its trainings and its journal."""
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,17 +45,15 @@ class ExaminedTraining:
 
     def config(self) -> GANConfig | None:
         """Return its configuration; None where there is none or it is damaged."""
-        try:
+        with contextlib.suppress(HarnessError):
             return self.folder.read_config()
-        except HarnessError:
-            return None
+        return None
 
     def outcome(self) -> Outcome | None:
         """Return its outcome; None where there is none or it is damaged."""
-        try:
+        with contextlib.suppress(HarnessError):
             return self.folder.read_outcome()
-        except HarnessError:
-            return None
+        return None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,10 +94,5 @@ class Examined:
 
     def identity(self, training: ExaminedTraining, config: GANConfig) -> TrialIdentity:
         """Return the identity that trackers got of a training when the sweep opened them."""
-        return identify(
-            self.record,
-            self.space,
-            name=training.name,
-            folder=training.folder.path,
-            config=config,
-        )
+        folder = training.folder.path
+        return identify(self.record, self.space, name=training.name, folder=folder, config=config)

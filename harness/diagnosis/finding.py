@@ -4,6 +4,9 @@ import dataclasses
 from collections.abc import Callable
 from enum import StrEnum
 
+Mend = Callable[[], None] | None
+"""What puts something right; None where nothing is wrong, or only a person can."""
+
 
 class Level(StrEnum):
     """The grade of a finding: only `fail` changes the exit code."""
@@ -21,13 +24,13 @@ class Finding:
         name: What was looked at, e.g. `memory` or `trial 0007`.
         level: How it stands.
         message: The facts in one sentence, and the remedy where one is needed.
-        mend: Puts it right when called; None where nothing is wrong, or only a person can.
+        mend: Puts it right when called, where that can be.
     """
 
     name: str
     level: Level
     message: str
-    mend: Callable[[], None] | None = dataclasses.field(default=None, compare=False)
+    mend: Mend = dataclasses.field(default=None, compare=False)
 
     def to_dict(self) -> dict[str, str | bool]:
         """Return a JSON-ready dictionary."""
@@ -44,11 +47,11 @@ def ok(name: str, message: str) -> Finding:
     return Finding(name, Level.OK, message)
 
 
-def warn(name: str, message: str) -> Finding:
+def warn(name: str, message: str, mend: Mend = None) -> Finding:
     """Return a finding that a sweep can live with."""
-    return Finding(name, Level.WARN, message)
+    return Finding(name, Level.WARN, message, mend)
 
 
-def fail(name: str, message: str) -> Finding:
+def fail(name: str, message: str, mend: Mend = None) -> Finding:
     """Return a finding that a sweep cannot live with."""
-    return Finding(name, Level.FAIL, message)
+    return Finding(name, Level.FAIL, message, mend)

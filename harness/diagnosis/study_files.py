@@ -10,7 +10,7 @@ from harness.core.errors import HarnessError
 from harness.core.files import storage_error
 from harness.core.scratch import PREFIX, find_left, remove_left
 from harness.diagnosis.examined import Examined, ExaminedTraining
-from harness.diagnosis.finding import Finding, Level
+from harness.diagnosis.finding import Finding, fail, warn
 from harness.study.repair import StoredTrial
 from harness.training.checkpoint import load_checkpoint
 
@@ -38,16 +38,14 @@ def _leftovers(folder: Path) -> Iterator[Finding]:
     ]
     histories = list(folder.rglob("history.jsonl.tmp"))
     for path in sorted(hidden + histories):
-        yield Finding(
+        yield warn(
             "temporary file",
-            Level.WARN,
             f"{path} was left by a process that was killed",
             functools.partial(_remove, path),
         )
     for path in find_left(folder):
-        yield Finding(
+        yield warn(
             "temporary folder",
-            Level.WARN,
             f"{path} was left by an export that was killed: nothing in it is proven, and the next "
             f"export removes it",
             functools.partial(remove_left, path, folder / "export"),
@@ -67,7 +65,7 @@ def _outcome(training: ExaminedTraining, known: StoredTrial | None) -> Iterator[
         else:
             mend = functools.partial(_remove, file)
             how = "without it the training goes on from its checkpoint"
-        yield Finding(training.title, Level.FAIL, f"{file} is damaged; {how}", mend)
+        yield fail(training.title, f"{file} is damaged; {how}", mend)
 
 
 def _config(training: ExaminedTraining, known: StoredTrial | None) -> Iterator[Finding]:
@@ -84,9 +82,8 @@ def _config(training: ExaminedTraining, known: StoredTrial | None) -> Iterator[F
         else:
             same = True
         if not same:
-            yield Finding(
+            yield fail(
                 training.title,
-                Level.FAIL,
                 f"{folder.config_file} is another configuration than Optuna's parameters make. "
                 f"One of the two was replaced: restore it from a copy",
             )
@@ -97,7 +94,7 @@ def _config(training: ExaminedTraining, known: StoredTrial | None) -> Iterator[F
     elif not any(folder.path.iterdir()):
         return  # killed between asking for the trial and storing it: nothing is lost
     how = "Optuna's parameters make it" if mend else "restore it from a copy"
-    yield Finding(training.title, Level.FAIL, f"{folder.config_file} {problem}; {how}", mend)
+    yield fail(training.title, f"{folder.config_file} {problem}; {how}", mend)
 
 
 def _checkpoints(training: ExaminedTraining) -> Iterator[Finding]:
@@ -112,12 +109,7 @@ def _checkpoints(training: ExaminedTraining) -> Iterator[Finding]:
             then = f"{', '.join(others)} is sound, and the training goes on from it"
         else:
             then = "there is no other, and the training begins anew"
-        yield Finding(
-            training.title,
-            Level.WARN,
-            f"{path} is damaged; {then}",
-            functools.partial(_remove, path),
-        )
+        yield warn(training.title, f"{path} is damaged; {then}", functools.partial(_remove, path))
 
 
 def _is_sound(checkpoint: Path) -> bool:
@@ -142,16 +134,14 @@ def _networks(training: ExaminedTraining, *, is_winner: bool) -> Iterator[Findin
     """Find damaged networks, and missing ones of the winner; nothing can make them again."""
     for path in (training.folder.generator_file, training.folder.discriminator_file):
         if path.exists() and not _is_whole_archive(path):
-            yield Finding(
+            yield fail(
                 training.title,
-                Level.FAIL,
                 f"{path} is damaged, so it cannot be exported. Restore it from a copy",
             )
         elif is_winner and not path.exists():
             # Others may lack theirs: `--keep` says whose stay.
-            yield Finding(
+            yield warn(
                 training.title,
-                Level.WARN,
                 f"{path} is missing: its score stands, but the winner cannot be exported",
             )
 

@@ -8,7 +8,7 @@ from typing import Any
 import optuna
 
 from harness.optimization.importances import FEWEST_TRIALS, TOP_SHARE
-from harness.study.read_only import copy_of
+from harness.study.trial_storage import copy_of
 
 
 def draw_plots(

@@ -15,8 +15,8 @@ import optuna_dashboard
 
 from harness.core.errors import ConfigError, StorageError
 from harness.optuna_dashboard.dashboard_view import make_view
-from harness.study.read_only import open_read_only
 from harness.study.record import StudyRecord, read_study
+from harness.study.trial_storage import open_read_only
 
 HOST = "127.0.0.1"
 _FRESH_SECONDS = 5.0

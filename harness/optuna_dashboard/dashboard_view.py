@@ -15,8 +15,8 @@ from harness.core.errors import StorageError
 from harness.core.outcome import Outcome
 from harness.core.score import Protocol
 from harness.optuna_dashboard.trial_notes import study_note, title_of, trial_note
-from harness.study.read_only import copy_of
 from harness.study.record import StudyRecord
+from harness.study.trial_storage import copy_of
 from harness.tracking.identity import run_id
 from harness.tracking.wandb_log import latest_runs, run_address
 from harness.training.training_folder import TrainingFolder

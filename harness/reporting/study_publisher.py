@@ -16,8 +16,8 @@ from harness.reporting.report_data import read_report
 from harness.reporting.trials import RUNNING, TrialData, read_ended
 from harness.runner.job_source import Listener
 from harness.runner.stop_rules import Stop
-from harness.study.read_only import open_read_only
 from harness.study.record import StudyRecord
+from harness.study.trial_storage import open_read_only
 from harness.tracking.identity import TrackerOptions, TrialIdentity
 from harness.tracking.wandb_run import ArtifactContents
 from harness.tracking.wandb_study import StudySnapshot, publish_study

@@ -2,11 +2,12 @@
 
 import dataclasses
 import re
+import shutil
 from pathlib import Path
 from typing import IO, Any
 
 from harness.core.errors import StorageError, StudyError, near_miss
-from harness.core.files import read_json
+from harness.core.files import read_json, storage_error
 from harness.core.locks import lock_folder
 from harness.core.version import __version__
 
@@ -84,18 +85,19 @@ def find_study(studies_dir: Path, name: str) -> Path:
     return folder
 
 
-def lock_study(folder: Path) -> IO[str]:
+def lock_study(folder: Path, *, shared: bool = False) -> IO[str]:
     """Keep sweeps and other commands off an existing study until the file returned is closed.
 
     Args:
         folder: The study's folder.
+        shared: Let others in that share it too.
 
     Raises:
         StudyError: If a sweep runs on it.
         StorageError: If the lock file cannot be written.
     """
     refusal = "a sweep is running this study. Wait for it, or stop it with Ctrl-C."
-    return lock_folder(folder, refusal)
+    return lock_folder(folder, refusal, shared=shared)
 
 
 def read_study(folder: Path) -> StudyRecord:
@@ -131,3 +133,46 @@ def read_study(folder: Path) -> StudyRecord:
             f"{path}: expected the record of a study; {error}. The file was damaged after it was "
             f"written: restore it from a copy, or choose a new --study."
         ) from error
+
+
+def find_to_remove(studies_dir: Path, name: str) -> Path:
+    """Return the folder of a study that may be removed.
+
+    Args:
+        studies_dir: Folder of all studies.
+        name: The study.
+
+    Raises:
+        StudyError: If there is none of that name, it is a link to somewhere else, another
+            version of the package made it, or a sweep is running it.
+        StorageError: If its lock file cannot be written.
+    """
+    folder = studies_dir / check_study_name(name)
+    # A link would take what it points to with it, or leave it without a name.
+    if folder.is_symlink() or folder.resolve().parent != studies_dir.resolve():
+        raise StudyError(
+            f"{folder}: is a link to {folder.resolve()}, outside {studies_dir}. Remove the link "
+            f"yourself, or name the folder that holds the study by --studies-dir."
+        )
+    read_study(find_study(studies_dir, name))
+    with lock_study(folder):
+        return folder
+
+
+def remove(studies_dir: Path, name: str) -> None:
+    """Remove a study with everything in its folder.
+
+    Args:
+        studies_dir: Folder of all studies.
+        name: The study.
+
+    Raises:
+        StudyError: As `find_to_remove`.
+        StorageError: If something in it cannot be removed.
+    """
+    folder = find_to_remove(studies_dir, name)
+    with lock_study(folder):
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise storage_error(folder, error) from error

@@ -7,7 +7,7 @@ from typing import Any
 from harness.core.events import Finished, Progressed, RungScored
 from harness.core.outcome import Outcome
 from harness.gan.presets import PRESETS
-from harness.study.read_only import open_read_only
+from harness.study.trial_storage import open_read_only
 from harness.training.training_folder import TrainingFolder
 from tests.chaos.sweeps import Sweep
 from tests.tracking.offline_log import OfflineRun, read_trainings

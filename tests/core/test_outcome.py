@@ -64,5 +64,5 @@ def test_what_is_no_outcome_is_refused_as_one_kind_of_error(place: str, value: o
 def test_an_endless_noise_seed_is_no_score():
     # JSON as Python reads it knows Infinity, of which no integer can be made.
     record = {"value": 1.0, "kimg": 1.0, "noise_seed": float("inf"), "protocol": {}}
-    with pytest.raises(ValueError, match="numbers that a float holds"):
+    with pytest.raises(ValueError, match="noise_seed: Input should be a finite number"):
         Score.from_dict(record)

@@ -15,8 +15,7 @@ from harness.core.events import Finished, RungScored
 from harness.diagnosis.consistency import examine_study
 from harness.diagnosis.finding import Finding
 from harness.study.leaderboard import read_entries
-from harness.study.read_only import open_read_only
-from harness.study.trial_storage import journal_file
+from harness.study.trial_storage import journal_file, open_read_only
 from harness.tracking.jsonl_tracker import read_history
 from tests.conftest import SweptStudy
 from tests.support.journals import forget_the_ends, states

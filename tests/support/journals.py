@@ -3,8 +3,7 @@
 import json
 from pathlib import Path
 
-from harness.study.read_only import open_read_only
-from harness.study.trial_storage import journal_file
+from harness.study.trial_storage import journal_file, open_read_only
 
 _SET_STATE, _SET_ATTRIBUTE = 6, 8
 """Optuna's numbers for what an operation in a journal does."""

@@ -126,7 +126,11 @@ def read_idx(
         )
     digest = hashlib.sha256(header)
     digest.update(values)
-    _check_hash(path, digest.hexdigest(), sha256, remedy)
+    if sha256 not in (None, digest.hexdigest()):
+        raise DataError(
+            f"{path}: SHA-256 of the decompressed bytes is {digest.hexdigest()}; expected "
+            f"{sha256}. {remedy}"
+        )
     array = np.frombuffer(values, dtype=np.uint8).reshape(shape)
     array.setflags(write=False)
     return array
@@ -177,11 +181,3 @@ def _fault(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "no such file"
     return f"cannot be read ({error.strerror if isinstance(error, OSError) else error})"
-
-
-def _check_hash(path: Path, received: str, expected: str | None, remedy: str) -> None:
-    if expected is not None and received != expected:
-        raise DataError(
-            f"{path}: SHA-256 of the decompressed bytes is {received}; expected {expected}. "
-            f"{remedy}"
-        )

@@ -1,14 +1,15 @@
 """Read images that somebody generated: an .npz of arrays, or a folder of image files."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import DataError
-from harness.data.readers.decoding import SUFFIXES, opened_image
-from harness.data.readers.npz_file import read_npz
+from harness.data.readers.image_folder import SUFFIXES, opened_image
+from harness.data.readers.npz import check_images, check_labels, image_shape
+from harness.data.readers.npz_file import ArrayHeader, read_npz
 
 Labelled = tuple[NDArray[np.uint8], NDArray[np.int32] | None]
 
@@ -40,32 +41,28 @@ def read_images(path: Path, class_names: Sequence[str] | None = None) -> Labelle
 
 
 def _read_npz(path: Path) -> Labelled:
-    arrays = read_npz(path, lambda headers: _need_images(path, headers))
+    arrays = read_npz(path, lambda headers: _check_headers(path, headers))
     images, labels = arrays["images"], arrays.get("labels")
-    if images.ndim == 3:
-        images = images[..., np.newaxis]
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
-        raise DataError(
-            f"{path}: images must be uint8 from 0 to 255, of shape (n, height, width, 1 or 3); "
-            f"received {images.dtype} of shape {images.shape}. Undo the scaling, round, clip and "
-            f"cast: another normalization gives another number."
-        )
+    images = images.reshape(len(images), *image_shape(images.shape))
     if labels is None:
         return images, None
-    if labels.shape != (len(images),) or labels.dtype.kind not in "iu" or labels.min() < 0:
+    if labels.min() < 0:
         raise DataError(
-            f"{path}: labels must be one integer from 0 an image; received {labels.dtype} of "
-            f"shape {labels.shape} for {len(images)} images."
+            f"{path}: labels must be integers from 0 on; received {labels.min()}. Number the "
+            f"classes as the data set does."
         )
     return images, labels.astype(np.int32)
 
 
-def _need_images(path: Path, names: Iterable[str]) -> None:
-    if "images" not in names:
+def _check_headers(path: Path, headers: Mapping[str, ArrayHeader]) -> None:
+    if "images" not in headers:
         raise DataError(
-            f"{path}: expected an array named `images`; received {', '.join(names) or 'none'}. "
+            f"{path}: expected an array named `images`; received {', '.join(headers) or 'none'}. "
             f"Save with np.savez(path, images=...)."
         )
+    check_images(path, "images", headers["images"])
+    if "labels" in headers:
+        check_labels(path, "labels", headers["labels"], count=headers["images"].shape[0])
 
 
 def _read_folder(path: Path, class_names: Sequence[str] | None) -> Labelled:

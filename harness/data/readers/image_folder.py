@@ -9,12 +9,56 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from harness.core.errors import DataError
+from harness.core.errors import DataError, HarnessError
 from harness.data.fitting import MAX_SIZE, ImageForm, fit_image, fit_images
 from harness.data.image_dataset import Split
-from harness.data.readers.decoding import SUFFIXES, opened_image
 from harness.data.readers.npz_file import MAX_BYTES
 from harness.data.source import Source, safe_name
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
+"""How the names of files end that are taken for images."""
+
+MAX_PIXELS = 25_000_000
+"""A bigger image is refused before it is decoded: a few kB may claim gigabytes. Photos of 24
+megapixels are read, in less than 500 MB."""
+
+# By content. Pillow knows forty more, among them ones that start other programs.
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
+
+
+@contextlib.contextmanager
+def opened_image(file: Path) -> Iterator[Image.Image]:
+    """Yield an image whose size is known but whose pixels are not decoded yet.
+
+    Whatever goes wrong inside the block, which is where Pillow decodes, is the file's fault.
+
+    Args:
+        file: The image file; of an animation, the first picture counts.
+
+    Raises:
+        DataError: If it cannot be read, is damaged, or claims more than MAX_PIXELS.
+    """
+    try:
+        with (
+            warnings.catch_warnings(action="error"),  # Pillow's words for damage it guesses around
+            Image.open(file, formats=_FORMATS) as image,
+        ):
+            if image.width * image.height > MAX_PIXELS:
+                raise DataError(
+                    f"{file}: claims {image.width} x {image.height} pixels; at most "
+                    f"{MAX_PIXELS:,} are decoded. Make it smaller."
+                )
+            yield image
+    except HarnessError:
+        raise
+    except Exception as error:  # Pillow raises whatever a damaged file runs into
+        # Pillow names the file too, in its own way; the message begins with it already.
+        cause = str(error).replace(f" file {str(file)!r}", "") or type(error).__name__
+        raise DataError(
+            f"{file}: cannot be read as an image: {cause}. Expected a "
+            f"sound PNG, JPEG, BMP, GIF, TIFF or WebP: replace the file or remove it."
+        ) from error
+
 
 _GRAY_MODES = ("1", "L", "LA")
 _COLOR_MODES = ("P", "PA", "RGB", "RGBA", "CMYK")
@@ -179,13 +223,6 @@ def _plain(image: Image.Image, *, gray: bool, transparent: bool) -> Image.Image:
 
 def _orientation(image: Image.Image) -> int:
     """Return how the camera was held; damaged notes on that do not damage the picture."""
-    with contextlib.suppress(Exception), _silence():
+    with contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"):
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     return 1
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

@@ -1,21 +1,16 @@
 """Load MNIST and CIFAR-10 through Keras, which downloads them into its cache once."""
 
-import contextlib
 import dataclasses
 import hashlib
-import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import DataError
-from harness.data.download import SOCKET_SECONDS, keras_home, probe, socket_timeout
+from harness.data.download import keras_home, probe, quiet_keras
 from harness.data.image_dataset import Split
 from harness.data.source import DEFAULT_SHARES, Source, as_labels
-
-_CHUNK_BYTES = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,14 +92,16 @@ def load_keras_set(name: str) -> Source:
     wanted = KERAS_SETS[name]
     _check_cache(wanted)
     try:
-        (images, labels), (test_images, test_labels) = _load(name)
+        with quiet_keras() as keras:
+            pairs = getattr(keras.datasets, name).load_data()
     except Exception as error:  # Keras raises bare Exception, and whatever a broken file runs into
         raise DataError(
             f"{name}: Keras could not load it: {error}. Put {wanted.origin} into {wanted.path}."
         ) from error
+    pool, test = (_split(name, *pair) for pair in pairs)
     return Source(
-        _split(name, images, labels),
-        test=_split(name, test_images, test_labels),
+        pool,
+        test=test,
         class_names=wanted.class_names,
         shares=wanted.shares,
     )
@@ -121,27 +118,16 @@ def _check_cache(wanted: KerasSet) -> None:
                 f"{wanted.origin} did not answer: {fault} Put that file into {path}."
             )
         return
-    digest = hashlib.sha256()
     try:
         with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK_BYTES):
-                digest.update(chunk)
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
-    if digest.hexdigest() != wanted.sha256:
+    if digest != wanted.sha256:
         raise DataError(
-            f"{path}: SHA-256 is {digest.hexdigest()}; expected {wanted.sha256}, as of the "
+            f"{path}: SHA-256 is {digest}; expected {wanted.sha256}, as of the "
             f"published file. Delete it, and Keras will download it again."
         )
-
-
-def _load(name: str) -> Any:
-    # Imported here: everything else about data works in a fraction of the time this takes.
-    import keras
-
-    # Keras reports progress on stdout, where a command's own result belongs.
-    with socket_timeout(SOCKET_SECONDS), contextlib.redirect_stdout(sys.stderr):
-        return getattr(keras.datasets, name).load_data()
 
 
 def _split(name: str, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Split:

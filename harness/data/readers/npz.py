@@ -74,10 +74,10 @@ def _check_headers(path: Path, headers: Mapping[str, ArrayHeader]) -> None:
             f"neither. Add the other."
         )
     for images, labels in pairs:
-        _check_images(path, images, headers[images])
+        check_images(path, images, headers[images])
         if labels in headers:
-            _check_labels(path, labels, headers[labels], count=headers[images].shape[0])
-    sizes = {_image_shape(headers[images].shape) for images, _ in pairs}
+            check_labels(path, labels, headers[labels], count=headers[images].shape[0])
+    sizes = {image_shape(headers[images].shape) for images, _ in pairs}
     if len(sizes) > 1:
         raise DataError(
             f"{path}: train_images and test_images must have one size; received "
@@ -87,7 +87,12 @@ def _check_headers(path: Path, headers: Mapping[str, ArrayHeader]) -> None:
         _check_class_names(path, headers[_CLASS_NAMES], labelled=True in labelled)
 
 
-def _check_images(path: Path, name: str, header: ArrayHeader) -> None:
+def check_images(path: Path, name: str, header: ArrayHeader) -> None:
+    """Check that an array holds images.
+
+    Raises:
+        DataError: If its type or its shape is another one.
+    """
     shape = header.shape
     if header.dtype != np.uint8:
         raise DataError(
@@ -102,11 +107,17 @@ def _check_images(path: Path, name: str, header: ArrayHeader) -> None:
         )
 
 
-def _image_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+def image_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return (height, width, channels) of images, which may come without channels."""
     return shape[1:] if len(shape) == 4 else (*shape[1:], 1)
 
 
-def _check_labels(path: Path, name: str, header: ArrayHeader, *, count: int) -> None:
+def check_labels(path: Path, name: str, header: ArrayHeader, *, count: int) -> None:
+    """Check that an array holds an integer for each of so many images.
+
+    Raises:
+        DataError: If its type or its shape is another one.
+    """
     if header.dtype.kind not in "iu" or header.shape != (count,):
         raise DataError(
             f"{path}: {name} must be one integer an image, of shape ({count},); received "
@@ -154,5 +165,5 @@ def _class_names(
 
 def _split(name: str, arrays: Arrays, pair: tuple[str, str]) -> Split:
     images, labels = arrays[pair[0]], arrays.get(pair[1])
-    images = images.reshape(len(images), *_image_shape(images.shape))
+    images = images.reshape(len(images), *image_shape(images.shape))
     return Split(name, images, None if labels is None else as_labels(labels))

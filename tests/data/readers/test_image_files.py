@@ -57,9 +57,9 @@ def test_subfolders_are_classes_by_name_or_number(tmp_path):
     [
         ({"pictures": IMAGES}, "an array named `images`; received pictures"),
         ({"images": IMAGES / 255}, "must be uint8 .* received float64"),
-        ({"images": IMAGES[0, 0]}, "received uint8 of shape"),
-        ({"images": IMAGES, "labels": [1, 2]}, "one integer from 0 an image"),
-        ({"images": IMAGES, "labels": [-1, 0, 0, 0]}, "one integer from 0 an image"),
+        ({"images": IMAGES[0, 0]}, "must have the shape .* received"),
+        ({"images": IMAGES, "labels": [1, 2]}, "must be one integer an image"),
+        ({"images": IMAGES, "labels": [-1, 0, 0, 0]}, "must be integers from 0 on; received -1"),
         ({"images": np.array([{}], dtype=object)}, "object"),
     ],
 )
