@@ -18,7 +18,7 @@ from harness.runner.job_source import RunningJob
 from harness.runner.stop_rules import Stop
 from harness.runner.sweep_options import RunOptions
 from harness.space.space import SearchSpace
-from harness.study.record import SWEEP_RUNS, find_study
+from harness.study.record import find_study, lock_study
 from harness.tracking.catch_up import catch_up
 from harness.tracking.identity import TrialIdentity
 from harness.tracking.tracker import Tracker, open_tracker
@@ -63,7 +63,7 @@ class ConfirmationJobs:
         folder = find_study(options.studies_dir, options.name)
         with contextlib.ExitStack() as locks:
             # Keeps off whatever would change or remove the study, and other confirmations.
-            locks.enter_context(lock_folder(folder, SWEEP_RUNS, shared=True))
+            locks.enter_context(lock_study(folder, shared=True))
             self.plan = make_plan(folder, top=options.top, seeds=options.seeds)
             locks.enter_context(lock_folder(folder / FOLDER, _CONFIRMATION_RUNS))
             self._space = SearchSpace.load(str(folder / "search_space.yaml"))
