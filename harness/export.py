@@ -48,11 +48,11 @@ def export(
     score is measured again from what it drew. If one does not, nothing is exported.
     """
     with clear_errors(debug), unwound_by_sigterm():
-        from harness.exporting.formats import parse_formats
+        from harness.exporting.formats import check_formats
         from harness.exporting.publish import prepare_wandb
         from harness.study.record import find_study
 
-        names = parse_formats(formats)
+        names = check_formats([name.strip() for name in formats.split(",")])
         folder = find_study(studies_dir, study)
         publish = prepare_wandb(folder, wandb.options()) if to else None
         with quiet_imports():

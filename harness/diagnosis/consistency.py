@@ -38,7 +38,7 @@ def examine_study(
     Args:
         studies_dir: Folder of all studies.
         name: The study.
-        tracker: What it was tracked by: key of `TRACKERS`.
+        tracker: What it was tracked by: a `TrackerName`.
         repair: Whether to mend what can be mended; what was is then `ok`, and says so.
 
     Raises:

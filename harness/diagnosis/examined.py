@@ -65,7 +65,7 @@ class Examined:
         record: What the study says of itself.
         space: What it searches.
         stored: Its trials in Optuna.
-        tracker: What it was tracked by: key of `TRACKERS`.
+        tracker: What it was tracked by: a `TrackerName`.
     """
 
     folder: Path

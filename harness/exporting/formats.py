@@ -35,16 +35,6 @@ class Format:
     packages: tuple[str, ...] = ()
 
 
-def parse_formats(text: str) -> tuple[str, ...]:
-    """Return the names in a list such as `keras,onnx`.
-
-    Raises:
-        ConfigError: As `check_formats`.
-        MissingExtraError: As `check_formats`.
-    """
-    return check_formats([name.strip() for name in text.split(",")])
-
-
 def check_formats(names: Sequence[str]) -> tuple[str, ...]:
     """Return the names if all of them can be written and run here.
 

@@ -43,7 +43,7 @@ class StudyRun:
     Args:
         folder: The study's folder.
         listener: Receives everything first: what shows the sweep.
-        tracker: Key of `TRACKERS`; nothing is published unless it is W&B's.
+        tracker: A `TrackerName`; nothing is published unless it is W&B's.
         options: Where to.
     """
 

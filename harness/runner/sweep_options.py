@@ -22,7 +22,7 @@ class RunOptions:
         data_dir: Where to look for the data first.
         weights: File of the extractor's weights, where it does not bring its own. The study keeps
             their hash, not this path.
-        tracker: Key of `TRACKERS`.
+        tracker: A `TrackerName`.
         tracker_options: How much it records.
         max_worker_megabytes: A worker that grew beyond is replaced after its training.
         checkpoint_seconds: A training is saved at least so often.

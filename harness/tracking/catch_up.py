@@ -21,7 +21,7 @@ def catch_up(
     `doctor`, and runs logged online to W&B's server.
 
     Args:
-        tracker: Key of `TRACKERS`.
+        tracker: A `TrackerName`.
         identity: The training, which has ended.
         outcome: Its end.
         options: How much is logged, and where to.

@@ -1,7 +1,7 @@
 """What a tracker is, and which there are: each turns a training's events into records."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from harness.core.events import Event
@@ -53,45 +53,30 @@ class CompositeTracker:
                 stack.callback(tracker.close)
 
 
-def _open_jsonl(identity: TrialIdentity, options: TrackerOptions) -> Tracker:
-    return JsonlTracker(identity.folder / HISTORY_NAME)
-
-
-def _open_wandb(identity: TrialIdentity, options: TrackerOptions) -> Tracker:
-    # Importing wandb takes most of a second: only whoever tracks with it pays.
-    from harness.tracking.wandb_tracker import WandbTracker
-
-    # History comes first: W&B's tracker logs from it what an earlier session may have lost.
-    history = _open_jsonl(identity, options)
-    try:
-        return CompositeTracker([history, WandbTracker(identity, options)])
-    except BaseException:
-        history.close()
-        raise
-
-
-def _open_none(identity: TrialIdentity, options: TrackerOptions) -> Tracker:
-    return CompositeTracker(())
-
-
-TRACKERS: dict[TrackerName, Callable[[TrialIdentity, TrackerOptions], Tracker]] = {
-    "wandb": _open_wandb,
-    "jsonl": _open_jsonl,
-    "none": _open_none,
-}
-
-
 def open_tracker(
     name: TrackerName, identity: TrialIdentity, options: TrackerOptions | None = None
 ) -> Tracker:
     """Open the tracker of that name for one training.
 
     Args:
-        name: Key of `TRACKERS`: `wandb` (history and W&B), `jsonl` (history alone) or `none`.
+        name: `wandb` (history and W&B), `jsonl` (history alone) or `none`.
         identity: Which training it will hear about.
         options: How much it records; None for the defaults.
 
     Raises:
         StorageError: If the trial's folder cannot be written.
     """
-    return TRACKERS[name](identity, options or TrackerOptions())
+    if name == "none":
+        return CompositeTracker(())
+    # History comes first: W&B's tracker logs from it what an earlier session may have lost.
+    history = JsonlTracker(identity.folder / HISTORY_NAME)
+    if name == "jsonl":
+        return history
+    try:
+        # Importing wandb takes most of a second: only whoever tracks with it pays.
+        from harness.tracking.wandb_tracker import WandbTracker
+
+        return CompositeTracker([history, WandbTracker(identity, options or TrackerOptions())])
+    except BaseException:
+        history.close()
+        raise

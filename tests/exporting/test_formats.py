@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.core.errors import ConfigError, ExportError, MissingExtraError
-from harness.exporting.formats import FORMATS, check_formats, parse_formats, write_format
+from harness.exporting.formats import FORMATS, check_formats, write_format
 from harness.exporting.templates.generate import BATCH, RUNTIMES, generate
 from tests.exporting.generators import CLASSES, build, write_bundle
 
@@ -68,10 +68,6 @@ def test_formats_and_the_program_name_the_same_files():
         assert not form.packages or package in form.packages
 
 
-def test_a_list_of_formats_is_read():
-    assert parse_formats("keras, onnx") == ("keras", "onnx")
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -84,7 +80,7 @@ def test_a_list_of_formats_is_read():
 )
 def test_a_bad_list_is_refused(text: str, message: str):
     with pytest.raises(ConfigError, match=message):
-        parse_formats(text)
+        check_formats(text.split(","))
 
 
 def test_a_format_is_refused_without_its_packages(monkeypatch: pytest.MonkeyPatch):

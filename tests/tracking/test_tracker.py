@@ -3,14 +3,16 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from harness.core.errors import ConfigError
 from harness.core.events import Event, Finished, Progressed, RungScored
+from harness.core.option_values import TrackerName
 from harness.tracking.identity import TrackerOptions, TrialIdentity
 from harness.tracking.jsonl_tracker import read_history
-from harness.tracking.tracker import TRACKERS, CompositeTracker, open_tracker
+from harness.tracking.tracker import CompositeTracker, open_tracker
 from tests.tracking.offline_log import read_offline_runs
 from tests.tracking.trainings import (
     FID,
@@ -30,7 +32,7 @@ KEEPS = {"wandb": ("history", "wandb"), "jsonl": ("history",), "none": ()}
 EVERY_KIMG = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
 
 
-@pytest.fixture(params=sorted(TRACKERS))
+@pytest.fixture(params=sorted(get_args(TrackerName)))
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -57,7 +59,7 @@ def read(store: str, identity: TrialIdentity) -> dict[str, object]:
 
 
 def test_every_tracker_has_readers():
-    assert set(KEEPS) == set(TRACKERS)
+    assert set(KEEPS) == set(get_args(TrackerName))
 
 
 def test_keeps_a_whole_trial_and_says_nothing_at_the_terminal(
