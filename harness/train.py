@@ -129,9 +129,8 @@ def train(
         if dry_run:
             _print_networks(gan, start.functions, measure["dataset"], data_dir)
             return
-        from harness.training.continuing import check_same_data
         from harness.training.job import WorkerSetup
-        from harness.training.standalone import check, claim, standalone_job
+        from harness.training.standalone import check, check_same_data, claim, standalone_job
         from harness.training.training_folder import TrainingFolder
 
         job = standalone_job(

@@ -21,9 +21,8 @@ from harness.gan.updates.batches import BatchSource, Purpose
 from harness.gan.updates.ema import kept_share, update_average
 from harness.gan.updates.losses import get_loss
 from harness.gan.updates.network_pair import Pair
-from harness.gan.updates.optimizers import build_optimizer
+from harness.gan.updates.optimizers import build_optimizer, is_scheduled, learning_rate_share
 from harness.gan.updates.precision import computing_in
-from harness.gan.updates.schedules import is_scheduled, learning_rate_share
 from harness.gan.updates.steps import STEPS, both_gradients
 
 

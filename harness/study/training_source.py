@@ -11,7 +11,7 @@ from harness.gan.presets import PRESETS, read_config, read_preset
 from harness.gan.user_code.user_functions import NO_FUNCTIONS, UserFunctions, kept_functions
 from harness.study.leaderboard import find_entry
 from harness.study.record import find_study, read_study
-from harness.training.continuing import Earlier, default_folder, read_training
+from harness.training.standalone import Earlier, default_folder, read_training
 from harness.training.training_folder import TrainingFolder
 
 

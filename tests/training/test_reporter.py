@@ -10,8 +10,8 @@ from harness.core.events import Event, Progressed, Started
 from harness.gan.config.config import GANConfig
 from harness.gan.monitor import UNMONITORED
 from harness.tracking.jsonl_tracker import JsonlTracker
-from harness.training.continuing import copy_history
 from harness.training.reporter import Reporter
+from harness.training.standalone import copy_history
 from harness.training.training_folder import TrainingFolder
 
 FIRST = [0.064, 0.128, 0.192]

@@ -9,9 +9,8 @@ from harness.gan.networks.discriminators import DISCRIMINATORS
 from harness.gan.networks.generators import GENERATORS
 from harness.gan.presets import load_config
 from harness.gan.updates.losses import LOSSES
-from harness.gan.updates.optimizers import OPTIMIZERS
+from harness.gan.updates.optimizers import OPTIMIZERS, SCHEDULES
 from harness.gan.updates.regularizers import REGULARIZERS
-from harness.gan.updates.schedules import SCHEDULES
 
 UNKNOWN = """
 generator: {name: dcgam}
