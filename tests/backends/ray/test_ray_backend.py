@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness.runner.dispatcher import Dispatcher
 
 from harness.backends.backend import WorkerDied, WorkerReady, WorkerSetup
 from harness.backends.cluster import Cluster
@@ -24,9 +23,12 @@ from harness.backends.ray.ray_backend import (
 )
 from harness.core.errors import HarnessError
 from harness.core.events import Event, Progressed, Started
+from harness.runner.study_jobs import StudyJobs
 from harness.runner.study_runner import StudyRunner
+from harness.runner.worker_pool import WorkerPool
 from harness.study.leaderboard import read_entries
 from harness.training.checkpoint import load_checkpoint
+from tests.support.commands import TIMEOUT_SECONDS
 from tests.support.ray_machines import (
     NODE,
     Machines,
@@ -93,16 +95,22 @@ def inside(worker: Any, look: Any) -> Any:
 
 @pytest.mark.slow
 def test_a_worker_lost_before_the_first_was_ready_is_replaced(backend: RayBackend):
-    dispatcher = Dispatcher(backend, workers=1, max_worker_megabytes=2500.0)
-    begin = dispatcher._pool.start
-
-    def begin_and_lose() -> None:
-        begin()
-        ray.kill(dispatcher.slots[0].worker._actor)
-
-    dispatcher._pool.start = begin_and_lose
-    with dispatcher.on_duty():
-        assert dispatcher.start().protocol.num_images == 1000
+    pool = WorkerPool(backend, 1)
+    pool.start()
+    first = pool.slots[0].worker
+    ray.kill(first._actor)
+    messages: list[Any] = []
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not messages or not isinstance(messages[-1], WorkerReady):
+        assert time.monotonic() < deadline
+        for slot in pool.wait():
+            messages.append(slot.worker.receive())
+            if isinstance(messages[-1], WorkerDied):
+                pool.replace_dead(slot, messages[-1])
+    assert pool.slots[0].worker is not first
+    assert messages[-1].protocol.num_images == 1000
+    for slot in pool.slots:
+        slot.worker.stop(at_once=True)
 
 
 @pytest.mark.slow
@@ -180,7 +188,8 @@ def test_both_backends_give_the_same_bits_and_leave_the_same_files(address: str,
     small = small_space(tmp_path, deterministic=True)
     distant = Cluster(address, files="travel")
     for name, cluster in (("here", None), ("there", distant)):
-        assert StudyRunner(small, options(tmp_path, name, cluster=cluster)).run(Notes()) is None
+        jobs = StudyJobs(small, options(tmp_path, name, cluster=cluster))
+        assert StudyRunner(jobs).run(Notes()) is None
     here, there = (tmp_path / "studies" / name for name in ("here", "there"))
     (expected,), (entry,) = read_entries(here), read_entries(there)
     assert expected.outcome.final is not None
@@ -197,16 +206,15 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on_from_its_checkpoint(
     address: str, tmp_path: Path
 ):
     cluster = Cluster(address, files="travel")
-    runner = StudyRunner(
-        small_space(tmp_path), options(tmp_path, "killed", cluster=cluster, checkpoint_seconds=0)
-    )
+    chosen = options(tmp_path, "killed", cluster=cluster, checkpoint_seconds=0)
+    runner = StudyRunner(StudyJobs(small_space(tmp_path), chosen))
     killed = []
 
     def kill_once(name: str, event: Event) -> None:
         # The first rung's checkpoint, of 2 kimg, has come with what was said after it.
         if isinstance(event, Progressed) and event.kimg > 2.1 and not killed:
             killed.append(event.kimg)
-            (slot,) = runner._dispatcher.slots
+            (slot,) = runner.pool.slots
             ray.kill(slot.worker._actor)
 
     notes = Notes(kill_once)
@@ -215,7 +223,7 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on_from_its_checkpoint(
     first, second = notes.of("0000", Started)
     assert first.kimg == 0
     assert second.kimg >= 2
-    (entry,) = read_entries(runner.folder)
+    (entry,) = read_entries(chosen.folder)
     assert entry.outcome.final is not None
 
 
@@ -226,11 +234,12 @@ def test_nodes_that_see_the_folder_write_there_themselves(address: str, tmp_path
 
     def look(name: str, event: Event) -> None:
         if isinstance(event, Started):
-            (slot,) = runner._dispatcher.slots
+            (slot,) = runner.pool.slots
             seen.append(slot.worker._home.path.is_absolute())
 
-    runner = StudyRunner(small_space(tmp_path), options(tmp_path, "shared", cluster=cluster))
+    chosen = options(tmp_path, "shared", cluster=cluster)
+    runner = StudyRunner(StudyJobs(small_space(tmp_path), chosen))
     assert runner.run(Notes(look)) is None
     assert seen == [True]
-    assert {"trials/0000/checkpoint.npz", "trials/0000/generator.keras"} <= files_of(runner.folder)
-    assert not list(runner.folder.rglob(".mark*"))
+    assert {"trials/0000/checkpoint.npz", "trials/0000/generator.keras"} <= files_of(chosen.folder)
+    assert not list(chosen.folder.rglob(".mark*"))
