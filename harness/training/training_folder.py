@@ -11,6 +11,16 @@ from harness.gan.config.config import GANConfig
 from harness.gan.presets import load_config
 
 
+class _File:
+    """A file of a fixed name in a folder; as an attribute of a folder, its path."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, folder: "TrainingFolder", owner: type) -> Path:
+        return folder.path / self._name
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainingFolder:
     """The folder of a trial, a baseline or a single training; all have this form.
@@ -21,35 +31,25 @@ class TrainingFolder:
 
     path: Path
 
-    @property
-    def config_file(self) -> Path:
-        """Return where the configuration stands, stored before training starts."""
-        return self.path / "config.yaml"
+    config_file = _File("config.yaml")
+    """Where the configuration stands, stored before training starts."""
 
-    @property
-    def checkpoint_file(self) -> Path:
-        """Return where the whole state of an unfinished or finished training stands."""
-        return self.path / "checkpoint.npz"
+    checkpoint_file = _File("checkpoint.npz")
+    """Where the whole state of an unfinished or finished training stands."""
 
     @property
     def previous_checkpoint_file(self) -> Path:
         """Return where the checkpoint before that one stands, for when it is damaged."""
         return previous_file(self.checkpoint_file)
 
-    @property
-    def generator_file(self) -> Path:
-        """Return where the EMA generator of the best rung stands."""
-        return self.path / "generator.keras"
+    generator_file = _File("generator.keras")
+    """Where the EMA generator of the best rung stands."""
 
-    @property
-    def discriminator_file(self) -> Path:
-        """Return where the discriminator of the best rung stands."""
-        return self.path / "discriminator.keras"
+    discriminator_file = _File("discriminator.keras")
+    """Where the discriminator of the best rung stands."""
 
-    @property
-    def outcome_file(self) -> Path:
-        """Return where the outcome stands; while it does not exist the training is unfinished."""
-        return self.path / "outcome.json"
+    outcome_file = _File("outcome.json")
+    """Where the outcome stands; while it does not exist the training is unfinished."""
 
     def grid_file(self, kimg: float) -> Path:
         """Return where the sample grid of a rung stands."""
@@ -61,15 +61,11 @@ class TrainingFolder:
         """Return where the sample grid after an epoch or batch stands, beside those of rungs."""
         return self.path / "samples" / f"{unit}_{number:06d}.png"
 
-    @property
-    def losses_file(self) -> Path:
-        """Return where a training alone keeps its losses, for the picture of them."""
-        return self.path / "losses.jsonl"
+    losses_file = _File("losses.jsonl")
+    """Where a training alone keeps its losses, for the picture of them."""
 
-    @property
-    def loss_plot_file(self) -> Path:
-        """Return where the picture of the losses stands."""
-        return self.path / "losses.png"
+    loss_plot_file = _File("losses.png")
+    """Where the picture of the losses stands."""
 
     def write_config(self, config: GANConfig) -> None:
         """Store the configuration.

@@ -27,6 +27,12 @@ from harness.gan.user_code.user_functions import UserFunctions
 
 Build = Callable[[GANConfig, ImageShape, int], keras.Model]
 
+_NETWORKS: dict[str, tuple[Callable[..., None], Callable[..., None], dict[str, Build]]] = {
+    "generator": (check_generator_form, check_generator, GENERATORS),
+    "discriminator": (check_discriminator_form, check_discriminator, DISCRIMINATORS),
+}
+"""For each network: what checks its form and its values, and where it is found by name."""
+
 
 def register_user_functions(
     functions: UserFunctions, image_shape: ImageShape, num_classes: int
@@ -52,16 +58,10 @@ def register_user_functions(
             continue
         # Without labels a conditional configuration is refused by another message.
         check_request(config, image_shape, num_classes)
-        if role == "generator":
-            build = _checked(name, function, check_generator_form)
-            model = build(config, image_shape, num_classes)
-            check_generator(name, model, config, num_classes)
-            GENERATORS[name] = build
-        else:
-            build = _checked(name, function, check_discriminator_form)
-            model = build(config, image_shape, num_classes)
-            check_discriminator(name, model, config, num_classes)
-            DISCRIMINATORS[name] = build
+        check_form, check, known = _NETWORKS[role]
+        build = _checked(name, function, check_form)
+        check(name, build(config, image_shape, num_classes), config, num_classes)
+        known[name] = build
     if uses:
         keras.utils.clear_session()  # forget the networks that were tried
 
