@@ -47,6 +47,7 @@ TPE is shown stayed. What asking costs now, and opening such a study again
 |---|---|---|---|---|
 | 1000 / 8 | 60 | 47 | 0.1 | 3 |
 | 3000 / 100 | 167 | 67 | 0.5 | 9 |
+| 10000 / 1000 | 618 | 155 | 2.2 | 32 |
 
 - **Reading all running trials at each look.** Optuna reads every unfinished trial from the
   database whenever anything looks at the study, a dozen times for a proposal and twice for a
