@@ -15,6 +15,10 @@ from harness.data.datasets import load_dataset
 from harness.data.image_dataset import ImageDataset
 from tests.support.commands import Commands
 from tests.support.endings import ENDINGS, write_endings
+from tests.support.fashion_mnist_places import bare as bare
+from tests.support.fashion_mnist_places import link as link
+from tests.support.fashion_mnist_places import real_folder as real_folder
+from tests.support.fashion_mnist_places import replace as replace
 from tests.support.skips import are_installable, reasons
 
 

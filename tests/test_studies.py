@@ -138,7 +138,7 @@ def test_a_study_kept_in_another_database_is_refused_and_left_alone(
     record.write_text(json.dumps(kept))
     before = sorted(studies.rglob("*"))
     message = the_one_message(commands.run(*command, cwd=studies.parent))
-    assert "keeps its trials in another database, postgresql+psycopg://ann@db/gans" in message
+    assert "keeps its trials outside its folder, in postgresql+psycopg://ann@db/gans" in message
     assert sorted(studies.rglob("*")) == before
 
 
