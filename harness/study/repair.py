@@ -104,7 +104,7 @@ class StoredStudy:
             ConfigError: If the search space does not hold it.
             StudyError: If Optuna lacks a trial before it.
         """
-        trial = frozen_trial(self._space, config, outcome, history, retried)
+        trial = _frozen_trial(self._space, config, outcome, history, retried)
         self._open()
         expected = len(self._study.get_trials(deepcopy=False))
         if number != expected:
@@ -135,25 +135,37 @@ class StoredStudy:
         )
 
 
-def frozen_trial(
+def describe_retry(
+    space: SearchSpace, number: int, config: GANConfig, batch_size: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return parameters and attributes of a trial that supersedes one, with a smaller batch.
+
+    Where the search space has no such batch size, the parameters stay and the batch size is kept
+    beside them: the sampler then knows the trial by the batch size that was too large.
+
+    Args:
+        space: What is searched.
+        number: The trial that ran out of memory.
+        config: What that one trained.
+        batch_size: The smaller batch.
+    """
+    attributes: dict[str, Any] = {RETRY_OF: number}
+    try:
+        params = space.params_of(config.model_copy(update={"batch_size": batch_size}))
+    except ConfigError:
+        params = space.params_of(config)
+        attributes[OVERRIDES] = {"batch_size": batch_size}
+    return params, attributes
+
+
+def _frozen_trial(
     space: SearchSpace,
     config: GANConfig,
     outcome: Outcome | None,
     history: Sequence[Event],
-    retried: tuple[int, GANConfig] | None = None,
+    retried: tuple[int, GANConfig] | None,
 ) -> optuna.trial.FrozenTrial:
-    """Return a trial as Optuna would hold it had it been asked for and told of its end.
-
-    Args:
-        space: What is searched.
-        config: The trial's configuration.
-        outcome: How it ended; None leaves it running, to be gone on with.
-        history: Its events; the rungs among them are what pruners compare with.
-        retried: Number and configuration of the trial that it supersedes.
-
-    Raises:
-        ConfigError: If the search space does not hold the configuration.
-    """
+    """Return a trial as Optuna would hold it had it been asked for and told of its end."""
     if retried is None:
         params, attributes = space.params_of(config), dict[str, Any]()
     else:
@@ -179,29 +191,6 @@ def frozen_trial(
         intermediate_values=rungs,
         constraints={record["reason"]: 1.0} if violated else None,
     )
-
-
-def describe_retry(
-    space: SearchSpace, number: int, config: GANConfig, batch_size: int
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return parameters and attributes of a trial that supersedes one, with a smaller batch.
-
-    Where the search space has no such batch size, the parameters stay and the batch size is kept
-    beside them: the sampler then knows the trial by the batch size that was too large.
-
-    Args:
-        space: What is searched.
-        number: The trial that ran out of memory.
-        config: What that one trained.
-        batch_size: The smaller batch.
-    """
-    attributes: dict[str, Any] = {RETRY_OF: number}
-    try:
-        params = space.params_of(config.model_copy(update={"batch_size": batch_size}))
-    except ConfigError:
-        params = space.params_of(config)
-        attributes[OVERRIDES] = {"batch_size": batch_size}
-    return params, attributes
 
 
 def _outcome_of(trial: optuna.trial.FrozenTrial) -> Outcome | None:
