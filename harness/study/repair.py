@@ -15,13 +15,7 @@ from harness.gan.config.config import GANConfig
 from harness.space.space import SearchSpace
 from harness.study import optuna_trials
 from harness.study.record import StudyRecord
-from harness.study.trial_storage import (
-    OVERRIDES,
-    RETRY_OF,
-    SUPERSEDED_BY,
-    TrialStorage,
-    journal_file,
-)
+from harness.study.trial_storage import OVERRIDES, RETRY_OF, TrialStorage, journal_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +28,6 @@ class StoredTrial:
         queued: Whether it waits for its first start.
         config: What its parameters make; None where they make none, or are not complete yet.
         outcome: What its attributes say of its end; None where they do not tell.
-        superseded: Whether a retry took its place in the count.
     """
 
     number: int
@@ -42,7 +35,6 @@ class StoredTrial:
     queued: bool
     config: GANConfig | None
     outcome: Outcome | None
-    superseded: bool
 
 
 class StoredStudy:
@@ -131,7 +123,6 @@ class StoredStudy:
             queued=state is optuna.trial.TrialState.WAITING,
             config=config,
             outcome=_outcome_of(trial),
-            superseded=SUPERSEDED_BY in trial.user_attrs,
         )
 
 
