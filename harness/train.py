@@ -14,7 +14,10 @@ from harness.core.errors import ConfigError
 from harness.core.quiet import quiet_imports
 
 if TYPE_CHECKING:
+    import keras
+
     from harness.core.option_values import TrackerName
+    from harness.data.image_dataset import ImageDataset
     from harness.gan.config.config import GANConfig
     from harness.gan.user_code.user_functions import UserFunctions
     from harness.tracking.identity import TrackerOptions
@@ -161,12 +164,11 @@ def _print_networks(
     from harness.data.image_dataset import check_sides
 
     with quiet_imports():
-        from harness.gan.networks.build import build_networks
         from harness.gan.user_code.contract import register_user_functions
 
     images = check_sides(load_dataset(dataset, data_dir), dataset)
     register_user_functions(functions, images.image_shape, images.num_classes)
-    for model in build_networks(gan, images.image_shape, images.num_classes):
+    for model in _build_networks(gan, images):
         model.summary(line_length=98)
         trainable = sum(int(weight.shape.num_elements()) for weight in model.trainable_weights)
         print(f"{model.name}: {model.count_params():,} parameters, {trainable:,} trainable\n")
@@ -177,13 +179,32 @@ def _context_for(job: "TrainingJob", setup: "WorkerSetup") -> "TrainingContext":
     with quiet_imports():
         import keras
 
-        from harness.gan.networks.build import build_networks
         from harness.training.context import prepare_context
 
     context = prepare_context(setup)
-    build_networks(job.config, context.dataset.image_shape, context.dataset.num_classes)
+    _build_networks(job.config, context.dataset)
     keras.utils.clear_session()  # forget the networks that were tried
     return context
+
+
+def _build_networks(config: "GANConfig", images: "ImageDataset") -> "list[keras.Model]":
+    """Return generator and discriminator, or say why there can be none."""
+    with quiet_imports():
+        import tensorflow as tf
+
+        from harness.gan.networks.discriminators import build_discriminator
+        from harness.gan.networks.generators import build_generator
+
+    try:
+        return [
+            build(config, images.image_shape, images.num_classes)
+            for build in (build_generator, build_discriminator)
+        ]
+    except tf.errors.ResourceExhaustedError as error:
+        raise ConfigError(
+            "The networks do not fit into this machine's memory. Use a smaller width, depth or "
+            "kernel_size of generator and discriminator."
+        ) from error
 
 
 def _run(

@@ -70,13 +70,11 @@ class Sampler:
         padding = -total % self.batch_size
         noise = np.pad(latent_noise(noise_seed, total, self.latent_dim), ((0, padding), (0, 0)))
         classes = np.pad(classes.astype(np.int32), (0, padding))
-        batches = [
-            self._call(tf.constant(noise[rows]), tf.constant(classes[rows])).numpy()
-            for rows in (slice(i, i + self.batch_size) for i in range(0, total, self.batch_size))
-        ]
-        shape = (0, *self.generator.output_shape[1:])
-        images: NDArray[np.uint8] = np.concatenate([np.empty(shape, np.uint8), *batches])[:total]
-        return images
+        images = np.empty((len(noise), *self.generator.output_shape[1:]), np.uint8)
+        for start in range(0, total, self.batch_size):
+            rows = slice(start, start + self.batch_size)
+            images[rows] = self._call(tf.constant(noise[rows]), tf.constant(classes[rows])).numpy()
+        return images[:total]
 
     @functools.cached_property
     def _call(self) -> Any:
@@ -123,12 +121,11 @@ def latent_noise(noise_seed: int, count: int, latent_dim: int) -> NDArray[np.flo
     Returns:
         Array (count, latent_dim); row i does not depend on `count`.
     """
-    blocks = [
-        tf.random.stateless_normal((_NOISE_BLOCK, latent_dim), (noise_seed, block)).numpy()
-        for block in range(-(-count // _NOISE_BLOCK))
-    ]
-    empty = np.empty((0, latent_dim), np.float32)
-    noise: NDArray[np.float32] = np.concatenate([empty, *blocks])[:count]
+    noise = np.empty((count, latent_dim), np.float32)
+    for block, start in enumerate(range(0, count, _NOISE_BLOCK)):
+        shape = (_NOISE_BLOCK, latent_dim)
+        values = tf.random.stateless_normal(shape, (noise_seed, block)).numpy()
+        noise[start : start + _NOISE_BLOCK] = values[: count - start]
     return noise
 
 

@@ -1,8 +1,8 @@
 """Generators, discriminators and the layers that they are built from.
 
 May import core and `gan.config`. `build_generator` and `build_discriminator` make functional Keras
-models; `fast_convolutions` gives their twins for training, and `build_networks` tries both before
-a trial's folder is written. Whatever in `gan` uses TensorFlow imports this room first.
+models; `fast_convolutions` gives their twins for training. Whatever in `gan` uses TensorFlow
+imports this room first.
 """
 
 import warnings

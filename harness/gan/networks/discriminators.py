@@ -1,17 +1,19 @@
 """Build discriminators: an image, and a label where conditional, to one logit."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import keras
 
-from harness.core.errors import ConfigError, near_miss
+from harness.core.errors import ConfigError
 from harness.gan.config.config import GANConfig
 from harness.gan.config.sections import DiscriminatorConfig
 from harness.gan.networks.blocks import minibatch_deviation, residual_down, self_attention
 from harness.gan.networks.layers import (
+    Build,
     ImageShape,
-    check_request,
+    build_named,
     finish_hidden,
     hidden_widths,
     label_input,
@@ -42,14 +44,7 @@ def build_discriminator(
     Raises:
         ConfigError: If the name is unknown or the images do not fit.
     """
-    check_request(config, image_shape, num_classes)
-    name = config.discriminator.name
-    if name not in DISCRIMINATORS:
-        raise ConfigError(
-            f"discriminator.name must be one of {', '.join(DISCRIMINATORS)}; received {name!r}."
-            f"{near_miss(name, DISCRIMINATORS)}"
-        )
-    model = DISCRIMINATORS[name](config, image_shape, num_classes)
+    model = build_named("discriminator", DISCRIMINATORS, config, image_shape, num_classes)
     if not config.discriminator.spectral_normalization:
         return model
     embeddings = config.discriminator.conditioning != "embedding_map"
@@ -58,38 +53,26 @@ def build_discriminator(
 
 def build_mlp(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:
     """Build dense layers on the flattened image."""
-    settings = config.discriminator
     inputs, x = _image(config, image_shape, num_classes)
     x = keras.layers.Flatten(name="flat")(x)
-    widths = hidden_widths(settings, settings.depth)
-    for i, units in enumerate(widths, start=1):
-        x = _see_batch(x, settings, last=i == len(widths))
-        x = keras.layers.Dense(units, name=f"hidden_{i}")(x)
-        x = _finish(x, settings, i)
+    x = _hidden(x, config.discriminator, keras.layers.Dense)
     return _judge(x, config, inputs, num_classes)
 
 
 def build_conv(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:
     """Build convolutions whose channels double."""
     settings = config.discriminator
-    widths = hidden_widths(settings, settings.depth)
-    _check_size(settings, image_shape, len(widths))
+    _check_size(settings, image_shape)
     inputs, x = _image(config, image_shape, num_classes)
-    for i, channels in enumerate(widths, start=1):
-        x = _see_batch(x, settings, last=i == len(widths))
-        x = keras.layers.Conv2D(
-            channels,
-            settings.kernel_size,
-            strides=settings.stride,
-            padding=settings.padding,
-            name=f"hidden_{i}",
-        )(x)
-        x = _finish(x, settings, i)
-    if settings.pooling == "max":
-        x = keras.layers.GlobalMaxPooling2D(name="flat")(x)
-    else:
-        x = keras.layers.Flatten(name="flat")(x)
-    return _judge(x, config, inputs, num_classes)
+    options = {
+        "kernel_size": settings.kernel_size,
+        "strides": settings.stride,
+        "padding": settings.padding,
+    }
+    x = _hidden(x, settings, functools.partial(keras.layers.Conv2D, **options))
+    is_max = settings.pooling == "max"
+    flat = keras.layers.GlobalMaxPooling2D if is_max else keras.layers.Flatten
+    return _judge(flat(name="flat")(x), config, inputs, num_classes)
 
 
 def build_resnet(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:
@@ -115,7 +98,7 @@ def build_resnet(config: GANConfig, image_shape: ImageShape, num_classes: int) -
     return _judge(x, config, inputs, num_classes)
 
 
-DISCRIMINATORS: dict[str, Callable[[GANConfig, ImageShape, int], keras.Model]] = {
+DISCRIMINATORS: dict[str, Build] = {
     "mlp": build_mlp,
     "conv": build_conv,
     "resnet": build_resnet,
@@ -138,10 +121,10 @@ def _image(
         encoded = keras.ops.one_hot(label, num_classes)
         pixel = keras.layers.Reshape((1, 1, num_classes), name="label_pixel")(encoded)
         maps = keras.layers.UpSampling2D((height, width), name="label_maps")(pixel)
-        return inputs, keras.layers.Concatenate(name="image_and_label")([image, maps])
-    embedding = keras.layers.Embedding(num_classes, height * width, name="label_embedding")(label)
-    label_map = keras.layers.Reshape((height, width, 1), name="label_map")(embedding)
-    return inputs, keras.layers.Concatenate(name="image_and_label")([image, label_map])
+    else:
+        embedding = keras.layers.Embedding(num_classes, height * width, name="label_embedding")
+        maps = keras.layers.Reshape((height, width, 1), name="label_map")(embedding(label))
+    return inputs, keras.layers.Concatenate(name="image_and_label")([image, maps])
 
 
 def _see_batch(x: Any, settings: DiscriminatorConfig, *, last: bool) -> Any:
@@ -151,10 +134,15 @@ def _see_batch(x: Any, settings: DiscriminatorConfig, *, last: bool) -> Any:
     return minibatch_deviation(x, "minibatch_deviation")
 
 
-def _finish(x: Any, settings: DiscriminatorConfig, layer: int) -> Any:
-    """Finish hidden layer number `layer`, from 1; the first is not normalized."""
-    dropout = settings.dropouts[layer - 1] if settings.dropouts else settings.dropout
-    return finish_hidden(x, settings, f"hidden_{layer}", normalized=layer > 1, dropout=dropout)
+def _hidden(x: Any, settings: DiscriminatorConfig, make: Callable[..., Any]) -> Any:
+    """Apply the hidden layers that `make` returns by width; the first is not normalized."""
+    widths = hidden_widths(settings, settings.depth)
+    for i, width in enumerate(widths, start=1):
+        x = _see_batch(x, settings, last=i == len(widths))
+        x = make(width, name=f"hidden_{i}")(x)
+        dropout = settings.dropouts[i - 1] if settings.dropouts else settings.dropout
+        x = finish_hidden(x, settings, f"hidden_{i}", normalized=i > 1, dropout=dropout)
+    return x
 
 
 def _judge(features: Any, config: GANConfig, inputs: dict[str, Any], num_classes: int) -> Any:
@@ -180,11 +168,11 @@ def _judge(features: Any, config: GANConfig, inputs: dict[str, Any], num_classes
     return keras.Model(inputs, logit, name="discriminator")
 
 
-def _check_size(settings: DiscriminatorConfig, image_shape: ImageShape, depth: int) -> None:
+def _check_size(settings: DiscriminatorConfig, image_shape: ImageShape) -> None:
     """Refuse valid convolutions that use up the image before the last layer."""
     if settings.padding == "same":
         return
-    side = min(image_shape[:2])
+    side, depth = min(image_shape[:2]), len(hidden_widths(settings, settings.depth))
     for i in range(1, depth + 1):
         if side < settings.kernel_size:
             raise ConfigError(

@@ -1,19 +1,20 @@
 """Build generators: noise, and a label where conditional, to an image."""
 
+import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import keras
 
-from harness.core.errors import ConfigError, near_miss
+from harness.core.errors import ConfigError
 from harness.gan.config.config import GANConfig
 from harness.gan.config.sections import GeneratorConfig
 from harness.gan.networks.blocks import residual_up, self_attention
 from harness.gan.networks.layers import (
+    Build,
     ImageShape,
     Label,
-    check_request,
+    build_named,
     finish_hidden,
     hidden_widths,
     label_input,
@@ -37,14 +38,7 @@ def build_generator(config: GANConfig, image_shape: ImageShape, num_classes: int
     Raises:
         ConfigError: If the name is unknown or the images do not fit.
     """
-    check_request(config, image_shape, num_classes)
-    name = config.generator.name
-    if name not in GENERATORS:
-        raise ConfigError(
-            f"generator.name must be one of {', '.join(GENERATORS)}; received {name!r}."
-            f"{near_miss(name, GENERATORS)}"
-        )
-    return GENERATORS[name](config, image_shape, num_classes)
+    return build_named("generator", GENERATORS, config, image_shape, num_classes)
 
 
 def build_mlp(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:
@@ -73,15 +67,18 @@ def build_upsample(config: GANConfig, image_shape: ImageShape, num_classes: int)
     inputs, x, label = _project(config, image_shape, num_classes, channels=widths[0])
     for i, channels in enumerate(widths[1:], start=1):
         if i >= len(widths) - 2 and settings.enlargement == "transposed":
-            x = _transpose(x, settings, (channels, 2), f"hidden_{i}", label)
-            continue
-        if i >= len(widths) - 2:
-            x = keras.layers.UpSampling2D(2, name=f"enlarge_{i}")(x)
-        x = _convolve(x, settings, (channels, settings.kernel_size), f"hidden_{i}", label)
+            x = _transposed(settings, channels, f"hidden_{i}", strides=2)(x)
+        else:
+            if i >= len(widths) - 2:
+                x = keras.layers.UpSampling2D(2, name=f"enlarge_{i}")(x)
+            x = _convolution(settings, channels, f"hidden_{i}")(x)
+        x = finish_hidden(x, settings, f"hidden_{i}", label=label)
+    refined = {"kernel_size": settings.refine_kernel_size}
     for i in range(1, settings.refine_layers + 1):
-        size = widths[-1], settings.refine_kernel_size
-        x = _convolve(x, settings, size, f"refine_{i}", label)
-    image = _image(x, settings, (image_shape[2], settings.refine_kernel_size))
+        x = _convolution(settings, widths[-1], f"refine_{i}", **refined)(x)
+        x = finish_hidden(x, settings, f"refine_{i}", label=label)
+    last = {"activation": settings.output, **refined}
+    image = _convolution(settings, image_shape[2], "image", **last)(x)
     return keras.Model(inputs, image, name="generator")
 
 
@@ -101,16 +98,10 @@ def build_dcgan(config: GANConfig, image_shape: ImageShape, num_classes: int) ->
     inputs, x, label = _project(config, image_shape, num_classes, channels=widths[0])
     for i, channels in enumerate(widths[1:], start=1):
         strides = 2 if i == len(widths) - 1 else 1
-        x = _transpose(x, settings, (channels, strides), f"hidden_{i}", label)
-    image = keras.layers.Conv2DTranspose(
-        image_shape[2],
-        settings.kernel_size,
-        strides=2,
-        padding="same",
-        activation=settings.output,
-        use_bias=settings.use_bias,
-        name="image",
-    )(x)
+        x = _transposed(settings, channels, f"hidden_{i}", strides=strides)(x)
+        x = finish_hidden(x, settings, f"hidden_{i}", label=label)
+    last = {"activation": settings.output, "strides": 2}
+    image = _transposed(settings, image_shape[2], "image", **last)(x)
     return keras.Model(inputs, image, name="generator")
 
 
@@ -133,11 +124,11 @@ def build_resnet(config: GANConfig, image_shape: ImageShape, num_classes: int) -
             x, settings, channels=channels, enlarge=left <= 2, name=f"block_{i}", label=label
         )
     x = finish_hidden(x, settings, "features", label=label)
-    image = _image(x, settings, (image_shape[2], settings.kernel_size))
+    image = _convolution(settings, image_shape[2], "image", activation=settings.output)(x)
     return keras.Model(inputs, image, name="generator")
 
 
-GENERATORS: dict[str, Callable[[GANConfig, ImageShape, int], keras.Model]] = {
+GENERATORS: dict[str, Build] = {
     "mlp": build_mlp,
     "upsample": build_upsample,
     "dcgan": build_dcgan,
@@ -160,12 +151,11 @@ def _latent(config: GANConfig, num_classes: int) -> tuple[dict[str, Any], Any, L
         return inputs, noise, Label(label, num_classes)
     if settings.conditioning == "one_hot":
         encoded = keras.ops.one_hot(label, num_classes)
-        return inputs, keras.layers.Concatenate(name="latent")([noise, encoded]), None
-    embedding = keras.layers.Embedding(
-        num_classes, settings.embedding_dim, name="label_embedding"
-    )(label)
-    joined = keras.layers.Concatenate(name="latent")([noise, embedding])
-    return inputs, joined, None
+    else:
+        encoded = keras.layers.Embedding(
+            num_classes, settings.embedding_dim, name="label_embedding"
+        )(label)
+    return inputs, keras.layers.Concatenate(name="latent")([noise, encoded]), None
 
 
 def _spatial_widths(settings: GeneratorConfig) -> tuple[int, ...]:
@@ -199,41 +189,17 @@ def _project(
     return inputs, finish_hidden(x, settings, "projection", label=label), label
 
 
-def _transpose(
-    x: Any, settings: GeneratorConfig, size: tuple[int, int], name: str, label: Label | None
+def _convolution(
+    settings: GeneratorConfig,
+    channels: int,
+    name: str,
+    *,
+    kind: Any = keras.layers.Conv2D,
+    **options: Any,
 ) -> Any:
-    """Apply a hidden transposed convolution of (channels, strides)."""
-    channels, strides = size
-    x = keras.layers.Conv2DTranspose(
-        channels,
-        settings.kernel_size,
-        strides=strides,
-        padding="same",
-        use_bias=settings.use_bias,
-        name=name,
-    )(x)
-    return finish_hidden(x, settings, name, label=label)
+    """Return a padded convolution with the settings' kernel size and bias, but for options."""
+    given = {"kernel_size": settings.kernel_size, "use_bias": settings.use_bias, **options}
+    return kind(channels, padding="same", name=name, **given)
 
 
-def _convolve(
-    x: Any, settings: GeneratorConfig, size: tuple[int, int], name: str, label: Label | None
-) -> Any:
-    """Apply a hidden convolution of (channels, kernel size) that keeps height and width."""
-    channels, kernel_size = size
-    x = keras.layers.Conv2D(
-        channels, kernel_size, padding="same", use_bias=settings.use_bias, name=name
-    )(x)
-    return finish_hidden(x, settings, name, label=label)
-
-
-def _image(x: Any, settings: GeneratorConfig, size: tuple[int, int]) -> Any:
-    """Apply the last convolution, of (channels, kernel size), that makes the image."""
-    channels, kernel_size = size
-    return keras.layers.Conv2D(
-        channels,
-        kernel_size,
-        padding="same",
-        activation=settings.output,
-        use_bias=settings.use_bias,
-        name="image",
-    )(x)
+_transposed = functools.partial(_convolution, kind=keras.layers.Conv2DTranspose)

@@ -1,12 +1,12 @@
 """Build the small pieces that generators and discriminators share, from Keras layers alone."""
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
 
 import keras
 
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, near_miss
 from harness.gan.config.config import GANConfig
 from harness.gan.config.sections import DiscriminatorConfig, GeneratorConfig
 
@@ -112,6 +112,28 @@ def _per_class(x: Any, label: Label, start: str, name: str) -> Any:
 
 
 ImageShape = tuple[int, int, int]
+Build = Callable[[GANConfig, ImageShape, int], keras.Model]
+
+
+def build_named(
+    role: Literal["generator", "discriminator"],
+    builders: Mapping[str, Build],
+    config: GANConfig,
+    *shape: Any,
+) -> keras.Model:
+    """Build the network that the configuration names, by a table of builders.
+
+    Raises:
+        ConfigError: If the name is unknown or the images do not fit; see `check_request`.
+    """
+    check_request(config, *shape)
+    name = getattr(config, role).name
+    if name not in builders:
+        raise ConfigError(
+            f"{role}.name must be one of {', '.join(builders)}; received {name!r}."
+            f"{near_miss(name, builders)}"
+        )
+    return builders[name](config, *shape)
 
 
 def check_request(config: GANConfig, image_shape: ImageShape, num_classes: int) -> None:

@@ -31,26 +31,43 @@ _NORMALIZING = (
 Shape = tuple[int | None, ...]
 
 
-def check_generator_form(
-    name: str, model: Any, config: GANConfig, *, image_shape: ImageShape, num_classes: int
+def check_form(
+    role: str,
+    name: str,
+    model: Any,
+    config: GANConfig,
+    *,
+    image_shape: ImageShape,
+    num_classes: int,
 ) -> None:
-    """Refuse what is no generator: another type, other inputs, another output, other layers.
+    """Refuse what is no such network: another type, other inputs, another output, other layers.
 
     Args:
+        role: `generator` or `discriminator`.
         name: The function that returned it.
         model: What it returned.
         config: The configuration it was given.
         image_shape: (height, width, channels).
-        num_classes: Number of classes, which an image's shape does not depend on.
+        num_classes: Number of classes.
 
     Raises:
         ConfigError: Says what is expected, and what it was.
     """
-    del num_classes
-    inputs: dict[str, Shape] = {"noise": (None, config.generator.latent_dim)}
-    if config.conditional:
+    is_generator = role == "generator"
+    auxiliary = config.conditional and config.discriminator.conditioning == "auxiliary"
+    inputs: dict[str, Shape] = {"image": (None, *image_shape)}
+    if is_generator:
+        inputs = {"noise": (None, config.generator.latent_dim)}
+    if config.conditional and (is_generator or not auxiliary):
         inputs["label"] = (None,)
-    _check_model(name, model, inputs, (None, *image_shape))
+    output = image_shape if is_generator else (1 + num_classes * auxiliary,)
+    _check_model(name, model, inputs, (None, *output))
+    if not is_generator:
+        if bounded_by_kernels_alone(config):
+            _check_bounds(name, model)
+        if config.regularizer.name != "none" and not config.discriminator.minibatch_deviation:
+            _check_single_images(name, model, config, num_classes)
+        return
     expected, received = config.generator.output, output_activation(model)
     if received != expected:
         raise broken(
@@ -60,51 +77,30 @@ def check_generator_form(
         )
 
 
-def check_discriminator_form(
-    name: str, model: Any, config: GANConfig, *, image_shape: ImageShape, num_classes: int
+def check_values(
+    role: str, name: str, model: keras.Model, config: GANConfig, num_classes: int
 ) -> None:
-    """Refuse what is no discriminator; see `check_generator_form`."""
-    auxiliary = config.conditional and config.discriminator.conditioning == "auxiliary"
-    inputs: dict[str, Shape] = {"image": (None, *image_shape)}
-    if config.conditional and not auxiliary:
-        inputs["label"] = (None,)
-    _check_model(name, model, inputs, (None, 1 + num_classes * auxiliary))
-    if bounded_by_kernels_alone(config):
-        _check_bounds(name, model)
-    if config.regularizer.name != "none" and not config.discriminator.minibatch_deviation:
-        _check_single_images(name, model, config, num_classes)
+    """Refuse a network whose output is not finite or out of range, or that cannot be saved.
 
-
-def check_generator(name: str, model: keras.Model, config: GANConfig, num_classes: int) -> None:
-    """Refuse a generator whose images are not finite or out of range, or that cannot be saved.
-
-    Args:
-        name: The function that returned it.
-        model: What it returned.
-        config: The configuration it was given.
-        num_classes: Number of classes; the model must take each of them.
-
-    Raises:
-        ConfigError: Says what is expected, and what it was.
+    Arguments and errors are those of `check_form`; the model must take each of the classes.
     """
     low = _darkest(config)
-    values = _try(name, model, low, num_classes)
-    if values.min() < low - _ROUNDING or values.max() > 1 + _ROUNDING:
+    inputs = _random_inputs(model, low, num_classes)
+    trained, values = (
+        call(name, lambda mode=mode: model(inputs, training=mode).numpy())
+        for mode in (True, False)
+    )
+    if not (np.isfinite(values).all() and np.isfinite(trained).all()):
+        raise broken(name, "the model's output must be finite; received NaN or infinity.")
+    kept = _through_a_file(name, model)(inputs, training=False).numpy()
+    if not np.allclose(values, kept, atol=_ROUNDING):
+        raise broken(name, "the saved model must compute what the model does; it does not.")
+    if role == "generator" and (values.min() < low - _ROUNDING or values.max() > 1 + _ROUNDING):
         raise broken(
             name,
             f"images must lie in [{low:g}, 1] with generator.output {config.generator.output}; "
             f"received {values.min():.3g} to {values.max():.3g}.",
         )
-
-
-def check_discriminator(
-    name: str, model: keras.Model, config: GANConfig, num_classes: int
-) -> None:
-    """Refuse a discriminator whose logits are not finite, or that cannot be saved.
-
-    Arguments and errors are those of `check_generator`.
-    """
-    _try(name, model, _darkest(config), num_classes)
 
 
 def check_loss(name: str, loss: Loss) -> None:
@@ -114,19 +110,13 @@ def check_loss(name: str, loss: Loss) -> None:
         ConfigError: Says what is expected, and what it was.
     """
 
-    def graded(real: Any, fake: Any) -> tuple[tuple[Any, dict[str, Any]], ...]:
+    def graded(real: Any, fake: Any) -> Any:
         with tf.GradientTape(persistent=True) as tape:
             tape.watch((real, fake))
-            losses = (
-                loss.discriminator(real, fake, (1.0, 0.0)),
-                loss.generator(real if loss.paired else None, fake),
-            )
-            losses = tuple(map(tf.convert_to_tensor, losses))
-        by_logits = (
-            {"real": tape.gradient(losses[0], real), "fake": tape.gradient(losses[0], fake)},
-            {"fake": tape.gradient(losses[1], fake)},
-        )
-        return tuple(zip(losses, by_logits, strict=True))
+            of_d = tf.convert_to_tensor(loss.discriminator(real, fake, (1.0, 0.0)))
+            of_g = tf.convert_to_tensor(loss.generator(real if loss.paired else None, fake))
+        both = {"real": real, "fake": fake}
+        return (of_d, tape.gradient(of_d, both)), (of_g, tape.gradient(of_g, {"fake": fake}))
 
     real = tf.constant([[0.5], [1.0], [-0.2], [2.0]])
     fake = tf.constant([[-0.5], [0.3], [-1.0], [0.1]])
@@ -207,9 +197,8 @@ def _check_single_images(
     before = [np.array(variable) for variable in model.variables]
     logits = []
     for images in (inputs["image"], tf.constant(others)):
-        logits.append(
-            call(name, lambda x=images: model({**inputs, "image": x}, training=True).numpy())
-        )
+        batch = {**inputs, "image": images}
+        logits.append(call(name, lambda batch=batch: model(batch, training=True).numpy()))
         # Dropout must drop the same, and moving statistics are not to move.
         for variable, value in zip(model.variables, before, strict=True):
             variable.assign(value)
@@ -243,19 +232,6 @@ def _random_inputs(model: keras.Model, low: float, num_classes: int) -> dict[str
             # Wider than it will be: images must keep to their range once weights have grown.
             inputs[key] = tf.constant(10 * rng.standard_normal(shape), tf.float32)
     return inputs
-
-
-def _try(name: str, model: keras.Model, low: float, num_classes: int) -> np.ndarray[Any, Any]:
-    """Return what a model makes of random inputs, after a way through a file as well."""
-    inputs = _random_inputs(model, low, num_classes)
-    trained = call(name, lambda: model(inputs, training=True).numpy())
-    values: np.ndarray[Any, Any] = call(name, lambda: model(inputs, training=False).numpy())
-    if not (np.isfinite(values).all() and np.isfinite(trained).all()):
-        raise broken(name, "the model's output must be finite; received NaN or infinity.")
-    kept = _through_a_file(name, model)(inputs, training=False).numpy()
-    if not np.allclose(values, kept, atol=_ROUNDING):
-        raise broken(name, "the saved model must compute what the model does; it does not.")
-    return values
 
 
 def _through_a_file(name: str, model: keras.Model) -> keras.Model:

@@ -13,25 +13,13 @@ from harness.core.errors import ConfigError
 from harness.gan.config.config import GANConfig
 from harness.gan.networks.discriminators import DISCRIMINATORS
 from harness.gan.networks.generators import GENERATORS
-from harness.gan.networks.layers import ImageShape, check_request
+from harness.gan.networks.layers import Build, ImageShape, check_request
 from harness.gan.updates.losses import LOSSES, Loss
-from harness.gan.user_code.checks import (
-    check_discriminator,
-    check_discriminator_form,
-    check_generator,
-    check_generator_form,
-    check_loss,
-)
+from harness.gan.user_code.checks import check_form, check_loss, check_values
 from harness.gan.user_code.loader import broken, call, import_function
 from harness.gan.user_code.user_functions import UserFunctions
 
-Build = Callable[[GANConfig, ImageShape, int], keras.Model]
-
-_NETWORKS: dict[str, tuple[Callable[..., None], Callable[..., None], dict[str, Build]]] = {
-    "generator": (check_generator_form, check_generator, GENERATORS),
-    "discriminator": (check_discriminator_form, check_discriminator, DISCRIMINATORS),
-}
-"""For each network: what checks its form and its values, and where it is found by name."""
+_BUILDERS = {"generator": GENERATORS, "discriminator": DISCRIMINATORS}
 
 
 def register_user_functions(
@@ -58,15 +46,14 @@ def register_user_functions(
             continue
         # Without labels a conditional configuration is refused by another message.
         check_request(config, image_shape, num_classes)
-        check_form, check, known = _NETWORKS[role]
-        build = _checked(name, function, check_form)
-        check(name, build(config, image_shape, num_classes), config, num_classes)
-        known[name] = build
+        build = _checked(role, name, function)
+        check_values(role, name, build(config, image_shape, num_classes), config, num_classes)
+        _BUILDERS[role][name] = build
     if uses:
         keras.utils.clear_session()  # forget the networks that were tried
 
 
-def _checked(name: str, function: Callable[..., Any], check_form: Callable[..., None]) -> Build:
+def _checked(role: str, name: str, function: Callable[..., Any]) -> Build:
     """Return a function that builds as the user's does, and looks at what it returns.
 
     A trial's width may break what the example's did not.
@@ -77,7 +64,7 @@ def _checked(name: str, function: Callable[..., Any], check_form: Callable[..., 
         # Layers without names are numbered; checkpoints know them by name, so begin anew.
         keras.utils.clear_session(free_memory=False)
         model = call(name, function, config, image_shape, num_classes)
-        check_form(name, model, config, image_shape=image_shape, num_classes=num_classes)
+        check_form(role, name, model, config, image_shape=image_shape, num_classes=num_classes)
         return model
 
     return build
@@ -88,11 +75,8 @@ def _make_loss(name: str, function: Callable[..., Any]) -> Loss:
     made = call(name, function)
     if isinstance(made, tuple) and len(made) == 2 and all(callable(each) for each in made):
         discriminator, generator = made
-        made = Loss(
-            lambda real, fake, _: discriminator(real, fake),
-            generator,
-            boundary=None,  # what it calls real is its own: halfway between the means
-        )
+        # What it calls real is its own: the boundary is halfway between the means.
+        made = Loss(lambda real, fake, _: discriminator(real, fake), generator, boundary=None)
     if not isinstance(made, Loss):
         raise broken(
             name,

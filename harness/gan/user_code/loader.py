@@ -42,10 +42,8 @@ def import_function(name: str, files: Sequence[UserFile]) -> Callable[..., Any]:
     known = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
     function = getattr(module, function_name, None)
     if function is None:
-        raise broken(
-            name,
-            f"{file.name} has no function {function_name}.{near_miss(function_name, known)}",
-        )
+        fault = f"{file.name} has no function {function_name}.{near_miss(function_name, known)}"
+        raise broken(name, fault)
     if not callable(function):
         raise broken(name, f"must be a function; it is of type {type(function).__name__}.")
     return function  # type: ignore[no-any-return]

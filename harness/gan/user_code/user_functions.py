@@ -61,12 +61,11 @@ class UserFunctions:
 
     def uses(self) -> Iterator[tuple[str, str, GANConfig]]:
         """Yield each function once: its role, its name, and a configuration that names it."""
-        seen = set()
+        found: dict[tuple[str, str], GANConfig] = {}
         for config in self.examples:
-            for role, name in named_functions(config):
-                if (role, name) not in seen:
-                    seen.add((role, name))
-                    yield role, name, config
+            for use in named_functions(config):
+                found.setdefault(use, config)
+        yield from ((*use, config) for use, config in found.items())
 
 
 NO_FUNCTIONS = UserFunctions()
@@ -140,9 +139,14 @@ def _pin_name(text: str, folder: Path, files: dict[str, UserFile], *, faults: li
         if isinstance(copy, UserFile) and copy.sha256 == sha256:
             files[copy.name] = copy
         return text
-    fault = _form_fault(text, path.name, function)
-    if fault:
-        faults.append(fault)
+    if not function.isidentifier():
+        faults.append(f"{text} must name a function after the file, such as my_file.py:build.")
+        return text
+    if len(f"{path.name}:{function}") > _MOST_CHARACTERS:
+        faults.append(
+            f"{text} must have at most {_MOST_CHARACTERS} characters, folders left out. "
+            f"Rename the file or the function."
+        )
         return text
     file = _read(folder / path)
     if isinstance(file, str):
@@ -151,17 +155,6 @@ def _pin_name(text: str, folder: Path, files: dict[str, UserFile], *, faults: li
     if files.setdefault(file.name, file) != file:
         faults.append(f"{text}: another file is called {file.name} as well. Rename one of them.")
     return f"{file.name}:{function}@{file.sha256}"
-
-
-def _form_fault(text: str, file: str, function: str) -> str:
-    if not function.isidentifier():
-        return f"{text} must name a function after the file, such as my_file.py:build."
-    if len(f"{file}:{function}") > _MOST_CHARACTERS:
-        return (
-            f"{text} must have at most {_MOST_CHARACTERS} characters, folders left out. "
-            f"Rename the file or the function."
-        )
-    return ""
 
 
 def _read(path: Path) -> UserFile | str:
