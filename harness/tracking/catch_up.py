@@ -1,5 +1,6 @@
 """Tell the trackers how a training ended, where a crash kept that from them."""
 
+import contextlib
 from collections.abc import Sequence
 
 from harness.core.errors import StorageError
@@ -93,12 +94,9 @@ def replay_to_wandb(
     """
     from harness.tracking.wandb_tracker import WandbTracker
 
-    tracker = WandbTracker(identity, options)
-    try:
-        # The tracker itself reads the rest from the history, whose first event says the sizes.
-        starts: list[Event] = [event for event in history if isinstance(event, Started)]
-        ends: list[Event] = [event for event in history if isinstance(event, Finished)]
+    # The tracker itself reads the rest from the history, whose first event says the sizes.
+    starts: list[Event] = [event for event in history if isinstance(event, Started)]
+    ends: list[Event] = [event for event in history if isinstance(event, Finished)]
+    with contextlib.closing(WandbTracker(identity, options)) as tracker:
         for event in starts[:1] + ends:
             tracker.emit(event)
-    finally:
-        tracker.close()

@@ -32,7 +32,7 @@ class JsonlTracker:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and not ends_cleanly(path):
-                _write_all(path, read_history(path))
+                rewrite_history(path, read_history(path))
             self._file = _open_to_append(path)
         except OSError as error:
             raise _unwritable(path, error) from error
@@ -71,7 +71,7 @@ class JsonlTracker:
         if len(kept) == len(history):
             return
         self.close()
-        _write_all(self._path, kept)
+        rewrite_history(self._path, kept)
         self._file = _open_to_append(self._path)
 
 
@@ -119,8 +119,13 @@ def rewrite_history(path: Path, events: list[Event]) -> None:
     Raises:
         StorageError: If it cannot be written.
     """
+    temporary = path.with_name(path.name + ".tmp")
     try:
-        _write_all(path, events)
+        with temporary.open("wb", buffering=0) as file:
+            for event in events:
+                _write_line(file, event)
+            os.fsync(file.fileno())
+        temporary.replace(path)
     except OSError as error:
         raise _unwritable(path, error) from error
 
@@ -156,15 +161,6 @@ def _write_line(file: BinaryIO, event: Event) -> None:
     # A disk that fills up takes part of a line first; the next write then says why.
     while rest:
         rest = rest[file.write(rest) :]
-
-
-def _write_all(path: Path, events: list[Event]) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb", buffering=0) as file:
-        for event in events:
-            _write_line(file, event)
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def _unwritable(path: Path, error: OSError) -> StorageError:

@@ -5,6 +5,7 @@ file of ours lies beside each log: a JSON object a line. A row is noted before i
 the end after W&B has written it.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -111,12 +112,10 @@ def note_end(folder: Path, end: str) -> None:
 
 def read_notes(folder: Path) -> list[dict[str, Any]]:
     """Return the notes of a run's folder; what a crash cut short, or kept from it, is left out."""
-    notes = []
-    try:
+    notes: list[dict[str, Any]] = []
+    with contextlib.suppress(OSError, TypeError, ValueError):
         for line in (folder / _NOTES).read_text(encoding="utf-8").splitlines():
             notes.append(dict(json.loads(line)))
-    except (OSError, TypeError, ValueError):
-        pass
     return notes
 
 
@@ -138,8 +137,7 @@ def rows_given(folders: Iterable[Path], before: float = math.inf) -> Logged:
 
 def noted_end(folder: Path) -> str | None:
     """Return how a run ended; None where it did not, or its log is another than W&B wrote."""
-    notes = read_notes(folder)
-    last = notes[-1] if notes else {}
+    last = next(reversed(read_notes(folder)), {})
     if "end" not in last:
         return None
     content = _log_of(folder).read_bytes()[: last["size"]]

@@ -63,31 +63,33 @@ def wandb_mode(root: Path, requested: RequestedMode = "auto") -> WandbMode:
             f"WANDB_MODE must be one of {', '.join(_MODES)}; received {wanted!r}."
             f"{near_miss(wanted, _MODES)}"
         )
-    if wanted and _MODES[wanted] == "disabled":
-        return WandbMode("disabled", "W&B is disabled by WANDB_MODE; history.jsonl has it all.")
-    if wanted and _MODES[wanted] == "offline":
-        return WandbMode("offline", _offline_hint(root, "as asked"))
-    return _mode_by_settings(root, ask_settings=not wanted)
+    mode, asked_by, why = _MODES.get(wanted), "by WANDB_MODE", "as asked"
+    address = ""
+    if mode in (None, "online"):
+        import wandb
+
+        settings = wandb.setup(settings=wandb.Settings(silent=True)).settings
+        address = settings.app_url
+        if mode is None:
+            mode, asked_by, why = _MODES[settings.mode], "in its settings", "as W&B's settings ask"
+        obstacle = _why_not_online(settings.base_url) if mode == "online" else ""
+        if obstacle:
+            mode, why = "offline", obstacle
+    if mode == "disabled":
+        return WandbMode(mode, f"W&B is disabled {asked_by}; history.jsonl has it all.")
+    if mode == "online":
+        return WandbMode(mode, f"W&B is online: runs appear at {address}")
+    folder = shlex.quote(str(root / "wandb"))
+    return WandbMode(
+        "offline",
+        f"W&B is offline ({why}). See the runs: wandb leet {folder}   "
+        f"Upload them: wandb login && wandb sync {folder}/offline-run-*",
+    )
 
 
 def remember_online_failure(error: Exception) -> None:
     """Keep the later runs of this process offline, after one could not be started online."""
     _online_failures.append(f"{type(error).__name__}: {error}".splitlines()[0].rstrip("."))
-
-
-def _mode_by_settings(root: Path, *, ask_settings: bool) -> WandbMode:
-    import wandb
-
-    settings = wandb.setup(settings=wandb.Settings(silent=True)).settings
-    configured = _MODES[settings.mode] if ask_settings else "online"
-    if configured == "disabled":
-        return WandbMode("disabled", "W&B is disabled in its settings; history.jsonl has it all.")
-    if configured == "offline":
-        return WandbMode("offline", _offline_hint(root, "as W&B's settings ask"))
-    obstacle = _why_not_online(settings.base_url)
-    if obstacle:
-        return WandbMode("offline", _offline_hint(root, obstacle))
-    return WandbMode("online", f"W&B is online: runs appear at {settings.app_url}")
 
 
 def _why_not_online(base_url: str) -> str:
@@ -116,11 +118,3 @@ def _is_reachable(base_url: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _offline_hint(root: Path, why: str) -> str:
-    folder = shlex.quote(str(root / "wandb"))
-    return (
-        f"W&B is offline ({why}). See the runs: wandb leet {folder}   "
-        f"Upload them: wandb login && wandb sync {folder}/offline-run-*"
-    )

@@ -77,10 +77,9 @@ def end_run(run: wandb.Run, exit_code: int = 0) -> None:
         OSError: If the end does not reach the disk.
     """
     log = run_folder(run) / f"run-{run.id}.wandb"
-    before = log.stat().st_size
+    size = before = log.stat().st_size
     run.finish(exit_code=exit_code)
     deadline = time.monotonic() + _END_SECONDS
-    size = before
     # Grown, and still at the next look.
     while size == before or log.stat().st_size > size:
         if time.monotonic() > deadline:
@@ -161,12 +160,10 @@ def staging_in(run: wandb.Run) -> Iterator[None]:
     By itself W&B takes a folder in the user's home, where copies for runs that are never
     uploaded would pile up.
     """
-    before = os.environ.get(wandb.env.DATA_DIR)
+    before = {key: os.environ[key] for key in (wandb.env.DATA_DIR,) if key in os.environ}
     os.environ[wandb.env.DATA_DIR] = str(Path(run.dir).resolve().parent / "data")
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[wandb.env.DATA_DIR]
-        else:
-            os.environ[wandb.env.DATA_DIR] = before
+        del os.environ[wandb.env.DATA_DIR]
+        os.environ.update(before)

@@ -1,6 +1,8 @@
 """Show each trial as one W&B run, fed by its events."""
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,40 +62,32 @@ class WandbTracker:
         mode = wandb_mode(identity.wandb_root, options.wandb_mode).mode
         if mode == "disabled":
             return
-        try:
+        with self._giving_up(online=mode == "online"):
             earlier = wandb_log.find_runs(identity.wandb_folder, identity.run_id)
             self._run = start_run(identity, options, mode)
             self._run.define_metric("kimg")
             self._run.define_metric("*", step_metric="kimg")
             self._logged = _take_over(earlier, self._run, mode)
             _spent.pop(identity.wandb_folder, None)  # counted anew, without what was removed
-        except Exception as error:  # Whatever W&B raises, the training is worth more.
-            if mode == "online":
-                remember_online_failure(error)
-            self._give_up(error)
 
     def emit(self, event: Event) -> None:
         """Log one event; after W&B failed once, do nothing."""
-        if self._run is None:
-            return
-        try:
-            self._handle(self._run, event)
-        except Exception as error:
-            self._give_up(error)
+        if self._run is not None:
+            with self._giving_up():
+                self._handle(self._run, event)
 
     def close(self) -> None:
         """End the run, as interrupted unless it received an outcome; once."""
-        if self._run is None:
-            return
-        try:
-            self._end(self._run, _INTERRUPTED)
-        except Exception as error:
-            self._give_up(error)
+        if self._run is not None:
+            with self._giving_up():
+                self._end(self._run, _INTERRUPTED)
 
     def _handle(self, run: wandb.Run, event: Event) -> None:
         if not self._is_caught_up:
             self._is_caught_up = True
-            self._catch_up(run)
+            for past in read_history(self._identity.folder / HISTORY_NAME):
+                if isinstance(past, Progressed | RungScored):
+                    self._log(run, past)
         match event:
             case Started():
                 run.summary["generator_parameters"] = event.generator_parameters
@@ -104,11 +98,6 @@ class WandbTracker:
                 self._end(run, int(event.outcome.state is State.FAILED))
                 wandb_log.note_end(run_folder(run), event.outcome.reason.value)
             case _:
-                self._log(run, event)
-
-    def _catch_up(self, run: wandb.Run) -> None:
-        for event in read_history(self._identity.folder / HISTORY_NAME):
-            if isinstance(event, Progressed | RungScored):
                 self._log(run, event)
 
     def _log(self, run: wandb.Run, event: Progressed | RungScored) -> None:
@@ -165,17 +154,23 @@ class WandbTracker:
         self._run = None
         end_run(run, exit_code)
 
-    def _give_up(self, error: Exception) -> None:
-        self._run = None
-        LOGGER.warning(
-            "W&B failed for trial %s of study %s and gets no more of it (%s: %s). "
-            "Training goes on; %s has everything.",
-            self._identity.trial,
-            self._identity.study,
-            type(error).__name__,
-            str(error).partition("\n")[0],
-            self._identity.folder / HISTORY_NAME,
-        )
+    @contextlib.contextmanager
+    def _giving_up(self, *, online: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # Whatever W&B raises, the training is worth more.
+            if online:
+                remember_online_failure(error)
+            self._run = None
+            LOGGER.warning(
+                "W&B failed for trial %s of study %s and gets no more of it (%s: %s). "
+                "Training goes on; %s has everything.",
+                self._identity.trial,
+                self._identity.study,
+                type(error).__name__,
+                str(error).partition("\n")[0],
+                self._identity.folder / HISTORY_NAME,
+            )
 
 
 def spend_image_bytes(wandb_folder: Path, size: int, *, limit_megabytes: float) -> bool:
@@ -199,13 +194,7 @@ def spend_image_bytes(wandb_folder: Path, size: int, *, limit_megabytes: float) 
 
 
 def _take_over(earlier: list[Path], run: wandb.Run, mode: Mode) -> wandb_log.Logged:
-    """Return which rows W&B holds already; what is to be logged anew is removed.
-
-    Args:
-        earlier: Folders of earlier sessions.
-        run: The new session.
-        mode: Where it is logged to.
-    """
+    """Return which rows W&B holds of earlier sessions; what is to be logged anew is removed."""
     online = [folder for folder in earlier if not wandb_log.is_offline(folder)]
     if mode == "online":
         # The server says how far it came: a crash may have kept rows from it.
@@ -231,24 +220,19 @@ def _describe(inspection: Inspection | None) -> dict[str, Any]:
 
 
 def _summarize(outcome: Outcome) -> dict[str, Any]:
+    end = {"state": outcome.state.value, "reason": outcome.reason.value, "detail": outcome.detail}
     summary: dict[str, Any] = {
-        "outcome": {
-            "state": outcome.state.value,
-            "reason": outcome.reason.value,
-            "detail": outcome.detail,
-        },
+        "outcome": end,
         "kimg": outcome.kimg,
         "duration_seconds": outcome.duration_seconds,
     }
-    for kind, score in (("best", outcome.best), ("final", outcome.final)):
+    scores = [("best", outcome.best), ("final", outcome.final)]
+    for kind, score in [*scores, *(("test", test) for test in outcome.tests)]:
         if score is not None:
             name = f"{kind}_{score.protocol.name}"
             summary |= {name: score.value, **_bounds(name, score)}
-            summary["protocol_fingerprint"] = score.protocol.fingerprint
-    for score in outcome.tests:
-        name = f"test_{score.protocol.name}"
-        summary |= {name: score.value, **_bounds(name, score)}
-        summary["test_protocol_fingerprint"] = score.protocol.fingerprint
+            prefix = "test_" if kind == "test" else ""
+            summary[f"{prefix}protocol_fingerprint"] = score.protocol.fingerprint
     if outcome.best is not None:
         # W&B takes the minimum within one segment; a resumed run has several.
         summary[outcome.best.protocol.name] = {"min": outcome.best.value}
