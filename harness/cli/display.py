@@ -1,10 +1,12 @@
 """Show a sweep at the terminal: live where there is one, plain lines where output is piped."""
 
+import dataclasses
 import math
 import time
 from collections import Counter
+from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import rich.box
 from rich.console import Console, Group
@@ -73,18 +75,16 @@ class SweepDisplay:
         row.hear(event)
         if isinstance(event, RungScored):
             self._best = min(self._best or (math.inf, name), (event.best.value, name))
-            self._console.out(self._rung_line(row, event), highlight=False)
+            self._console.out(
+                f"trial {row.name} {row.family:8} {event.kimg:6g} kimg "
+                f"{row.images_per_second:7,.0f} images/s  "
+                f"{event.score.protocol.name} {event.score.value:8.3f}",
+                highlight=False,
+            )
         if isinstance(event, Finished):
             del self._running[name]
             self._ended += name.isdigit() and event.outcome.superseded_by is None
             self._console.out(self._end_line(row, event.outcome), highlight=False)
-
-    def _rung_line(self, row: "_Row", event: RungScored) -> str:
-        return (
-            f"trial {row.name} {row.family:8} {event.kimg:6g} kimg "
-            f"{row.images_per_second:7,.0f} images/s  "
-            f"{event.score.protocol.name} {event.score.value:8.3f}"
-        )
 
     def _end_line(self, row: "_Row", outcome: Outcome) -> str:
         score = outcome.final or outcome.best
@@ -105,9 +105,8 @@ class SweepDisplay:
         return f", about {format_seconds(seconds)} left"
 
     def _render(self) -> Group:
-        table = Table(box=None, padding=(0, 2))
-        for column in ("trial", "family", "kimg", "", "images/s", "last FID", "best FID"):
-            table.add_column(column, justify="left" if column in ("family", "") else "right")
+        columns = ("trial", "family", "kimg", "", "images/s", "last FID", "best FID")
+        table = _table(columns, left=("family", ""), box=None, padding=(0, 2))
         running = list(self._running.values())  # it is drawn from another thread
         shown = running[: max(1, self._console.height - _LINES_AROUND)]
         for row in shown:
@@ -119,16 +118,16 @@ class SweepDisplay:
         return Group(head, table, Text(f"  and {rest} more")) if rest else Group(head, table)
 
 
+@dataclasses.dataclass
 class _Row:
     """The row of one training in the live table."""
 
-    def __init__(self, name: str, family: str) -> None:
-        self.name = name
-        self.family = family
-        self.kimg = 0.0
-        self.images_per_second = 0.0
-        self._last = "-"
-        self._best = "-"
+    name: str
+    family: str
+    kimg: float = 0.0
+    images_per_second: float = 0.0
+    last: str = "-"
+    best: str = "-"
 
     def hear(self, event: Event) -> None:
         if isinstance(event, Started | Progressed | RungScored):
@@ -136,51 +135,43 @@ class _Row:
         if isinstance(event, Progressed):
             self.images_per_second = event.images_per_second
         if isinstance(event, RungScored):
-            self._last = f"{event.score.value:.3f}"
-            self._best = f"{event.best.value:.3f}"
+            self.last, self.best = f"{event.score.value:.3f}", f"{event.best.value:.3f}"
 
     def cells(self, kimg: float) -> tuple[str | ProgressBar, ...]:
         bar = ProgressBar(total=kimg, completed=min(self.kimg, kimg), width=24)
         rate = f"{self.images_per_second:,.0f}"
-        return self.name, self.family, f"{self.kimg:.1f}", bar, rate, self._last, self._best
+        return self.name, self.family, f"{self.kimg:.1f}", bar, rate, self.last, self.best
 
 
 def print_wandb_hint(
     console: Console, folder: Path, tracker: TrackerName, options: TrackerOptions
 ) -> None:
-    """Print how to see the runs in W&B, where it is the tracker.
-
-    Args:
-        console: Where to write.
-        folder: What holds W&B's folder.
-        tracker: What records.
-        options: The mode asked for.
-    """
+    """Print how to see the runs in W&B, whose folder is in `folder`, where it is the tracker."""
     if tracker == "wandb":
         from harness.tracking.wandb_mode import wandb_mode
 
         console.print(wandb_mode(folder, options.wandb_mode).hint)
 
 
-def leaderboard_table(ranked: list[Entry], *, rows: int = _ROWS) -> Table:
-    """Return the first rows of a ranking, baselines always among them.
+def _table(columns: Sequence[str], *, left: Container[str], **options: Any) -> Table:
+    """Return an empty table; columns that are not named as `left` hold numbers."""
+    table = Table(**({"box": rich.box.SIMPLE_HEAD, "title_justify": "left"} | options))
+    for column in columns:
+        table.add_column(column, justify="left" if column in left else "right")
+    return table
 
-    Args:
-        ranked: Entries, best first.
-        rows: How many to show.
-    """
+
+def leaderboard_table(ranked: list[Entry], *, rows: int = _ROWS) -> Table:
+    """Return the first rows of a ranking, best first, baselines always among them."""
     scored = [entry.score for entry in ranked if entry.score]
     title = "no score yet"
     if scored:
         protocol = scored[0].protocol
         title = f"{protocol.name} (lower is better), protocol {protocol.fingerprint}"
     # Without lines between columns it fits into 80 characters.
-    table = Table(
-        title=title, title_justify="left", box=rich.box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
-    )
-    for column in ("rank", "trial", "family", "kimg", "final", "best rung", "outcome", "seconds"):
-        text = column in ("trial", "family", "outcome")
-        table.add_column(column, justify="left" if text else "right")
+    columns = ("rank", "trial", "family", "kimg", "final", "best rung", "outcome", "seconds")
+    left = ("trial", "family", "outcome")
+    table = _table(columns, left=left, title=title, padding=(0, 1, 0, 0))
     for place, entry in enumerate(ranked, start=1):
         if place > rows and not entry.is_baseline:
             continue
@@ -199,23 +190,16 @@ def leaderboard_table(ranked: list[Entry], *, rows: int = _ROWS) -> Table:
 
 
 def measurement_table(measured: "list[Measurement]") -> Table:
-    """Return measurements with their intervals, under what they were measured by.
-
-    Args:
-        measured: At least one, all of the same images.
-    """
+    """Return measurements of the same images, at least one, under what they were measured by."""
     protocol = measured[0].protocol
-    table = Table(
-        title=(
-            f"{protocol.extractor}@{protocol.num_images} against {protocol.reference} "
-            f"(resize: {protocol.resize}; labels: {protocol.labels})"
-        ),
-        title_justify="left",
-        box=rich.box.SIMPLE_HEAD,
+    title = (
+        f"{protocol.extractor}@{protocol.num_images} against {protocol.reference} "
+        f"(resize: {protocol.resize}; labels: {protocol.labels})"
     )
-    for column in ("measure", "value", "95 % interval", "protocol"):
-        justify: Literal["right", "left"] = "right" if column == "value" else "left"
-        table.add_column(column, justify=justify, no_wrap=column != "measure")
+    columns = ("measure", "value", "95 % interval", "protocol")
+    table = _table(columns, left=("measure", "95 % interval", "protocol"), title=title)
+    for column in table.columns[1:]:
+        column.no_wrap = True
     for one in measured:
         interval, note = one.quantity.interval, one.quantity.note
         direction = _DIRECTIONS.get(one.quantity.better, f"→ {one.quantity.better}")
@@ -230,8 +214,8 @@ def measurement_table(measured: "list[Measurement]") -> Table:
 
 def count_outcomes(entries: list[Entry]) -> str:
     """Return e.g. `50 trials: 6 complete, 43 pruned (outranked 41, over_budget 2), 1 failed`."""
-    trials = [entry.outcome for entry in entries if not entry.is_baseline]
-    trials = [outcome for outcome in trials if outcome.superseded_by is None]
+    ended = (entry.outcome for entry in entries if not entry.is_baseline)
+    trials = [outcome for outcome in ended if outcome.superseded_by is None]
     parts = []
     for state in State:
         reasons = Counter(o.reason.value for o in trials if o.state is state)

@@ -47,12 +47,7 @@ def catch_up(
 
 
 def tell_end(history: list[Event], outcome: Outcome) -> list[Event]:
-    """Return a history that ends with this outcome and with no other.
-
-    Args:
-        history: The events so far.
-        outcome: The end.
-    """
+    """Return a history that ends with this outcome and with no other."""
     return [*(event for event in history if not isinstance(event, Finished)), Finished(outcome)]
 
 

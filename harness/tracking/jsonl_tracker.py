@@ -66,8 +66,13 @@ class JsonlTracker:
             self._file = None
 
     def _drop_repeated(self, event: Started | RungScored) -> None:
+        def stands(past: Event) -> bool:
+            if isinstance(event, RungScored):
+                return not (isinstance(past, RungScored) and past.rung == event.rung)
+            return not isinstance(past, Finished) and past.kimg <= event.kimg
+
         history = read_history(self._path)
-        kept = [past for past in history if _stands(past, event)]
+        kept = list(filter(stands, history))
         if len(kept) == len(history):
             return
         self.close()
@@ -135,13 +140,6 @@ def _parse(line: bytes) -> Event | None:
         return from_record(json.loads(line))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-
-
-def _stands(past: Event, event: Started | RungScored) -> bool:
-    """Return whether an earlier event remains true beside a new one."""
-    if isinstance(event, RungScored):
-        return not (isinstance(past, RungScored) and past.rung == event.rung)
-    return not isinstance(past, Finished) and past.kimg <= event.kimg
 
 
 def ends_cleanly(path: Path) -> bool:

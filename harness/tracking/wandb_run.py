@@ -16,6 +16,23 @@ from harness.tracking.wandb_log import note
 from harness.tracking.wandb_mode import Mode
 
 PROJECT = "gan-sweep-harness"
+# The training is logged, and nothing about the machine or the code.
+_QUIET: dict[str, Any] = {
+    "silent": True,
+    "console": "off",
+    "host": "",
+    "save_code": False,
+    "disable_code": True,
+    "disable_git": True,
+    "disable_job_creation": True,
+    "use_dot_wandb": False,
+    "init_timeout": 20,
+    "finish_timeout": 60,
+    "x_disable_meta": True,
+    "x_disable_stats": True,
+    "x_disable_machine_info": True,
+    "x_save_requirements": False,
+}
 _END_SECONDS, _LOOK_SECONDS = 5.0, 0.02
 
 
@@ -52,7 +69,7 @@ def start_run(identity: TrialIdentity, options: TrackerOptions, mode: Mode) -> w
         job_type=identity.job_type,
         tags=identity.tags,
         config=identity.config,
-        settings=_quiet_settings(),
+        settings=wandb.Settings(**_QUIET),
     )
     if mode == "online":
         note(run_folder(run), url=run.url)
@@ -86,26 +103,6 @@ def end_run(run: wandb.Run, exit_code: int = 0) -> None:
             raise OSError(f"{log} lacks its end; is the disk full?")
         size = log.stat().st_size
         time.sleep(_LOOK_SECONDS)
-
-
-def _quiet_settings() -> wandb.Settings:
-    """Return settings that log the training and nothing about the machine or the code."""
-    return wandb.Settings(
-        silent=True,
-        console="off",
-        host="",
-        save_code=False,
-        disable_code=True,
-        disable_git=True,
-        disable_job_creation=True,
-        use_dot_wandb=False,
-        init_timeout=20,
-        finish_timeout=60,
-        x_disable_meta=True,
-        x_disable_stats=True,
-        x_disable_machine_info=True,
-        x_save_requirements=False,
-    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

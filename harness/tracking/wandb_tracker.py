@@ -90,8 +90,8 @@ class WandbTracker:
                     self._log(run, past)
         match event:
             case Started():
-                run.summary["generator_parameters"] = event.generator_parameters
-                run.summary["discriminator_parameters"] = event.discriminator_parameters
+                for key in ("generator_parameters", "discriminator_parameters"):
+                    run.summary[key] = getattr(event, key)
             case Finished():
                 self._commit(run)
                 run.summary.update(_summarize(event.outcome))

@@ -21,7 +21,7 @@ from harness.backends.cluster import Cluster
 from harness.backends.devices import available_cores, find_gpus
 from harness.backends.local_backend import signals_held_back
 from harness.backends.ray import IMPATIENCE
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, first_line
 from harness.core.quiet import quiet_stderr
 
 _NAMESPACE = "gan-sweep-harness"
@@ -63,9 +63,10 @@ def connect(cluster: Cluster, *, workers: int = 0) -> None:
                 _start(options, cores=max(cores, available_cores()))
                 return
         except _FAILURES as error:
+            cause = (first_line(error) or type(error).__name__).rstrip(".")
             raise ConfigError(
                 f"--address {address}: cannot take part in the cluster there: "
-                f"{_first_line(error)} If another program listens there: Ray's ports are 6379 "
+                f"{cause}. If another program listens there: Ray's ports are 6379 "
                 f"and, for {_CLIENT}, 10001. Both sides need the same version of Ray "
                 f"({ray.__version__} here) and of Python; if the cluster asks for a token, give "
                 f"this command RAY_AUTH_MODE=token and the same RAY_AUTH_TOKEN or "
@@ -161,9 +162,9 @@ def _join(address: str, options: dict[str, Any]) -> bool:
         with quiet_stderr(shows_at_failure=False), warnings.catch_warnings(action="ignore"):
             ray.init(address=address, **options)
     except ConnectionError as error:
-        if address == "auto" and error.__cause__ is None:
-            return False  # it has found nothing; one that it found and cannot reach has a cause
-        raise
+        if address != "auto" or error.__cause__ is not None:
+            raise
+        return False  # it has found nothing; one that it found and cannot reach has a cause
     return True
 
 
@@ -183,20 +184,17 @@ def _check_own(cluster: Cluster) -> None:
 
 
 def _start(options: dict[str, Any], *, cores: int) -> None:
-    """Start a cluster of this machine alone, which nobody else can reach.
-
-    Args:
-        options: What Ray is told of any cluster.
-        cores: So many workers share the machine as a user asked for, like those without Ray.
-    """
+    """Start a cluster of this machine alone, which nobody else can reach."""
     for name in IMPATIENCE:
         os.environ.pop(name, None)  # its own processes may take their time
     # Ctrl-C and SIGTERM may go to the whole process group; stopping is the runner's decision.
     with signals_held_back():
         ray.init(address="local", num_cpus=cores, include_dashboard=False, **options)
-    _say(
+    print(
         "This machine belongs to no Ray cluster: started one of its own, on 127.0.0.1 alone, "
-        "that ends with this command."
+        "that ends with this command.",
+        file=sys.stderr,
+        flush=True,
     )
 
 
@@ -208,14 +206,12 @@ def _warn_of_ports(address: str) -> None:
     if address == "auto":
         address = ray.get_runtime_context().gcs_address
     places = "each worker" if address.startswith(_CLIENT) else "each worker and in this command"
-    _say(
+    print(
         f"Takes part in the Ray cluster at {address}: until the end Ray listens in {places} on "
-        f"all addresses of their machines, for trusted networks only."
+        f"all addresses of their machines, for trusted networks only.",
+        file=sys.stderr,
+        flush=True,
     )
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _runtime_env(cluster: Cluster) -> dict[str, Any]:
@@ -237,16 +233,10 @@ def _runtime_env(cluster: Cluster) -> dict[str, Any]:
 @contextlib.contextmanager
 def _own_handlers() -> Iterator[None]:
     """Keep what handles signals in this process: Ray puts its own in the place."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in numbers}
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         with contextlib.suppress(ValueError):  # only the main thread may, and Ray only did there
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(".") + "."

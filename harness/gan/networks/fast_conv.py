@@ -61,12 +61,7 @@ def interleaved_transpose(x: Any, kernel: Any) -> Any:
 
 
 def transposed_convolution(x: Any, kernel: Any) -> Any:
-    """Return `interleaved_transpose`, with the usual convolutions for its gradients.
-
-    Args:
-        x: As there.
-        kernel: As there.
-    """
+    """Return `interleaved_transpose`, with the usual convolutions for its gradients."""
     return _traced(_transposed, _spec(x), _spec(kernel))(x, kernel)
 
 
@@ -84,8 +79,7 @@ def strided_convolution(x: Any, kernel: Any) -> Any:
 def _transposed(x: Any, kernel: Any) -> Any:
     def gradient(upstream: Any) -> tuple[Any, Any]:
         by_x = tf.nn.conv2d(upstream, kernel, 2, "SAME")
-        by_kernel = _kernel_gradient(upstream, kernel, x)
-        return by_x, by_kernel
+        return by_x, _kernel_gradient(upstream, kernel, x)
 
     return interleaved_transpose(x, kernel), gradient
 

@@ -179,14 +179,15 @@ def _project(
     inputs, x, label = _latent(config, num_classes)
     shape = (image_shape[0] // 4, image_shape[1] // 4, channels)
     x = keras.layers.Dense(math.prod(shape), use_bias=settings.use_bias, name="projection")(x)
-    if settings.name == "resnet":  # whose blocks begin with normalization and activation
-        return inputs, keras.layers.Reshape(shape, name="feature_maps")(x), label
-    if settings.normalization in ("none", "batch") and label is None:
-        # Batch normalization of the vector knows the places apart, as in the TensorFlow tutorial.
+    # Batch normalization of the vector knows the places apart, as in the TensorFlow tutorial.
+    on_vector = settings.normalization in ("none", "batch") and label is None
+    finishes = settings.name != "resnet"  # whose blocks begin with normalization and activation
+    if finishes and on_vector:
         x = finish_hidden(x, settings, "projection")
-        return inputs, keras.layers.Reshape(shape, name="feature_maps")(x), label
     x = keras.layers.Reshape(shape, name="feature_maps")(x)
-    return inputs, finish_hidden(x, settings, "projection", label=label), label
+    if finishes and not on_vector:
+        x = finish_hidden(x, settings, "projection", label=label)
+    return inputs, x, label
 
 
 def _convolution(

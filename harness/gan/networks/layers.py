@@ -56,10 +56,18 @@ def conditional_batch(x: Any, label: Label, name: str) -> Any:
         Miyato & Koyama 2018, arXiv 1802.05637.
     """
     x = keras.layers.BatchNormalization(center=False, scale=False, name=name)(x)
-    scale = _per_class(x, label, "ones", f"{name}_gamma")
-    shift = _per_class(x, label, "zeros", f"{name}_beta")
-    x = keras.layers.Multiply(name=f"{name}_scaled")([x, scale])
-    return keras.layers.Add(name=f"{name}_shifted")([x, shift])
+    channels, places = x.shape[-1], len(x.shape) - 2
+    for start, combine, part, combined in (
+        ("ones", keras.layers.Multiply, f"{name}_gamma", f"{name}_scaled"),
+        ("zeros", keras.layers.Add, f"{name}_beta", f"{name}_shifted"),
+    ):
+        values = keras.layers.Embedding(
+            label.num_classes, channels, embeddings_initializer=start, name=part
+        )(label.ids)
+        if places:  # the same at each of them
+            values = keras.layers.Reshape((*[1] * places, channels), name=f"{part}_map")(values)
+        x = combine(name=combined)([x, values])
+    return x
 
 
 def layer_normalization(_: int, name: str) -> Any:
@@ -98,17 +106,6 @@ NORMALIZATIONS: dict[str, Callable[[int, str], Any]] = {
     "group": group_normalization,
     "pixel": pixel_normalization,
 }
-
-
-def _per_class(x: Any, label: Label, start: str, name: str) -> Any:
-    """Return one learned number per class and channel of x, which broadcasts over its places."""
-    channels, places = x.shape[-1], len(x.shape) - 2
-    values = keras.layers.Embedding(
-        label.num_classes, channels, embeddings_initializer=start, name=name
-    )(label.ids)
-    if not places:
-        return values
-    return keras.layers.Reshape((*[1] * places, channels), name=f"{name}_map")(values)
 
 
 ImageShape = tuple[int, int, int]
@@ -188,10 +185,9 @@ def finish_hidden(
     if normalized:
         x = normalize(x, config.normalization, f"{name}_normalization", label=label)
     if config.activation == "leaky_relu":
-        layer = keras.layers.LeakyReLU(config.leaky_slope, name=f"{name}_activation")
+        x = keras.layers.LeakyReLU(config.leaky_slope, name=f"{name}_activation")(x)
     else:
-        layer = keras.layers.ReLU(name=f"{name}_activation")
-    x = layer(x)
+        x = keras.layers.ReLU(name=f"{name}_activation")(x)
     share = config.dropout if dropout is None else dropout
     if share:
         x = keras.layers.Dropout(share, name=f"{name}_dropout")(x)
