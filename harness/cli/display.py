@@ -155,7 +155,8 @@ def print_wandb_hint(
 
 def _table(columns: Sequence[str], *, left: Container[str], **options: Any) -> Table:
     """Return an empty table; columns that are not named as `left` hold numbers."""
-    table = Table(**({"box": rich.box.SIMPLE_HEAD, "title_justify": "left"} | options))
+    defaults: dict[str, Any] = {"box": rich.box.SIMPLE_HEAD, "title_justify": "left"}
+    table = Table(**(defaults | options))
     for column in columns:
         table.add_column(column, justify="left" if column in left else "right")
     return table

@@ -111,15 +111,9 @@ def load_generator(path: Path) -> keras.Model:
 
 
 def latent_noise(noise_seed: int, count: int, latent_dim: int) -> NDArray[np.float32]:
-    """Return the standard normal noise behind the first `count` images of a seed.
+    """Return the standard normal noise (count, latent_dim) behind the first images of a seed.
 
-    Args:
-        noise_seed: Origin of the noise, at least 0.
-        count: Number of images.
-        latent_dim: Length of a vector.
-
-    Returns:
-        Array (count, latent_dim); row i does not depend on `count`.
+    Row i does not depend on `count`.
     """
     noise = np.empty((count, latent_dim), np.float32)
     for block, start in enumerate(range(0, count, _NOISE_BLOCK)):

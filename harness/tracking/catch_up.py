@@ -52,14 +52,9 @@ def tell_end(history: list[Event], outcome: Outcome) -> list[Event]:
 
 
 def wandb_fault(identity: TrialIdentity, history: Sequence[Event]) -> str | None:
-    """Return in words what the log of a run on this disk lacks of the training's history.
+    """Return in words what the log of a run on this disk lacks of the training's whole history.
 
-    Args:
-        identity: The training.
-        history: Its events, its end included.
-
-    Returns:
-        None where nothing is lacking, or where W&B's server has the run.
+    None where nothing is lacking, or where W&B's server has the run.
     """
     runs = find_runs(identity.wandb_folder, identity.run_id)
     if not runs:
@@ -80,13 +75,7 @@ def wandb_fault(identity: TrialIdentity, history: Sequence[Event]) -> str | None
 def replay_to_wandb(
     identity: TrialIdentity, history: Sequence[Event], options: TrackerOptions
 ) -> None:
-    """Log a training that has ended anew, the way an interrupted one is resumed.
-
-    Args:
-        identity: The training.
-        history: Its events, its end included.
-        options: How much is logged, and where to.
-    """
+    """Log a training that has ended anew, the way an interrupted one is resumed."""
     from harness.tracking.wandb_tracker import WandbTracker
 
     # The tracker itself reads the rest from the history, whose first event says the sizes.

@@ -53,12 +53,7 @@ class Logged:
 
 
 def find_runs(wandb_folder: Path, run_id: str) -> list[Path]:
-    """Return the folders of a run, the oldest first; W&B makes one at each resumption.
-
-    Args:
-        wandb_folder: W&B's folder, named `wandb`.
-        run_id: The run.
-    """
+    """Return the folders of a run, the oldest first; W&B makes one at each resumption."""
     # `offline-run-20261122_101500-<id>/run-<id>.wandb`, without the prefix when online; two
     # within a second end in `-1`, `-2`, hence the second star.
     files = wandb_folder.glob(f"*run-*-{run_id}*/run-{run_id}.wandb")
@@ -120,12 +115,7 @@ def read_notes(folder: Path) -> list[dict[str, Any]]:
 
 
 def rows_given(folders: Iterable[Path], before: float = math.inf) -> Logged:
-    """Return what runs were given.
-
-    Args:
-        folders: Of the run.
-        before: The first step to leave out.
-    """
+    """Return what a run was given in these of its folders, before a step."""
     logged = Logged()
     for folder in folders:
         for each in read_notes(folder):
@@ -137,7 +127,7 @@ def rows_given(folders: Iterable[Path], before: float = math.inf) -> Logged:
 
 def noted_end(folder: Path) -> str | None:
     """Return how a run ended; None where it did not, or its log is another than W&B wrote."""
-    last = next(reversed(read_notes(folder)), {})
+    last: dict[str, Any] = next(reversed(read_notes(folder)), {})
     if "end" not in last:
         return None
     content = _log_of(folder).read_bytes()[: last["size"]]

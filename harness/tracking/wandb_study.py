@@ -88,7 +88,9 @@ def _publish(snapshot: StudySnapshot, options: TrackerOptions, mode: Mode) -> No
     try:
         # Only a server knows of steps that were removed here.
         step = max(rows_given(before).next_step, run.step)
-        row = {f"plots/{name}": wandb.Plotly(plot) for name, plot in snapshot.plots.items()}
+        row: dict[str, Any] = {
+            f"plots/{name}": wandb.Plotly(plot) for name, plot in snapshot.plots.items()
+        }
         row["leaderboard"] = _leaderboard(snapshot, with_images=options.images)
         note_row(wandb_run.run_folder(run), row, step)
         with wandb_run.staging_in(run):

@@ -73,12 +73,7 @@ NO_FUNCTIONS = UserFunctions()
 
 
 def kept_functions(folder: Path, *configs: GANConfig) -> UserFunctions:
-    """Return the functions that stored configurations name, from the copies beside them.
-
-    Args:
-        folder: Of a study or a training.
-        configs: Some of its configurations.
-    """
+    """Return the functions that configurations of a study or training name, from its copies."""
     names = [name for config in configs for _, name in named_functions(config)]
     _, files = pin(names, folder, [])
     return UserFunctions(tuple(files.values()), configs)
