@@ -18,7 +18,7 @@ from rich.text import Text
 from harness.core.durations import format_kimg, format_seconds
 from harness.core.events import Event, Finished, Progressed, RungScored, Started
 from harness.core.option_values import TrackerName
-from harness.core.outcome import Outcome, State
+from harness.core.outcome import State
 from harness.core.yaml_file import dump_yaml
 from harness.gan.config.config import GANConfig
 from harness.study.leaderboard import Entry
@@ -84,17 +84,16 @@ class SweepDisplay:
         if isinstance(event, Finished):
             del self._running[name]
             self._ended += name.isdigit() and event.outcome.superseded_by is None
-            self._console.out(self._end_line(row, event.outcome), highlight=False)
-
-    def _end_line(self, row: "_Row", outcome: Outcome) -> str:
-        score = outcome.final or outcome.best
-        value = f"{score.value:8.3f}" if score else "       -"
-        final = "final" if outcome.final else "best "
-        return (
-            f"trial {row.name} {row.family:8} {format_kimg(outcome.kimg):>6} kimg  "
-            f"{outcome.state.value} ({outcome.reason.value})  {final} {value}  "
-            f"[{self._ended}/{self._trials} ended{self._time_left()}]"
-        )
+            outcome = event.outcome
+            score = outcome.final or outcome.best
+            value = f"{score.value:8.3f}" if score else "       -"
+            self._console.out(
+                f"trial {row.name} {row.family:8} {format_kimg(outcome.kimg):>6} kimg  "
+                f"{outcome.state.value} ({outcome.reason.value})  "
+                f"{'final' if outcome.final else 'best '} {value}  "
+                f"[{self._ended}/{self._trials} ended{self._time_left()}]",
+                highlight=False,
+            )
 
     def _time_left(self) -> str:
         done = self._ended - self._ended_before

@@ -33,7 +33,8 @@ class JsonlTracker:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and not ends_cleanly(path):
                 rewrite_history(path, read_history(path))
-            self._file = _open_to_append(path)
+            # Unbuffered: after a failed write nothing lingers for `close` to stumble over.
+            self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise _unwritable(path, error) from error
 
@@ -77,7 +78,7 @@ class JsonlTracker:
             return
         self.close()
         rewrite_history(self._path, kept)
-        self._file = _open_to_append(self._path)
+        self._file = self._path.open("ab", buffering=0)
 
 
 def read_history(path: Path) -> list[Event]:
@@ -147,11 +148,6 @@ def ends_cleanly(path: Path) -> bool:
     content = path.read_bytes()
     last = content.rstrip(b"\n").rsplit(b"\n", 1)[-1]
     return not content or (content.endswith(b"\n") and _parse(last) is not None)
-
-
-def _open_to_append(path: Path) -> BinaryIO:
-    # Unbuffered: after a failed write nothing lingers in a buffer for `close` to stumble over.
-    return path.open("ab", buffering=0)
 
 
 def _write_line(file: BinaryIO, event: Event) -> None:

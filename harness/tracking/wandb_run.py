@@ -131,10 +131,6 @@ def log_artifact(run: wandb.Run, contents: ArtifactContents) -> None:
 
     W&B keeps a copy until it is uploaded, so the files may change or go at once.
 
-    Args:
-        run: The run it comes from.
-        contents: The files, and what W&B shows of them.
-
     Raises:
         OSError: If a file cannot be read or copied; ValueError if there is none.
     """

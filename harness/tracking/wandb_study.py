@@ -55,10 +55,6 @@ def publish_study(snapshot: StudySnapshot, options: TrackerOptions) -> None:
 
     W&B must never end a study: what fails is one warning. Where another process publishes the
     same study at this moment, nothing is done.
-
-    Args:
-        snapshot: What to show.
-        options: Where to, and whether with images.
     """
     root = snapshot.identity.wandb_root
     mode = wandb_mode(root, options.wandb_mode).mode

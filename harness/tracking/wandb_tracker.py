@@ -174,15 +174,10 @@ class WandbTracker:
 
 
 def spend_image_bytes(wandb_folder: Path, size: int, *, limit_megabytes: float) -> bool:
-    """Count an image that W&B is about to copy; return whether there is room for it.
+    """Count an image of so many bytes that W&B is about to copy, if there is room for it.
 
     Looks at the disk when a run begins. Several processes may therefore exceed the limit, each by
     what the others add meanwhile.
-
-    Args:
-        wandb_folder: W&B's folder, named `wandb`.
-        size: The image's bytes.
-        limit_megabytes: What all images may take, in 10^6 bytes.
     """
     if wandb_folder not in _spent:
         images = wandb_folder.glob("*run-*/files/media/images/**/*.*")

@@ -59,8 +59,19 @@ def connect(cluster: Cluster, *, workers: int = 0) -> None:
         try:
             if address == "local" or not _join(address, options):
                 _check_own(cluster)
-                cores = math.ceil(workers * cluster.cpus_per_worker)
-                _start(options, cores=max(cores, available_cores()))
+                for name in IMPATIENCE:
+                    os.environ.pop(name, None)  # its own processes may take their time
+                # So many workers share the machine as asked for, like those without Ray.
+                cores = max(math.ceil(workers * cluster.cpus_per_worker), available_cores())
+                # Signals may go to the whole process group; stopping is the runner's decision.
+                with signals_held_back():
+                    ray.init("local", num_cpus=cores, include_dashboard=False, **options)
+                print(
+                    "This machine belongs to no Ray cluster: started one of its own, on 127.0.0.1 "
+                    "alone, that ends with this command.",
+                    file=sys.stderr,
+                    flush=True,
+                )
                 return
         except _FAILURES as error:
             cause = (first_line(error) or type(error).__name__).rstrip(".")
@@ -181,21 +192,6 @@ def _check_own(cluster: Cluster) -> None:
                 f"cluster and has {there} {kind} itself; received {asked:g}. Choose less, or name "
                 f"a cluster with --address."
             )
-
-
-def _start(options: dict[str, Any], *, cores: int) -> None:
-    """Start a cluster of this machine alone, which nobody else can reach."""
-    for name in IMPATIENCE:
-        os.environ.pop(name, None)  # its own processes may take their time
-    # Ctrl-C and SIGTERM may go to the whole process group; stopping is the runner's decision.
-    with signals_held_back():
-        ray.init(address="local", num_cpus=cores, include_dashboard=False, **options)
-    print(
-        "This machine belongs to no Ray cluster: started one of its own, on 127.0.0.1 alone, "
-        "that ends with this command.",
-        file=sys.stderr,
-        flush=True,
-    )
 
 
 def _warn_of_ports(address: str) -> None:

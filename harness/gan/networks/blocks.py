@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from harness.gan.config.sections import DiscriminatorConfig, GeneratorConfig
-from harness.gan.networks.layers import Label, finish_hidden
+from harness.gan.networks.layers import Label, convolution, finish_hidden
 
 
 def residual_up(
@@ -37,9 +37,9 @@ def residual_up(
     y = finish_hidden(x, settings, f"{name}_before", label=label)
     if enlarge:
         y = keras.layers.UpSampling2D(2, name=f"{name}_enlarge")(y)
-    y = _convolution(channels, settings, settings.use_bias, f"{name}_first")(y)
+    y = convolution(settings, channels, f"{name}_first")(y)
     y = finish_hidden(y, settings, f"{name}_first", label=label)
-    y = _convolution(channels, settings, settings.use_bias, f"{name}_second")(y)
+    y = convolution(settings, channels, f"{name}_second")(y)
     # A 1x1 convolution commutes with repetition: before it, a quarter of the work.
     shortcut = _match_channels(x, channels, f"{name}_shortcut")
     if enlarge:
@@ -56,24 +56,19 @@ def residual_down(
     name: str,
     first: bool = False,
 ) -> Any:
-    """Add two convolutions to their own input, both averaged over 2x2 pixels where asked.
+    """Add two convolutions to their own input, both averaged over 2x2 pixels where they shrink.
 
-    Args:
-        x: Symbolic feature maps, with even sides where they shrink.
-        settings: Of the discriminator.
-        channels: Channels of the result.
-        shrink: Whether height and width halve.
-        name: Name of the sum; the other layers' begin with it.
-        first: Whether x is the image, which must meet no activation before a convolution and
-            whose brightness must survive: such a block does not normalize.
+    Arguments are as for `residual_up`; sides are even where they shrink. Where x is the image, the
+    `first` block does not normalize: the image must meet no activation before a convolution, and
+    its brightness must survive.
 
     References:
         See `residual_up`.
     """
     y = x if first else finish_hidden(x, settings, f"{name}_before")
-    y = _convolution(channels, settings, True, f"{name}_first")(y)
+    y = convolution(settings, channels, f"{name}_first")(y)
     y = finish_hidden(y, settings, f"{name}_first", normalized=not first)
-    y = _convolution(channels, settings, True, f"{name}_second")(y)
+    y = convolution(settings, channels, f"{name}_second")(y)
     shortcut = x
     if shrink:
         y = keras.layers.AveragePooling2D(2, name=f"{name}_shrink")(y)
@@ -133,14 +128,6 @@ def minibatch_deviation(x: Any, name: str) -> Any:
     deviation = ops.mean(ops.sqrt(variance + 1e-8), keepdims=True)  # sqrt has no slope at 0
     channel = ops.zeros_like(ops.mean(x, axis=-1, keepdims=True)) + deviation
     return keras.layers.Concatenate(name=name)([x, channel])
-
-
-def _convolution(
-    channels: int, settings: GeneratorConfig | DiscriminatorConfig, use_bias: bool, name: str
-) -> Any:
-    return keras.layers.Conv2D(
-        channels, settings.kernel_size, padding="same", use_bias=use_bias, name=name
-    )
 
 
 def _match_channels(x: Any, channels: int, name: str) -> Any:

@@ -16,7 +16,6 @@ from harness.gan.networks.layers import (
     build_named,
     finish_hidden,
     hidden_widths,
-    label_input,
 )
 from harness.gan.networks.spectral import spectrally_normalized
 
@@ -86,7 +85,8 @@ def build_resnet(config: GANConfig, image_shape: ImageShape, num_classes: int) -
     widths = hidden_widths(settings, settings.depth)
     inputs, x = _image(config, image_shape, num_classes)
     for i, channels in enumerate(widths, start=1):
-        x = _see_batch(x, settings, last=i == len(widths))
+        if settings.minibatch_deviation and i == len(widths):
+            x = minibatch_deviation(x, "minibatch_deviation")
         x = residual_down(
             x, settings, channels=channels, shrink=i <= 2, name=f"block_{i}", first=i == 1
         )
@@ -112,7 +112,7 @@ def _image(
     image = keras.Input(shape=image_shape, name="image")
     if not config.conditional or config.discriminator.conditioning == "auxiliary":
         return {"image": image}, image
-    label = label_input()
+    label = keras.Input(shape=(), dtype="int32", name="label")
     inputs = {"image": image, "label": label}
     if config.discriminator.conditioning == "projection":
         return inputs, image
@@ -127,18 +127,12 @@ def _image(
     return inputs, keras.layers.Concatenate(name="image_and_label")([image, maps])
 
 
-def _see_batch(x: Any, settings: DiscriminatorConfig, *, last: bool) -> Any:
-    """Join x with the batch's deviation before the last hidden layer, where asked for."""
-    if not (last and settings.minibatch_deviation):
-        return x
-    return minibatch_deviation(x, "minibatch_deviation")
-
-
 def _hidden(x: Any, settings: DiscriminatorConfig, make: Callable[..., Any]) -> Any:
     """Apply the hidden layers that `make` returns by width; the first is not normalized."""
     widths = hidden_widths(settings, settings.depth)
     for i, width in enumerate(widths, start=1):
-        x = _see_batch(x, settings, last=i == len(widths))
+        if settings.minibatch_deviation and i == len(widths):
+            x = minibatch_deviation(x, "minibatch_deviation")
         x = make(width, name=f"hidden_{i}")(x)
         dropout = settings.dropouts[i - 1] if settings.dropouts else settings.dropout
         x = finish_hidden(x, settings, f"hidden_{i}", normalized=i > 1, dropout=dropout)

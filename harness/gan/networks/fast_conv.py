@@ -133,11 +133,10 @@ class _Convolution(keras.layers.Layer):  # type: ignore[misc]
 def _replacement(layer: Any) -> Any:
     if type(layer) is keras.layers.Conv2DTranspose and _suits(layer, layer.filters):
         return _Convolution(layer, transposed_convolution)
-    if type(layer) in (keras.layers.Conv2D, SpectralConv2D) and _suits(
-        layer, layer.input.shape[3]
-    ):
-        even = all(side % 2 == 0 for side in layer.input.shape[1:3])
-        return _Convolution(layer, strided_convolution) if even else layer
+    if type(layer) in (keras.layers.Conv2D, SpectralConv2D):
+        height, width, channels = layer.input.shape[1:]
+        if _suits(layer, channels) and height % 2 == width % 2 == 0:
+            return _Convolution(layer, strided_convolution)
     return layer
 
 

@@ -1,6 +1,5 @@
 """Build generators: noise, and a label where conditional, to an image."""
 
-import functools
 import math
 from typing import Any
 
@@ -15,10 +14,12 @@ from harness.gan.networks.layers import (
     ImageShape,
     Label,
     build_named,
+    convolution,
     finish_hidden,
     hidden_widths,
-    label_input,
 )
+
+_TRANSPOSED = keras.layers.Conv2DTranspose
 
 
 def build_generator(config: GANConfig, image_shape: ImageShape, num_classes: int) -> keras.Model:
@@ -67,18 +68,18 @@ def build_upsample(config: GANConfig, image_shape: ImageShape, num_classes: int)
     inputs, x, label = _project(config, image_shape, num_classes, channels=widths[0])
     for i, channels in enumerate(widths[1:], start=1):
         if i >= len(widths) - 2 and settings.enlargement == "transposed":
-            x = _transposed(settings, channels, f"hidden_{i}", strides=2)(x)
+            x = convolution(settings, channels, f"hidden_{i}", kind=_TRANSPOSED, strides=2)(x)
         else:
             if i >= len(widths) - 2:
                 x = keras.layers.UpSampling2D(2, name=f"enlarge_{i}")(x)
-            x = _convolution(settings, channels, f"hidden_{i}")(x)
+            x = convolution(settings, channels, f"hidden_{i}")(x)
         x = finish_hidden(x, settings, f"hidden_{i}", label=label)
     refined = {"kernel_size": settings.refine_kernel_size}
     for i in range(1, settings.refine_layers + 1):
-        x = _convolution(settings, widths[-1], f"refine_{i}", **refined)(x)
+        x = convolution(settings, widths[-1], f"refine_{i}", **refined)(x)
         x = finish_hidden(x, settings, f"refine_{i}", label=label)
     last = {"activation": settings.output, **refined}
-    image = _convolution(settings, image_shape[2], "image", **last)(x)
+    image = convolution(settings, image_shape[2], "image", **last)(x)
     return keras.Model(inputs, image, name="generator")
 
 
@@ -98,10 +99,10 @@ def build_dcgan(config: GANConfig, image_shape: ImageShape, num_classes: int) ->
     inputs, x, label = _project(config, image_shape, num_classes, channels=widths[0])
     for i, channels in enumerate(widths[1:], start=1):
         strides = 2 if i == len(widths) - 1 else 1
-        x = _transposed(settings, channels, f"hidden_{i}", strides=strides)(x)
+        x = convolution(settings, channels, f"hidden_{i}", kind=_TRANSPOSED, strides=strides)(x)
         x = finish_hidden(x, settings, f"hidden_{i}", label=label)
-    last = {"activation": settings.output, "strides": 2}
-    image = _transposed(settings, image_shape[2], "image", **last)(x)
+    last = {"activation": settings.output, "kind": _TRANSPOSED, "strides": 2}
+    image = convolution(settings, image_shape[2], "image", **last)(x)
     return keras.Model(inputs, image, name="generator")
 
 
@@ -124,7 +125,7 @@ def build_resnet(config: GANConfig, image_shape: ImageShape, num_classes: int) -
             x, settings, channels=channels, enlarge=left <= 2, name=f"block_{i}", label=label
         )
     x = finish_hidden(x, settings, "features", label=label)
-    image = _convolution(settings, image_shape[2], "image", activation=settings.output)(x)
+    image = convolution(settings, image_shape[2], "image", activation=settings.output)(x)
     return keras.Model(inputs, image, name="generator")
 
 
@@ -145,7 +146,7 @@ def _latent(config: GANConfig, num_classes: int) -> tuple[dict[str, Any], Any, L
     noise = keras.Input(shape=(settings.latent_dim,), name="noise")
     if not config.conditional:
         return {"noise": noise}, noise, None
-    label = label_input()
+    label = keras.Input(shape=(), dtype="int32", name="label")
     inputs = {"noise": noise, "label": label}
     if settings.conditioning == "conditional_batch":
         return inputs, noise, Label(label, num_classes)
@@ -188,19 +189,3 @@ def _project(
     if finishes and not on_vector:
         x = finish_hidden(x, settings, "projection", label=label)
     return inputs, x, label
-
-
-def _convolution(
-    settings: GeneratorConfig,
-    channels: int,
-    name: str,
-    *,
-    kind: Any = keras.layers.Conv2D,
-    **options: Any,
-) -> Any:
-    """Return a padded convolution with the settings' kernel size and bias, but for options."""
-    given = {"kernel_size": settings.kernel_size, "use_bias": settings.use_bias, **options}
-    return kind(channels, padding="same", name=name, **given)
-
-
-_transposed = functools.partial(_convolution, kind=keras.layers.Conv2DTranspose)

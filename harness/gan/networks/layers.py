@@ -163,6 +163,20 @@ def hidden_widths(config: GeneratorConfig | DiscriminatorConfig, count: int) -> 
     return config.widths or tuple(config.width * 2**i for i in range(count))
 
 
+def convolution(
+    config: GeneratorConfig | DiscriminatorConfig,
+    channels: int,
+    name: str,
+    *,
+    kind: Any = keras.layers.Conv2D,
+    **options: Any,
+) -> Any:
+    """Return a padded convolution with the network's kernel size and bias, but for options."""
+    use_bias = config.use_bias if isinstance(config, GeneratorConfig) else True
+    given = {"kernel_size": config.kernel_size, "use_bias": use_bias, **options}
+    return kind(channels, padding="same", name=name, **given)
+
+
 def finish_hidden(
     x: Any,
     config: GeneratorConfig | DiscriminatorConfig,
@@ -192,8 +206,3 @@ def finish_hidden(
     if share:
         x = keras.layers.Dropout(share, name=f"{name}_dropout")(x)
     return x
-
-
-def label_input() -> Any:
-    """Return the symbolic input for labels: int32, one a sample."""
-    return keras.Input(shape=(), dtype="int32", name="label")
