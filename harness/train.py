@@ -150,7 +150,7 @@ def train(
         check(job, setup, start.begin_from)  # what needs no images is checked first
         context = _context_for(job, setup)
         if start.earlier is not None:
-            check_same_data(start.earlier, context.dataset)
+            check_same_data(start.earlier.folder.path, start.earlier.record, context.dataset)
         keeps = start.earlier is not None
         # Nothing is written before all is known to work.
         with claim(job, setup, begin_from=start.begin_from, keep_history=keeps) as record:

@@ -4,7 +4,7 @@ import contextlib
 import re
 import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -98,53 +98,31 @@ def default_folder(path: Path, kimg: float) -> Path:
     return path.parent / f"{stem}-{kimg:g}kimg"
 
 
-def check_same_data(earlier: Earlier, dataset: ImageDataset) -> None:
+def check_same_data(folder: Path, record: dict[str, Any], dataset: ImageDataset) -> None:
     """Refuse images that are others than those a training saw.
 
-    Raises:
-        StudyError: If they are.
-    """
-    _refuse_other_data(earlier.folder.path, earlier.record, dataset)
-
-
-def keep_to_data(file: Path, record: dict[str, Any], dataset: ImageDataset) -> None:
-    """Note in a training's record which images it sees, or refuse others than it began with.
-
     Args:
-        file: Of the record.
-        record: Its content, which is changed with it.
+        folder: The training's.
+        record: What its record says.
         dataset: What it would see now.
 
     Raises:
         StudyError: If these are other images.
     """
-    _refuse_other_data(file.parent, record, dataset)
-    if record.get(_DATA_KEY) is None:
-        record[_DATA_KEY] = dataset.train.sha256
-        write_json(file, record)
+    seen = record.get(_DATA_KEY)
+    if seen not in (None, dataset.train.sha256):
+        raise StudyError(
+            f"{folder}: has been trained on other images than {dataset.name} holds now (SHA-256 "
+            f"{seen[:12]}, now {dataset.train.sha256[:12]}). Give it the same images, or train "
+            f"anew."
+        )
 
 
 def copy_history(source: TrainingFolder, target: TrainingFolder) -> None:
     """Copy the history, losses and grids of a training, so that curves begin at its beginning."""
-    names = [source.path / HISTORY_NAME, source.losses_file, *source.path.glob("grids/*.png")]
-    for old in (*names, *source.path.glob("samples/*.png")):
-        if not old.exists():
-            continue
-        try:
-            content = old.read_bytes()
-        except OSError as error:
-            raise storage_error(old, error) from error
-        write_bytes(target.path / old.relative_to(source.path), content)
-
-
-def _refuse_other_data(folder: Path, record: dict[str, Any], dataset: ImageDataset) -> None:
-    seen = record.get(_DATA_KEY)
-    if seen in (None, dataset.train.sha256):
-        return
-    raise StudyError(
-        f"{folder}: has been trained on other images than {dataset.name} holds now (SHA-256 "
-        f"{seen[:12]}, now {dataset.train.sha256[:12]}). Give it the same images, or train anew."
-    )
+    files = [source.path / HISTORY_NAME, source.losses_file, *source.path.glob("grids/*.png")]
+    files += source.path.glob("samples/*.png")
+    _copy([file for file in files if file.exists()], source, target)
 
 
 if TYPE_CHECKING:
@@ -234,7 +212,12 @@ def prepare(
         stored: dict[str, Any] = read_json(record_file)
         return stored
     if begin_from is not None:
-        _copy_state(begin_from, folder)
+        files = (
+            begin_from.generator_file,
+            begin_from.discriminator_file,
+            begin_from.checkpoint_file,
+        )
+        _copy(files, begin_from, folder)
         if keep_history:
             copy_history(begin_from, folder)
     write_copies(folder.path, setup.functions.files)
@@ -269,14 +252,13 @@ def check(job: TrainingJob, setup: WorkerSetup, begin_from: TrainingFolder | Non
     if record_file.exists():
         _refuse_changes(folder, read_json(record_file), _asked(job, setup))
         return
-    if folder.path.exists() and (not folder.path.is_dir() or _holds_something(folder.path)):
+    path = folder.path
+    if path.exists() and (
+        not path.is_dir() or any(each.name != LOCK_FILE for each in path.iterdir())
+    ):
         raise StudyError(
             f"{folder.path}: holds something else, which is left alone. Choose another --out."
         )
-
-
-def _holds_something(folder: Path) -> bool:
-    return any(path.name != LOCK_FILE for path in folder.iterdir())
 
 
 def run(
@@ -303,7 +285,9 @@ def run(
     """
     from harness.training.loop import run_job  # loads TensorFlow
 
-    keep_to_data(job.folder.path / RECORD_FILE, record, context.dataset)
+    folder = job.folder.path
+    check_same_data(folder, record, context.dataset)
+    write_json(folder / RECORD_FILE, record | {_DATA_KEY: context.dataset.train.sha256})
     with Signals() as signals, contextlib.closing(open_tracker()) as tracker:
 
         def emit(event: Event) -> Answer:
@@ -363,14 +347,10 @@ def _check_source(source: TrainingFolder, *, kimg: float) -> None:
         )
 
 
-def _copy_state(source: TrainingFolder, target: TrainingFolder) -> None:
-    for old, new in (
-        (source.generator_file, target.generator_file),
-        (source.discriminator_file, target.discriminator_file),
-        (source.checkpoint_file, target.checkpoint_file),
-    ):
+def _copy(files: Iterable[Path], source: TrainingFolder, target: TrainingFolder) -> None:
+    for file in files:
         try:
-            content = old.read_bytes()
+            content = file.read_bytes()
         except OSError as error:
-            raise storage_error(old, error) from error
-        write_bytes(new, content)
+            raise storage_error(file, error) from error
+        write_bytes(target.path / file.relative_to(source.path), content)

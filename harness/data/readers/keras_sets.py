@@ -54,17 +54,8 @@ KERAS_SETS = {
             file="cifar-10-batches-py-target_archive",
             sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
             origin="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
-            class_names=(
-                "airplane",
-                "automobile",
-                "bird",
-                "cat",
-                "deer",
-                "dog",
-                "frog",
-                "horse",
-                "ship",
-                "truck",
+            class_names=tuple(
+                "airplane automobile bird cat deer dog frog horse ship truck".split()
             ),
             shares=(4, 1),  # 40,000 and 10,000: as many as a score compares
         ),
