@@ -15,9 +15,10 @@ from harness.data.source import Source, as_labels
 from harness.data.splitting import hold_out, split_dataset
 
 NAME = "fashion_mnist"
-CLASS_NAMES = tuple(
-    "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot".split(",")
-)
+CLASS_NAMES = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
+    "Ankle boot",
+)  # fmt: skip
 
 # SHA-256 of the decompressed idx bytes, not of the .gz files: those differ between the upstream
 # and the Debian package (24 bytes of file name in the gzip header) and after any recompression.
