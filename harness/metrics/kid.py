@@ -1,8 +1,5 @@
 """Measure the kernel distance (KID) between two sets of features, with its standard error."""
 
-import dataclasses
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,8 +42,11 @@ def kernel_distance(real: NDArray[np.floating], fake: NDArray[np.floating]) -> t
     fake = check_features(fake, "KID", minimum=3)
     check_lengths(real, fake, "KID")
     with np.errstate(over="ignore", invalid="ignore"):
-        sums = _row_sums(real, fake)
-        distance, standard_error = sums.distance(), sums.standard_error()
+        within, across = _row_sums(real, fake)
+        distance = sum(sums.sum() / (len(sums) * (len(sums) - 1)) for sums in within)
+        distance = float(distance - 2.0 * across[0].sum() / (len(real) * len(fake)))
+        variances = map(_jackknife_variance, within, across, (len(fake), len(real)))
+        standard_error = float(np.sqrt(sum(variances)))
     if not np.isfinite([distance, standard_error]).all():
         largest = max(np.abs(real).max(), np.abs(fake).max())
         raise ScoreError(
@@ -54,35 +54,6 @@ def kernel_distance(real: NDArray[np.floating], fake: NDArray[np.floating]) -> t
             f"{largest:.3g}. Look at the images that gave them."
         )
     return distance, standard_error
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _RowSums:
-    """What each image adds to the three sums of kernel values.
-
-    Args:
-        real: Sum over the other real images, (n,).
-        fake: Sum over the other fakes, (m,).
-        real_to_fake: Sum over all fakes, (n,).
-        fake_to_real: Sum over all real images, (m,).
-    """
-
-    real: Matrix
-    fake: Matrix
-    real_to_fake: Matrix
-    fake_to_real: Matrix
-
-    def distance(self) -> float:
-        n, m = len(self.real), len(self.fake)
-        within_real = self.real.sum() / (n * (n - 1))
-        within_fake = self.fake.sum() / (m * (m - 1))
-        return float(within_real + within_fake - 2.0 * self.real_to_fake.sum() / (n * m))
-
-    def standard_error(self) -> float:
-        """Return the jackknife's standard error over both samples."""
-        variance = _jackknife_variance(self.real, self.real_to_fake, len(self.fake))
-        variance += _jackknife_variance(self.fake, self.fake_to_real, len(self.real))
-        return float(np.sqrt(variance))
 
 
 def _jackknife_variance(within: Matrix, across: Matrix, others: int) -> float:
@@ -102,34 +73,28 @@ def _jackknife_variance(within: Matrix, across: Matrix, others: int) -> float:
     return float((n - 1) * without.var())
 
 
-def _row_sums(real: Matrix, fake: Matrix) -> _RowSums:
-    real_to_fake, fake_to_real = np.zeros(len(real)), np.zeros(len(fake))
-    for rows, columns in _blocks(len(real), len(fake)):
-        kernel = _kernel(real[rows], fake[columns])
-        real_to_fake[rows] += kernel.sum(axis=1)
-        fake_to_real[columns] += kernel.sum(axis=0)
-    return _RowSums(_sums_within(real), _sums_within(fake), real_to_fake, fake_to_real)
+def _row_sums(real: Matrix, fake: Matrix) -> tuple[tuple[Matrix, ...], tuple[Matrix, ...]]:
+    """Return each image's sums of the kernel; each pair is computed once.
 
-
-def _sums_within(values: Matrix) -> Matrix:
-    """Return the sum of the kernel of each row with all other rows; each pair computed once."""
-    sums = np.zeros(len(values))
-    for rows, columns in _blocks(len(values), len(values)):
-        if rows.start > columns.start:
-            continue
-        kernel = _kernel(values[rows], values[columns])
-        if rows.start == columns.start:
-            np.fill_diagonal(kernel, 0.0)
-        else:
-            sums[columns] += kernel.sum(axis=0)
-        sums[rows] += kernel.sum(axis=1)
-    return sums
-
-
-def _blocks(n: int, m: int) -> Iterator[tuple[slice, slice]]:
-    for row in range(0, n, BLOCK):
-        for column in range(0, m, BLOCK):
-            yield slice(row, row + BLOCK), slice(column, column + BLOCK)
+    Returns:
+        Its sum over the other images of its own sample, (n,) and (m,); over the other sample.
+    """
+    samples = (real, fake)
+    sums = [np.zeros((2, len(sample))) for sample in samples]
+    blocks = [
+        (side, slice(start, start + BLOCK))
+        for side, sample in enumerate(samples)
+        for start in range(0, len(sample), BLOCK)
+    ]
+    for number, (side, rows) in enumerate(blocks):
+        for other, columns in blocks[number:]:
+            kernel = _kernel(samples[side][rows], samples[other][columns])
+            if (side, rows) == (other, columns):
+                np.fill_diagonal(kernel, 0.0)
+            else:
+                sums[other][side, columns] += kernel.sum(axis=0)
+            sums[side][other, rows] += kernel.sum(axis=1)
+    return (sums[0][0], sums[1][1]), (sums[0][1], sums[1][0])
 
 
 def _kernel(x: Matrix, y: Matrix) -> Matrix:

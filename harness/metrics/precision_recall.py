@@ -59,26 +59,10 @@ def manifold_scores(real: NDArray[np.floating], fake: NDArray[np.floating]) -> M
     fake = check_features(fake, "recall", minimum=PRECISION_NEIGHBOURS + 1)
     check_lengths(real, fake, "precision")
     real, fake, _ = centre_together(real, fake)
-    near, far = _radii(real, (PRECISION_NEIGHBOURS, DENSITY_NEIGHBOURS))
-    (fake_radii,) = _radii(fake, (PRECISION_NEIGHBOURS,))
-    return _count(real, fake, (near.at_most, far.below, fake_radii.at_most))
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Radii:
-    """Squared radii, (n,), moved by their rounding error so that ties are ties.
-
-    Args:
-        at_most: What a squared distance may not exceed if it is to be inside or on the sphere.
-        below: What a squared distance must stay below if it is to be inside.
-    """
-
-    at_most: Matrix
-    below: Matrix
-
-
-def _count(real: Matrix, fake: Matrix, radii: tuple[Matrix, Matrix, Matrix]) -> ManifoldScores:
-    near, far, fake_near = radii
+    # Squared radii, moved by their rounding error so that ties are ties.
+    (near, slack), (far, far_slack) = _radii(real, (PRECISION_NEIGHBOURS, DENSITY_NEIGHBOURS))
+    ((fake_near, fake_slack),) = _radii(fake, (PRECISION_NEIGHBOURS,))
+    near, far, fake_near = near + slack, far - far_slack, fake_near + fake_slack
     precise = np.zeros(len(fake), dtype=bool)
     recalled = covered = pairs = 0
     for start in range(0, len(real), BLOCK):
@@ -97,8 +81,8 @@ def _count(real: Matrix, fake: Matrix, radii: tuple[Matrix, Matrix, Matrix]) -> 
     )
 
 
-def _radii(values: Matrix, neighbours: tuple[int, ...]) -> list[_Radii]:
-    """Return the radii to each of the k-th nearest neighbours, the point itself left out."""
+def _radii(values: Matrix, neighbours: tuple[int, ...]) -> list[tuple[Matrix, Matrix]]:
+    """Return squared radii to the k-th nearest neighbours, the point left out, and their slack."""
     found = np.empty((len(neighbours), len(values)))
     for start in range(0, len(values), BLOCK):
         rows = slice(start, start + BLOCK)
@@ -110,9 +94,7 @@ def _radii(values: Matrix, neighbours: tuple[int, ...]) -> list[_Radii]:
     radii = np.maximum(found, 0.0)
     # A point at the radius has a squared norm of at most twice the sum of these two.
     slack = _ROUNDING * (_squared_norms(values) + radii)
-    return [
-        _Radii(at_most, below) for at_most, below in zip(radii + slack, radii - slack, strict=True)
-    ]
+    return list(zip(radii, slack, strict=True))
 
 
 def _squared_distances(x: Matrix, y: Matrix) -> Matrix:
