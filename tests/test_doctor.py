@@ -19,7 +19,7 @@ def test_a_sound_machine_gets_a_line_for_everything(commands: Commands, tmp_path
     assert {line[0] for line in lines} <= {"ok", "warn"}
     names = " ".join(line[1] for line in lines)
     assert names == (
-        "python tensorflow keras optuna wandb cpu gpu memory disk storage data extractor wandb"
+        "python tensorflow keras optuna wandb cpu gpu memory disk data extractor wandb"
     )
     assert list(tmp_path.iterdir()) == []  # looking leaves nothing
 

@@ -118,7 +118,7 @@ def test_a_sweep_lets_no_secret_into_its_folder_or_its_words(commands: Commands,
         assert result.returncode == 0, result.stderr
         words += result.stdout + result.stderr
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {".wandb", ".jsonl", ".yaml", ".json", ".db"} <= {path.suffix for path in files}
+    assert {".wandb", ".jsonl", ".yaml", ".json"} <= {path.suffix for path in files}
     told = {str(path): path.read_bytes() for path in files} | {"what was printed": words}
     for secret in (KEY, SECRET):
         assert [name for name, content in told.items() if secret.encode() in content] == []
