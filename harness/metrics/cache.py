@@ -1,5 +1,6 @@
 """Keep what is computed from a reference on disk, found by the content it depends on."""
 
+import contextlib
 import hashlib
 import io
 import os
@@ -60,10 +61,8 @@ def cached_arrays(cache_dir: Path, key: tuple[str, ...], compute: Callable[[], A
     if kept is not None:
         return kept
     arrays = compute()
-    try:
+    with contextlib.suppress(StorageError):
         write_bytes(path, _pack(arrays))
-    except StorageError:
-        return arrays
     return arrays
 
 

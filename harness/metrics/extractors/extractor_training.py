@@ -16,6 +16,8 @@ from harness.data.image_dataset import ImageDataset, Split
 from harness.metrics.extractors.classifier import build_classifier, write_weights
 from harness.metrics.extractors.feature_extractor import RECORD_FILE, WEIGHTS_FILE, Extractor
 
+Report = Callable[[int, float, float], None]
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainingPlan:
@@ -66,7 +68,7 @@ def train_classifier(
     *,
     train: Split,
     validation: Split,
-    report: Callable[[int, float, float], None],
+    report: Report,
 ) -> None:
     """Train a two-output classifier in place.
 
@@ -85,7 +87,7 @@ def train_classifier(
             f"{train.name}: an extractor is trained on labelled images; received none. "
             f"Choose a labelled data set."
         )
-    steps = len(train) // _batch_size(plan, train)
+    steps = len(train) // min(plan.batch_size, len(train))
     num_classes = model.outputs[1].shape[-1]
     classifier = keras.Model(model.inputs, model.outputs[1])
     warmup = steps
@@ -117,10 +119,6 @@ def train_classifier(
     )
 
 
-def _batch_size(plan: TrainingPlan, split: Split) -> int:
-    return min(plan.batch_size, len(split))
-
-
 def _batches(split: Split, plan: TrainingPlan, num_classes: int) -> tf.data.Dataset:
     images = tf.constant(split.images)
     labels = tf.one_hot(split.labels, num_classes)
@@ -130,7 +128,7 @@ def _batches(split: Split, plan: TrainingPlan, num_classes: int) -> tf.data.Data
         return _augment(tf.gather(images, rows), plan, seed), tf.gather(labels, rows)
 
     rows = tf.data.Dataset.range(len(split)).shuffle(len(split), seed=plan.seed).repeat()
-    rows = rows.batch(_batch_size(plan, split), drop_remainder=True)
+    rows = rows.batch(min(plan.batch_size, len(split)), drop_remainder=True)
     return tf.data.Dataset.zip(tf.data.Dataset.counter(), rows).map(prepare).prefetch(4)
 
 
@@ -153,7 +151,6 @@ def _augment(images: tf.Tensor, plan: TrainingPlan, seed: tf.Tensor) -> tf.Tenso
 
 MIN_SIDE = 4
 
-Report = Callable[[int, float, float], None]
 Builder = Callable[[tuple[int, int, int], int], keras.Model]
 
 
@@ -195,7 +192,16 @@ def train_extractor(
             f"least {MIN_SIDE}; received {dataset.image_shape}. Enlarge them."
         )
     _claim(folder)
-    model = _train_stages(dataset, plans, report, build)
+    weights = None
+    for plan in plans:
+        keras.utils.set_random_seed(plan.seed)
+        model = build(dataset.image_shape, dataset.num_classes)
+        if weights is not None:
+            model.set_weights(weights)
+        train_classifier(
+            model, plan, train=dataset.train, validation=dataset.validation, report=report
+        )
+        weights = model.get_weights()
     sha256 = write_weights(model, folder / WEIGHTS_FILE)
     identifier = f"{dataset.name}_{model.name}_{sha256[:8]}"
     predicted = Extractor(identifier, sha256, model).predict(dataset.test.images)
@@ -213,22 +219,6 @@ def train_extractor(
     }
     write_json(folder / RECORD_FILE, record)
     return record
-
-
-def _train_stages(
-    dataset: ImageDataset, plans: Sequence[TrainingPlan], report: Report, build: Builder
-) -> keras.Model:
-    weights = None
-    for plan in plans:
-        keras.utils.set_random_seed(plan.seed)
-        model = build(dataset.image_shape, dataset.num_classes)
-        if weights is not None:
-            model.set_weights(weights)
-        train_classifier(
-            model, plan, train=dataset.train, validation=dataset.validation, report=report
-        )
-        weights = model.get_weights()
-    return model
 
 
 def _claim(folder: Path) -> None:
