@@ -1,7 +1,5 @@
 """Score labelled images by the classifier they train (classification accuracy score)."""
 
-import dataclasses
-
 import keras
 import numpy as np
 from numpy.typing import NDArray
@@ -19,26 +17,13 @@ DEFAULT_PLAN = TrainingPlan(epochs=5, seed=1, mirror=False)
 _WATCHED = 10
 
 
-@dataclasses.dataclass(frozen=True)
-class ClassificationAccuracy:
-    """How well a classifier that saw generated images alone knows real ones.
-
-    Args:
-        accuracy: Share of all real images put into their class, 0 to 1, higher is better.
-        per_class: The same within each class that the real images have, by label.
-    """
-
-    accuracy: float
-    per_class: dict[int, float]
-
-
 def classification_accuracy(
     real: Split,
     fake_images: NDArray[np.uint8],
     fake_labels: NDArray[np.integer],
     *,
     plan: TrainingPlan = DEFAULT_PLAN,
-) -> ClassificationAccuracy:
+) -> float:
     """Train a classifier on generated images and return its accuracy on real ones.
 
     A generator whose images look right but lack variety, or do not show the class asked for,
@@ -61,48 +46,35 @@ def classification_accuracy(
         Ravuri & Vinyals 2019, arXiv 1905.10887. Deviation: a small classifier trained briefly in
         place of a ResNet-50, on as many fakes as there are, not as many as real training images.
     """
-    asked = np.asarray(fake_labels, dtype=np.int32)
-    fake = Split("generated", fake_images, asked)
-    real_labels = _known_labels(real)
-    _check_fakes(real, fake, plan)
+    fake = Split("generated", fake_images, np.asarray(fake_labels, dtype=np.int32))
+    real_labels, asked = _check_splits(real, fake, plan)
     keras.utils.set_random_seed(plan.seed)
-    num_classes = int(max(real_labels.max(), asked.max())) + 1
-    model = build_classifier(fake_images.shape[1:], num_classes)
+    model = build_classifier(fake_images.shape[1:], 1 + int(max(real_labels.max(), asked.max())))
     watched = Split(real.name, real.images[:_WATCHED], real_labels[:_WATCHED])
-    train_classifier(model, plan, train=fake, validation=watched, report=_ignore)
+    train_classifier(model, plan, train=fake, validation=watched, report=lambda *epoch: None)
     right = Extractor("classifier", "", model).predict(real.images) == real_labels
-    return ClassificationAccuracy(
-        accuracy=float(right.mean()),
-        per_class={
-            int(label): float(right[real_labels == label].mean())
-            for label in np.unique(real_labels)
-        },
-    )
+    return float(right.mean())
 
 
-def _known_labels(real: Split) -> NDArray[np.int32]:
-    if real.labels is None or not len(real):
+def _check_splits(
+    real: Split, fake: Split, plan: TrainingPlan
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the labels of both splits."""
+    if real.labels is None or fake.labels is None or not len(real):
         raise ScoreError(
             f"{real.name}: classification accuracy needs labelled real images; received "
             f"{len(real)} images{' without labels' if real.labels is None else ''}. Choose a "
             f"labelled data set."
         )
-    return real.labels
-
-
-def _check_fakes(real: Split, fake: Split, plan: TrainingPlan) -> None:
     if fake.images.shape[1:] != real.images.shape[1:] or len(fake) < plan.batch_size:
         raise ScoreError(
             f"classification accuracy needs at least {plan.batch_size} generated images (a batch "
             f"of the plan) of shape {real.images.shape[1:]}; received {len(fake)} of shape "
             f"{fake.images.shape[1:]}. Generate more, for the same data set."
         )
-    if fake.labels is not None and fake.labels.min() < 0:
+    if fake.labels.min() < 0:
         raise ScoreError(
             f"classification accuracy needs labels from 0; received {fake.labels.min()}. Number "
             f"the classes as the data set does."
         )
-
-
-def _ignore(epoch: int, training: float, validation: float) -> None:
-    """Report no epoch: the caller wants one number."""
+    return real.labels, fake.labels

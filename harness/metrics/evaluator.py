@@ -124,7 +124,7 @@ class Evaluator:
         Raises:
             ScoreError: If their number, type or shape is not what the protocol says.
         """
-        return measure_fid(self._compare(ImageFeatures(self._features(images))))["fid"].value
+        return measure_fid(self._compare(images))["fid"].value
 
     def score(self, images: NDArray[np.uint8], *, kimg: float, noise_seed: int) -> Score:
         """Return the metric of images with its interval and all that gives it its meaning.
@@ -134,8 +134,8 @@ class Evaluator:
             kimg: Thousands of real images the discriminator had seen.
             noise_seed: Seed of the noise behind the images.
         """
-        comparison = self._compare(ImageFeatures(self._features(images)))
-        quantity = OBJECTIVES[self._protocol.metric](comparison)[self._protocol.metric]
+        metric = self._protocol.metric
+        quantity = OBJECTIVES[metric](self._compare(images))[metric]
         return Score(quantity.value, kimg, noise_seed, self._protocol, quantity.interval)
 
     def measure(
@@ -164,9 +164,7 @@ class Evaluator:
                 f"{', '.join(MEASURES)}.{near_miss(unknown[0], MEASURES)}"
             )
         classes = None if labels is None else check_labels(labels, len(images), self._dataset)
-        self._check_number(images)
-        values, predicted = self._extractor.features_and_predictions(images)
-        comparison = self._compare(ImageFeatures(values, classes, predicted))
+        comparison = self._compare(images, classes)
         policy = self._label_policy(classes)
         return [
             Measurement(quantity, self._protocol_of(name, policy))
@@ -190,7 +188,7 @@ class Evaluator:
         """
         classes = check_labels(labels, len(images), self._dataset)
         self._check_number(images)
-        result = classification_accuracy(self._split, images, classes)
+        accuracy = classification_accuracy(self._split, images, classes)
         plan = json.dumps(dataclasses.asdict(DEFAULT_PLAN), sort_keys=True)
         protocol = dataclasses.replace(
             self._protocol,
@@ -200,7 +198,7 @@ class Evaluator:
             resize="none",
             labels=self._label_policy(classes),
         )
-        return Measurement(Quantity(result.accuracy, better="higher"), protocol)
+        return Measurement(Quantity(accuracy, better="higher"), protocol)
 
     def diversity(self, images: NDArray[np.uint8]) -> float:
         """Return the variance of images' features as a share of the reference's; higher is better.
@@ -229,21 +227,21 @@ class Evaluator:
         classes = check_labels(labels, len(images), self._dataset)
         return float((self._extractor.predict(images) == classes).mean())
 
-    def _compare(self, fake: ImageFeatures) -> Comparison:
+    def _compare(
+        self, images: NDArray[np.uint8], labels: NDArray[np.int32] | None = None
+    ) -> Comparison:
+        self._check_number(images)
         reference = self._reference
+        values, predicted = self._extractor.features_and_predictions(images)
         return Comparison(
             real=ImageFeatures(reference.features, self._split.labels),
-            fake=fake,
+            fake=ImageFeatures(values, labels, predicted),
             statistics=reference.statistics,
             train=lambda: reference.features_of(self._dataset.train),
             real_to_train=lambda: reference.distances_to_train,
             is_held_out=self._split is not self._dataset.train,
             class_names=self._dataset.class_names,
         )
-
-    def _features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        self._check_number(images)
-        return self._extractor.features(images)
 
     def _check_number(self, images: NDArray[np.uint8]) -> None:
         if len(images) != self._num_images:

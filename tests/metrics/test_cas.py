@@ -23,14 +23,10 @@ def score(dataset, images=None, labels=None, plan=PLAN):
 
 def test_images_teach_the_classes_they_are_labelled_with(tiny_dataset):
     labels = tiny_dataset.train.labels
-    result = score(tiny_dataset, labels=np.where(labels == 2, 2, 1 - labels))
-    # The third class is learned as it is, the other two exchanged.
-    assert sorted(result.per_class) == [0, 1, 2]
-    assert result.per_class[0] < 0.05
-    assert result.per_class[1] < 0.05
-    assert result.per_class[2] > 0.95
-    # 20 test images a class: the whole is the mean of the classes.
-    assert result.accuracy == pytest.approx(np.mean(list(result.per_class.values())))
+    # The third class is learned as it is, the other two exchanged: 20 of 60 test images.
+    accuracy = score(tiny_dataset, labels=np.where(labels == 2, 2, 1 - labels))
+    assert accuracy == pytest.approx(1 / 3, abs=0.05)
+    assert score(tiny_dataset) > 0.95
 
 
 @pytest.mark.slow
@@ -41,8 +37,8 @@ def test_one_constant_image_teaches_nothing_and_a_seed_reproduces_it(tiny_datase
         score(tiny_dataset, images, tiny_dataset.train.labels[:100], plan) for _ in range(2)
     )
     # A guess is right in a third of the cases.
-    assert one.accuracy < 0.7
-    assert one.accuracy == pytest.approx(other.accuracy, abs=0.02)
+    assert one < 0.7
+    assert one == pytest.approx(other, abs=0.02)
 
 
 def test_refuses_real_images_without_labels(tiny_dataset):
