@@ -162,6 +162,8 @@ class WandbTracker:
             if online:
                 remember_online_failure(error)
             self._run = None
+            # Its own log may lie on the disk that is full: what it cannot write, it would print.
+            logging.getLogger("wandb").setLevel(logging.CRITICAL)
             LOGGER.warning(
                 "W&B failed for trial %s of study %s and gets no more of it (%s: %s). "
                 "Training goes on; %s has everything.",
