@@ -102,17 +102,29 @@ def export_bundle(
     """
     check_formats(formats)
     record = read_study(study_folder)
-    choice = _choose(study_folder, trial)
+    choice = choose(study_folder, trial)
+    entry = choice.entry
+    if not entry.folder.generator_file.exists():
+        raise StudyError(
+            f"{entry.folder.path}: trial {entry.name} kept no generator: it ended before its "
+            f"first rung ({entry.outcome.reason.value}). Choose another trial."
+        )
     target = out or study_folder / "export"
     refuse_strangers(target)
     dataset = load_dataset(record.dataset, data_dir)
     evaluator = evaluator_on_test(record, dataset, weights)
-    original = _load_kept(choice.entry)
+    try:
+        original = Original(load_generator(entry.folder.generator_file))
+    except StorageError as error:
+        raise StorageError(
+            f"{entry.folder.path}: trial {entry.name} kept a damaged generator ({error}). Export "
+            f"another trial with --trial."
+        ) from error
     try:
         with scratch_folder(target) as scratch:
             folder = scratch / "bundle"
             folder.mkdir()
-            _write_networks(folder, choice.entry, original, formats)
+            _write_networks(folder, entry, original, formats)
             contents, reference = _measure(record, choice, dataset, original, evaluator)
             write_json(folder / DESCRIPTION, describe(contents))
             proofs = verify(folder, formats, reference, evaluator)
@@ -124,7 +136,7 @@ def export_bundle(
         raise storage_error(target, error) from error
     return Bundle(
         target,
-        choice.entry,
+        entry,
         choice.why,
         choice.names,
         reference.test,
@@ -132,27 +144,6 @@ def export_bundle(
         is_winner=trial is None,
         note=lacking,
     )
-
-
-def _choose(study_folder: Path, trial: int | None) -> Choice:
-    choice = choose(study_folder, trial)
-    entry = choice.entry
-    if not entry.folder.generator_file.exists():
-        raise StudyError(
-            f"{entry.folder.path}: trial {entry.name} kept no generator: it ended before its "
-            f"first rung ({entry.outcome.reason.value}). Choose another trial."
-        )
-    return choice
-
-
-def _load_kept(entry: Entry) -> Original:
-    try:
-        return Original(load_generator(entry.folder.generator_file))
-    except StorageError as error:
-        raise StorageError(
-            f"{entry.folder.path}: trial {entry.name} kept a damaged generator ({error}). Export "
-            f"another trial with --trial."
-        ) from error
 
 
 def _write_networks(

@@ -1,6 +1,5 @@
 """Add the page in which a generator can be played with to the bundle that holds its ONNX file."""
 
-import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -63,10 +62,10 @@ def _directions(bundle: Path) -> list[dict[str, float | list[float]]]:
         )
         return images
 
-    found = main_directions(draw, description["latent_dim"], num_classes=num_classes)
+    vectors, shares = main_directions(draw, description["latent_dim"], num_classes=num_classes)
     return [
         {"share": round(float(share), 4), "vector": vector.round(_DIGITS).tolist()}
-        for share, vector in zip(found.shares, found.vectors, strict=True)
+        for share, vector in zip(shares, vectors, strict=True)
     ]
 
 
@@ -77,22 +76,9 @@ _POINTS = 32
 _STEP = 0.1  # of a standard deviation: small beside the noise, large beside float32's rounding
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Directions:
-    """Orthonormal directions of latent space, the strongest first.
-
-    Args:
-        vectors: float64, (k, latent_dim), a direction a row, orthonormal.
-        shares: float64, (k,), what part of the images' total change each direction makes, 0 to 1.
-    """
-
-    vectors: NDArray[np.float64]
-    shares: NDArray[np.float64]
-
-
 def main_directions(
     draw: Draw, latent_dim: int, *, num_classes: int, count: int = 8, seed: int = 0
-) -> Directions:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the principal directions of a generator's response to its noise.
 
     With J the images' derivative by the noise, they are the eigenvectors of J'J, averaged over
@@ -105,6 +91,10 @@ def main_directions(
         num_classes: Classes to average over; 0 where the generator has none, whose labels are 0.
         count: Number of directions, if the noise has as many dimensions.
         seed: Origin of the points.
+
+    Returns:
+        The directions, (k, latent_dim), orthonormal, a direction a row, the strongest first; and
+        what part of the images' total change each of them makes, (k,), 0 to 1.
 
     References:
         Wang & Ponce 2021, "The geometry of deep generative image models and its applications",
@@ -123,7 +113,7 @@ def main_directions(
     kept = vectors[:, ::-1][:, :count].T
     signs = np.where(kept @ brightening < 0, -1.0, 1.0)
     total = values.sum() or 1.0  # a generator that ignores its noise has no shares
-    return Directions(kept * signs[:, None], np.clip(values[::-1][:count] / total, 0.0, 1.0))
+    return kept * signs[:, None], np.clip(values[::-1][:count] / total, 0.0, 1.0)
 
 
 def _derivative(draw: Draw, point: NDArray[np.float32], label: int) -> NDArray[np.float64]:

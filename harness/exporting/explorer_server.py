@@ -94,7 +94,14 @@ class BundleServer(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, bundle: Path, port: int = 0) -> None:
-        self.files = _files(bundle)
+        root = bundle.resolve()
+        # By their names in an address; nothing that links elsewhere.
+        self.files = {
+            name: path
+            for path in sorted(root.rglob("*"))
+            if path.is_file() and path.resolve() == path
+            if not (name := path.relative_to(root).as_posix()).startswith(".")
+        }
         try:
             super().__init__((HOST, port), _Handler)
         except (OSError, OverflowError) as error:
@@ -135,14 +142,3 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Stay silent: the terminal shows the address, not every file."""
-
-
-def _files(bundle: Path) -> dict[str, Path]:
-    """Return the bundle's files by their names in an address; nothing that links elsewhere."""
-    root = bundle.resolve()
-    found = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*"))}
-    return {
-        name: path
-        for name, path in found.items()
-        if path.is_file() and path.resolve() == path and not name.startswith(".")
-    }

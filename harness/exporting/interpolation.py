@@ -47,7 +47,11 @@ def write_interpolation(path: Path, original: Original, *, noise_seed: int, clas
     noise = np.broadcast_to(route, (len(route), tiles, original.latent_dim))
     labels = np.tile(np.arange(tiles, dtype=np.int32), len(route))
     pixels = original.pixels(noise.reshape(len(labels), -1), labels)
-    frames = [_arrange(images) for images in pixels.reshape(len(route), tiles, *pixels.shape[1:])]
+    pictures = [
+        grid(images, min(tiles, _COLUMNS))
+        for images in pixels.reshape(len(route), tiles, *pixels.shape[1:])
+    ]
+    frames = [Image.fromarray(each.squeeze()).convert("RGB") for each in pictures]
     area = frames[0].width * frames[0].height
     for scale in [each for each in _SCALES if area * each**2 <= _MOST_PIXELS] or _SCALES[-1:]:
         animation = _encode(frames, scale)
@@ -75,30 +79,15 @@ def walk(points: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
     """
     positions = np.arange(steps, dtype=np.float32).reshape(-1, *[1] * (points.ndim - 1))
     shares: NDArray[np.float32] = positions / np.float32(steps)
-    arcs = [
-        _arc(start, end, shares)
-        for start, end in zip(points, np.roll(points, -1, axis=0), strict=True)
-    ]
-    return np.concatenate(arcs)
-
-
-def _arc(
-    start: NDArray[np.float32], end: NDArray[np.float32], shares: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    lengths = [np.linalg.norm(point, axis=-1, keepdims=True) for point in (start, end)]
-    cosine = (start * end).sum(axis=-1, keepdims=True) / (lengths[0] * lengths[1])
+    starts, ends = points[:, None], np.roll(points, -1, axis=0)[:, None]
+    lengths = [np.linalg.norm(each, axis=-1, keepdims=True) for each in (starts, ends)]
+    cosine = (starts * ends).sum(axis=-1, keepdims=True) / (lengths[0] * lengths[1])
     angle = np.arccos(np.clip(cosine, -1.0, 1.0))
     sine = np.maximum(np.sin(angle), 1e-6)
-    way: NDArray[np.float32] = (
-        np.sin((1 - shares) * angle) * start + np.sin(shares * angle) * end
+    arcs: NDArray[np.float32] = (
+        np.sin((1 - shares) * angle) * starts + np.sin(shares * angle) * ends
     ) / sine
-    return way
-
-
-def _arrange(images: NDArray[np.uint8]) -> Image.Image:
-    """Return images (n, height, width, channels) as rows of five."""
-    picture = grid(images, min(len(images), _COLUMNS))
-    return Image.fromarray(picture if picture.shape[2] == 3 else picture[:, :, 0]).convert("RGB")
+    return arcs.reshape(-1, *points.shape[1:])
 
 
 def _encode(frames: list[Image.Image], scale: float) -> bytes:

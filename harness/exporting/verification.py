@@ -99,7 +99,8 @@ def _prove(
             f"exported: leave {name} out of --formats."
         )
     test = evaluator.score(pixels, kimg=reference.test.kimg, noise_seed=reference.test.noise_seed)
-    size = _size(bundle / form.file)
+    files = [bundle / form.file, *(bundle / form.file).rglob("*")]
+    size = sum(each.stat().st_size for each in files if each.is_file())
     return Proof(name, form.file, size, runtime, difference, levels, test)
 
 
@@ -124,8 +125,3 @@ def _draw(bundle: Path, runtime: str, given: Path, drawn: Path) -> str:
             f"Nothing was exported: leave its format out of --formats."
         )
     return done.stdout.strip().rpartition(" by ")[2]
-
-
-def _size(path: Path) -> int:
-    files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
-    return sum(file.stat().st_size for file in files)
