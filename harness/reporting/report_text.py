@@ -3,8 +3,7 @@
 from harness.confirmation.confirmation_text import confirmation_lines
 from harness.core.durations import format_seconds
 from harness.core.templates import template_environment
-from harness.reporting.compute import Compute
-from harness.reporting.report_data import ReportData
+from harness.reporting.report_data import Compute, ReportData
 
 _ROWS = 10
 

@@ -69,8 +69,10 @@ class StudyRun:
     def hear(self, name: str, config: GANConfig, event: Event) -> None:
         """Pass on an event; publish where one more training has ended and it is time."""
         self._listener.hear(name, config, event)
-        if isinstance(event, Finished) and self._is_time():
-            self.publish()
+        if isinstance(event, Finished):
+            rest = max(REFRESH_SECONDS, self._took / _SHARE_OF_TIME)
+            if time.monotonic() - self._published > rest:
+                self.publish()
 
     def publish(self) -> None:
         """Publish the study as it stands; a failure is one warning, as the sweep is worth more."""
@@ -83,10 +85,6 @@ class StudyRun:
             LOGGER.warning("The study's run in W&B was not brought up to date: %s", error)
         self._published = time.monotonic()
         self._took = self._published - began
-
-    def _is_time(self) -> bool:
-        rest = max(REFRESH_SECONDS, self._took / _SHARE_OF_TIME)
-        return time.monotonic() - self._published > rest
 
 
 def run_published(runner: "StudyRunner", listener: Listener) -> Stop | None:
@@ -157,7 +155,7 @@ def read_snapshot(folder: Path) -> StudySnapshot:
             job_type="study",
         ),
         columns=(*_COLUMNS, *data.searched),
-        rows=[[_cell(value) for value in _values(each, data.searched)] for each in trials],
+        rows=[_row(each, data.searched) for each in trials],
         grids=[trial.best_rung.grid if trial.best_rung else None for trial in trials],
         plots=plots,
         summary={
@@ -171,17 +169,17 @@ def read_snapshot(folder: Path) -> StudySnapshot:
     )
 
 
-def _values(trial: TrialData, searched: Sequence[str]) -> list[Any]:
+def _row(trial: TrialData, searched: Sequence[str]) -> list[Any]:
+    """Return a training's values as a table holds them: a number, a string or nothing."""
     final = trial.final.value if trial.final else None
     place = (trial.rank, trial.name, trial.family, trial.state, trial.reason)
     scores = (trial.kimg, trial.seconds, trial.best_value, final)
-    return [*place, *scores, *map(trial.config.get, searched)]
-
-
-def _cell(value: Any) -> Any:
-    """Return a value as a table holds it: a number, a string or nothing."""
-    is_plain = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-    return value if is_plain else str(value)
+    return [
+        value
+        if value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+        else str(value)
+        for value in (*place, *scores, *map(trial.config.get, searched))
+    ]
 
 
 def _describe_winner(folder: Path, record: StudyRecord) -> ArtifactContents | None:

@@ -51,7 +51,9 @@ def read_pace(history: Iterable[Event]) -> Pace:
             calls = scored = 0
             kimg = event.kimg
         elif isinstance(event, Progressed):
-            took = _seconds(event, kimg)
+            took = 0.0  # by its steps alone: the clock also counts what lay between
+            if event.images_per_second > 0:
+                took = max(0.0, event.kimg - kimg) * 1000 / event.images_per_second
             training += took
             if calls:
                 steps.append((event.kimg - kimg, took))
@@ -66,13 +68,6 @@ def read_pace(history: Iterable[Event]) -> Pace:
         seconds_per_kimg=sum(took for _, took in steps) / trained if trained > 0 else None,
         seconds_per_score=median(scores) if scores else None,
     )
-
-
-def _seconds(event: Progressed, before: float) -> float:
-    """Return what the steps of one report took; the clock also counts what lay between."""
-    if not event.images_per_second > 0:
-        return 0.0
-    return max(0.0, event.kimg - before) * 1000 / event.images_per_second
 
 
 RUNNING = "running"
@@ -243,22 +238,7 @@ def _read(name: str, folder: TrainingFolder, config: GANConfig) -> TrialData:
     """Return a training as its history tells it, without an end."""
     history = read_history(folder.path / HISTORY_NAME)
     scored = [event for event in history if isinstance(event, Progressed | RungScored)]
-    return TrialData(
-        name=name,
-        rank=0,
-        family=config.family,
-        config=dict(flatten(config.model_dump(mode="json"))),
-        rungs=_rungs(history, folder),
-        samples=_samples(folder),
-        outcome=None,
-        kimg=max((event.kimg for event in scored), default=0.0),
-        seconds=max((event.duration_seconds for event in scored), default=0.0),
-        pace=read_pace(history),
-    )
-
-
-def _rungs(history: list[Event], folder: TrainingFolder) -> tuple[Rung, ...]:
-    found = [
+    rungs = [
         Rung(
             index=event.rung,
             kimg=event.kimg,
@@ -267,17 +247,24 @@ def _rungs(history: list[Event], folder: TrainingFolder) -> tuple[Rung, ...]:
             seconds=event.duration_seconds,
             grid=_grid(folder.path, event.grid),
         )
-        for event in history
+        for event in scored
         if isinstance(event, RungScored)
     ]
-    return tuple(sorted(found, key=lambda rung: rung.kimg))
-
-
-def _samples(folder: TrainingFolder) -> tuple[Sample, ...]:
     files = folder.sample_file("kimg", 0).parent.glob("kimg_*.png")
     numbers = ((file.stem.removeprefix("kimg_"), file) for file in files)
-    found = [Sample(float(number), file) for number, file in numbers if number.isdecimal()]
-    return tuple(sorted(found, key=lambda sample: sample.kimg))
+    samples = [Sample(float(number), file) for number, file in numbers if number.isdecimal()]
+    return TrialData(
+        name=name,
+        rank=0,
+        family=config.family,
+        config=dict(flatten(config.model_dump(mode="json"))),
+        rungs=tuple(sorted(rungs, key=lambda rung: rung.kimg)),
+        samples=tuple(sorted(samples, key=lambda sample: sample.kimg)),
+        outcome=None,
+        kimg=max((event.kimg for event in scored), default=0.0),
+        seconds=max((event.duration_seconds for event in scored), default=0.0),
+        pace=read_pace(history),
+    )
 
 
 def _grid(folder: Path, name: str) -> Path | None:

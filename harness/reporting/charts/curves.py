@@ -63,8 +63,11 @@ _Places = Sequence[tuple[int, float, float]]
 
 
 def _places(trial: TrialData, x: Scale, y: Scale) -> _Places:
+    # Trials with a single dot stand beside their rung, for there may be many.
+    is_alone = len(trial.rungs) == 1 and not trial.is_baseline
+    aside = (trial.rank * _GOLDEN % 1 - 0.5) * 26 if is_alone else 0.0
     return [
-        (index, x(rung.kimg) + _aside(trial), y(rung.value))
+        (index, x(rung.kimg) + aside, y(rung.value))
         for index, rung in enumerate(trial.rungs)
         if _is_finite(rung)
     ]
@@ -131,12 +134,6 @@ def _along(places: _Places) -> Iterator[tuple[float, float]]:
         steps = 1 + int(math.hypot(x2 - x1, y2 - y1) / _STEP)
         for step in range(1, steps):
             yield x1 + (x2 - x1) * step / steps, y1 + (y2 - y1) * step / steps
-
-
-def _aside(trial: TrialData) -> float:
-    """Return how far from its rung a trial with a single dot stands, for there may be many."""
-    is_alone = len(trial.rungs) == 1 and not trial.is_baseline
-    return (trial.rank * _GOLDEN % 1 - 0.5) * 26 if is_alone else 0.0
 
 
 def _is_finite(rung: Rung) -> bool:

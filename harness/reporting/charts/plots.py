@@ -65,8 +65,9 @@ def _candidate(
             (each.interval[0] < x.low, low, -7),
             (each.interval[1] > x.high, high, 7),
         ):
-            if is_cut:
-                parts.append(_arrow(x(at), top, step))
+            if is_cut:  # the head of an arrow: the interval goes on beyond the drawing
+                arrow = Markup('<path class="beyond" d="M{:.1f} {:.1f}l{} -5v10z"/>')
+                parts.append(arrow.format(x(at) + step, top, -step))
     if each.mean is not None:
         parts.append(svg.draw_line(x(each.mean), top - 10, x(each.mean), top + 10, "median"))
     for seed in each.seeds:
@@ -75,11 +76,6 @@ def _candidate(
                 svg.draw_dot(x(seed.test.value), top, svg.family_class(each.family), radius)
             )
     return Markup("").join(parts)
-
-
-def _arrow(x: float, y: float, step: float) -> Markup:
-    """Return the head of an arrow: the interval goes on beyond the drawing."""
-    return Markup('<path class="beyond" d="M{:.1f} {:.1f}l{} -5v10z"/>').format(x + step, y, -step)
 
 
 def draw_slice(one: Slice, effects: Effects, metric: str) -> Markup:

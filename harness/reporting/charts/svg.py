@@ -39,12 +39,8 @@ class Scale:
 
     def ticks(self, most: int) -> list[float]:
         """Return round numbers within the scale, at most so many where that is possible."""
-        return self._log_ticks(most) if self.is_log else linear_ticks(self.low, self.high, most)
-
-    def _bend(self, value: float) -> float:
-        return math.log10(value) if self.is_log else value
-
-    def _log_ticks(self, most: int) -> list[float]:
+        if not self.is_log:
+            return linear_ticks(self.low, self.high, most)
         decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
         for steps in ((1, 2, 5), (1, 3), (1,)):
             # As text: 5 * 10**-4 and 0.0005 differ in their last bit.
@@ -56,6 +52,9 @@ class Scale:
         if is_short or len(inside) < 2:
             return linear_ticks(self.low, self.high, most)
         return inside
+
+    def _bend(self, value: float) -> float:
+        return math.log10(value) if self.is_log else value
 
 
 def fit_scale(
