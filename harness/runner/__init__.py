@@ -3,5 +3,5 @@
 May import backends, optimization and all below. `StudyRunner` is the loop, `JobSource` what it
 asks, `StudyJobs` a sweep's source; `WorkerPool` keeps workers running. A trial passes from
 `StudyJobs.next` to a worker's slot, its events from there to `StudyRunner`, and its outcome to
-`OutcomeRecorder`: the trial's folder first, then Optuna, then the trackers.
+`StudyJobs.record`: the trial's folder first, then Optuna, then the trackers.
 """

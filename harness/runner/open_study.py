@@ -21,14 +21,18 @@ from harness.optimization.pruners import pruner_for
 from harness.optimization.samplers import sampler_for, visible_trials
 from harness.space.space import SearchSpace
 from harness.study.record import StudyRecord, check_study_name, read_study
+from harness.study.repair import describe_retry
 from harness.study.trial_storage import (
     OVERRIDES,
+    RETRY_OF,
     SUPERSEDED_BY,
     TrialStorage,
     journal_file,
     refuse_database,
 )
 from harness.training.training_folder import TrainingFolder
+
+_SMALLEST_BATCH = 2
 
 
 class Study:
@@ -113,6 +117,27 @@ class Study:
 
         return self._propose(frozen.number, self._trials(), open_trial)
 
+    def enqueue_retry(self, trial: optuna.Trial, config: GANConfig) -> int | None:
+        """Queue the trial that supersedes one, once; a replay finds it there.
+
+        Args:
+            trial: The trial that ran out of memory.
+            config: What it trained.
+
+        Returns:
+            The number of the new trial; None if there is nothing to try: the trial was a retry
+            itself, or its batch cannot be halved.
+        """
+        half = config.batch_size // 2
+        if RETRY_OF in trial.user_attrs or half < _SMALLEST_BATCH:
+            return None
+        queued = self._retry_of(trial.number)
+        if queued is None:
+            params, attributes = describe_retry(self.space, trial.number, config, half)
+            self.optuna.enqueue_trial(params, user_attrs=attributes)
+            queued = self._retry_of(trial.number)
+        return queued
+
     def interrupted(self) -> list[FrozenTrial]:
         """Return the trials that were started and have no end in Optuna."""
         return [trial for trial in self._trials() if trial.state is TrialState.RUNNING]
@@ -123,6 +148,10 @@ class Study:
 
     def _trials(self) -> list[FrozenTrial]:
         return self.optuna.get_trials(deepcopy=False)
+
+    def _retry_of(self, number: int) -> int | None:
+        found = (t.number for t in self._trials() if t.user_attrs.get(RETRY_OF) == number)
+        return next(found, None)
 
     def _propose(
         self, number: int, trials: Sequence[FrozenTrial], open_trial: Callable[[], optuna.Trial]

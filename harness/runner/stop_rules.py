@@ -1,10 +1,16 @@
 """When a study stops before it has its trials."""
 
 import dataclasses
+import itertools
+import operator
+import statistics
 import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
+from harness.core.nested import flatten
 from harness.core.outcome import State
-from harness.runner.failure_summary import explain_failures
+from harness.gan.config.config import GANConfig
 from harness.runner.sweep_options import SweepOptions
 from harness.study.leaderboard import Entry
 
@@ -13,6 +19,13 @@ LEAST_TRIALS_TO_JUDGE = 8
 
 TOO_MANY_FAILED = 3
 """Exit code of a study that stopped because its trials fail."""
+
+_MOST_PROPERTIES = 3
+_LEAST_LIFT = 0.25
+_MOST_CHOICES = 4
+
+Share = tuple[int, int]
+"""How many of some trials failed, and how many there are."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,3 +106,64 @@ class StopRules:
             f"Stopped: the time budget of {budget:g} seconds is used. The same command goes on "
             f"from here."
         )
+
+
+def explain_failures(entries: Sequence[Entry]) -> str:
+    """Return sentences about reasons and over-represented parameter values.
+
+    Args:
+        entries: Trials that ended, some of them failed.
+    """
+    reasons = Counter(
+        each.outcome.reason.value for each in entries if each.outcome.state is State.FAILED
+    )
+    listed = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
+    lines = [f"{reasons.total()} of {len(entries)} trials failed ({listed})."]
+    for text, (bad, count), (others_bad, others) in common_properties(entries):
+        lines.append(f"  {text}: {bad} of {count} failed; without it {others_bad} of {others}")
+    if len(lines) == 1:
+        lines.append("  No parameter separates them from the others.")
+    return "\n".join(lines)
+
+
+def common_properties(entries: Sequence[Entry]) -> list[tuple[str, Share, Share]]:
+    """Return the properties that most raise the share of failures, strongest first.
+
+    Properties are single values, or for numbers with many values the halves below and above
+    their median; of several that single out the same trials the first is taken.
+
+    Args:
+        entries: Trials that ended, some of them failed.
+
+    Returns:
+        Each property in words, with what failed of the trials that have it and of the others.
+    """
+    failed = [each.outcome.state is State.FAILED for each in entries]
+    found: dict[tuple[bool, ...], tuple[float, str, Share, Share]] = {}
+    for text, has in _properties([each.config for each in entries]):
+        bad, count = sum(map(operator.and_, failed, has)), sum(has)
+        others_bad, others = sum(failed) - bad, len(failed) - count
+        lift = bad / count - others_bad / others
+        if lift >= _LEAST_LIFT:
+            found.setdefault(has, (lift, text, (bad, count), (others_bad, others)))
+    strongest = sorted(found.values(), key=lambda each: -each[0])[:_MOST_PROPERTIES]
+    return [each[1:] for each in strongest]
+
+
+def _properties(configs: Sequence[GANConfig]) -> Iterator[tuple[str, tuple[bool, ...]]]:
+    flat = [dict(flatten(config.model_dump())) for config in configs]
+    for name in dict.fromkeys(itertools.chain.from_iterable(flat)):
+        values = [each.get(name) for each in flat]
+        numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+        kinds = list(dict.fromkeys(map(str, values)))
+        if name == "seed" or len(kinds) < 2:
+            continue
+        if len(numbers) == len(values) and len(kinds) > _MOST_CHOICES:
+            middle = statistics.median(numbers)
+            above = tuple(number > middle for number in numbers)
+            if any(above):
+                yield f"{name} above {middle:.3g}", above
+                yield f"{name} up to {middle:.3g}", tuple(not each for each in above)
+        else:
+            for kind in kinds:
+                yield f"{name} {kind}", tuple(str(value) == kind for value in values)

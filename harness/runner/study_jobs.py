@@ -1,6 +1,7 @@
 """The jobs of a sweep: interrupted trials first, then new ones, then baselines."""
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,20 +9,20 @@ import optuna
 
 from harness.backends.backend import WorkerReady, WorkerSetup
 from harness.core.events import Finished, RungScored
-from harness.core.outcome import Outcome
+from harness.core.outcome import Outcome, Reason
 from harness.gan.config.config import GANConfig
 from harness.gan.monitor import Cadence, MonitorConfig
 from harness.gan.presets import PRESETS, load_preset
 from harness.runner.job_source import RunningJob
 from harness.runner.open_study import Study
-from harness.runner.outcomes import OutcomeRecorder
-from harness.runner.stop_rules import Stop
+from harness.runner.stop_rules import Stop, StopRules
 from harness.runner.sweep_options import SweepOptions
 from harness.space.enqueue import load_enqueued
 from harness.space.space import SearchSpace
 from harness.study import optuna_trials
-from harness.study.leaderboard import BASELINE_PREFIX, read_entries
+from harness.study.leaderboard import BASELINE_PREFIX, Entry, read_entries
 from harness.study.record import StudyRecord, check_study_name, read_study
+from harness.study.retention import Retention
 from harness.study.trial_storage import refuse_database
 from harness.tracking.catch_up import catch_up
 from harness.tracking.identity import TrialIdentity
@@ -95,7 +96,8 @@ class StudyJobs:
         for params in self._enqueued:
             self._study.optuna.enqueue_trial(params, skip_if_exists=True)
         entries = read_entries(options.folder)
-        self._outcomes = OutcomeRecorder(self._study, options, entries)
+        self._rules = StopRules(options, entries)
+        self._retention = Retention(options.keep, options.folder)
         passed_on = set(self._pass_on_unknown())
         for entry in entries:
             if entry.name not in passed_on:
@@ -132,13 +134,20 @@ class StudyJobs:
         return optuna_trials.should_stop(running.trial, round(event.kimg), event.best.value)
 
     def record(self, running: RunningJob, outcome: Outcome) -> Outcome:
-        """Write how a training ended: in its folder, then in Optuna."""
+        """Write how a training ended: in its folder, then in Optuna.
+
+        The trackers get it last; an interruption between these is mended by replay when the study
+        is opened again.
+
+        Returns:
+            The outcome as the folder has it then: it names the trial that supersedes it.
+        """
         running.job.folder.write_outcome(outcome)
-        return self._outcomes.pass_on(running, outcome)
+        return self._pass_on(running, outcome)
 
     def stop(self) -> Stop | None:
         """Return why the study is to stop now, or None to go on."""
-        return self._outcomes.rules.stop()
+        return self._rules.stop()
 
     def give_back(self, running: RunningJob) -> None:
         """Put a training whose worker died first in the queue, with its tracker opened anew."""
@@ -152,9 +161,24 @@ class StudyJobs:
             outcome = self._study.trial_folder(frozen.number).read_outcome()
             if outcome is not None:
                 running = self._trial(*self._study.reopen(frozen))
-                running.tracker.emit(Finished(self._outcomes.pass_on(running, outcome)))
+                running.tracker.emit(Finished(self._pass_on(running, outcome)))
                 running.tracker.close()
                 yield running.job.name
+
+    def _pass_on(self, running: RunningJob, outcome: Outcome) -> Outcome:
+        """Pass on an outcome that the training's folder has; baselines have no consequences."""
+        if running.trial is None:
+            return outcome
+        job = running.job
+        if outcome.reason is Reason.OUT_OF_MEMORY and outcome.superseded_by is None:
+            number = self._study.enqueue_retry(running.trial, job.config)
+            if number is not None:
+                outcome = dataclasses.replace(outcome, superseded_by=f"{number:04d}")
+                job.folder.write_outcome(outcome)
+        optuna_trials.tell(self._study.optuna, running.trial, outcome)
+        self._rules.note(Entry(job.name, job.folder, job.config, outcome))
+        self._retention.note(job.name, job.folder, outcome)
+        return outcome
 
     def _next_baseline(self) -> RunningJob | None:
         for preset in self._open_baselines():

@@ -7,7 +7,6 @@ import pytest
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol
 from harness.runner.open_study import Study
-from harness.runner.outcomes import enqueue_retry
 from harness.space.space import SearchSpace
 from harness.study import optuna_trials
 from tests.support.endings import GOOD, SPACE
@@ -40,9 +39,9 @@ def test_the_retry_trains_the_same_with_half_the_batch(open_study, batch_size):
     study.optuna.enqueue_trial({"batch_size": 32})
     trial, config = study.ask()
     assert config.batch_size == 32
-    number = enqueue_retry(study, trial, config)
+    number = study.enqueue_retry(trial, config)
     assert number == 1
-    assert enqueue_retry(study, trial, config) == 1  # a replay queues no other
+    assert study.enqueue_retry(trial, config) == 1  # a replay queues no other
     outcome = Outcome(Reason.OUT_OF_MEMORY, superseded_by="0001")
     optuna_trials.tell(study.optuna, trial, outcome)
     assert study.count_ended() == 0
@@ -57,7 +56,7 @@ def test_the_retry_trains_the_same_with_half_the_batch(open_study, batch_size):
     # Interrupted and taken up again it is the same.
     assert study.reopen(study.interrupted()[0])[1] == smaller
     # It is tried no second time.
-    assert enqueue_retry(study, retry, smaller) is None
+    assert study.enqueue_retry(retry, smaller) is None
     optuna_trials.tell(study.optuna, retry, Outcome(Reason.OUT_OF_MEMORY))
     assert study.count_ended() == 1
 
@@ -65,4 +64,4 @@ def test_the_retry_trains_the_same_with_half_the_batch(open_study, batch_size):
 def test_a_batch_of_three_is_too_small_to_halve(open_study):
     study = open_study({"value": 3})
     trial, config = study.ask()
-    assert enqueue_retry(study, trial, config) is None
+    assert study.enqueue_retry(trial, config) is None
