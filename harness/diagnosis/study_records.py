@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 from harness.core.errors import HarnessError, StorageError
 from harness.core.events import Event, Finished, RungScored
-from harness.core.outcome import Outcome
 from harness.diagnosis.examined import Examined, ExaminedTraining
 from harness.diagnosis.finding import Finding, fail, ok, warn
 from harness.gan.config.config import GANConfig
 from harness.study.repair import StoredTrial
 from harness.tracking.catch_up import replay_to_wandb, tell_end, wandb_fault
-from harness.tracking.identity import TrackerOptions
+from harness.tracking.identity import TrackerOptions, TrialIdentity
 from harness.tracking.jsonl_tracker import ends_cleanly, read_history, rewrite_history
 from harness.tracking.wandb_mode import wandb_mode
 
@@ -135,7 +134,7 @@ def check_wandb_logs(study: Examined) -> Iterator[Finding]:
         identity = study.identity(training, config)
         fault = wandb_fault(identity, history)
         if fault is not None:
-            mend = functools.partial(_replay, study, training)
+            mend = functools.partial(_replay, training.title, identity, history)
             yield warn(training.title, fault, mend)
 
 
@@ -158,14 +157,14 @@ def _history(training: ExaminedTraining) -> Iterator[Finding]:
         yield fail(
             training.title,
             f"{file} ends in half a line, cut by a crash; {len(events)} events are whole",
-            functools.partial(_trim, training),
+            functools.partial(rewrite_history, file, events),
         )
     ends = [event.outcome for event in events if isinstance(event, Finished)]
     if outcome is not None and ends != [outcome]:
         yield fail(
             training.title,
             f"{file} does not tell the end that outcome.json does ({outcome.reason.value})",
-            functools.partial(_finish, training, outcome),
+            functools.partial(rewrite_history, file, tell_end(events, outcome)),
         )
     yield from _grids(training, events)
 
@@ -179,22 +178,8 @@ def _grids(training: ExaminedTraining, events: list[Event]) -> Iterator[Finding]
                 yield warn(training.title, message)
 
 
-def _trim(training: ExaminedTraining) -> None:
-    rewrite_history(training.history_file, read_history(training.history_file))
-
-
-def _finish(training: ExaminedTraining, outcome: Outcome) -> None:
-    events = read_history(training.history_file)
-    rewrite_history(training.history_file, tell_end(events, outcome))
-
-
-def _replay(study: Examined, training: ExaminedTraining) -> None:
-    config = training.config()
-    if config is None:
-        return
-    identity = study.identity(training, config)
-    history = read_history(training.history_file)
+def _replay(title: str, identity: TrialIdentity, history: list[Event]) -> None:
     replay_to_wandb(identity, history, TrackerOptions())
     left = wandb_fault(identity, history)
     if left is not None:
-        raise StorageError(f"{training.title}: after a replay, still: {left}.")
+        raise StorageError(f"{title}: after a replay, still: {left}.")
