@@ -99,19 +99,15 @@ def _luck(result: Confirmation) -> list[str]:
     if len(known) > 1:
         mean = statistics.fmean(each.luck or 0.0 for each in known)
         lines[0] += f" Over all {len(known)} candidates: {mean:+.3f} on average."
-        lines += _lead(leader, known)
+        others = [each for each in known if each is not leader]
+        second = min(others, key=lambda each: each.search.value)
+        lead = second.search.value - leader.search.value
+        kept = (second.validation_mean or 0.0) - (leader.validation_mean or 0.0)
+        lines.append(
+            f"Its lead over trial {second.trial} was {lead:.3f} in the search and is {kept:+.3f} "
+            f"on new seeds."
+        )
     return lines
-
-
-def _lead(leader: CandidateResult, known: list[CandidateResult]) -> list[str]:
-    others = [each for each in known if each is not leader]
-    second = min(others, key=lambda each: each.search.value)
-    lead = second.search.value - leader.search.value
-    kept = (second.validation_mean or 0.0) - (leader.validation_mean or 0.0)
-    return [
-        f"Its lead over trial {second.trial} was {lead:.3f} in the search and is {kept:+.3f} on "
-        f"new seeds."
-    ]
 
 
 def _out(result: Confirmation) -> list[str]:

@@ -66,7 +66,9 @@ def check_package(name: str) -> Finding:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return fail(name, f"{name} is not installed. Run `make setup`.")
-    return _version_finding(name, version, _required(name))
+    requirements = map(Requirement, importlib.metadata.requires(DISTRIBUTION) or [])
+    bounds = (each.specifier for each in requirements if each.name == name and not each.marker)
+    return _version_finding(name, version, next(bounds, SpecifierSet()))
 
 
 def check_processors() -> Finding:
@@ -190,12 +192,3 @@ def _version_finding(name: str, version: str, wanted: SpecifierSet) -> Finding:
         return ok(name, version)
     where = f" ({sys.executable})" if name == "python" else ""
     return fail(name, f"{version}{where}; expected {wanted}. Run `make setup`.")
-
-
-def _required(name: str) -> SpecifierSet:
-    """Return the bounds that this package's own metadata set on a package."""
-    for text in importlib.metadata.requires(DISTRIBUTION) or []:
-        requirement = Requirement(text)
-        if requirement.name == name and requirement.marker is None:
-            return requirement.specifier
-    return SpecifierSet()

@@ -11,6 +11,7 @@ from harness.core.files import storage_error
 from harness.core.scratch import PREFIX, find_left, remove_left
 from harness.diagnosis.examined import Examined, ExaminedTraining
 from harness.diagnosis.finding import Finding, fail, warn
+from harness.gan.config.config import GANConfig
 from harness.study.repair import StoredTrial
 from harness.training.checkpoint import load_checkpoint
 
@@ -23,7 +24,7 @@ def check_files(study: Examined) -> Iterator[Finding]:
     for training in study.trainings():
         known = stored.get(training.number) if training.number is not None else None
         yield from _outcome(training, known)
-        yield from _config(training, known)
+        yield from _config(training, known.config if known else None)
         yield from _checkpoints(training)
         yield from _networks(training, is_winner=training == winner)
 
@@ -68,7 +69,8 @@ def _outcome(training: ExaminedTraining, known: StoredTrial | None) -> Iterator[
         yield fail(training.title, f"{file} is damaged; {how}", mend)
 
 
-def _config(training: ExaminedTraining, known: StoredTrial | None) -> Iterator[Finding]:
+def _config(training: ExaminedTraining, made: GANConfig | None) -> Iterator[Finding]:
+    """Find configurations that are missing, damaged, or not what Optuna's parameters make."""
     folder = training.folder
     try:
         config = folder.read_config()
@@ -77,11 +79,7 @@ def _config(training: ExaminedTraining, known: StoredTrial | None) -> Iterator[F
         config, problem = None, "is damaged"
     if not problem:
         # A forked trial keeps its seed when it moves up, and Optuna knows no seeds.
-        if config is not None and known is not None and known.config is not None:
-            same = known.config == config.model_copy(update={"seed": known.config.seed})
-        else:
-            same = True
-        if not same:
+        if config and made and made != config.model_copy(update={"seed": made.seed}):
             yield fail(
                 training.title,
                 f"{folder.config_file} is another configuration than Optuna's parameters make. "
@@ -89,8 +87,8 @@ def _config(training: ExaminedTraining, known: StoredTrial | None) -> Iterator[F
             )
         return
     mend = None
-    if known is not None and known.config is not None:
-        mend = functools.partial(folder.write_config, known.config)
+    if made is not None:
+        mend = functools.partial(folder.write_config, made)
     elif not any(folder.path.iterdir()):
         return  # killed between asking for the trial and storing it: nothing is lost
     how = "Optuna's parameters make it" if mend else "restore it from a copy"

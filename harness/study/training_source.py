@@ -66,14 +66,18 @@ def find_start(
         ConfigError: If not exactly one is given, or it is faulty.
         StudyError: If there is no such study, trial or training.
     """
-    _check_one(
-        {
-            "--preset": preset,
-            "--config": config,
-            "--from": from_study,
-            "--continue": continue_from,
-        }
-    )
+    options = {
+        "--preset": preset,
+        "--config": config,
+        "--from": from_study,
+        "--continue": continue_from,
+    }
+    given = [option for option, value in options.items() if value is not None]
+    if len(given) != 1:
+        raise ConfigError(
+            f"Expected exactly one of --preset, --config, --from and --continue; received "
+            f"{', '.join(given) or 'none'}. Presets are {', '.join(PRESETS)}."
+        )
     if preset is not None:
         file = read_preset(preset)
         return Start(file.config, preset, file.monitor)
@@ -98,16 +102,6 @@ def with_cadences(
         "sample_every": sample_every and parse_cadence(sample_every, "--sample-every"),
     }
     return monitor.model_copy(update={key: value for key, value in asked.items() if value})
-
-
-def _check_one(options: dict[str, Any]) -> None:
-    given = [option for option, value in options.items() if value is not None]
-    if len(given) != 1:
-        *others, last = options
-        raise ConfigError(
-            f"Expected exactly one of {', '.join(others)} and {last}; received "
-            f"{', '.join(given) or 'none'}. Presets are {', '.join(PRESETS)}."
-        )
 
 
 def _start_from_study(text: str, studies_dir: Path) -> Start:
