@@ -1,7 +1,6 @@
 """Score images against a data set by one fixed protocol."""
 
 import dataclasses
-import functools
 import hashlib
 import json
 from collections.abc import Iterable
@@ -14,21 +13,19 @@ from numpy.typing import NDArray
 from harness.core.errors import ConfigError, ScoreError, near_miss
 from harness.core.score import Protocol, Score
 from harness.data.image_dataset import ImageDataset, Split
-from harness.metrics.cache import cached_arrays, cached_statistics, default_cache_dir
+from harness.metrics.cache import default_cache_dir
 from harness.metrics.cas import DEFAULT_PLAN, classification_accuracy
 from harness.metrics.extractors.feature_extractor import Extractor, load_extractor
-from harness.metrics.fid import GaussianStatistics
 from harness.metrics.label_policy import check_labels, draw_labels, fitting_number
 from harness.metrics.measures import (
     MEASURES,
-    Comparison,
     ImageFeatures,
     Measurement,
     Quantity,
+    Reference,
     measure_fid,
     measure_kid,
 )
-from harness.metrics.memorisation import nearest_distances
 
 # What a study may minimize. FID is what all know; KID is unbiased, hence fit for few images.
 OBJECTIVES = {"fid": measure_fid, "kid": measure_kid}
@@ -124,7 +121,7 @@ class Evaluator:
         Raises:
             ScoreError: If their number, type or shape is not what the protocol says.
         """
-        return measure_fid(self._compare(images))["fid"].value
+        return measure_fid(self._reference, self._see(images))["fid"].value
 
     def score(self, images: NDArray[np.uint8], *, kimg: float, noise_seed: int) -> Score:
         """Return the metric of images with its interval and all that gives it its meaning.
@@ -135,7 +132,7 @@ class Evaluator:
             noise_seed: Seed of the noise behind the images.
         """
         metric = self._protocol.metric
-        quantity = OBJECTIVES[metric](self._compare(images))[metric]
+        quantity = OBJECTIVES[metric](self._reference, self._see(images))[metric]
         return Score(quantity.value, kimg, noise_seed, self._protocol, quantity.interval)
 
     def measure(
@@ -164,12 +161,12 @@ class Evaluator:
                 f"{', '.join(MEASURES)}.{near_miss(unknown[0], MEASURES)}"
             )
         classes = None if labels is None else check_labels(labels, len(images), self._dataset)
-        comparison = self._compare(images, classes)
+        fake = self._see(images, classes)
         policy = self._label_policy(classes)
         return [
             Measurement(quantity, self._protocol_of(name, policy))
             for key in measures
-            for name, quantity in MEASURES[key](comparison).items()
+            for name, quantity in MEASURES[key](self._reference, fake).items()
         ]
 
     def classification_accuracy(
@@ -227,21 +224,12 @@ class Evaluator:
         classes = check_labels(labels, len(images), self._dataset)
         return float((self._extractor.predict(images) == classes).mean())
 
-    def _compare(
+    def _see(
         self, images: NDArray[np.uint8], labels: NDArray[np.int32] | None = None
-    ) -> Comparison:
+    ) -> ImageFeatures:
         self._check_number(images)
-        reference = self._reference
         values, predicted = self._extractor.features_and_predictions(images)
-        return Comparison(
-            real=ImageFeatures(reference.features, self._split.labels),
-            fake=ImageFeatures(values, labels, predicted),
-            statistics=reference.statistics,
-            train=lambda: reference.features_of(self._dataset.train),
-            real_to_train=lambda: reference.distances_to_train,
-            is_held_out=self._split is not self._dataset.train,
-            class_names=self._dataset.class_names,
-        )
+        return ImageFeatures(values, labels, predicted)
 
     def _check_number(self, images: NDArray[np.uint8]) -> None:
         if len(images) != self._num_images:
@@ -283,59 +271,3 @@ def _check_shape(extractor: Extractor, dataset: ImageDataset) -> None:
             f"--weights PATH;\n"
             f"  3. --extractor FOLDER, trained on other images of this shape."
         )
-
-
-class Reference:
-    """The split that images are compared with, as an extractor sees it.
-
-    Args:
-        dataset: Where it comes from; its training split is what memorisation looks at.
-        split: The reference.
-        extractor: What sees the images.
-        cache_dir: Where results are kept, under the hashes of what they depend on.
-    """
-
-    def __init__(
-        self, dataset: ImageDataset, split: Split, extractor: Extractor, cache_dir: Path
-    ) -> None:
-        self._dataset = dataset
-        self._split = split
-        self._extractor = extractor
-        self._cache_dir = cache_dir
-
-    @functools.cached_property
-    def features(self) -> NDArray[np.float32]:
-        """Return the features of the reference, float32 (n, d)."""
-        return self.features_of(self._split)
-
-    @functools.cached_property
-    def statistics(self) -> GaussianStatistics:
-        """Return mean and covariance of the features."""
-        return cached_statistics(
-            self._cache_dir,
-            self._key(self._split),
-            lambda: GaussianStatistics.from_features(self.features),
-        )
-
-    @functools.cached_property
-    def distances_to_train(self) -> NDArray[np.floating]:
-        """Return the distance of each reference image to its nearest training image, (n,)."""
-
-        def compute() -> dict[str, NDArray[np.floating]]:
-            train = self.features_of(self._dataset.train)
-            return {"distances": nearest_distances(self.features, train)}
-
-        key = ("nearest", *self._key(self._split), self._dataset.train.sha256)
-        return cached_arrays(self._cache_dir, key, compute)["distances"]
-
-    def features_of(self, split: Split) -> NDArray[np.float32]:
-        """Return the features of a split of the data set, float32 (n, d)."""
-
-        def compute() -> dict[str, NDArray[np.float32]]:
-            return {"features": self._extractor.features(split.images)}
-
-        kept = cached_arrays(self._cache_dir, ("features", *self._key(split)), compute)
-        return kept["features"]
-
-    def _key(self, split: Split) -> tuple[str, str, str]:
-        return split.sha256, self._extractor.name, self._extractor.sha256

@@ -209,37 +209,27 @@ def per_class_distances(
     real = check_features(real_features, "FID per class")
     fake = check_features(fake_features, "FID per class")
     check_lengths(real, fake, "FID per class")
-    _check_labels(real_labels, len(real), "real")
-    _check_labels(fake_labels, len(fake), "fake")
-    classes = [int(label) for label in np.union1d(real_labels, fake_labels)]
-    _check_counts(classes, real_labels, fake_labels)
-    return {
-        label: frechet_interval(
-            GaussianStatistics.from_features(real[real_labels == label]),
-            fake[fake_labels == label],
-        )
-        for label in classes
+    for side, values, labels in (("real", real, real_labels), ("fake", fake, fake_labels)):
+        if labels.shape != (len(values),):
+            raise ScoreError(
+                f"FID per class needs one label an image; received {len(values)} {side} images "
+                f"and labels of shape {labels.shape}."
+            )
+    by_class = {
+        int(label): (real[real_labels == label], fake[fake_labels == label])
+        for label in np.union1d(real_labels, fake_labels)
     }
-
-
-def _check_labels(labels: NDArray[np.integer], count: int, side: str) -> None:
-    if labels.shape != (count,):
-        raise ScoreError(
-            f"FID per class needs one label an image; received {count} {side} images and labels "
-            f"of shape {labels.shape}."
-        )
-
-
-def _check_counts(
-    classes: list[int], real_labels: NDArray[np.integer], fake_labels: NDArray[np.integer]
-) -> None:
-    scarce = []
-    for label in classes:
-        real, fake = int((real_labels == label).sum()), int((fake_labels == label).sum())
-        if min(real, fake) < 2:
-            scarce.append(f"class {label} has {real} real and {fake} fake")
+    scarce = [
+        f"class {label} has {len(ours)} real and {len(theirs)} fake"
+        for label, (ours, theirs) in by_class.items()
+        if min(len(ours), len(theirs)) < 2
+    ]
     if scarce:
         raise ScoreError(
             f"FID per class needs at least 2 images of each class on both sides; "
             f"{'; '.join(scarce)}. Score more images, with the reference's frequencies of labels."
         )
+    return {
+        label: frechet_interval(GaussianStatistics.from_features(ours), theirs)
+        for label, (ours, theirs) in by_class.items()
+    }

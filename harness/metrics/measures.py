@@ -1,18 +1,25 @@
 """Compute every measure from the same features: FID and what stands beside it."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.score import Protocol
+from harness.data.image_dataset import ImageDataset, Split
+from harness.metrics.cache import cached_arrays, cached_statistics
 from harness.metrics.fid import Z_95, GaussianStatistics, frechet_interval, per_class_distances
 from harness.metrics.fid_infinity import fewest_images, frechet_at_infinity
 from harness.metrics.kid import kernel_distance
 from harness.metrics.memorisation import memorisation, nearest_distances
 from harness.metrics.precision_recall import manifold_scores
+
+if TYPE_CHECKING:
+    from harness.metrics.extractors.feature_extractor import Extractor  # loads TensorFlow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,87 +89,114 @@ class ImageFeatures:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Comparison:
-    """What measures compare; what is costly is computed when the first of them asks.
+class Reference:
+    """The split that images are compared with, as an extractor sees it; computed when first asked.
 
     Args:
-        real: Features of the reference.
-        fake: Features of the generated images.
-        statistics: Mean and covariance of the reference's features.
-        train: Returns the features of the training images, (m, d).
-        real_to_train: Returns the distance of each reference image to its nearest training image.
-        is_held_out: Whether the reference is apart from the training images.
-        class_names: One name a label; None for an unlabelled data set.
+        dataset: Where it comes from; its training split is what memorisation looks at.
+        split: The reference.
+        extractor: What sees the images.
+        cache_dir: Where results are kept, under the hashes of what they depend on.
     """
 
-    real: ImageFeatures
-    fake: ImageFeatures
-    statistics: GaussianStatistics
-    train: Callable[[], NDArray[Any]]
-    real_to_train: Callable[[], NDArray[Any]]
-    is_held_out: bool = True
-    class_names: Sequence[str] | None = None
+    dataset: ImageDataset
+    split: Split
+    extractor: "Extractor"
+    cache_dir: Path
+
+    @functools.cached_property
+    def features(self) -> NDArray[np.float32]:
+        """Return the features of the reference, float32 (n, d)."""
+        return self.features_of(self.split)
+
+    @functools.cached_property
+    def statistics(self) -> GaussianStatistics:
+        """Return mean and covariance of the features."""
+        return cached_statistics(
+            self.cache_dir,
+            self._key(self.split),
+            lambda: GaussianStatistics.from_features(self.features),
+        )
+
+    @functools.cached_property
+    def distances_to_train(self) -> NDArray[np.floating]:
+        """Return the distance of each reference image to its nearest training image, (n,)."""
+
+        def compute() -> dict[str, NDArray[np.floating]]:
+            train = self.features_of(self.dataset.train)
+            return {"distances": nearest_distances(self.features, train)}
+
+        key = ("nearest", *self._key(self.split), self.dataset.train.sha256)
+        return cached_arrays(self.cache_dir, key, compute)["distances"]
+
+    def features_of(self, split: Split) -> NDArray[np.float32]:
+        """Return the features of a split of the data set, float32 (n, d)."""
+
+        def compute() -> dict[str, NDArray[np.float32]]:
+            return {"features": self.extractor.features(split.images)}
+
+        kept = cached_arrays(self.cache_dir, ("features", *self._key(split)), compute)
+        return kept["features"]
+
+    def _key(self, split: Split) -> tuple[str, str, str]:
+        return split.sha256, self.extractor.name, self.extractor.sha256
 
 
-def measure_fid(comparison: Comparison) -> dict[str, Quantity]:
+def measure_fid(reference: Reference, fake: ImageFeatures) -> dict[str, Quantity]:
     """Return `fid`, with its interval."""
-    value, interval = frechet_interval(comparison.statistics, comparison.fake.values)
+    value, interval = frechet_interval(reference.statistics, fake.values)
     return {"fid": Quantity(value, interval)}
 
 
-def measure_fid_infinity(comparison: Comparison) -> dict[str, Quantity]:
+def measure_fid_infinity(reference: Reference, fake: ImageFeatures) -> dict[str, Quantity]:
     """Return `fid_infinity`: FID extrapolated to endlessly many images, free of its bias.
 
     Nothing where the images are too few to extrapolate from.
     """
-    if len(comparison.fake.values) < fewest_images(comparison.fake.values.shape[1]):
+    if len(fake.values) < fewest_images(fake.values.shape[1]):
         return {}
-    value, interval = frechet_at_infinity(
-        comparison.statistics, comparison.fake.values, _SUBSET_SEED
-    )
+    value, interval = frechet_at_infinity(reference.statistics, fake.values, _SUBSET_SEED)
     return {"fid_infinity": Quantity(value, interval)}
 
 
-def measure_kid(comparison: Comparison) -> dict[str, Quantity]:
+def measure_kid(reference: Reference, fake: ImageFeatures) -> dict[str, Quantity]:
     """Return `kid`, with an interval of 1.96 standard errors; unbiased, so it may be negative."""
-    value, error = kernel_distance(comparison.real.values, comparison.fake.values)
+    value, error = kernel_distance(reference.features, fake.values)
     return {"kid": Quantity(value, (value - Z_95 * error, value + Z_95 * error))}
 
 
-def measure_manifold(comparison: Comparison) -> dict[str, Quantity]:
+def measure_manifold(reference: Reference, fake: ImageFeatures) -> dict[str, Quantity]:
     """Return `precision` and `density` (are fakes real?), `recall` and `coverage` (of all?)."""
-    scores = manifold_scores(comparison.real.values, comparison.fake.values)
-    return {
-        name: Quantity(value, better="higher")
-        for name, value in dataclasses.asdict(scores).items()
-    }
+    scores = manifold_scores(reference.features, fake.values)
+    return {name: Quantity(value, better="higher") for name, value in scores.items()}
 
 
-def measure_memorisation(comparison: Comparison) -> dict[str, Quantity]:
+def measure_memorisation(reference: Reference, fake: ImageFeatures) -> dict[str, Quantity]:
     """Return `memorisation`: 0.5 where fakes lie as near to training images as real ones do.
 
     Nothing where the reference is the training images themselves.
     """
-    if not comparison.is_held_out:
+    train = reference.dataset.train
+    if reference.split is train:
         return {}
-    nearest = nearest_distances(comparison.fake.values, comparison.train())
-    value, error = memorisation(comparison.real_to_train(), nearest)
+    nearest = nearest_distances(fake.values, reference.features_of(train))
+    value, error = memorisation(reference.distances_to_train, nearest)
     interval = (max(value - Z_95 * error, 0.0), min(value + Z_95 * error, 1.0))
     return {"memorisation": Quantity(value, interval, better="0.5")}
 
 
-def measure_classes(comparison: Comparison) -> dict[str, Quantity]:
+def measure_classes(reference: Reference, fake: ImageFeatures) -> dict[str, Quantity]:
     """Return FID within each class, `fid_class_0` on, and `fid_worst_class`.
 
     Nothing where there are no labels, or a class has fewer than two images.
     """
-    names, real, fake = comparison.class_names, comparison.real, comparison.fake
-    if names is None or real.labels is None or fake.labels is None:
+    names, labels = reference.dataset.class_names, reference.split.labels
+    if names is None or labels is None or fake.labels is None:
         return {}
-    sides = [np.bincount(labels, minlength=len(names)) for labels in (real.labels, fake.labels)]
+    sides = [np.bincount(side, minlength=len(names)) for side in (labels, fake.labels)]
     if min(int(counts.min()) for counts in sides) < 2:
         return {}
-    distances = per_class_distances(real.values, real.labels, fake.values, fake.labels)
+    distances = per_class_distances(reference.features, labels, fake.values, fake.labels)
     quantities = {
         f"fid_class_{label}": Quantity(value, interval, note=names[label])
         for label, (value, interval) in distances.items()
@@ -171,17 +205,17 @@ def measure_classes(comparison: Comparison) -> dict[str, Quantity]:
     return {"fid_worst_class": worst, **quantities}
 
 
-def measure_label_accuracy(comparison: Comparison) -> dict[str, Quantity]:
+def measure_label_accuracy(reference: Reference, fake: ImageFeatures) -> dict[str, Quantity]:
     """Return `label_accuracy`: the share of fakes the extractor takes for the class asked for."""
-    labels, predicted = comparison.fake.labels, comparison.fake.predicted
+    labels, predicted = fake.labels, fake.predicted
     if labels is None or predicted is None:
         return {}
     share, count = float((labels == predicted).mean()), len(labels)
     return {"label_accuracy": Quantity(share, _wilson(share, count), better="higher")}
 
 
-# The extension point: from a comparison to one or more quantities, none where not applicable.
-MEASURES: dict[str, Callable[[Comparison], dict[str, Quantity]]] = {
+# The extension point: from the reference and the fakes to quantities, none where not applicable.
+MEASURES: dict[str, Callable[[Reference, ImageFeatures], dict[str, Quantity]]] = {
     "fid": measure_fid,
     "fid_infinity": measure_fid_infinity,
     "kid": measure_kid,

@@ -1,7 +1,5 @@
 """Measure precision, recall, density and coverage by nearest neighbours."""
 
-import dataclasses
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,26 +13,7 @@ BLOCK = 500
 _ROUNDING = 1e-12
 
 
-@dataclasses.dataclass(frozen=True)
-class ManifoldScores:
-    """Four shares that tell fidelity from diversity; higher is better in all.
-
-    Args:
-        precision: Share of fakes within the sphere of a real image, from 0 to 1.
-        recall: Share of real images within the sphere of a fake, from 0 to 1.
-        density: Mean number of real spheres around a fake, over the number expected: about 1
-            for equal distributions, and above 1 where fakes crowd the densest places.
-        coverage: Share of real images with a fake in their sphere, from 0 to 1; about 0.97 for
-            equally many images of equal distributions (1 - 2⁻⁵).
-    """
-
-    precision: float
-    recall: float
-    density: float
-    coverage: float
-
-
-def manifold_scores(real: NDArray[np.floating], fake: NDArray[np.floating]) -> ManifoldScores:
+def manifold_scores(real: NDArray[np.floating], fake: NDArray[np.floating]) -> dict[str, float]:
     """Return precision, recall, density and coverage of fakes against real images.
 
     Around every image lies a sphere that reaches to its k-th nearest neighbour in its own set:
@@ -45,6 +24,15 @@ def manifold_scores(real: NDArray[np.floating], fake: NDArray[np.floating]) -> M
     Args:
         real: Features of real images, (n, d), any float type, n at least 6.
         fake: Features of generated images, (m, d), m at least 4.
+
+    Returns:
+        Four shares that tell fidelity from diversity; higher is better in all.
+        precision: Share of fakes within the sphere of a real image, from 0 to 1.
+        recall: Share of real images within the sphere of a fake, from 0 to 1.
+        density: Mean number of real spheres around a fake, over the number expected: about 1
+            for equal distributions, and above 1 where fakes crowd the densest places.
+        coverage: Share of real images with a fake in their sphere, from 0 to 1; about 0.97 for
+            equally many images of equal distributions (1 - 2⁻⁵).
 
     Raises:
         ScoreError: If there are too few images, the lengths differ or a value is not finite.
@@ -73,12 +61,12 @@ def manifold_scores(real: NDArray[np.floating], fake: NDArray[np.floating]) -> M
         inside = distances < far[rows, None]
         covered += int(inside.any(axis=1).sum())
         pairs += int(inside.sum())
-    return ManifoldScores(
-        precision=float(precise.mean()),
-        recall=recalled / len(real),
-        density=pairs / (DENSITY_NEIGHBOURS * len(fake)),
-        coverage=covered / len(real),
-    )
+    return {
+        "precision": float(precise.mean()),
+        "recall": recalled / len(real),
+        "density": pairs / (DENSITY_NEIGHBOURS * len(fake)),
+        "coverage": covered / len(real),
+    }
 
 
 def _radii(values: Matrix, neighbours: tuple[int, ...]) -> list[tuple[Matrix, Matrix]]:
