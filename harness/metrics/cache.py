@@ -61,16 +61,12 @@ def cached_arrays(cache_dir: Path, key: tuple[str, ...], compute: Callable[[], A
     if kept is not None:
         return kept
     arrays = compute()
-    with contextlib.suppress(StorageError):
-        write_bytes(path, _pack(arrays))
-    return arrays
-
-
-def _pack(arrays: Arrays) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]  # an option of savez is no array's name
     content = buffer.getvalue()
-    return hashlib.sha256(content).digest() + content
+    with contextlib.suppress(StorageError):
+        write_bytes(path, hashlib.sha256(content).digest() + content)
+    return arrays
 
 
 def _read(path: Path) -> Arrays | None:

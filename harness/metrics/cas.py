@@ -47,19 +47,6 @@ def classification_accuracy(
         place of a ResNet-50, on as many fakes as there are, not as many as real training images.
     """
     fake = Split("generated", fake_images, np.asarray(fake_labels, dtype=np.int32))
-    real_labels, asked = _check_splits(real, fake, plan)
-    keras.utils.set_random_seed(plan.seed)
-    model = build_classifier(fake_images.shape[1:], 1 + int(max(real_labels.max(), asked.max())))
-    watched = Split(real.name, real.images[:_WATCHED], real_labels[:_WATCHED])
-    train_classifier(model, plan, train=fake, validation=watched, report=lambda *epoch: None)
-    right = Extractor("classifier", "", model).predict(real.images) == real_labels
-    return float(right.mean())
-
-
-def _check_splits(
-    real: Split, fake: Split, plan: TrainingPlan
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return the labels of both splits."""
     if real.labels is None or fake.labels is None or not len(real):
         raise ScoreError(
             f"{real.name}: classification accuracy needs labelled real images; received "
@@ -77,4 +64,11 @@ def _check_splits(
             f"classification accuracy needs labels from 0; received {fake.labels.min()}. Number "
             f"the classes as the data set does."
         )
-    return real.labels, fake.labels
+    keras.utils.set_random_seed(plan.seed)
+    model = build_classifier(
+        fake_images.shape[1:], 1 + int(max(real.labels.max(), fake.labels.max()))
+    )
+    watched = Split(real.name, real.images[:_WATCHED], real.labels[:_WATCHED])
+    train_classifier(model, plan, train=fake, validation=watched, report=lambda *epoch: None)
+    right = Extractor("classifier", "", model).predict(real.images) == real.labels
+    return float(right.mean())

@@ -70,9 +70,12 @@ def measure(trainer: Trainer, sampler: Sampler, evaluator: Evaluator) -> Costs:
     """
     per_step = _seconds_per_step(trainer)
     per_grid = _twice(lambda: sampler.sample(noise_seed=0, labels=np.zeros(1, np.int32)))
+    images = np.zeros((sampler.batch_size, *sampler.generator.output_shape[1:]), np.uint8)
+    judging = _twice(lambda: evaluator.diversity(images))
+    calls = -(-evaluator.num_images // sampler.batch_size)  # each makes a batch at once
     return Costs(
         seconds_per_kimg=per_step / trainer.kimg_per_step,
-        seconds_per_score=_seconds_per_score(sampler, evaluator, per_grid),
+        seconds_per_score=per_grid * calls + judging * evaluator.num_images / len(images),
         seconds_per_grid=per_grid,
     )
 
@@ -88,14 +91,6 @@ def _seconds_per_step(trainer: Trainer) -> float:
             steps += more
     trainer.load_state(before)
     return seconds / steps
-
-
-def _seconds_per_score(sampler: Sampler, evaluator: Evaluator, grid_seconds: float) -> float:
-    """Return what sampling and judging take; a call of the sampler makes its batch at once."""
-    images = np.zeros((sampler.batch_size, *sampler.generator.output_shape[1:]), np.uint8)
-    judging = _twice(lambda: evaluator.diversity(images))
-    calls = -(-evaluator.num_images // sampler.batch_size)
-    return grid_seconds * calls + judging * evaluator.num_images / len(images)
 
 
 def _twice(call: Callable[[], object]) -> float:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple
 
 from harness.core.outcome import Reason
 from harness.gan.trainer import Progress
@@ -113,19 +113,6 @@ class Health:
             f"{diversity:.1%} of the reference's diversity at {kimg:g} kimg, the "
             f"second rung in a row below {MIN_DIVERSITY:.0%}",
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> Self:
-        """Return what `to_dict` wrote.
-
-        Raises:
-            TypeError: If it is something else.
-        """
-        return cls(**record)
 
     def _judge_discriminator(self, progress: Progress, kimg_before: float) -> Ending | None:
         accuracy = min(progress.accuracy_real, progress.accuracy_fake)

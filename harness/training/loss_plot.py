@@ -42,7 +42,12 @@ def draw_losses(points: Sequence[Losses], *, title: str, unit: str) -> Image.Ima
     up = _Axis(min(0.0, *values), max(values), _SIZE[1] - _BOTTOM, _TOP)
     _draw_axes(pen, across, up, unit)
     for name, line in lines.items():
-        _draw_line(pen, [(across.place(x), up.place(y)) for x, y in line], name)
+        pixels = [(across.place(x), up.place(y)) for x, y in line]
+        for pair in itertools.pairwise(pixels):
+            _stroke(pen, pair, _COLOURS[name], 2.5)
+        if len(line) <= _MOST_MARKED:
+            for pixel in pixels:
+                _mark(pen, pixel, name)
     _draw_header(pen, title)
     return picture.resize(_SIZE, Image.Resampling.LANCZOS)
 
@@ -79,16 +84,6 @@ def _draw_axes(pen: ImageDraw.ImageDraw, across: _Axis, up: _Axis, unit: str) ->
     _write(pen, (across.begin - 12, up.end - 22), "loss", 18, _INK, "rm")
 
 
-def _draw_line(pen: ImageDraw.ImageDraw, points: Sequence[Point], name: str) -> None:
-    """Draw one loss, with discs for D and squares for G, for readers without colour."""
-    colour = _COLOURS[name]
-    for pair in itertools.pairwise(points):
-        _stroke(pen, pair, colour, 2.5)
-    if len(points) <= _MOST_MARKED:
-        for point in points:
-            _mark(pen, point, name)
-
-
 def _draw_header(pen: ImageDraw.ImageDraw, title: str) -> None:
     _write(pen, (_LEFT, 26), title, 20, _INK, "lm")
     for index, name in enumerate(_COLOURS):
@@ -99,6 +94,7 @@ def _draw_header(pen: ImageDraw.ImageDraw, title: str) -> None:
 
 
 def _mark(pen: ImageDraw.ImageDraw, centre: Point, name: str) -> None:
+    """Draw a disc for D and a square for G, for readers without colour."""
     x, y, r = centre[0] * _SCALE, centre[1] * _SCALE, 4 * _SCALE
     shape = pen.ellipse if name == "discriminator" else pen.rectangle
     shape([x - r, y - r, x + r, y + r], fill=_COLOURS[name], outline="white", width=_SCALE)

@@ -86,10 +86,19 @@ class Reporter:
         if isinstance(event, Started | Progressed):
             self._kept.emit(event)
         losses = self._log.add(event)
-        if losses is not None:
-            self._say(losses)
-        elif not isinstance(event, Progressed) or self._is_silent():
-            self._display(self._as_shown(event))
+        cadence = self._monitor.print_every
+        if losses is not None and cadence is not None:
+            self._tell(
+                f"{cadence.unit} {losses.at:6g}  D loss {losses.discriminator * self._half:.4f}  "
+                f"D accuracy {losses.accuracy:.1%}  G loss {losses.generator:.4f}"
+            )
+            self._last_line = time.monotonic()
+        elif not isinstance(event, Progressed):
+            self._display(event)
+            self._last_line = time.monotonic()
+        elif cadence is None or time.monotonic() - self._last_line > _SILENT_SECONDS:
+            shown = event.discriminator_loss * self._half
+            self._display(dataclasses.replace(event, discriminator_loss=shown))
             self._last_line = time.monotonic()
         if isinstance(event, Finished):
             self.draw()
@@ -114,24 +123,6 @@ class Reporter:
         title = f"Losses of {self._folder.path.name}"
         picture = draw_losses(shown, title=title, unit=unit)
         write_bytes(self._folder.loss_plot_file, png_bytes(picture))
-
-    def _say(self, losses: Losses) -> None:
-        unit = self._monitor.print_every.unit if self._monitor.print_every else ""
-        self._tell(
-            f"{unit} {losses.at:6g}  D loss {losses.discriminator * self._half:.4f}  "
-            f"D accuracy {losses.accuracy:.1%}  G loss {losses.generator:.4f}"
-        )
-        self._last_line = time.monotonic()
-
-    def _as_shown(self, event: Event) -> Event:
-        if not isinstance(event, Progressed):
-            return event
-        shown = event.discriminator_loss * self._half
-        return dataclasses.replace(event, discriminator_loss=shown)
-
-    def _is_silent(self) -> bool:
-        cadence = self._monitor.print_every
-        return cadence is None or time.monotonic() - self._last_line > _SILENT_SECONDS
 
 
 def _kept_losses(folder: TrainingFolder) -> list[Event]:

@@ -1,7 +1,7 @@
 """Take a training up where its checkpoints stand, or anew where both are damaged."""
 
 import dataclasses
-from typing import Any, Self
+from typing import Self
 
 from harness.core.errors import ConfigError, DamagedError, StorageError
 from harness.core.score import Score
@@ -48,7 +48,7 @@ def save(job: TrainingJob, trainer: Trainer, position: Position) -> None:
         "scored_kimg": position.scored_kimg,
         "seconds": position.seconds,
         "best": position.best.to_dict() if position.best else None,
-        "health": position.health.to_dict(),
+        "health": dataclasses.asdict(position.health),
     }
     save_checkpoint(job.folder.checkpoint_file, trainer.state(), meta)
 
@@ -80,7 +80,12 @@ def restore(job: TrainingJob, trainer: Trainer) -> tuple[Position, str]:
                     f"{path}: belongs to another configuration than {folder.config_file}. "
                     f"Remove the checkpoint to begin anew, or choose another folder."
                 )
-            position = _position(meta)
+            position = Position(
+                health=Health(**meta["health"]),
+                scored_kimg=float(meta["scored_kimg"]),
+                seconds=float(meta["seconds"]),
+                best=Score.from_dict(meta["best"]) if meta["best"] else None,
+            )
             trainer.load_state(state)
         except (ConfigError, DamagedError, KeyError, TypeError, ValueError) as error:
             faults.append(f"{path.name} was damaged ({error})")
@@ -89,12 +94,3 @@ def restore(job: TrainingJob, trainer: Trainer) -> tuple[Position, str]:
         went_on = f"training went on from {path.name} at {trainer.kimg:g} kimg"
         return position, "; ".join([*faults, went_on]) if faults else ""
     return Position.at_start(job), "; ".join([*faults, "training began anew"]) if faults else ""
-
-
-def _position(meta: dict[str, Any]) -> Position:
-    return Position(
-        health=Health.from_dict(meta["health"]),
-        scored_kimg=float(meta["scored_kimg"]),
-        seconds=float(meta["seconds"]),
-        best=Score.from_dict(meta["best"]) if meta["best"] else None,
-    )

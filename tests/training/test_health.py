@@ -101,10 +101,3 @@ def test_two_rungs_in_a_row_without_diversity_have_collapsed():
     ending = health.judge_rung(0.02, kimg=32.0)
     assert ending.reason is Reason.COLLAPSED
     assert ending.detail.startswith("2.0% of the reference's diversity at 32 kimg")
-
-
-def test_what_it_remembers_comes_back_from_a_checkpoint():
-    health = Health("hinge", unfooled_since_kimg=3.5, collapsed_rungs=1)
-    assert Health.from_dict(health.to_dict()) == health
-    with pytest.raises(TypeError, match="unexpected keyword"):
-        Health.from_dict({"loss": "hinge", "other": 1})

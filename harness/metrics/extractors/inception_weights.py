@@ -56,20 +56,7 @@ def load_inception_weights(weights: Path | None, shapes: Shapes) -> Arrays:
         StorageError: If the weights cannot be had, are damaged, or not those of this network.
     """
     named = str(weights or "") or os.environ.get(WEIGHTS_VARIABLE)
-    if named:
-        return _read(Path(named).expanduser(), shapes)
-    published = _published_path()
-    converted = _converted_path(_hash_in_name(published))
-    if converted.is_file():
-        return _read_safetensors(converted, shapes)
-    _require_torch(published)
-    if not published.is_file():
-        _download(published)
-    _check_hash(published, published)
-    return _convert(published, converted, shapes)
-
-
-def _read(path: Path, shapes: Shapes) -> Arrays:
+    path = Path(named).expanduser() if named else _published_path()
     if path.suffix == ".safetensors":
         return _read_safetensors(path, shapes)
     if path.suffix != ".pth":
@@ -77,11 +64,20 @@ def _read(path: Path, shapes: Shapes) -> Arrays:
             f"{path}: expected the weights of Inception as .safetensors or .pth; received "
             f"{path.suffix or 'no suffix'}. They are published at {ADDRESS}."
         )
-    converted = _converted_path(_sha256(path))
+    converted = _converted_path(_sha256(path) if named else _hash_in_name(path))
     if converted.is_file():
         return _read_safetensors(converted, shapes)
-    _require_torch(path)
-    return _convert(path, converted, shapes)
+    require_packages(f"inception: reading {path}, once,", ["torch"], _remedy())
+    if not named:
+        if not path.is_file():
+            _download(path)
+        _check_hash(path, path)
+    arrays = _check_arrays(path, _read_pth(path), shapes)
+    try:
+        write_bytes(converted, save(arrays))
+    except StorageError as error:  # costs the next conversion, not this result
+        warnings.warn(f"The converted weights are not kept. {error}", stacklevel=2)
+    return arrays
 
 
 def _read_safetensors(path: Path, shapes: Shapes) -> Arrays:
@@ -97,16 +93,6 @@ def _read_safetensors(path: Path, shapes: Shapes) -> Arrays:
             f"and copy or convert it again."
         ) from error
     return _check_arrays(path, arrays, shapes)
-
-
-def _convert(path: Path, converted: Path, shapes: Shapes) -> Arrays:
-    """Read a .pth file and keep what it holds in a format that runs no code."""
-    arrays = _check_arrays(path, _read_pth(path), shapes)
-    try:
-        write_bytes(converted, save(arrays))
-    except StorageError as error:  # costs the next conversion, not this result
-        warnings.warn(f"The converted weights are not kept. {error}", stacklevel=2)
-    return arrays
 
 
 def _read_pth(path: Path) -> dict[str, NDArray[Any]]:
@@ -176,10 +162,6 @@ def _check_hash(path: Path, published: Path) -> None:
             f"The file was changed or cut short on its way: remove it if it is there. "
             f"{_remedy()}"
         )
-
-
-def _require_torch(path: Path) -> None:
-    require_packages(f"inception: reading {path}, once,", ["torch"], _remedy())
 
 
 def _remedy() -> str:
