@@ -67,7 +67,7 @@ def _serve_jobs(
             run_job(job, context, emit)
         except (*RUNNER_IS_GONE, StorageError):
             raise
-        except Exception as error:  # whatever a session raises is that trial's outcome
+        except Exception as error:  # whatever a training raises is that trial's outcome
             send(failure_of(error))
         send(JobEnded(own_megabytes()))
 

@@ -68,7 +68,7 @@ class StandInEngine:
 
 
 class StandInWorker:
-    """Say what a session would say, and note how long each answer takes.
+    """Send what a training would send, and note how long each answer takes.
 
     Args:
         backend: Orders who speaks.
@@ -114,7 +114,7 @@ class StandInWorker:
         pass
 
     def _advance(self, answer):
-        """Let the session go on to the next thing it says."""
+        """Let the training go on to the next thing it says."""
         try:
             seconds, event = self._session.send(answer)
             self._next = EventMessage(event)
@@ -181,7 +181,7 @@ def plus(time, passed):
 
 
 def pretend(job, luck):
-    """Yield seconds and what a session says after them; receives the answers."""
+    """Yield seconds and what a training says after them; receives the answers."""
     config = job.config
     pace = SECONDS_PER_KIMG[config.family] * luck.uniform(0.9, 1.3)
     yield 0.0, Started(0.0, 100_000, 100_000)

@@ -1,7 +1,7 @@
 """Files on their way between the runner's folders and nodes that do not see them.
 
-A worker there trains in a scratch folder. What its session needs to go on is sent with the job;
-what the session then writes is sent with its messages, and the runner writes it into the study
+A worker there trains in a scratch folder. What its training needs to go on is sent with the job;
+what the training then writes is sent with its messages, and the runner writes it into the study
 before it handles the message. All of it is bounded: a file in size, checkpoints in how often they
 are sent.
 """
@@ -54,7 +54,7 @@ class SharedInputs:
 
 
 def pack(folder: TrainingFolder) -> FileSet:
-    """Return what a session needs of a folder to go on.
+    """Return what a training needs of a folder to go on.
 
     Raises:
         StorageError: If a file cannot be read or is too large.
@@ -72,7 +72,7 @@ def pack(folder: TrainingFolder) -> FileSet:
 def unpack(file_set: FileSet, folder: TrainingFolder) -> None:
     """Write files into a folder, each whole or not at all, the checkpoint last.
 
-    The checkpoint before becomes the previous one, as if the session had saved it there.
+    The checkpoint before becomes the previous one, as if the training had saved it there.
 
     Raises:
         StorageError: If a file cannot be written, or would lie elsewhere.

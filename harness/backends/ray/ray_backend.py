@@ -227,7 +227,7 @@ class RayWorker:
         self._home = TrainingFolder(job.folder.path.absolute())
         file_set = None if files == "shared" else pack(self._home)
         if files != "travel":
-            # Named as the session's own unfinished files are, which it removes when it begins.
+            # Named as the training's own unfinished files are, which it removes when it begins.
             self._mark = self._home.path / f".mark.tmp.{uuid.uuid4().hex}"
             self._mark.touch()
         job = dataclasses.replace(job, folder=self._home)

@@ -154,7 +154,7 @@ class WorkerFiles:
     def add_changes(self, message: Message) -> WorkerMessage:
         """Return a message with the files that go along.
 
-        What a session saved between rungs waits until the rate allows it; what it saved at a
+        What a training saved between rungs waits until the rate allows it; what it saved at a
         rung, a pause or its end does not.
 
         Raises:
