@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 def test_a_study_survives_dead_processes_and_files_that_were_cut(
     commands: Commands, tmp_path: Path
 ):

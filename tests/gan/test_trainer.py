@@ -61,6 +61,7 @@ def test_a_fresh_process_continues_from_a_state(straight, small_config, small_im
     assert same(again.state(), straight[0].state())
 
 
+@pytest.mark.slow
 def test_a_resumed_training_keeps_power_iteration_and_the_turn_of_lazy_penalties(
     small_config, small_images
 ):

@@ -209,6 +209,7 @@ def test_the_example_in_the_filter_finds_the_winner(data: ReportData):
     assert 'placeholder="e.g. dcgan batch_size=16"' in render_page(data)
 
 
+@pytest.mark.slow
 def test_a_page_of_noise_stays_below_fifteen_megabytes(data: ReportData, tmp_path: Path):
     noise = np.random.default_rng(0)
     grids = []

@@ -51,6 +51,13 @@ KERAS_SETS = {
             file="mnist.npz",
             sha256="731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
             origin="https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
+            class_names=tuple("0123456789"),
+        ),
+        KerasSet(
+            "cifar10",
+            file="cifar-10-batches-py-target_archive",
+            sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+            origin="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
             class_names=_CIFAR10,
             shares=(4, 1),  # 40,000 and 10,000: as many as a score compares
         ),

@@ -68,6 +68,7 @@ def backend(address: str) -> Iterator[RayBackend]:
         yield running
 
 
+@pytest.mark.slow
 def test_a_worker_that_was_lost_with_its_node_is_told_from_one_that_failed(
     machines: Machines, backend: RayBackend
 ):
