@@ -70,6 +70,7 @@ def test_a_generator_is_sampled_from_the_seed(swept, run, folder):
     assert values[0] == values[1] != values[2]
 
 
+@pytest.mark.slow
 def test_a_folder_of_fewer_images_is_scored_as_what_it_is(folder, fashion_mnist, run):
     for number, image in enumerate(fashion_mnist.test.images[:60]):
         (folder / "few").mkdir(exist_ok=True)

@@ -110,6 +110,7 @@ def test_an_extractor_states_its_accuracy_and_its_id(trained: Path):
     assert record["test_accuracy"] == round(accuracy, 4)
 
 
+@pytest.mark.slow
 def test_a_training_is_scored_through_it(trained: Path, run: Run):
     config = {
         "batch_size": 64,

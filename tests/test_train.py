@@ -167,6 +167,7 @@ def test_ctrl_c_saves_and_the_same_command_ends_it(commands: Commands, tmp_path:
     assert "this training has ended already" in the_one_message(refused)
 
 
+@pytest.mark.slow
 def test_a_winner_is_trained_on_to_a_total(
     swept: SweptStudy, here: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -80,6 +80,7 @@ def test_each_family_of_the_default_space_is_drawn_once():
     assert family_configs(DEFAULT) == family_configs(DEFAULT)
 
 
+@pytest.mark.slow
 def test_a_calibration_trains_scores_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

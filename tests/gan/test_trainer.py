@@ -92,6 +92,7 @@ EVERYTHING = {
 }
 
 
+@pytest.mark.slow
 def test_a_fresh_process_continues_schedules_and_augmentation(small_config, small_images):
     trainer = Trainer(small_config(**EVERYTHING), *small_images, 3)
     trainer.advance(3)

@@ -21,6 +21,7 @@ def score(dataset, images=None, labels=None, plan=PLAN):
     )
 
 
+@pytest.mark.slow
 def test_images_teach_the_classes_they_are_labelled_with(tiny_dataset):
     labels = tiny_dataset.train.labels
     # The third class is learned as it is, the other two exchanged: 20 of 60 test images.

@@ -56,6 +56,7 @@ def test_the_winner_is_handed_over_with_its_protocol(tmp_path: Path):
     json.dumps(winner.metadata)
 
 
+@pytest.mark.slow
 def test_it_is_published_when_a_trial_ends_and_it_is_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

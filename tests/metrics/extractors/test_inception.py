@@ -116,6 +116,7 @@ def weights(inception_arrays, tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_an_evaluator_scores_by_inception(weights, inception_arrays, tmp_path, monkeypatch):
     monkeypatch.setattr(inception, "BATCH_SIZE", NUM_IMAGES)  # 50 padded images take their time
     monkeypatch.setenv("HARNESS_INCEPTION_WEIGHTS", str(weights))
