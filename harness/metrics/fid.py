@@ -9,6 +9,12 @@ from numpy.typing import NDArray
 from harness.core.errors import ScoreError
 from harness.metrics.features import Matrix, check_features, check_lengths
 
+Z_95 = 1.959963984540054
+"""The 97.5 % point of the standard normal distribution."""
+
+# Directions whose variance under both Gaussians is below this share of the largest are rounding.
+_RANK_TOLERANCE = 1e-10
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class GaussianStatistics:
@@ -109,13 +115,6 @@ def decompose(real: GaussianStatistics, fake: GaussianStatistics) -> tuple[float
         - 2.0 * trace_of_root
     )
     return max(float(distance), 0.0), eigenvalues, vectors
-
-
-Z_95 = 1.959963984540054
-"""The 97.5 % point of the standard normal distribution."""
-
-# Directions whose variance under both Gaussians is below this share of the largest are rounding.
-_RANK_TOLERANCE = 1e-10
 
 
 def frechet_interval(

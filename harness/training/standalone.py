@@ -30,8 +30,14 @@ from harness.training.checkpoint import load_checkpoint
 from harness.training.job import TrainingJob, WorkerSetup
 from harness.training.training_folder import TrainingFolder
 
+if TYPE_CHECKING:
+    from harness.training.calibration import Estimate
+    from harness.training.context import TrainingContext  # loads TensorFlow
+
 RECORD_FILE = "training.json"
 _DATA_KEY = "data_sha256"
+_SCORES = 8
+"""How often a training is scored on its way."""
 
 
 class Earlier(NamedTuple):
@@ -41,7 +47,7 @@ class Earlier(NamedTuple):
         folder: Where.
         config: The GAN.
         monitor: How it showed itself.
-        measure: Its data set and how it was scored, by the names of `Training`'s fields.
+        measure: Its data set and how it was scored, by the names of `WorkerSetup`'s fields.
         record: All that its record says.
     """
 
@@ -123,14 +129,6 @@ def copy_history(source: TrainingFolder, target: TrainingFolder) -> None:
     files = [source.path / HISTORY_NAME, source.losses_file, *source.path.glob("grids/*.png")]
     files += source.path.glob("samples/*.png")
     _copy([file for file in files if file.exists()], source, target)
-
-
-if TYPE_CHECKING:
-    from harness.training.calibration import Estimate
-    from harness.training.context import TrainingContext  # loads TensorFlow
-
-_SCORES = 8
-"""How often a training is scored on its way."""
 
 
 def standalone_job(
