@@ -14,7 +14,7 @@ from harness.core.version import __version__
 SCHEMA_VERSION = 1
 """Raised when the files of a study change their form."""
 
-SEMANTICS_VERSION = 2
+SEMANTICS_VERSION = 3
 """Raised when gan/, metrics/ or data/ change results, so that old and new trials never mix."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")

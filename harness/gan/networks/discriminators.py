@@ -149,10 +149,12 @@ def _judge(features: Any, config: GANConfig, inputs: dict[str, Any], num_classes
     settings = config.discriminator
     if settings.head_dropout:
         features = keras.layers.Dropout(settings.head_dropout, name="head_dropout")(features)
-    if config.conditional and settings.conditioning == "auxiliary":
-        both = keras.layers.Dense(1 + num_classes, name="logit_and_classes")(features)
-        return keras.Model(inputs, both, name="discriminator")
     logit = keras.layers.Dense(1, name="logit")(features)
+    if config.conditional and settings.conditioning == "auxiliary":
+        # Two kernels: in one, spectral normalization would bind the logit's size to the classes'.
+        classes = keras.layers.Dense(num_classes, name="classes")(features)
+        both = keras.layers.Concatenate(name="logit_and_classes")([logit, classes])
+        return keras.Model(inputs, both, name="discriminator")
     if config.conditional and settings.conditioning == "projection":
         embedding = keras.layers.Embedding(
             num_classes, features.shape[-1], name="label_embedding"

@@ -80,14 +80,28 @@ OPTIMIZERS: dict[str, Callable[[OptimizerConfig, float], keras.optimizers.Optimi
 }
 
 
+def dense_gradients(tape: tf.GradientTape, target: Any, variables: Sequence[Any]) -> Sequence[Any]:
+    """Return the gradients of a target, with one row for each row of an embedding.
+
+    TensorFlow gives those of an embedding as slices, one for each label of the batch, equal
+    labels or not. Keras's Adam and RMSprop square each slice and add the squares, where the row's
+    gradient is the sum of its slices: the step of a row that k labels share would be up to √k
+    learning rates long. A norm would be wrong likewise.
+
+    Args:
+        tape: Has recorded the target.
+        target: A scalar.
+        variables: Of one network; None stands for one that the target does not depend on.
+    """
+    gradients = tape.gradient(target, variables)
+    return [None if one is None else tf.convert_to_tensor(one) for one in gradients]
+
+
 def clip_gradients(gradients: Sequence[Any], clip_norm: float) -> list[Any]:
     """Return gradients scaled down, all by one factor, until their joint norm is `clip_norm`.
 
-    Keras's `global_clipnorm` fails on the sparse gradient of an embedding, whose norm is that of
-    the dense one: a row that two labels share must be added up before it is squared.
-
     Args:
-        gradients: Of one network's trainable variables.
+        gradients: Of one network's trainable variables, dense.
         clip_norm: Largest norm; 0 returns the gradients as they are.
 
     References:
@@ -95,10 +109,7 @@ def clip_gradients(gradients: Sequence[Any], clip_norm: float) -> list[Any]:
     """
     if not clip_norm:
         return list(gradients)
-    dense = [
-        None if gradient is None else tf.convert_to_tensor(gradient) for gradient in gradients
-    ]
-    clipped, _ = tf.clip_by_global_norm(dense, clip_norm)
+    clipped, _ = tf.clip_by_global_norm(gradients, clip_norm)
     return list(clipped)
 
 

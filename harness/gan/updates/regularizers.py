@@ -5,22 +5,26 @@ from typing import Any
 
 import tensorflow as tf
 
-from harness.gan.updates.batches import BatchSource
+from harness.gan.updates.batches import BatchSource, DiscriminatorPass
 from harness.gan.updates.network_pair import Pair
+from harness.gan.updates.optimizers import dense_gradients
 
 Critic = Callable[[Any], Any]
 """Return logits (n, 1) for images (n, height, width, channels)."""
 
-Regularizer = Callable[[Critic, Any, Any, Any], Any]
-"""Return a penalty from D, real images, fake images and uniform shares (n, 1, 1, 1)."""
+Side = tuple[Critic, Any]
+"""D, which augments what it is given where that is asked for, and images of one kind."""
+
+Regularizer = Callable[[Side, Side, Any], Any]
+"""Return a penalty from the real side, the fake side and uniform shares (n, 1, 1, 1)."""
 
 
-def gradient_penalty(critic: Critic, real: Any, fake: Any, shares: Any) -> Any:
+def gradient_penalty(real: Side, fake: Side, shares: Any) -> Any:
     """Return the mean of (|slope| - 1)^2 between each real image and the fake beside it.
 
     Args:
-        critic: The discriminator. Its logit of one image must not depend on the others.
-        real: float32 (n, height, width, channels).
+        real: Images and their critic, which also sees what lies between. Its logit of one image
+            must not depend on the others.
         fake: Likewise.
         shares: Where between the two to look, 1 at the real image; uniform in [0, 1), one a pair.
 
@@ -28,34 +32,38 @@ def gradient_penalty(critic: Critic, real: Any, fake: Any, shares: Any) -> Any:
         Gulrajani et al. 2017, arXiv 1704.00028, equation 3 and algorithm 1. Two-sided; the
         position is uniform, not normal as in tutorials, which would leave the line between.
     """
-    between = fake + shares * (real - fake)
+    critic, images = real
+    between = fake[1] + shares * (images - fake[1])
     # The root has no derivative at 0, where this one's is 0.
     lengths = tf.sqrt(squared_slopes(critic, between) + 1e-12)
     return tf.reduce_mean(tf.square(lengths - 1.0))
 
 
-def r1(critic: Critic, real: Any, _: Any, __: Any) -> Any:
+def r1(real: Side, _: Side, __: Any) -> Any:
     """Return half the mean of |slope|^2 at real images.
+
+    The slope is that by the image before it is augmented, as in Karras et al. 2020, arXiv
+    2006.06676 (their code), and in R3GAN's: what D may not learn is a fine pattern of the data.
 
     References:
         Mescheder et al. 2018, arXiv 1801.04406, equation 9, whose gamma is the weight.
     """
-    return tf.reduce_mean(squared_slopes(critic, real)) / 2
+    return tf.reduce_mean(squared_slopes(*real)) / 2
 
 
-def r2(critic: Critic, _: Any, fake: Any, __: Any) -> Any:
+def r2(_: Side, fake: Side, __: Any) -> Any:
     """Return half the mean of |slope|^2 at fakes; see `r1`, equation 10."""
-    return tf.reduce_mean(squared_slopes(critic, fake)) / 2
+    return tf.reduce_mean(squared_slopes(*fake)) / 2
 
 
-def r1_r2(critic: Critic, real: Any, fake: Any, shares: Any) -> Any:
+def r1_r2(real: Side, fake: Side, shares: Any) -> Any:
     """Return the sum of `r1` and `r2`.
 
     References:
         Huang et al. 2024, arXiv 2501.05441, section 2.2: without both, the relativistic loss
         diverges.
     """
-    return r1(critic, real, fake, shares) + r2(critic, real, fake, shares)
+    return r1(real, fake, shares) + r2(real, fake, shares)
 
 
 def squared_slopes(critic: Critic, images: Any) -> Any:
@@ -71,7 +79,7 @@ def squared_slopes(critic: Critic, images: Any) -> Any:
     return tf.reduce_sum(tf.square(slopes), axis=(1, 2, 3))
 
 
-def no_penalty(_: Critic, __: Any, ___: Any, ____: Any) -> Any:
+def no_penalty(_: Side, __: Side, ___: Any) -> Any:
     """Return 0."""
     return tf.constant(0.0)
 
@@ -100,10 +108,10 @@ def add_penalty(
 
     Args:
         pair: The networks; D judges in training mode.
-        feed: Source of the places between real and fake.
-        batch: Real images, fakes and the labels of both or None.
+        feed: Source of the places between real and fake, and of what augmentation draws.
+        batch: Real images and fakes, neither augmented yet, and the labels of both or None.
         update: Number of this update of D from 0, int64.
-        gradients: Of the loss without the penalty, by D's trainable variables.
+        gradients: Of the loss without the penalty, by D's trainable variables, dense.
 
     Returns:
         The weighted penalty, 0 without a regularizer or where none is due; the gradients.
@@ -115,10 +123,9 @@ def add_penalty(
     settings = pair.config.regularizer
     if settings.name == "none":
         return 0.0, gradients
-    gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
 
     def with_penalty() -> tuple[Any, list[Any]]:
-        penalty, more = _penalty(pair, batch, feed.shares(update))
+        penalty, more = _penalty(pair, feed, batch, update)
         sums = [
             one if other is None else one + other
             for one, other in zip(gradients, more, strict=True)
@@ -133,13 +140,19 @@ def add_penalty(
     return penalty, sums
 
 
-def _penalty(pair: Pair, batch: tuple[Any, Any, Any], shares: Any) -> tuple[Any, Sequence[Any]]:
+def _penalty(
+    pair: Pair, feed: BatchSource, batch: tuple[Any, Any, Any], update: Any
+) -> tuple[Any, Sequence[Any]]:
     """Return the weighted penalty and its gradients; None for a bias that changes no slope."""
     settings = pair.config.regularizer
     real, fake, labels = batch
+
+    def side(images: Any, showing: DiscriminatorPass) -> Side:
+        """Return images with D as it has just judged them, with the same draws."""
+        return lambda x: pair.judge(feed.shown(x, showing, update), labels, training=True), images
+
+    sides = side(real, DiscriminatorPass.REAL), side(fake, DiscriminatorPass.FAKE)
     with tf.GradientTape() as tape:
-        penalty = REGULARIZERS[settings.name](
-            lambda images: pair.judge(images, labels, training=True), real, fake, shares
-        )
+        penalty = REGULARIZERS[settings.name](*sides, feed.shares(update))
         penalty *= settings.weight * settings.interval
-    return penalty, tape.gradient(penalty, pair.discriminator.trainable_variables)
+    return penalty, dense_gradients(tape, penalty, pair.discriminator.trainable_variables)

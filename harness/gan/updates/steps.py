@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from harness.gan.updates.batches import BatchSource, DiscriminatorPass, Purpose
 from harness.gan.updates.network_pair import Pair
+from harness.gan.updates.optimizers import dense_gradients
 from harness.gan.updates.regularizers import add_penalty
 
 
@@ -66,9 +67,9 @@ def discriminator_update(
     with tf.GradientTape() as tape:
         real_logits, fake_logits, class_losses = pair.judge_both(*seen, labels)
         loss = pair.loss.discriminator(real_logits, fake_logits, targets) + class_losses[0]
-    gradients = tape.gradient(loss, pair.discriminator.trainable_variables)
+    gradients = dense_gradients(tape, loss, pair.discriminator.trainable_variables)
     penalty, gradients = add_penalty(
-        pair, feed, (*seen, labels), update=update, gradients=gradients
+        pair, feed, (real, fake, labels), update=update, gradients=gradients
     )
     pair.update_discriminator(gradients)
     accuracies = pair.loss.accuracies(real_logits, fake_logits)
@@ -97,7 +98,7 @@ def generator_update(pair: Pair, feed: BatchSource, step: Any, batch: tuple[Any,
         fake = feed.shown(fake, DiscriminatorPass.FAKE_IN_GENERATOR_STEP, step)
         fake_logits, class_loss = pair.judge_classes(fake, labels, training=judging)
         loss = pair.loss.generator(real_logits, fake_logits) + class_loss
-    pair.update_generator(tape.gradient(loss, pair.generator.trainable_variables))
+    pair.update_generator(dense_gradients(tape, loss, pair.generator.trainable_variables))
     return loss
 
 
@@ -115,7 +116,7 @@ def _update_in_sequence(
             # The auxiliary classifier learns from the real images, which come first.
             losses.append(term(batch_logits, target) + (0.0 if logits else class_loss))
         logits.append(batch_logits)
-        pair.update_discriminator(tape.gradient(losses[-1], variables))
+        pair.update_discriminator(dense_gradients(tape, losses[-1], variables))
     return tf.stack([losses[0] + losses[1], *pair.loss.accuracies(*logits)])
 
 
@@ -152,18 +153,19 @@ def both_gradients(
         step: Number of this step from 0, int64.
     """
     real, labels = feed.real(step)
-    real = feed.shown(real, DiscriminatorPass.REAL, step)
     noise = feed.noise(Purpose.DISCRIMINATOR_NOISE, step)
     with tf.GradientTape(persistent=True) as tape:
-        fake = feed.shown(
-            pair.generate(noise, labels, training=True), DiscriminatorPass.FAKE, step
+        fake = pair.generate(noise, labels, training=True)
+        seen = (
+            feed.shown(real, DiscriminatorPass.REAL, step),
+            feed.shown(fake, DiscriminatorPass.FAKE, step),
         )
-        real_logits, fake_logits, class_losses = pair.judge_both(real, fake, labels)
+        real_logits, fake_logits, class_losses = pair.judge_both(*seen, labels)
         generator_loss = pair.loss.generator(real_logits, fake_logits) + class_losses[1]
         loss = pair.loss.discriminator(real_logits, fake_logits, feed.targets(step))
         loss += class_losses[0]
-    discriminator_gradients = tape.gradient(loss, pair.discriminator.trainable_variables)
-    generator_gradients = tape.gradient(generator_loss, pair.generator.trainable_variables)
+    discriminator_gradients = dense_gradients(tape, loss, pair.discriminator.trainable_variables)
+    generator_gradients = dense_gradients(tape, generator_loss, pair.generator.trainable_variables)
     penalty, discriminator_gradients = add_penalty(
         pair, feed, (real, fake, labels), update=step, gradients=discriminator_gradients
     )

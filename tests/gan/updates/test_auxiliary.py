@@ -9,9 +9,10 @@ ZERO = tf.constant(0, tf.int64)
 
 def tell(pair, logits):
     """Let D answer any image with these logits: its own, then those of the classes."""
-    head = pair.discriminator.get_layer("logit_and_classes")
-    kernel, _ = head.get_weights()
-    head.set_weights([np.zeros_like(kernel), np.array(logits, np.float32)])
+    for name, biases in {"logit": logits[:1], "classes": logits[1:]}.items():
+        head = pair.discriminator.get_layer(name)
+        kernel, _ = head.get_weights()
+        head.set_weights([np.zeros_like(kernel), np.array(biases, np.float32)])
 
 
 def auxiliary(build_pair, **changes):

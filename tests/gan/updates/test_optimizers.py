@@ -1,16 +1,22 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from harness.gan.config.sections import OptimizerConfig, ScheduleConfig
+from harness.gan.updates.batches import Purpose
 from harness.gan.updates.optimizers import (
     build_optimizer,
     clip_gradients,
+    dense_gradients,
     is_scheduled,
     learning_rate_share,
 )
+from harness.gan.updates.steps import STEPS, discriminator_update
 
+ZERO = tf.constant(0, tf.int64)
 BETAS = {"beta_1": 0.5, "beta_2": 0.75}
 
 
@@ -74,12 +80,88 @@ def test_gradients_are_clipped_by_their_joint_norm():
 
 def test_rows_that_several_labels_share_are_added_before_the_norm():
     # Row 0 is 3 + 1 = 4, the other gradient 3: norm 5, and not √(9 + 1 + 9).
-    rows = tf.IndexedSlices(
-        values=tf.constant([[3.0], [1.0]]), indices=tf.constant([0, 0]), dense_shape=(2, 1)
-    )
-    sparse, dense = clip_gradients([rows, tf.constant([3.0])], 2.5)
-    np.testing.assert_allclose(sparse, [[2.0], [0.0]], rtol=1e-6)
+    table, other = tf.Variable([[1.0], [1.0]]), tf.Variable([1.0])
+    with tf.GradientTape() as tape:
+        rows = tf.gather(table, [0, 0])
+        target = tf.reduce_sum(rows * [[3.0], [1.0]]) + 3.0 * tf.reduce_sum(other)
+    gradients = dense_gradients(tape, target, [table, other, tf.Variable(0.0)])
+    np.testing.assert_allclose(gradients[0], [[4.0], [0.0]])
+    assert gradients[2] is None
+    embedding, dense, _ = clip_gradients(gradients, 2.5)
+    np.testing.assert_allclose(embedding, [[2.0], [0.0]], rtol=1e-6)
     np.testing.assert_allclose(dense, [1.5], rtol=1e-6)
+
+
+def of_one_class(build_pair, optimizer, **changes):
+    """Return a pair with this optimizer whose every batch is eight images of class 1."""
+    pair, feed = build_pair(
+        optimizer=optimizer,
+        batch_size=8,
+        generator={"normalization": "none"},  # a batch's statistics would hide what all share
+        discriminator={"conditioning": "projection"},
+        **changes,
+    )
+    feed.labels = tf.fill(feed.labels.shape, 1)
+    built = (build_optimizer(pair.config.optimizer, 0.01, n) for n in networks(pair))
+    both = dict(zip(("generator_optimizer", "discriminator_optimizer"), built, strict=True))
+    return dataclasses.replace(pair, **both), feed
+
+
+def networks(pair):
+    return pair.generator, pair.discriminator
+
+
+def embedding_of(network):
+    (found,) = (v for v in network.trainable_variables if "embedding" in v.path)
+    return found
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "rmsprop"])
+@pytest.mark.parametrize("order", ["alternating", "simultaneous"])
+def test_a_row_that_eight_labels_share_moves_like_any_other_weight(build_pair, name, order):
+    # A first step is as long whatever the gradient: the learning rate for Adam, √2 times that for
+    # RMSprop with rho 0.5. Slices squared one by one would make it up to √8 times as long.
+    optimizer = {"name": name, "beta_1": 0.0, "beta_2": 0.5}
+    if name == "adamw":
+        optimizer["weight_decay"] = 1e-9
+    pair, feed = of_one_class(build_pair, optimizer, update={"order": order})
+    for network in networks(pair):  # gradients far above the optimizers' epsilon
+        network.set_weights([3 * weights for weights in network.get_weights()])
+    before = [embedding_of(network).numpy() for network in networks(pair)]
+    STEPS[order](pair, feed, ZERO)
+    for network, old in zip(networks(pair), before, strict=True):
+        moved = np.abs(embedding_of(network).numpy() - old)
+        np.testing.assert_allclose(
+            moved[1], 0.01 * (2**0.5 if name == "rmsprop" else 1), rtol=0.01
+        )
+        assert (moved[[0, 2]] < 1e-6).all()
+
+
+def test_updates_of_one_class_are_those_of_adam_by_hand(build_pair):
+    pair, feed = of_one_class(build_pair, {"name": "adam", "beta_1": 0.5, "beta_2": 0.75})
+    hand, _ = of_one_class(build_pair, {"name": "adam", "beta_1": 0.5, "beta_2": 0.75})
+    variables = hand.discriminator.trainable_variables
+    m, v = ([np.zeros(x.shape) for x in variables] for _ in range(2))
+    for update in range(3):
+        discriminator_update(pair, feed, tf.constant(update, tf.int64))
+        with tf.GradientTape() as tape:
+            real, labels = feed.real(tf.constant(update, tf.int64))
+            noise = feed.noise(Purpose.DISCRIMINATOR_NOISE, update)
+            fake = hand.generate(noise, labels, training=True)
+            logits = [hand.judge(x, labels, training=True) for x in (real, fake)]
+            loss = hand.loss.discriminator(*logits, (1.0, 0.0))
+        for i, gradient in enumerate(tape.gradient(loss, variables)):
+            total = np.zeros(variables[i].shape)
+            if isinstance(gradient, tf.IndexedSlices):
+                np.add.at(total, gradient.indices.numpy(), gradient.values.numpy())
+            else:
+                total += gradient.numpy()
+            m[i] = 0.5 * m[i] + 0.5 * total
+            v[i] = 0.75 * v[i] + 0.25 * total**2
+            corrected = m[i] / (1 - 0.5 ** (update + 1)), v[i] / (1 - 0.75 ** (update + 1))
+            variables[i].assign_sub(0.01 * corrected[0] / (np.sqrt(corrected[1]) + 1e-7))
+    for ours, by_hand in zip(pair.discriminator.trainable_variables, variables, strict=True):
+        np.testing.assert_allclose(ours, by_hand, atol=2e-4)
 
 
 def shares(at, **settings):

@@ -37,7 +37,7 @@ SPECTRAL = {"name": "conv", "spectral_normalization": True, "normalization": "la
     ("discriminator", "last"),
     [
         ({**SPECTRAL, "conditioning": "embedding_map"}, {"logit"}),
-        ({**SPECTRAL, "conditioning": "auxiliary"}, {"logit_and_classes"}),
+        ({**SPECTRAL, "conditioning": "auxiliary"}, {"logit", "classes", "logit_and_classes"}),
         (
             {"name": "resnet", "attention": "half", "width": 8},
             {"logit", "label_match", "conditional_logit"},

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from harness.gan.config.choices import REGULARIZER_NAMES
-from harness.gan.updates.batches import BatchSource, Purpose
+from harness.gan.updates.batches import BatchSource, DiscriminatorPass, Purpose
 from harness.gan.updates.regularizers import (
     REGULARIZERS,
     add_penalty,
@@ -21,6 +21,10 @@ SHARES = tf.constant([0.5, 0.25])[:, None, None, None]
 
 def flat(images):
     return tf.reshape(images, (images.shape[0], -1))
+
+
+def sides(critic):
+    return (critic, REAL), (critic, FAKE)
 
 
 def quadratic(images):
@@ -43,7 +47,7 @@ def test_a_linear_critic_pays_the_closed_form(name, penalty, by_weights):
     weights, bias = tf.constant([[3.0], [4.0]]), tf.constant(7.0)
     with tf.GradientTape() as tape:
         tape.watch(weights)
-        value = REGULARIZERS[name](lambda x: flat(x) @ weights + bias, REAL, FAKE, SHARES)
+        value = REGULARIZERS[name](*sides(lambda x: flat(x) @ weights + bias), SHARES)
     assert float(value) == pytest.approx(penalty, rel=1e-6)
     np.testing.assert_allclose(tape.gradient(value, weights)[:, 0], by_weights, rtol=1e-6)
 
@@ -61,7 +65,7 @@ def test_a_linear_critic_pays_the_closed_form(name, penalty, by_weights):
     ],
 )
 def test_each_penalty_looks_at_its_own_images(name, penalty):
-    value = REGULARIZERS[name](quadratic, REAL, FAKE, SHARES)
+    value = REGULARIZERS[name](*sides(quadratic), SHARES)
     assert float(value) == pytest.approx(penalty, rel=1e-5)
 
 
@@ -73,7 +77,7 @@ def test_a_flat_critic_pays_one_and_gets_a_finite_gradient():
     weights = tf.zeros((2, 1))
     with tf.GradientTape() as tape:
         tape.watch(weights)
-        value = gradient_penalty(lambda x: flat(x) @ weights, REAL, FAKE, SHARES)
+        value = gradient_penalty(*sides(lambda x: flat(x) @ weights), SHARES)
     assert float(value) == pytest.approx(1, abs=1e-5)
     np.testing.assert_array_equal(tape.gradient(value, weights), [[0], [0]])
 
@@ -117,6 +121,29 @@ def test_it_is_the_weighted_penalty_of_the_images_with_their_labels(build_pair):
     value, _ = penalty_of(pair, feed, batch_of(pair, feed))
     # Weight 3 of half the mean.
     assert float(value) == pytest.approx(3 * slopes.numpy().mean() / 2, rel=1e-4)
+
+
+def test_the_slope_is_by_the_image_before_it_is_augmented(build_pair):
+    # Contrast stretches each image about its mean by its own factor c: by the chain rule the
+    # slope before is not the slope after it, and D is judged at the same stretched images.
+    pair, feed = build_pair(
+        regularizer=R1,
+        augment={"contrast": 0.9, "translation": 0.125},
+        discriminator={"name": "conv", "dropout": 0.0},
+    )
+    real, fake, labels = batch_of(pair, feed)
+
+    def judge(images):
+        return pair.discriminator({"image": images, "label": labels})
+
+    def shown(images):
+        return feed.shown(images, DiscriminatorPass.REAL, ZERO)
+
+    before = squared_slopes(lambda x: judge(shown(x)), real).numpy().mean()
+    after = squared_slopes(judge, shown(real)).numpy().mean()
+    value, _ = penalty_of(pair, feed, (real, fake, labels))
+    assert float(value) == pytest.approx(3 * before / 2, rel=1e-4)
+    assert before != pytest.approx(after, rel=0.02)
 
 
 def test_it_is_judged_in_training_mode(build_pair, changed, copy_of):
