@@ -35,23 +35,23 @@ def draw_curves(disturbances, names):
 
 
 def _draw_header(draw, names):
-    _text(draw, (MARGIN["left"], 26), "FID of disturbed training images", 22, INK, "lm")
+    draw_text(draw, (MARGIN["left"], 26), "FID of disturbed training images", 22, INK, "lm")
     subtitle = (
         "10,000 images against the validation split, logarithmic scale; first level: undisturbed"
     )
-    _text(draw, (MARGIN["left"], 54), subtitle, 14, SOFT, "lm")
+    draw_text(draw, (MARGIN["left"], 54), subtitle, 14, SOFT, "lm")
     x = COLUMNS * PANEL[0] - 190
     for index, name in enumerate(names):
         y = 26 + 26 * index
-        _line(draw, [(x, y), (x + 34, y)], COLOURS[index], 2.5)
+        draw_line(draw, [(x, y), (x + 34, y)], COLOURS[index], 2.5)
         _marker(draw, (x + 17, y), index)
-        _text(draw, (x + 44, y), name, 15, INK, "lm")
+        draw_text(draw, (x + 44, y), name, 15, INK, "lm")
 
 
 def _draw_panel(draw, origin, entry, names, limits):
     left, top = origin[0] + MARGIN["left"], origin[1] + MARGIN["top"]
     right, bottom = origin[0] + PANEL[0] - MARGIN["right"], origin[1] + PANEL[1] - MARGIN["bottom"]
-    _text(draw, (left, origin[1] + 28), entry["title"], 17, INK, "lm")
+    draw_text(draw, (left, origin[1] + 28), entry["title"], 17, INK, "lm")
     low, high = limits
 
     def height(value):
@@ -59,18 +59,18 @@ def _draw_panel(draw, origin, entry, names, limits):
 
     for power in range(low, high + 1):
         y = height(10.0**power)
-        _line(draw, [(left, y), (right, y)], GRID, 1)
-        _text(draw, (left - 8, y), f"{10.0**power:g}", 13, SOFT, "rm")
-    _line(draw, [(left, top), (left, bottom), (right, bottom)], SOFT, 1.2)
+        draw_line(draw, [(left, y), (right, y)], GRID, 1)
+        draw_text(draw, (left - 8, y), f"{10.0**power:g}", 13, SOFT, "rm")
+    draw_line(draw, [(left, top), (left, bottom), (right, bottom)], SOFT, 1.2)
     levels = entry["levels"]
     places = [left + 14 + i * (right - left - 28) / (len(levels) - 1) for i in range(len(levels))]
     for x, level in zip(places, levels, strict=True):
-        _line(draw, [(x, bottom), (x, bottom + 4)], SOFT, 1.2)
-        _text(draw, (x, bottom + 14), f"{level:g}", 13, SOFT, "mm")
-    _text(draw, ((left + right) / 2, bottom + 36), entry["unit"], 14, INK, "mm")
+        draw_line(draw, [(x, bottom), (x, bottom + 4)], SOFT, 1.2)
+        draw_text(draw, (x, bottom + 14), f"{level:g}", 13, SOFT, "mm")
+    draw_text(draw, ((left + right) / 2, bottom + 36), entry["unit"], 14, INK, "mm")
     for index, name in enumerate(names):
         points = [(x, height(v)) for x, v in zip(places, entry["fid"][name], strict=True)]
-        _line(draw, points, COLOURS[index], 2.5)
+        draw_line(draw, points, COLOURS[index], 2.5)
         for point in points:
             _marker(draw, point, index)
 
@@ -82,11 +82,11 @@ def _marker(draw, centre, index):
     shape([x - r, y - r, x + r, y + r], fill=COLOURS[index], outline="white", width=SCALE)
 
 
-def _line(draw, points, colour, width):
+def draw_line(draw, points, colour, width):
     scaled = [(x * SCALE, y * SCALE) for x, y in points]
     draw.line(scaled, fill=colour, width=round(width * SCALE), joint="curve")
 
 
-def _text(draw, place, text, size, colour, anchor):
+def draw_text(draw, place, text, size, colour, anchor):
     font = ImageFont.load_default(size * SCALE)
     draw.text((place[0] * SCALE, place[1] * SCALE), text, fill=colour, font=font, anchor=anchor)

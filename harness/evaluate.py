@@ -41,7 +41,7 @@ def evaluate(
     ] = "test",
     extractor: Annotated[
         str, option.data_option(help="Name, or a folder that `gansweep extractor` wrote.")
-    ] = "fashion_cnn",
+    ] = "panel",
     weights: option.Weights = None,
     num_images: Annotated[
         int, option.data_option(min=2, help="Generated images to compare.")
@@ -73,12 +73,10 @@ def evaluate(
         with quiet_imports():
             from harness.core.files import write_json
             from harness.data.datasets import load_dataset
-            from harness.metrics.extractors.feature_extractor import load_extractor
+            from harness.metrics.extractors.panel import load_panel
 
         wanted = load_dataset(data.of(dataset), data_dir)
-        feature_extractor = load_extractor(
-            extractor, image_shape=wanted.image_shape, weights=weights
-        )
+        feature_extractor = load_panel(extractor, image_shape=wanted.image_shape, weights=weights)
         with warnings.catch_warnings(action="always", category=UserWarning):
             settings = {
                 "extractor": feature_extractor,

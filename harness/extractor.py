@@ -1,6 +1,6 @@
 """Train a feature extractor for a data set: `gansweep extractor`."""
 
-import itertools
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ app = new_app()
 def extractor(
     *,
     dataset: Annotated[
-        str, option.data_option(help=f"Labelled data set: {option.DATASET_HELP}")
+        str, option.data_option(help=f"Its images are learned: {option.DATASET_HELP}")
     ] = "fashion_mnist",
     data: option.DataFlags,
     epochs: Annotated[
@@ -38,11 +38,12 @@ def extractor(
     ] = None,
     debug: option.Debug = False,
 ) -> None:
-    """Train the small classifier whose hidden layer scores generators of this data set.
+    """Train the small networks whose hidden layers score generators of this data set.
 
-    Writes weights.npz and extractor.json (id, SHA-256, test accuracy). Give the folder to
-    --extractor elsewhere. The extractor fashion_cnn in the package was trained by this command's
-    default plan; another machine gets other weights of like accuracy.
+    A panel judges, since what one network selects looks best to it: two classifiers of different
+    architecture and seed, and a network that tells how images were turned; without labels, two of
+    these. Writes extractor.json and one folder a member; the same command again goes on. Give the
+    folder to --extractor elsewhere.
     """
     with clear_errors(debug):
         settings: dict[str, Any] = {"epochs": epochs, "seed": seed, "mirror": mirror}
@@ -55,22 +56,23 @@ def _train(
     # TensorFlow takes seconds to import: --help must not wait for it.
     with quiet_imports():
         from harness.data.datasets import load_dataset
-        from harness.metrics.extractors.extractor_training import standard_plans, train_extractor
+        from harness.metrics.extractors.panel_training import train_panel
 
     images = load_dataset(dataset, data_dir)
     folder = out or Path("extractors") / images.name
-    plans = standard_plans(**settings)
-    lines = itertools.count(1)
+    lines: Counter[str] = Counter()
 
-    def report(epoch: int, train_accuracy: float, validation_accuracy: float) -> None:
+    def report(member: str, epoch: int, train_accuracy: float, validation_accuracy: float) -> None:
+        lines[member] += 1  # a second stage counts its epochs anew
         typer.echo(
-            f"epoch {next(lines):>2}/{settings['epochs']}  training accuracy "
+            f"{member:17} epoch {lines[member]:>2}/{settings['epochs']}  training accuracy "
             f"{train_accuracy:.4f}  validation accuracy {validation_accuracy:.4f}"
         )
 
-    record = train_extractor(images, folder, plans=plans, report=report)
+    record = train_panel(images, folder, report=report, **settings)
+    for name in record["judges"]:
+        typer.echo(f"{name:17} test accuracy {record['members'][name]['test_accuracy']:.4f}")
     typer.echo(
-        f"test accuracy {record['test_accuracy']:.4f}\n"
         f"id            {record['id']}\n"
         f"sha256        {record['sha256']}\n"
         f"written to    {folder}\n"

@@ -68,7 +68,7 @@ def train(
     extractor: Annotated[
         str | None,
         option.data_option(
-            help="What FID sees through: fashion_cnn, the default, another name, or a folder "
+            help="What FID sees through: panel, the default, another name, or a folder "
             "that `gansweep extractor` wrote."
         ),
     ] = None,

@@ -21,7 +21,7 @@ from harness.core.option_values import TrackerName
 from harness.core.outcome import State
 from harness.core.yaml_file import dump_yaml
 from harness.gan.config.config import GANConfig
-from harness.study.leaderboard import Entry
+from harness.study.leaderboard import Entry, disagreements
 from harness.tracking.identity import TrackerOptions
 
 if TYPE_CHECKING:
@@ -171,7 +171,14 @@ def leaderboard_table(ranked: list[Entry], *, rows: int = _ROWS) -> Table:
     # Without lines between columns it fits into 80 characters.
     columns = ("rank", "trial", "family", "kimg", "final", "best rung", "outcome", "seconds")
     left = ("trial", "family", "outcome")
-    table = _table(columns, left=left, title=title, padding=(0, 1, 0, 0))
+    table = _table(columns, left=left, title=title, padding=(0, 1, 0, 0), caption_justify="left")
+    torn = disagreements(
+        {e.name: e.outcome.final for e in ranked if e.outcome.final and not e.is_baseline}
+    )
+    shown = [entry.name for entry in ranked[:rows]]
+    notes = [f"* {torn[name]}" for name in shown if name in torn]
+    notes += [f"{entry.name}: {text}" for entry in ranked[:1] for text in entry.outcome.warnings]
+    table.caption = Text("\n".join(notes)) if notes else None
     for place, entry in enumerate(ranked, start=1):
         if place > rows and not entry.is_baseline:
             continue
@@ -181,7 +188,7 @@ def leaderboard_table(ranked: list[Entry], *, rows: int = _ROWS) -> Table:
             entry.name,
             entry.config.family,
             format_kimg(outcome.kimg),
-            outcome.final.text if outcome.final else "-",
+            f"{outcome.final.text}{'*' * (entry.name in torn)}" if outcome.final else "-",
             f"{outcome.best.value:.3f}" if outcome.best else "-",
             outcome.reason.value,
             f"{outcome.duration_seconds:.0f}",

@@ -54,6 +54,7 @@ class Outcome:
         allowed_seconds: The time it was given; None where it was given thousands of images.
         tests: The kept checkpoint scored on the test split, once a protocol; only what confirms a
             search has them.
+        warnings: How the final images' pixels differ from real ones; they decide nothing.
     """
 
     reason: Reason
@@ -65,6 +66,7 @@ class Outcome:
     superseded_by: str | None = None
     allowed_seconds: float | None = None
     tests: tuple[Score, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def state(self) -> State:
@@ -87,7 +89,7 @@ class Outcome:
         """Return the outcome that `to_dict` wrote.
 
         Raises:
-            ValueError: If it is none; those of older studies lack the last three fields.
+            ValueError: If it is none; those of older studies lack the last fields.
         """
         missing = {"detail", "kimg", "duration_seconds", "best", "final"}.difference(record)
         if missing:

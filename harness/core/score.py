@@ -19,8 +19,8 @@ class Protocol:
 
     Args:
         metric: The name of the quantity, e.g. `fid`.
-        extractor: The name of the feature extractor.
-        extractor_sha256: Hash of the extractor's weights.
+        extractor: The name of the feature extractor, or of the panel.
+        extractor_sha256: Hash of the extractor's weights, or of all its members'.
         num_images: How many generated images are compared.
         reference: Name of the reference split, e.g. `fashion_mnist/validation`.
         reference_sha256: Hash of the reference images and labels.
@@ -44,7 +44,7 @@ class Protocol:
 
     @property
     def name(self) -> str:
-        """Return the metric's full name, e.g. `fid_fashion_cnn@10000`, for tables and logs."""
+        """Return the metric's full name, e.g. `fid_panel@10000`, for tables and logs."""
         return f"{self.metric}_{self.extractor}@{self.num_images}"
 
     @property
@@ -65,6 +65,7 @@ class Score:
         protocol: How it was measured.
         interval: 95 % interval for what other noise would give on average, (low, high); it
             leaves out what another training seed would change. None where none was computed.
+        members: What each member of a panel says, whose mean the value is; none for one extractor.
     """
 
     value: float
@@ -72,6 +73,7 @@ class Score:
     noise_seed: int
     protocol: Protocol
     interval: tuple[float, float] | None = None
+    members: tuple["Score", ...] = ()
 
     @property
     def text(self) -> str:
@@ -91,6 +93,7 @@ class Score:
             "noise_seed": self.noise_seed,
             "fingerprint": self.protocol.fingerprint,
             "protocol": dataclasses.asdict(self.protocol),
+            "members": [member.to_dict() for member in self.members],
         }
 
     @classmethod

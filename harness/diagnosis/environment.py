@@ -18,7 +18,7 @@ from harness.data.datasets import load_dataset
 from harness.data.fashion_mnist import NAME as FASHION_MNIST
 from harness.data.fashion_mnist import find_location
 from harness.diagnosis.finding import Finding, fail, ok, warn
-from harness.metrics.extractors.feature_extractor import load_extractor
+from harness.metrics.extractors.panel import load_panel
 from harness.tracking.wandb_mode import wandb_mode
 
 DISTRIBUTION = "gan-sweep-harness"
@@ -146,10 +146,10 @@ def check_data(data_dir: Path | None) -> Finding:
     return ok("data", f"{dataset.name} in {place.folder}, as published: {counts} images; {digest}")
 
 
-def check_extractor(name: str = "fashion_cnn") -> Finding:
+def check_extractor(name: str = "panel") -> Finding:
     """Check that the weights of an extractor hash to what its scores stand for."""
     try:
-        extractor = load_extractor(name)
+        extractor = load_panel(name)
     except HarnessError as error:
         return fail("extractor", str(error))
     return ok("extractor", f"{extractor.name}, weights {extractor.sha256[:16]} as recorded")

@@ -13,7 +13,7 @@ from harness.data.image_dataset import ImageDataset
 from harness.exporting.templates.generate import to_pixels
 from harness.gan.sampling import latent_noise, output_activation
 from harness.metrics.evaluator import Evaluator
-from harness.metrics.extractors.feature_extractor import load_extractor
+from harness.metrics.extractors.panel import load_panel
 from harness.study.record import StudyRecord
 
 _BATCH = 250
@@ -92,7 +92,7 @@ def evaluator_on_test(
     Raises:
         StudyError: If data set or extractor are no longer what the study was made with.
     """
-    extractor = load_extractor(record.extractor, image_shape=dataset.image_shape, weights=weights)
+    extractor = load_panel(record.extractor, image_shape=dataset.image_shape, weights=weights)
     for key, name, now in (
         ("extractor_sha256", f"extractor {record.extractor}", extractor.sha256),
         ("reference_sha256", f"data set {record.dataset}", dataset.validation.sha256),

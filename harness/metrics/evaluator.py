@@ -1,6 +1,7 @@
 """Score images against a data set by one fixed protocol."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Iterable
@@ -15,7 +16,8 @@ from harness.core.score import Protocol, Score
 from harness.data.image_dataset import ImageDataset, Split
 from harness.metrics.cache import default_cache_dir
 from harness.metrics.cas import DEFAULT_PLAN, classification_accuracy
-from harness.metrics.extractors.feature_extractor import Extractor, load_extractor
+from harness.metrics.extractors.feature_extractor import Extractor
+from harness.metrics.extractors.panel import Panel, load_panel
 from harness.metrics.label_policy import check_labels, draw_labels, fitting_number
 from harness.metrics.measures import (
     MEASURES,
@@ -23,9 +25,11 @@ from harness.metrics.measures import (
     Measurement,
     Quantity,
     Reference,
+    average,
     measure_fid,
     measure_kid,
 )
+from harness.metrics.pixel_statistics import PixelStatistics
 
 # What a study may minimize. FID is what all know; KID is unbiased, hence fit for few images.
 OBJECTIVES = {"fid": measure_fid, "kid": measure_kid}
@@ -41,8 +45,8 @@ class Evaluator:
 
     Args:
         dataset: Where the reference images come from.
-        extractor: What sees the images: a loaded one, a key of EXTRACTORS, or a folder written by
-            `gansweep extractor`.
+        extractor: What sees the images: a loaded panel or extractor, `panel`, a key of
+            EXTRACTORS, or a folder written by `gansweep extractor`.
         metric: Key of OBJECTIVES: what `score` computes.
         num_images: How many images every score is computed from. FID falls with this number for
             one and the same generator, so scores compare only at one number. Scaled down, with a
@@ -60,7 +64,7 @@ class Evaluator:
         self,
         dataset: ImageDataset,
         *,
-        extractor: str | Path | Extractor = "fashion_cnn",
+        extractor: str | Path | Extractor | Panel = "panel",
         metric: str = "fid",
         num_images: int = 10_000,
         split: Literal["train", "validation", "test"] = "validation",
@@ -73,23 +77,24 @@ class Evaluator:
             )
         self._dataset = dataset
         self._split: Split = getattr(dataset, split)
-        if not isinstance(extractor, Extractor):
-            extractor = load_extractor(extractor, image_shape=dataset.image_shape)
-        self._extractor = extractor
-        _check_shape(self._extractor, dataset)
+        if isinstance(extractor, Extractor):
+            extractor = Panel(extractor.name, (extractor,))
+        elif not isinstance(extractor, Panel):
+            extractor = load_panel(extractor, image_shape=dataset.image_shape)
+        self._panel = extractor
+        _check_shape(self._panel, dataset)
         self._num_images = fitting_number(num_images, self._split)
         self._labels = draw_labels(self._split.labels, self._num_images)
-        self._reference = Reference(
-            dataset, self._split, self._extractor, cache_dir or default_cache_dir()
-        )
+        kept = cache_dir or default_cache_dir()
+        self._references = [Reference(dataset, self._split, m, kept) for m in self._panel.members]
         self._protocol = Protocol(
             metric=metric,
-            extractor=self._extractor.name,
-            extractor_sha256=self._extractor.sha256,
+            extractor=self._panel.name,
+            extractor_sha256=self._panel.sha256,
             num_images=self._num_images,
             reference=self._split.name,
             reference_sha256=self._split.sha256,
-            resize=self._extractor.resize,
+            resize=self._panel.resize,
             labels="none" if self._labels is None else "frequencies of the reference",
         )
 
@@ -115,13 +120,15 @@ class Evaluator:
     def fid(self, images: NDArray[np.uint8]) -> float:
         """Return the Fréchet distance between the reference and these images; lower is better.
 
+        Of a panel it is the geometric mean of its judges' distances.
+
         Args:
             images: uint8, (num_images, height, width, channels).
 
         Raises:
             ScoreError: If their number, type or shape is not what the protocol says.
         """
-        return measure_fid(self._reference, self._see(images))["fid"].value
+        return average("fid", [one for _, one in self._judge("fid", self._see(images))]).value
 
     def score(self, images: NDArray[np.uint8], *, kimg: float, noise_seed: int) -> Score:
         """Return the metric of images with its interval and all that gives it its meaning.
@@ -132,8 +139,19 @@ class Evaluator:
             noise_seed: Seed of the noise behind the images.
         """
         metric = self._protocol.metric
-        quantity = OBJECTIVES[metric](self._reference, self._see(images))[metric]
-        return Score(quantity.value, kimg, noise_seed, self._protocol, quantity.interval)
+        judged = self._judge(metric, self._see(images))
+        quantity = average(metric, [quantity for _, quantity in judged])
+        members = tuple(
+            Score(one.value, kimg, noise_seed, protocol, one.interval) for protocol, one in judged
+        )
+        return Score(
+            quantity.value,
+            kimg,
+            noise_seed,
+            self._protocol,
+            quantity.interval,
+            members if len(members) > 1 else (),
+        )
 
     def measure(
         self,
@@ -142,6 +160,9 @@ class Evaluator:
         measures: Iterable[str] = tuple(MEASURES),
     ) -> list[Measurement]:
         """Return many measures of the same images, from features taken once.
+
+        What a study may minimize comes from every member of a panel, after their mean; the others
+        from the first one alone.
 
         Args:
             images: As for `fid`.
@@ -161,13 +182,37 @@ class Evaluator:
                 f"{', '.join(MEASURES)}.{near_miss(unknown[0], MEASURES)}"
             )
         classes = None if labels is None else check_labels(labels, len(images), self._dataset)
-        fake = self._see(images, classes)
+        seen = self._see(images, classes)
         policy = self._label_policy(classes)
-        return [
-            Measurement(quantity, self._protocol_of(name, policy))
-            for key in measures
-            for name, quantity in MEASURES[key](self._reference, fake).items()
-        ]
+        found = []
+        for key in measures:
+            if key in OBJECTIVES and len(seen) > 1:
+                judged = self._judge(key, seen)
+                mean = average(key, [quantity for _, quantity in judged])
+                whole = dataclasses.replace(self._protocol, metric=key, labels=policy)
+                found.append(Measurement(mean, whole))
+                members = judged + self._judge(key, seen, witnesses=True)
+                for protocol, quantity in members:
+                    labelled = dataclasses.replace(protocol, labels=policy)
+                    found.append(Measurement(quantity, labelled))
+                continue
+            for name, quantity in MEASURES[key](self._references[0], seen[0]).items():
+                found.append(Measurement(quantity, self._protocol_of(name, policy)))
+        return found
+
+    def pixel_warnings(self, images: NDArray[np.uint8]) -> tuple[str, ...]:
+        """Return how the pixels of images differ from the reference's, where it can be seen.
+
+        They decide nothing: networks that tell shapes are content with other brightness.
+
+        Args:
+            images: uint8, (n, height, width, channels), any n.
+        """
+        return PixelStatistics.of(images).warnings(self._reference_pixels)
+
+    @functools.cached_property
+    def _reference_pixels(self) -> PixelStatistics:
+        return PixelStatistics.of(self._split.images)
 
     def classification_accuracy(
         self, images: NDArray[np.uint8], labels: NDArray[np.integer]
@@ -207,9 +252,9 @@ class Evaluator:
             images: uint8, (n, height, width, channels), any n of at least 2, in any order.
         """
         part = images[:: max(1, len(images) // _DIVERSITY_IMAGES)]
-        features = self._extractor.features(part).astype(np.float64)
+        features = self._panel.judges[0].features(part).astype(np.float64)
         total = features.var(axis=0, ddof=1).sum()
-        return float(total / np.trace(self._reference.statistics.covariance))
+        return float(total / np.trace(self._references[0].statistics.covariance))
 
     def label_accuracy(self, images: NDArray[np.uint8], labels: NDArray[np.integer]) -> float:
         """Return the share of images that the extractor's classifier takes for their label.
@@ -222,14 +267,40 @@ class Evaluator:
             ScoreError: If there is not one label an image, or the extractor knows other classes.
         """
         classes = check_labels(labels, len(images), self._dataset)
-        return float((self._extractor.predict(images) == classes).mean())
+        return float((self._panel.judges[0].predict(images) == classes).mean())
 
     def _see(
         self, images: NDArray[np.uint8], labels: NDArray[np.int32] | None = None
-    ) -> ImageFeatures:
+    ) -> list[ImageFeatures]:
+        """Return what each member of the panel makes of images, the witnesses last."""
         self._check_number(images)
-        values, predicted = self._extractor.features_and_predictions(images)
-        return ImageFeatures(values, labels, predicted)
+        return [
+            ImageFeatures(values, labels, predicted)
+            for values, predicted in self._panel.see(images)
+        ]
+
+    def _judge(
+        self, metric: str, seen: list[ImageFeatures], *, witnesses: bool = False
+    ) -> list[tuple[Protocol, Quantity]]:
+        """Return what each judge, or each witness, says by a metric, with its own protocol."""
+        first = len(self._panel.judges)
+        wanted = slice(first, None) if witnesses else slice(first)
+        return [
+            (
+                self._member_protocol(reference.extractor, metric),
+                OBJECTIVES[metric](reference, features)[metric],
+            )
+            for reference, features in zip(self._references[wanted], seen[wanted], strict=True)
+        ]
+
+    def _member_protocol(self, member: Extractor, metric: str) -> Protocol:
+        return dataclasses.replace(
+            self._protocol,
+            metric=metric,
+            extractor=member.name,
+            extractor_sha256=member.sha256,
+            resize=member.resize,
+        )
 
     def _check_number(self, images: NDArray[np.uint8]) -> None:
         if len(images) != self._num_images:
@@ -240,7 +311,8 @@ class Evaluator:
 
     def _protocol_of(self, measure: str, policy: str) -> Protocol:
         """Return the protocol of one measure; memorisation depends on the training images too."""
-        protocol = dataclasses.replace(self._protocol, metric=measure, labels=policy)
+        protocol = self._member_protocol(self._panel.judges[0], measure)
+        protocol = dataclasses.replace(protocol, labels=policy)
         if measure != "memorisation":
             return protocol
         train = self._dataset.train
@@ -259,7 +331,7 @@ class Evaluator:
         return self._protocol.labels if alike else "as given with the images"
 
 
-def _check_shape(extractor: Extractor, dataset: ImageDataset) -> None:
+def _check_shape(extractor: Panel, dataset: ImageDataset) -> None:
     if extractor.image_shape != dataset.image_shape:
         raise ConfigError(
             f"extractor: {extractor.name} takes images of shape {extractor.image_shape}; "

@@ -2,7 +2,8 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,6 +147,33 @@ def measure_fid(reference: Reference, fake: ImageFeatures) -> dict[str, Quantity
     """Return `fid`, with its interval."""
     value, interval = frechet_interval(reference.statistics, fake.values)
     return {"fid": Quantity(value, interval)}
+
+
+def average(metric: str, quantities: Sequence[Quantity]) -> Quantity:
+    """Return what the judges of a panel say together: the geometric mean of their values.
+
+    Judges differ in scale: so none decides by its scale alone. KID may be negative and takes the
+    plain mean. The interval is the mean of the ends: an upper bound, as if judges erred together.
+
+    Args:
+        metric: `fid` or `kid`.
+        quantities: One a judge; a single one is returned as it is.
+    """
+    if len(quantities) == 1:
+        return quantities[0]
+    mean = statistics.fmean if metric == "kid" else _geometric_mean
+    intervals = [quantity.interval for quantity in quantities]
+    ends = None
+    if None not in intervals:
+        low, high = zip(*intervals, strict=True)
+        ends = (mean(low), mean(high))
+    return Quantity(mean([quantity.value for quantity in quantities]), ends)
+
+
+def _geometric_mean(values: Iterable[float]) -> float:
+    """Return the geometric mean; 0 where one value is 0 or below, as two equal sets may round."""
+    known = list(values)
+    return statistics.geometric_mean(known) if min(known) > 0 else 0.0
 
 
 def measure_fid_infinity(reference: Reference, fake: ImageFeatures) -> dict[str, Quantity]:

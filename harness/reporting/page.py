@@ -81,6 +81,7 @@ def render_page(data: ReportData, *, follows: bool = False) -> str:
         details={trial.name: _details(data, pictures, trial) for trial in data.trials},
         example=example_search(data),
         beside=beside_text(data.compute),
+        torn=data.torn,
         follows=follows,
         version=__version__,
     )

@@ -19,7 +19,7 @@ from harness.reporting.lineage import Lineage, baseline_options, name_space, rep
 from harness.reporting.parameter_effects import Effects, find_effects, searched_fields
 from harness.reporting.trials import RUNNING, TrialData, read_ended, read_unfinished
 from harness.space.space import SearchSpace
-from harness.study.leaderboard import rank, read_entries, winner
+from harness.study.leaderboard import disagreements, rank, read_entries, winner
 from harness.study.record import StudyRecord, read_study
 
 
@@ -195,6 +195,13 @@ class ReportData:
         return find_effects(self.space, self.trials)
 
     @property
+    def torn(self) -> dict[str, str]:
+        """Return the trials whose rank depends on the judge, by name; see `disagreements`."""
+        return disagreements(
+            {t.name: t.final for t in self.trials if t.final is not None and not t.is_baseline}
+        )
+
+    @property
     def best(self) -> TrialData | None:
         """Return the winner."""
         return next((trial for trial in self.trials if trial.name == self.winner), None)
@@ -243,6 +250,7 @@ class ReportData:
             "compute": self.compute.to_dict(),
             "effects": dataclasses.asdict(self.effects) if self.effects else None,
             "lineage": dataclasses.asdict(self.lineage),
+            "disagreements": self.torn,
             "leaderboard": [trial.to_dict() for trial in self.trials],
         }
 

@@ -17,6 +17,7 @@ def report_text(data: ReportData) -> str:
             data=data,
             counts=counts_text(data),
             beside=beside_text(data.compute),
+            torn=data.torn,
             confirmed_lines=confirmation_lines(data.confirmation) if data.confirmation else (),
             most_rows=_ROWS,
         )

@@ -56,7 +56,7 @@ class ProtocolSettings(Settings):
     """
 
     metric: Literal["fid", "kid"] = "fid"
-    extractor: Annotated[str, Field(min_length=1)] = "fashion_cnn"
+    extractor: Annotated[str, Field(min_length=1)] = "panel"
     num_images: Annotated[int, Field(ge=2)] = 10_000
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,36 @@ def winner(entries: list[Entry]) -> Entry | None:
         if entry.outcome.state is State.COMPLETE and not entry.is_baseline
     ]
     return completed[0] if completed else None
+
+
+_PLACES = 2
+"""Ranks by single judges that lie further apart than this are said."""
+
+
+def disagreements(finals: Mapping[str, Score]) -> dict[str, str]:
+    """Return the trials that the judges of a panel place further apart than two ranks.
+
+    Args:
+        finals: Final score of each completed trial, by name.
+
+    Returns:
+        By name e.g. `0012: rank 1 by fashion_cnn (0.712), 4 by fashion_turns (0.934)`.
+    """
+    judges = (
+        [member.protocol.extractor for member in next(iter(finals.values())).members]
+        if finals
+        else []
+    )
+    places: dict[str, list[tuple[int, str]]] = {name: [] for name in finals}
+    for k, judge in enumerate(judges):
+        values = {name: final.members[k].value for name, final in finals.items()}
+        for place, name in enumerate(sorted(values, key=values.__getitem__), start=1):
+            places[name].append((place, f"{place} by {judge} ({values[name]:.3f})"))
+    return {
+        name: f"{name}: rank {', '.join(text for _, text in said)}"
+        for name, said in places.items()
+        if said and max(said)[0] - min(said)[0] > _PLACES
+    }
 
 
 def find_entry(study_folder: Path, trial: int | None = None) -> Entry:

@@ -8,7 +8,7 @@ from harness.data.datasets import load_dataset
 from harness.data.image_dataset import ImageDataset, check_sides
 from harness.gan.user_code.contract import register_user_functions
 from harness.metrics.evaluator import Evaluator
-from harness.metrics.extractors.feature_extractor import load_extractor
+from harness.metrics.extractors.panel import load_panel
 from harness.training.job import WorkerSetup
 
 
@@ -48,7 +48,7 @@ def prepare_context(setup: WorkerSetup) -> TrainingContext:
         dataset = check_sides(load_dataset(setup.dataset, setup.data_dir), setup.dataset)
     shape = dataset.image_shape
     register_user_functions(setup.functions, shape, dataset.num_classes)
-    extractor = load_extractor(setup.extractor, image_shape=shape, weights=setup.weights)
+    extractor = load_panel(setup.extractor, image_shape=shape, weights=setup.weights)
     evaluator = Evaluator(
         dataset, extractor=extractor, metric=setup.metric, num_images=setup.num_images
     )
@@ -56,7 +56,7 @@ def prepare_context(setup: WorkerSetup) -> TrainingContext:
         return TrainingContext(dataset, evaluator)
     other = setup.test_scoring.extractor
     if other is not None:
-        extractor = load_extractor(other, image_shape=shape, weights=setup.test_scoring.weights)
+        extractor = load_panel(other, image_shape=shape, weights=setup.test_scoring.weights)
     test_evaluator = Evaluator(
         dataset,
         extractor=extractor,

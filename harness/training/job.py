@@ -81,7 +81,7 @@ class WorkerSetup:
 
     dataset: str | ImageDataset = "fashion_mnist"
     data_dir: Path | None = None
-    extractor: str = "fashion_cnn"
+    extractor: str = "panel"
     metric: str = "fid"
     num_images: int = 10_000
     threads: int = 0

@@ -251,11 +251,14 @@ class TrainingLoop:
         """Score the kept generator once more with other noise: the final score."""
         kept = load_generator(self._job.folder.generator_file)
         seed = derive_seed(self._job.seed, self._job.name, "final noise")
-        final = self._score(sample_for(self._evaluator, Sampler(kept), noise_seed=seed), seed)
+        images = sample_for(self._evaluator, Sampler(kept), noise_seed=seed)
+        final = self._score(images, seed)
         if self._position.best is not None:
             final = dataclasses.replace(final, kimg=self._position.best.kimg)
         ending = Ending(Reason.FINISHED, f"{final.protocol.name} {final.value:.3f}")
-        outcome = dataclasses.replace(self._outcome(ending), final=final)
+        outcome = dataclasses.replace(
+            self._outcome(ending), final=final, warnings=self._evaluator.pixel_warnings(images)
+        )
         test = self._context.test_evaluator
         return outcome if test is None else with_test_score(outcome, self._job, test)
 

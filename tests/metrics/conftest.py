@@ -12,7 +12,13 @@ def fashion_cnn():
 
 
 @pytest.fixture
-def tiny_dataset():
+def tiny_dataset(tiny_splits):
+    """Return `tiny_splits`; a test may change nothing of it."""
+    return tiny_splits
+
+
+@pytest.fixture(scope="session")
+def tiny_splits():
     """Return three classes of 8 x 8 x 3 images that differ in their brightest channel."""
 
     def split(name, count):

@@ -1,8 +1,9 @@
-"""Build the small classifier whose hidden layers serve as FID features, and keep its weights."""
+"""Build the small networks whose hidden layers serve as FID features, and keep their weights."""
 
 import hashlib
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -51,6 +52,59 @@ def build_classifier(image_shape: tuple[int, int, int], num_classes: int) -> ker
     return keras.Model(images, [features, logits], name="classifier")
 
 
+def build_stacked(image_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
+    """Build a classifier of another architecture: pairs of 3 x 3 convolutions between poolings.
+
+    It pools late, where `build_classifier` does so after its first convolution, activates by ELU,
+    and its features are the means of three blocks and their largest values, beside a dense layer.
+
+    Args:
+        image_shape: (height, width, channels) of the images, whose values lie in [0, 255].
+        num_classes: Number of labels.
+
+    Returns:
+        A model from float32 (n, height, width, channels) to features (n, 224) and logits
+        (n, num_classes).
+
+    References:
+        Simonyan & Zisserman 2015, arXiv 1409.1556, for the stacks.
+    """
+    images = keras.Input(image_shape, name="images")
+    x = layers.Rescaling(1 / 255)(images)
+    depths = []
+    for filters in (16, 32, 48):
+        for _ in range(2):
+            x = layers.ELU()(_convolve(x, filters))
+        depths.append(x)
+        # Images of four pixels a side are one pixel by then.
+        x = layers.MaxPooling2D(padding="valid" if min(x.shape[1:3]) > 1 else "same")(x)
+    features = layers.Concatenate(name="features")(
+        [
+            layers.GlobalAveragePooling2D()(depths[1]),
+            layers.GlobalAveragePooling2D()(depths[2]),
+            layers.GlobalMaxPooling2D()(depths[2]),
+            _summarise(x),
+        ]
+    )
+    logits = layers.Dense(num_classes, name="logits")(layers.Dropout(0.2)(features))
+    return keras.Model(images, [features, logits], name="stacked")
+
+
+def build_pixels(image_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
+    """Build a linear network from pixels to components; its second output repeats the first.
+
+    Args:
+        image_shape: (height, width, channels); sides beyond 32 are averaged down.
+        num_classes: Number of components, at most as many as there are pixels then.
+    """
+    images = keras.Input(image_shape, name="images")
+    pool = (-(-image_shape[0] // 32), -(-image_shape[1] // 32))
+    pixels = layers.Flatten(name="pixels")(layers.AveragePooling2D(pool)(images))
+    count = min(num_classes, pixels.shape[-1])
+    features = layers.Dense(count, use_bias=False, name="features")(pixels)
+    return keras.Model(images, [features, features], name="pixels")
+
+
 def _convolve(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
     return layers.BatchNormalization(momentum=0.95)(x)
@@ -61,6 +115,14 @@ def _summarise(x: keras.KerasTensor) -> keras.KerasTensor:
     x = layers.Flatten()(layers.AveragePooling2D(pool, padding="same")(x))
     x = layers.Dense(HIDDEN_UNITS, use_bias=False)(layers.Dropout(0.3)(x))
     return layers.ReLU()(layers.BatchNormalization(momentum=0.95)(x))
+
+
+ARCHITECTURES: dict[str, Callable[[tuple[int, int, int], int], keras.Model]] = {
+    "classifier": build_classifier,
+    "stacked": build_stacked,
+    "pixels": build_pixels,
+}
+"""Builds a network with two outputs, features and logits, by its architecture's name."""
 
 
 def write_weights(model: keras.Model, path: Path) -> str:

@@ -4,7 +4,7 @@ import dataclasses
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -32,6 +32,8 @@ class TrainingPlan:
         label_smoothing: Probability mass spread over all classes.
         max_shift: Each image moves by up to this many pixels each way, the gap filled with zeros.
         mirror: Every second image, by chance, is mirrored left to right; unsound for digits.
+        task: What it learns to tell: `labels`, or without any `turns`, in which of four ways an
+            image was turned.
     """
 
     epochs: int = 16
@@ -42,10 +44,17 @@ class TrainingPlan:
     label_smoothing: float = 0.1
     max_shift: int = 1
     mirror: bool = True
+    task: Literal["labels", "turns"] = "labels"
 
 
-def standard_plans(*, epochs: int = 28, seed: int = 1, mirror: bool = True) -> list[TrainingPlan]:
-    """Return the two stages that `gansweep extractor` trains by.
+def standard_plans(
+    *,
+    epochs: int = 28,
+    seed: int = 1,
+    mirror: bool = True,
+    task: Literal["labels", "turns"] = "labels",
+) -> list[TrainingPlan]:
+    """Return the two stages that each member of a panel is trained by.
 
     The second takes the last three sevenths of the epochs at half the step size: a warm restart
     from a good place, worth some tenths of a percent of accuracy.
@@ -54,11 +63,13 @@ def standard_plans(*, epochs: int = 28, seed: int = 1, mirror: bool = True) -> l
         epochs: Passes over the training images in both stages together, at least 4.
         seed: Seed of the first stage; the second has the next.
         mirror: Whether images are mirrored.
+        task: What is learned.
     """
     second = max(2, epochs * 3 // 7)
+    first = TrainingPlan(epochs=epochs - second, seed=seed, mirror=mirror, task=task)
     return [
-        TrainingPlan(epochs=epochs - second, seed=seed, mirror=mirror),
-        TrainingPlan(epochs=second, seed=seed + 1, learning_rate=1e-3, mirror=mirror),
+        first,
+        dataclasses.replace(first, epochs=second, seed=seed + 1, learning_rate=1e-3),
     ]
 
 
@@ -82,7 +93,9 @@ def train_classifier(
     Raises:
         DataError: If a split has no labels.
     """
-    if train.labels is None or validation.labels is None:
+    if plan.task == "turns":
+        validation = _turned(validation)
+    if (train.labels is None and plan.task == "labels") or validation.labels is None:
         raise DataError(
             f"{train.name}: an extractor is trained on labelled images; received none. "
             f"Choose a labelled data set."
@@ -121,11 +134,15 @@ def train_classifier(
 
 def _batches(split: Split, plan: TrainingPlan, num_classes: int) -> tf.data.Dataset:
     images = tf.constant(split.images)
-    labels = tf.one_hot(split.labels, num_classes)
+    labels = tf.constant(np.zeros(len(split)) if split.labels is None else split.labels, tf.int32)
 
     def prepare(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         seed = tf.stack([tf.constant(plan.seed, tf.int64), step])
-        return _augment(tf.gather(images, rows), plan, seed), tf.gather(labels, rows)
+        batch, classes = _augment(tf.gather(images, rows), plan, seed), tf.gather(labels, rows)
+        if plan.task == "turns":
+            classes = tf.random.stateless_uniform(classes.shape, seed + 1, 0, TURNS, tf.int32)
+            batch = turn(batch, classes)
+        return batch, tf.one_hot(classes, num_classes)
 
     rows = tf.data.Dataset.range(len(split)).shuffle(len(split), seed=plan.seed).repeat()
     rows = rows.batch(min(plan.batch_size, len(split)), drop_remainder=True)
@@ -149,6 +166,35 @@ def _augment(images: tf.Tensor, plan: TrainingPlan, seed: tf.Tensor) -> tf.Tenso
     return tf.cast(tf.gather(moved, columns, axis=2, batch_dims=1), tf.float32)
 
 
+TURNS = 4
+"""So many ways there are to turn an image: a task that needs no labels."""
+
+
+def turn(images: tf.Tensor, turns: tf.Tensor) -> tf.Tensor:
+    """Return images turned by 0, 90, 180 or 270 degrees; those that are not square are flipped.
+
+    Args:
+        images: (n, height, width, channels).
+        turns: int32 (n,), from 0 to 3. Without a square 1 is upside down, 2 mirrored, 3 both.
+
+    References:
+        Gidaris et al. 2018, arXiv 1803.07728.
+    """
+    height, width = images.shape[1:3]
+    if height == width:
+        turned = [tf.image.rot90(images, k) for k in range(TURNS)]
+    else:
+        turned = [images, images[:, ::-1], images[:, :, ::-1], images[:, ::-1, ::-1]]
+    return tf.gather(tf.stack(turned, axis=1), turns, axis=1, batch_dims=1)
+
+
+def _turned(split: Split) -> Split:
+    """Return a split whose labels say how its images were turned, each in one way."""
+    turns = (np.arange(len(split)) % TURNS).astype(np.int32)
+    images = turn(tf.constant(split.images), tf.constant(turns)).numpy()
+    return dataclasses.replace(split, images=images, labels=turns)
+
+
 MIN_SIDE = 4
 
 Builder = Callable[[tuple[int, int, int], int], keras.Model]
@@ -162,16 +208,16 @@ def train_extractor(
     report: Report,
     build: Builder = build_classifier,
 ) -> dict[str, Any]:
-    """Train a classifier on the training split, state its accuracy on the test split, write both.
+    """Train a network on the training split, state its accuracy on the test split, write both.
 
     Args:
-        dataset: A labelled data set.
+        dataset: A labelled data set, unless the task needs no labels.
         folder: Receives `weights.npz` and `extractor.json`.
         plans: One or more stages; each goes on from the weights of the one before it, with a
             new optimizer and new random streams (warm restarts; Loshchilov & Hutter 2017,
             arXiv 1608.03983).
         report: Called with (epoch from 1, training accuracy, validation accuracy).
-        build: The architecture; `load_extractor` reads the default one only.
+        build: The architecture; `load_extractor` reads those of `ARCHITECTURES`.
 
     Returns:
         What `extractor.json` holds: id, hash, shape, number of classes, accuracy, plans.
@@ -180,11 +226,13 @@ def train_extractor(
         DataError: If the data set has no labels, or images of less than four pixels a side.
         StorageError: If the folder cannot be written, or holds an extractor already.
     """
-    if dataset.class_names is None or dataset.test.labels is None:
+    task, test = plans[0].task, dataset.test
+    if task == "turns":
+        test = _turned(test)
+    elif dataset.class_names is None or test.labels is None:
         raise DataError(
             f"{dataset.name}: an extractor is trained on labelled images; received none with "
-            f"labels. Add an array `labels` to the file, or train none and score by the Inception "
-            f"network, which needs no labels: --extractor inception --weights PATH."
+            f"labels. Leave the labels out of the task, or add them to the images."
         )
     if min(dataset.image_shape[:2]) < MIN_SIDE:
         raise DataError(
@@ -195,7 +243,7 @@ def train_extractor(
     weights = None
     for plan in plans:
         keras.utils.set_random_seed(plan.seed)
-        model = build(dataset.image_shape, dataset.num_classes)
+        model = build(dataset.image_shape, TURNS if task == "turns" else dataset.num_classes)
         if weights is not None:
             model.set_weights(weights)
         train_classifier(
@@ -203,18 +251,20 @@ def train_extractor(
         )
         weights = model.get_weights()
     sha256 = write_weights(model, folder / WEIGHTS_FILE)
-    identifier = f"{dataset.name}_{model.name}_{sha256[:8]}"
-    predicted = Extractor(identifier, sha256, model).predict(dataset.test.images)
+    kind = "turns" if task == "turns" else model.name
+    identifier = f"{dataset.name}_{kind}_{sha256[:8]}"
+    predicted = Extractor(identifier, sha256, model).predict(test.images)
     record = {
         "id": identifier,
         "sha256": sha256,
         "dataset": dataset.name,
         "train_sha256": dataset.train.sha256,
         "architecture": model.name,
+        "task": task,
         "image_shape": list(dataset.image_shape),
-        "num_classes": dataset.num_classes,
+        "num_classes": int(model.output_shape[1][-1]),
         "parameters": model.count_params(),
-        "test_accuracy": round(float((predicted == dataset.test.labels).mean()), 4),
+        "test_accuracy": round(float((predicted == test.labels).mean()), 4),
         "plans": [dataclasses.asdict(plan) for plan in plans],
     }
     write_json(folder / RECORD_FILE, record)

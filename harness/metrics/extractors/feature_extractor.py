@@ -1,5 +1,6 @@
 """Turn images into the features that scores are computed from."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,17 @@ from numpy.typing import NDArray
 from harness.core.errors import ConfigError, ScoreError, near_miss
 from harness.core.files import read_json
 from harness.metrics.extractors import inception
-from harness.metrics.extractors.classifier import build_classifier, read_weights
+from harness.metrics.extractors.classifier import ARCHITECTURES, read_weights
 from harness.metrics.extractors.inception_weights import load_inception_weights
 
 ImageShape = tuple[int, int, int]
 BATCH_SIZE = 500
 WEIGHTS_FILE = "weights.npz"
 RECORD_FILE = "extractor.json"
+PANEL = "panel"
+"""The name of the shipped panel; see `load_panel`."""
+
 EMBEDDED_FOLDER = Path(__file__).parent / "weights"
-FASHION_CNN_SHA256 = "d1211d0805869ae87b49e0e3ea4163a26542833cdd7217a4eb06fdf6bcd77910"
 
 
 class Extractor:
@@ -53,13 +56,13 @@ class Extractor:
         self.sha256 = sha256
         self.resize = resize
         self._model = model
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         height, width, channels = model.input_shape[1:]
         self.image_shape: ImageShape = (height, width, channels)
         num_logits = int(model.output_shape[1][-1])
         self.num_classes = num_logits if num_classes is None else num_classes
         self._run = tf.function(
-            self._forward,
+            self.forward,
             input_signature=[tf.TensorSpec((batch_size, *self.image_shape), tf.uint8)],
         )
 
@@ -87,8 +90,11 @@ class Extractor:
         The labels are None for a network that was trained on other classes.
         """
         features, logits = self._apply(images)
-        known = self.num_classes > 0
-        return features, np.asarray(logits.argmax(axis=1), dtype=np.int32) if known else None
+        return features, self.labels_of(logits)
+
+    def labels_of(self, logits: NDArray[np.float32]) -> NDArray[np.int32] | None:
+        """Return the most likely label of each row, int32 (n,); None where classes are others."""
+        return np.asarray(logits.argmax(axis=1), np.int32) if self.num_classes else None
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
         """Return the most likely label of each image, int32, (n,); takes what features takes.
@@ -103,20 +109,16 @@ class Extractor:
             )
         return np.asarray(self.logits(images).argmax(axis=1), dtype=np.int32)
 
-    def _forward(self, images: tf.Tensor) -> Any:
+    def forward(self, images: tf.Tensor) -> Any:
+        """Return features and logits of a uint8 batch, as tensors."""
         return self._model(tf.cast(images, tf.float32), training=False)
 
     def _apply(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
-        self._check(images)
-        results = []
-        for start in range(0, len(images), self._batch_size):
-            batch = images[start : start + self._batch_size]
-            padding = [(0, self._batch_size - len(batch))] + [(0, 0)] * 3
-            outputs = self._run(tf.constant(np.pad(batch, padding)))
-            results.append([output.numpy()[: len(batch)] for output in outputs])
-        return tuple(np.concatenate(parts) for parts in zip(*results, strict=True))
+        self.check(images)
+        return in_batches(self._run, images, self.batch_size)
 
-    def _check(self, images: NDArray[np.uint8]) -> None:
+    def check(self, images: NDArray[np.uint8]) -> None:
+        """Refuse images of another type or shape; see `features`."""
         if images.dtype != np.uint8:
             raise ScoreError(
                 f"{self.name}: images must be uint8 from 0 to 255; received {images.dtype}. "
@@ -131,12 +133,40 @@ class Extractor:
             )
 
 
-def _load_fashion_cnn(image_shape: ImageShape | None, weights: Path | None) -> Extractor:
-    _refuse_weights("fashion_cnn", weights)
-    folder = EMBEDDED_FOLDER / "fashion_cnn"
-    model = build_classifier((28, 28, 1), 10)
-    read_weights(model, folder / WEIGHTS_FILE, FASHION_CNN_SHA256)
-    return Extractor("fashion_cnn", FASHION_CNN_SHA256, model)
+def in_batches(run: Any, images: NDArray[np.uint8], size: int) -> tuple[NDArray[np.float32], ...]:
+    """Return the outputs of a compiled function of one batch size; the last batch is padded.
+
+    Args:
+        run: From a uint8 batch to a flat list of tensors, one row an image.
+        images: uint8, (n, height, width, channels).
+        size: Images a call.
+    """
+    results = []
+    for start in range(0, len(images), size):
+        batch = images[start : start + size]
+        padding = [(0, size - len(batch))] + [(0, 0)] * 3
+        outputs = run(tf.constant(np.pad(batch, padding)))
+        results.append([output.numpy()[: len(batch)] for output in outputs])
+    return tuple(np.concatenate(parts) for parts in zip(*results, strict=True))
+
+
+# Architecture, logits, whether these are the classes of Fashion-MNIST, and hash of the weights.
+SHIPPED = {
+    "fashion_cnn": (
+        "classifier",
+        10,
+        True,
+        "d1211d0805869ae87b49e0e3ea4163a26542833cdd7217a4eb06fdf6bcd77910",
+    ),
+}
+
+
+def _load_shipped(name: str, _: ImageShape | None, weights: Path | None) -> Extractor:
+    _refuse_weights(name, weights)
+    architecture, logits, labels, sha256 = SHIPPED[name]
+    model = ARCHITECTURES[architecture]((28, 28, 1), logits)
+    read_weights(model, EMBEDDED_FOLDER / name / WEIGHTS_FILE, sha256)
+    return Extractor(name, sha256, model, num_classes=None if labels else 0)
 
 
 def _load_inception(image_shape: ImageShape | None, weights: Path | None) -> Extractor:
@@ -161,7 +191,7 @@ def _load_inception(image_shape: ImageShape | None, weights: Path | None) -> Ext
 # The extension point: a function that loads an extractor, by the name that scores will carry. It
 # is given the shape of the images and the path of the weights, and may need neither.
 EXTRACTORS: dict[str, Callable[[ImageShape | None, Path | None], Extractor]] = {
-    "fashion_cnn": _load_fashion_cnn,
+    **{name: functools.partial(_load_shipped, name) for name in SHIPPED},
     "inception": _load_inception,
 }
 
@@ -188,11 +218,11 @@ def load_extractor(
     name = str(name_or_folder)
     if name in EXTRACTORS:
         return EXTRACTORS[name](image_shape, weights)
-    folder = Path(name_or_folder)
+    folder, names = Path(name_or_folder), (PANEL, *EXTRACTORS)
     if not (folder / RECORD_FILE).is_file():
         raise ConfigError(
-            f"extractor: received {name!r}; expected {', '.join(EXTRACTORS)}, or a folder written "
-            f"by gansweep extractor.{near_miss(name, EXTRACTORS)}"
+            f"extractor: received {name!r}; expected {', '.join(names)}, or a folder written "
+            f"by gansweep extractor.{near_miss(name, names)}"
         )
     _refuse_weights(name, weights)
     return _load_folder(folder)
@@ -203,14 +233,16 @@ def _load_folder(folder: Path) -> Extractor:
     try:
         height, width, channels = record["image_shape"]
         sha256, identifier = str(record["sha256"]), str(record["id"])
-        model = build_classifier((height, width, channels), int(record["num_classes"]))
+        build = ARCHITECTURES[record.get("architecture", "classifier")]
+        model = build((height, width, channels), int(record["num_classes"]))
+        labels = record.get("task", "labels") == "labels"
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(
             f"{folder / RECORD_FILE}: expected id, sha256, image_shape and num_classes; "
             f"{type(error).__name__}: {error}. Train the extractor again."
         ) from error
     read_weights(model, folder / WEIGHTS_FILE, sha256)
-    return Extractor(identifier, sha256, model)
+    return Extractor(identifier, sha256, model, num_classes=None if labels else 0)
 
 
 def _refuse_weights(name: str, weights: Path | None) -> None:
