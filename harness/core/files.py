@@ -3,7 +3,8 @@
 import contextlib
 import json
 import os
-import tempfile
+import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write; sync it and move it over `path` when the block ends.
 
     The temporary file lies beside `path` and keeps its suffix, because some writers (Keras) look
-    at it. Nothing is left behind when the block fails.
+    at it. It is made as any file is, so the umask says who may read it; a private one of
+    `tempfile` would stay private. Nothing is left behind when the block fails.
 
     Raises:
         StorageError: If the folder cannot be written or the disk is full.
@@ -24,11 +26,10 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=f".tmp{path.suffix}", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        name = path.with_name(f".{secrets.token_hex(4)}.tmp{path.suffix}")
+        name.touch(exist_ok=False)
+        temporary = name
         yield temporary
-        temporary.chmod(0o644)  # mkstemp's files are private; results are to be read by others
         _sync(temporary)
         temporary.replace(path)
         _sync(path.parent)
@@ -55,6 +56,18 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file whole or not at all."""
     write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder that is not there yet; like all that is made new, the copy obeys the umask.
+
+    Raises:
+        OSError: If a file cannot be read or written.
+    """
+    target.mkdir(parents=True)
+    for path in source.iterdir():
+        copy = copy_folder if path.is_dir() else shutil.copyfile
+        copy(path, target / path.name)
 
 
 def read_json(path: Path) -> Any:

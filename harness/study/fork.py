@@ -2,13 +2,12 @@
 
 import dataclasses
 import datetime
-import shutil
 import tempfile
 import uuid
 from pathlib import Path
 
 from harness.core.errors import ConfigError, StudyError
-from harness.core.files import storage_error, write_json, write_text
+from harness.core.files import copy_folder, storage_error, write_json, write_text
 from harness.core.version import __version__
 from harness.gan.user_code.user_functions import write_copies
 from harness.space.space import SearchSpace
@@ -127,7 +126,7 @@ def _copy(old: Path, folder: Path, stored: StoredStudy) -> tuple[int, tuple[str,
         except ConfigError as error:
             left_out.append(f"{path.name}: {' '.join(str(error).split())}")
             continue
-        shutil.copytree(path, folder / "trials" / f"{copied:04d}")
+        copy_folder(path, folder / "trials" / f"{copied:04d}")
         copied += 1
     if not copied:
         raise StudyError(
@@ -141,7 +140,7 @@ def _copy(old: Path, folder: Path, stored: StoredStudy) -> tuple[int, tuple[str,
 def _finish(folder: Path, old: Path, record: StudyRecord, space: SearchSpace) -> None:
     """Write what makes a study of copied trials."""
     if (old / "baselines").is_dir():
-        shutil.copytree(old / "baselines", folder / "baselines")
+        copy_folder(old / "baselines", folder / "baselines")
     write_copies(folder, space.files)
     write_text(folder / "search_space.yaml", space.to_yaml())
     write_json(folder / "study.json", dataclasses.asdict(record))  # last: now it is a study

@@ -1,13 +1,21 @@
 """Write whole files or none."""
 
 import json
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
 from harness.core.errors import StorageError
-from harness.core.files import read_json, replacing, write_bytes, write_json, write_text
+from harness.core.files import (
+    copy_folder,
+    read_json,
+    replacing,
+    write_bytes,
+    write_json,
+    write_text,
+)
 from tests.tracking.disks import run_on_disk
 
 
@@ -19,10 +27,21 @@ def test_a_file_replaces_its_predecessor_and_leaves_nothing_beside_it(tmp_path: 
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_files_can_be_read_by_others(tmp_path: Path):
-    write_bytes(tmp_path / "a", b"\x00\xff")
-    assert (tmp_path / "a").read_bytes() == b"\x00\xff"
-    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644
+@pytest.mark.parametrize("mask", [0o077, 0o002, 0o022])
+def test_the_umask_decides_who_reads(tmp_path: Path, mask: int):
+    given = tmp_path / "given"  # made under another mask than the copy
+    write_text(given / "inner" / "b", "text")
+    before = os.umask(mask)
+    try:
+        write_bytes(tmp_path / "made" / "inner" / "a", b"\x00\xff")
+        copy_folder(given, tmp_path / "copied")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "made" / "inner" / "a").read_bytes() == b"\x00\xff"
+    assert (tmp_path / "copied" / "inner" / "b").read_text() == "text"
+    for path in [*(tmp_path / "made").rglob("*"), *(tmp_path / "copied").rglob("*")]:
+        full = 0o777 if path.is_dir() else 0o666
+        assert stat.S_IMODE(path.stat().st_mode) == full & ~mask, path
 
 
 def test_a_failure_halfway_keeps_the_old_content(tmp_path: Path):
