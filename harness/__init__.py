@@ -3,6 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from harness.core.foreign_settings import settle_variables
 from harness.core.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -41,3 +42,6 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+settle_variables()

@@ -10,6 +10,7 @@ from harness.cli import options as option
 from harness.cli.app import EXIT_CODES, clear_errors, new_app
 from harness.core.durations import format_seconds
 from harness.core.events import Event, Finished, RungScored, Started
+from harness.core.terminal import new_console
 
 if TYPE_CHECKING:
     from harness.confirmation.confirmation_jobs import ConfirmationJobs
@@ -75,7 +76,7 @@ def _run(runner: "StudyRunner", jobs: "ConfirmationJobs", *, as_json: bool) -> N
     from harness.confirmation.result import result_file
     from harness.reporting.study_publisher import run_published
 
-    console = Console(stderr=as_json, soft_wrap=True, highlight=False, markup=False)
+    console = new_console(stderr=as_json)
     options = jobs.options
     folder = options.folder
     print_wandb_hint(console, folder, options.tracker, options.tracker_options)

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
 from harness.core.errors import ConfigError
 from harness.core.option_values import TrackerName
 from harness.core.quiet import quiet_imports
+from harness.core.terminal import new_console
 
 if TYPE_CHECKING:
     from harness.diagnosis.finding import Finding
@@ -75,13 +75,11 @@ def _print(findings: "list[Finding]", *, as_json: bool) -> None:
     if as_json:
         print(json.dumps([finding.to_dict() for finding in findings], indent=2))
         return
-    console = Console(soft_wrap=True)
+    console = new_console()
     width = max((len(finding.name) for finding in findings), default=0)
     for finding in findings:
-        level = f"[{_COLORS[finding.level]}]{finding.level:4}[/]"
-        console.print(
-            f"{level}  {finding.name:{width}}  {escape(finding.message)}", highlight=False
-        )
+        level = (f"{finding.level:4}", _COLORS[finding.level])
+        console.print(Text.assemble(level, f"  {finding.name:{width}}  {finding.message}"))
 
 
 if __name__ == "__main__":

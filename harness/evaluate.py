@@ -138,13 +138,12 @@ def _take(
 
 
 def _print_table(measured: "list[Measurement]", path: Path) -> None:
-    from rich.console import Console
-
     from harness.cli.display import measurement_table
+    from harness.core.terminal import new_console
 
-    console = Console(soft_wrap=True)
+    console = new_console()
     console.print(measurement_table(measured))
-    console.print(f"Written to {path}", highlight=False, markup=False)
+    console.print(f"Written to {path}")
 
 
 if __name__ == "__main__":

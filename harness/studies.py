@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
+from harness.core.terminal import FittingTable, new_console
 
 if TYPE_CHECKING:
     from harness.study.overview import StudyOverview, Unreadable
@@ -42,7 +42,7 @@ def list_studies(
     if not found:
         print(f"There is no study in {studies_dir}.")
         return
-    console = Console(soft_wrap=True)
+    console = new_console()
     console.print(_table(sound))
     _print_damaged(console, damaged)
 
@@ -66,17 +66,17 @@ def show(
         return
     from harness.cli.display import count_outcomes, leaderboard_table
 
-    console = Console(soft_wrap=True)
+    console = new_console()
     for key, value in dataclasses.asdict(overview.record).items():
         if key != "protocol" and value is not None:
-            console.print(f"{key:18} {escape(str(value))}", highlight=False)
+            console.print(f"{key:18} {value}")
     protocol = overview.protocol
-    console.print(f"{'protocol':18} {protocol.name} ({protocol.fingerprint})", highlight=False)
-    console.print(f"{'disk':18} {_megabytes(overview.disk_bytes)}", highlight=False)
+    console.print(f"{'protocol':18} {protocol.name} ({protocol.fingerprint})")
+    console.print(f"{'disk':18} {_megabytes(overview.disk_bytes)}")
     ranked = list(overview.ranked)
     unfinished = f"; {overview.unfinished} unfinished" if overview.unfinished else ""
     running = "; a sweep is running" if overview.running else ""
-    console.print(f"\n{count_outcomes(ranked)}{unfinished}{running}\n", highlight=False)
+    console.print(f"\n{count_outcomes(ranked)}{unfinished}{running}\n")
     console.print(leaderboard_table(ranked))
 
 
@@ -95,7 +95,7 @@ def compare(
     if as_json:
         _print_json([each.to_dict() for each in found])
         return
-    Console(soft_wrap=True).print(_table(found))
+    new_console().print(_table(found))
 
 
 @app.command()
@@ -120,10 +120,12 @@ def rm(
 
 
 def _table(found: "list[StudyOverview]") -> Table:
-    table = Table(caption="trials: complete / pruned / failed / unfinished")
-    for column in ("study", "trials", "best final", "trial", "score", "fingerprint", "disk"):
-        right = column in ("best final", "disk")
-        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    columns = ("study", "trials", "best final", "trial", "score", "fingerprint", "disk")
+    table = FittingTable(
+        columns,
+        left=("study", "trials", "trial", "score", "fingerprint"),
+        caption="trials: complete / pruned / failed / unfinished",
+    )
     for each in found:
         best, final = each.best, each.best_final
         table.add_row(
@@ -140,7 +142,7 @@ def _table(found: "list[StudyOverview]") -> Table:
 
 def _print_damaged(console: Console, damaged: "list[Unreadable]") -> None:
     for each in damaged:
-        console.print(f"{each.name}: {escape(each.message)}", highlight=False)
+        console.print(f"{each.name}: {each.message}")
 
 
 def _megabytes(size: int) -> str:

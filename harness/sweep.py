@@ -15,6 +15,7 @@ from harness.cli.app import EXIT_CODES, clear_errors, new_app
 from harness.core.durations import format_seconds, parse_duration
 from harness.core.option_values import Keep
 from harness.core.quiet import quiet_imports
+from harness.core.terminal import new_console
 
 if TYPE_CHECKING:
     from harness.runner.study_runner import StudyRunner
@@ -186,7 +187,7 @@ def _run(
     from harness.study.leaderboard import rank, read_entries
     from harness.study.retention import disk_use
 
-    console = Console(stderr=as_json, soft_wrap=True, highlight=False, markup=False)
+    console = new_console(stderr=as_json)
     began = time.monotonic()
     folder = options.folder
     print_wandb_hint(console, folder, options.tracker, options.tracker_options)

@@ -12,6 +12,7 @@ from harness.cli import options as option
 from harness.cli.app import EXIT_CODES, clear_errors, new_app
 from harness.core.errors import ConfigError
 from harness.core.quiet import quiet_imports
+from harness.core.terminal import new_console
 
 if TYPE_CHECKING:
     import keras
@@ -222,7 +223,7 @@ def _run(
         from harness.training.reporter import Reporter
         from harness.training.standalone import identity_of, run
 
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = new_console()
     print_wandb_hint(console, job.folder.path, tracker_name, tracker_options)
     _warn_of_spent_rates(job, console)
     reporter = Reporter(

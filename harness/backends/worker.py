@@ -17,6 +17,7 @@ from harness.backends.backend import (
 )
 from harness.core.errors import HarnessError, StorageError, first_line
 from harness.core.events import Answer, Event
+from harness.core.foreign_settings import settle_output
 from harness.core.outcome import Reason
 from harness.core.quiet import quiet_imports
 from harness.training.job import TrainingJob
@@ -35,6 +36,7 @@ def serve(
         send: Carries a message to the runner.
         receive: Waits for what the runner sends: a job, or the answer to the last event.
     """
+    settle_output()
     try:
         _serve_jobs(setup, send, receive)
     except HarnessError as error:

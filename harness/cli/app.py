@@ -2,12 +2,13 @@
 
 import contextlib
 import logging
+import os
 import re
 import signal
 import sys
 import threading
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from socketserver import BaseServer
 from types import FrameType
 from typing import Any
@@ -16,10 +17,15 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from harness.core.errors import HarnessError, near_miss
+from harness.core.errors import ConfigError, HarnessError, near_miss
+from harness.core.foreign_settings import NOT_FOLLOWED, read_keras_file, settle_output
 
 _WARNING = re.compile(r".*?:\d+: \w+: (.*?)(?:\n  [^\n]*)?\n", re.DOTALL)
 """A warning as Python formats it, with the line of code behind it where there is one."""
+
+_NOT_UTF8 = re.compile("[\ud800-\udfff]")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Line breaks, what controls a terminal, and bytes of names that are no UTF-8."""
 
 EXIT_BAD_INPUT = 2
 """Exit code for input that was refused, or a folder or file that cannot be used."""
@@ -35,7 +41,12 @@ class _App(typer.Typer):
     """An application that refuses a command line in one line, where Typer would draw a box."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        settle_output()
+        if not os.environ.get("COLUMNS", "1").strip("0"):
+            del os.environ["COLUMNS"]  # a width of 0 is no width
+        given = [str(each) for each in (args[0] if args else sys.argv[1:])]
         try:
+            _check_text(given)
             code = super().__call__(*args, standalone_mode=False, **kwargs)
         except TyperException as error:
             print(f"error: {_refusal(error)}", file=sys.stderr)
@@ -59,6 +70,24 @@ def new_app(*, cls: type[TyperGroup] | None = None, add_completion: bool = False
         pretty_exceptions_enable=False,
         rich_markup_mode="markdown",
     )
+
+
+def _check_text(arguments: Sequence[str]) -> None:
+    """Refuse what a script's empty variable gives, and text that no file could hold as it is."""
+    option = ""
+    for argument in arguments:
+        name, sign, value = argument.partition("=")
+        if not (argument.startswith("--") and sign):
+            name, value = option or "argument", argument
+        expected = ""
+        if not value:
+            expected = "expected some text; received ''. Leave it out, or look at the variable"
+        elif not value.isprintable() and _UNPRINTABLE.search(value):
+            shown = ascii(os.fsencode(value) if _NOT_UTF8.search(value) else value)
+            expected = f"expected one line of UTF-8 text; received {shown}. Rename it"
+        if expected:
+            raise TyperException(f"{name}: {expected}")
+        option = argument if argument.startswith("-") else ""
 
 
 def _refusal(error: TyperException) -> str:
@@ -86,6 +115,10 @@ def clear_errors(debug: bool) -> Iterator[None]:
     Args:
         debug: Let the traceback through instead.
     """
+    with contextlib.suppress(ConfigError):  # said where Keras is needed
+        read_keras_file()
+    for name, why in NOT_FOLLOWED.items():
+        print(f"note: {name} is not followed: {why}.", file=sys.stderr)
     try:
         with _warnings_in_lines():
             yield

@@ -4,11 +4,9 @@ import dataclasses
 import math
 import time
 from collections import Counter
-from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-import rich.box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -19,6 +17,7 @@ from harness.core.durations import format_kimg, format_seconds
 from harness.core.events import Event, Finished, Progressed, RungScored, Started
 from harness.core.option_values import TrackerName
 from harness.core.outcome import State
+from harness.core.terminal import FittingTable
 from harness.core.yaml_file import dump_yaml
 from harness.gan.config.config import GANConfig
 from harness.study.leaderboard import Entry, disagreements
@@ -105,7 +104,7 @@ class SweepDisplay:
 
     def _render(self) -> Group:
         columns = ("trial", "family", "kimg", "", "images/s", "last FID", "best FID")
-        table = _table(columns, left=("family", ""), box=None, padding=(0, 2))
+        table = FittingTable(columns, left=("family", ""), box=None, padding=(0, 2))
         running = list(self._running.values())  # it is drawn from another thread
         shown = running[: max(1, self._console.height - _LINES_AROUND)]
         for row in shown:
@@ -152,15 +151,6 @@ def print_wandb_hint(
         console.print(wandb_mode(folder, options.wandb_mode).hint)
 
 
-def _table(columns: Sequence[str], *, left: Container[str], **options: Any) -> Table:
-    """Return an empty table; columns that are not named as `left` hold numbers."""
-    defaults: dict[str, Any] = {"box": rich.box.SIMPLE_HEAD, "title_justify": "left"}
-    table = Table(**(defaults | options))
-    for column in columns:
-        table.add_column(column, justify="left" if column in left else "right")
-    return table
-
-
 def leaderboard_table(ranked: list[Entry], *, rows: int = _ROWS) -> Table:
     """Return the first rows of a ranking, best first, baselines always among them."""
     scored = [entry.score for entry in ranked if entry.score]
@@ -168,10 +158,9 @@ def leaderboard_table(ranked: list[Entry], *, rows: int = _ROWS) -> Table:
     if scored:
         protocol = scored[0].protocol
         title = f"{protocol.name} (lower is better), protocol {protocol.fingerprint}"
-    # Without lines between columns it fits into 80 characters.
     columns = ("rank", "trial", "family", "kimg", "final", "best rung", "outcome", "seconds")
     left = ("trial", "family", "outcome")
-    table = _table(columns, left=left, title=title, padding=(0, 1, 0, 0), caption_justify="left")
+    table = FittingTable(columns, left=left, title=title, caption_justify="left")
     torn = disagreements(
         {e.name: e.outcome.final for e in ranked if e.outcome.final and not e.is_baseline}
     )
@@ -204,9 +193,7 @@ def measurement_table(measured: "list[Measurement]") -> Table:
         f"(resize: {protocol.resize}; labels: {protocol.labels})"
     )
     columns = ("measure", "value", "95 % interval", "protocol")
-    table = _table(columns, left=("measure", "95 % interval", "protocol"), title=title)
-    for column in table.columns[1:]:
-        column.no_wrap = True
+    table = FittingTable(columns, left=("measure", "95 % interval", "protocol"), title=title)
     for one in measured:
         interval, note = one.quantity.interval, one.quantity.note
         direction = _DIRECTIONS.get(one.quantity.better, f"→ {one.quantity.better}")

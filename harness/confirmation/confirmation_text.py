@@ -6,22 +6,18 @@ from rich.table import Table
 
 from harness.confirmation.racing import t_interval
 from harness.confirmation.result import CandidateResult, Confirmation
+from harness.core.terminal import FittingTable
 
 
 def confirmation_table(result: Confirmation) -> Table:
     """Return the candidates, best first, with what search and confirmation found for each."""
     protocol = result.protocol
-    table = Table(
-        title=(
-            f"{protocol.name} on {protocol.reference} (lower is better, ± 95 %), protocol "
-            f"{protocol.fingerprint}"
-        ),
-        title_justify="left",
+    columns = ("trial", "family", "seeds", "test mean", "is best", "search", "again", "luck")
+    title = (
+        f"{protocol.name} on {protocol.reference} (lower is better, ± 95 %), protocol "
+        f"{protocol.fingerprint}"
     )
-    for column in ("trial", "family"):
-        table.add_column(column)
-    for column in ("seeds", "test mean", "is best", "search", "again", "luck"):
-        table.add_column(column, justify="right")
+    table = FittingTable(columns, left=("trial", "family"), title=title)
     for each in result.candidates:
         table.add_row(
             each.trial,

@@ -6,10 +6,17 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from harness.core.foreign_settings import read_keras_file
+
 
 @contextlib.contextmanager
 def quiet_imports() -> Iterator[None]:
-    """Suppress what TensorFlow's libraries log as they load, before any setting is read."""
+    """Suppress what TensorFlow's libraries log as they load, before any setting is read.
+
+    Raises:
+        ConfigError: If Keras could not be imported with its own file.
+    """
+    read_keras_file()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_stderr(shows_at_failure=True):
         yield

@@ -1,7 +1,6 @@
 """Download data files through Keras, checked before they are kept."""
 
 import contextlib
-import os
 import socket
 import sys
 import tempfile
@@ -16,19 +15,6 @@ from harness.data.readers.idx import read_idx
 
 SOCKET_SECONDS = 10.0
 PROBE_SECONDS = 15.0  # a resolver without a network can outlast every socket time-out
-
-
-def keras_home() -> Path:
-    """Return Keras' folder by Keras' own rule, without the seconds that importing it takes."""
-    if "KERAS_HOME" in os.environ:
-        return _expand(os.environ["KERAS_HOME"])
-    home = _expand("~")
-    return (home if os.access(home, os.W_OK) else Path(tempfile.gettempdir())) / ".keras"
-
-
-def _expand(path: str) -> Path:
-    # Path.expanduser raises where an account has no home, as in some containers.
-    return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
 def download_files(digests: Mapping[str, str], origin: str, *, target: Path) -> None:

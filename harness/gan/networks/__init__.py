@@ -9,6 +9,8 @@ import warnings
 
 import tensorflow as tf
 
+from harness.core.foreign_settings import settle_keras
+
 
 def _compile_sums_as_they_stand() -> None:
     """Turn Grappler's memory optimizer off in this process, before TensorFlow is used.
@@ -39,3 +41,4 @@ def _compile_sums_as_they_stand() -> None:
 
 
 _compile_sums_as_they_stand()
+settle_keras()

@@ -4,3 +4,7 @@ May import core, data and the cache of metrics. `load_extractor` returns an `Ext
 folder; its name and the hash of its weights are part of every protocol. A trial's images pass at
 each rung.
 """
+
+from harness.core.foreign_settings import settle_keras
+
+settle_keras()

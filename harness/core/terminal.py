@@ -1,0 +1,52 @@
+"""Print to a terminal of any width, and what is the user's as the user wrote it."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import rich.box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+_ANY_WIDTH = 10_000
+
+
+def new_console(*, stderr: bool = False) -> Console:
+    """Return a console that prints text as it is: brackets and colons in names mean nothing."""
+    return Console(stderr=stderr, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+class FittingTable(Table):
+    """A table that becomes a list where it is wider than the terminal: no number is ever cut.
+
+    Args:
+        columns: Their heads.
+        left: Those of them that hold text.
+        **options: As Rich has them.
+    """
+
+    def __init__(
+        self, columns: Sequence[str], *, left: Collection[str] = (), **options: Any
+    ) -> None:
+        # Without lines between columns more of them fit.
+        looks = {"box": rich.box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "title_justify": "left"}
+        super().__init__(**(looks | options))
+        for column in columns:
+            self.add_column(column, justify="left" if column in left else "right")
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Return the table, or a line for each of its cells."""
+        unbounded = options.update(max_width=_ANY_WIDTH)
+        if Measurement.get(console, unbounded, self).maximum <= options.max_width:
+            yield from super().__rich_console__(console, options)
+            return
+        heads = [str(column.header) for column in self.columns]
+        yield Text(str(self.title or ""))
+        for row in zip(*(column.cells for column in self.columns), strict=True):
+            cells = zip(heads, row, strict=True)
+            yield Text(
+                "\n".join(f"{head}: {cell}" for head, cell in cells if isinstance(cell, str))
+            )
+            yield Text("")
+        yield Text(str(self.caption or ""))
