@@ -6,7 +6,7 @@ from pathlib import Path
 from harness.core.errors import StudyError
 from harness.reporting.study_publisher import run_published
 from harness.runner.job_source import Listener, NullListener
-from harness.runner.stop_rules import TOO_MANY_FAILED
+from harness.runner.stop_rules import TOO_MANY_FAILED, nothing_completed
 from harness.runner.study_jobs import StudyJobs
 from harness.runner.study_runner import StudyRunner
 from harness.runner.sweep_options import SweepOptions
@@ -51,10 +51,13 @@ def run_study(
 
     Raises:
         HarnessError: If the study cannot be opened or its folder not be written, or too many of
-            its trials fail.
+            its trials fail, or all that ended.
     """
     chosen = dataclasses.replace(options or SweepOptions(name=space.name), trials=trials)
     stop = run_published(StudyRunner(StudyJobs(space, chosen)), listener or NullListener())
+    ranked = rank(read_entries(chosen.folder))
+    if stop is None or stop.exit_code == 0:
+        stop = nothing_completed(ranked)
     if stop is not None and stop.exit_code == TOO_MANY_FAILED:
         raise StudyError(f"{chosen.folder}: {stop.message}")
-    return StudyResult(chosen.folder, rank(read_entries(chosen.folder)))
+    return StudyResult(chosen.folder, ranked)

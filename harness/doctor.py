@@ -10,6 +10,7 @@ from rich.text import Text
 from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
 from harness.core.errors import ConfigError
+from harness.core.foreign_settings import read_keras_file
 from harness.core.option_values import TrackerName
 from harness.core.quiet import quiet_imports
 from harness.core.terminal import new_console
@@ -61,6 +62,12 @@ def doctor(
 def _examine_machine(
     studies_dir: Path, data_dir: Path | None, *, calibration: bool
 ) -> "list[Finding]":
+    from harness.diagnosis.finding import fail
+
+    try:
+        read_keras_file()
+    except ConfigError as error:  # nothing that needs Keras can be looked at
+        return [fail("keras.json", str(error))]
     with quiet_imports():
         from harness.diagnosis.cost import predict_default_sweep, work_as_a_worker
         from harness.diagnosis.environment import check_environment

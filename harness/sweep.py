@@ -184,6 +184,7 @@ def _run(
 ) -> None:
     from harness.cli.display import SweepDisplay, print_wandb_hint
     from harness.reporting.study_publisher import run_published
+    from harness.runner.stop_rules import nothing_completed
     from harness.study.leaderboard import rank, read_entries
     from harness.study.retention import disk_use
 
@@ -203,6 +204,8 @@ def _run(
         _print_next(console, ranked, options)
     if folder.exists():
         console.print(f"Disk: {disk_use(folder) / 2**20:.1f} MiB in {folder}")
+    if stop is None or stop.exit_code == 0:
+        stop = nothing_completed(ranked) or stop
     if stop is not None:
         console.print(stop.message)
         raise typer.Exit(stop.exit_code)
@@ -216,7 +219,6 @@ def _print_result(console: Console, ranked: "list[Entry]", *, seconds: float) ->
     console.print(f"{count_outcomes(ranked)}; {format_seconds(seconds)}")
     best = winner(ranked)
     if best is None:
-        console.print("No trial has completed, so there is no winner yet.")
         return
     console.print(f"\nBest: trial {best.name}, {best.folder.path}")
     console.print(format_config(best.config))

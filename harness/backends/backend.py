@@ -69,10 +69,12 @@ class WorkerDied:
         lost: Whether it was taken away, with its node or by whoever ended it: what it was loading
             or training had no part in that. Otherwise it was killed, out of memory or crashed
             below Python.
+        last_words: What it wrote last to standard error, some lines; empty where that is unknown.
     """
 
     exit_code: int | None
     lost: bool = False
+    last_words: str = dataclasses.field(default="", compare=False)
 
 
 Message = WorkerReady | EventMessage | JobFailed | JobEnded | WorkerRefused | WorkerDied
@@ -103,7 +105,7 @@ class Backend(typing.Protocol):
     def wait(self, workers: Sequence[Worker], timeout_seconds: float) -> Sequence[Worker]:
         """Return the workers that have sent something, waiting for the first of them."""
 
-    def never_ready(self, exit_code: int | None) -> str:
+    def never_ready(self, died: WorkerDied) -> str:
         """Return what to tell a user whose workers end before they are ready."""
 
     def close(self) -> None:

@@ -11,17 +11,21 @@ import multiprocessing.connection
 import multiprocessing.resource_tracker
 import os
 import signal
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 from harness.backends.backend import Message, Worker, WorkerDied, WorkerSetup
 from harness.backends.devices import gpu_environment
 from harness.backends.worker import serve
 from harness.core.events import Answer
+from harness.core.quiet import stderr_into
 from harness.training.job import TrainingJob
 
+_LAST_LINES, _LAST_BYTES = 6, 2000
 _FOR_THE_RUNNER = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -51,13 +55,12 @@ class LocalBackend:
         ready: list[Any] = multiprocessing.connection.wait(waiting, timeout_seconds)
         return [worker for worker in workers if worker in ready]
 
-    def never_ready(self, exit_code: int | None) -> str:
+    def never_ready(self, died: WorkerDied) -> str:
         """Return what to tell a user whose workers end before they are ready."""
-        return (
-            f"A worker process ended with exit code {exit_code} before it was ready. Run "
-            f"`python -c 'import tensorflow'` to see whether TensorFlow works, and look at the "
-            f"free memory."
-        )
+        ended = f"A worker process ended with exit code {died.exit_code} before it was ready."
+        if died.last_words:
+            return f"{ended} It wrote last:\n{died.last_words}"
+        return f"{ended} It wrote nothing: look at the free memory, and at what may end processes."
 
     def close(self) -> None:
         """Give back nothing: processes are all that this backend takes."""
@@ -83,7 +86,14 @@ class LocalWorker:
         self._process: BaseProcess = context.Process(
             target=_serve, args=(theirs, setup), name="harness-worker", daemon=True
         )
-        with signals_held_back(), _environment(environment or {}):
+        # What ends it says why there, maybe before its first line of ours.
+        self._stderr, name = tempfile.mkstemp()
+        Path(name).unlink()
+        with (
+            signals_held_back(),
+            _environment(environment or {}),
+            stderr_into(self._stderr),
+        ):
             self._process.start()
         theirs.close()
 
@@ -105,7 +115,7 @@ class LocalWorker:
             message: Message = self._connection.recv()
         except (EOFError, OSError):
             self._process.join(timeout=5)
-            return WorkerDied(self._process.exitcode)
+            return WorkerDied(self._process.exitcode, last_words=self._last_words())
         return message
 
     def stop(self, *, at_once: bool = False) -> None:
@@ -117,6 +127,13 @@ class LocalWorker:
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
+        os.close(self._stderr)
+
+    def _last_words(self) -> str:
+        size = os.fstat(self._stderr).st_size
+        text = os.pread(self._stderr, _LAST_BYTES, max(0, size - _LAST_BYTES))
+        lines = text.decode(errors="replace").split("\n")
+        return "\n".join([f"  {line}" for line in lines if line.strip()][-_LAST_LINES:])
 
     def _send(self, value: TrainingJob | Answer) -> None:
         # That a worker just died shows at the next `receive`.

@@ -17,9 +17,8 @@ from harness.backends.backend import (
 )
 from harness.core.errors import HarnessError, StorageError, first_line
 from harness.core.events import Answer, Event
-from harness.core.foreign_settings import settle_output
+from harness.core.foreign_settings import read_keras_file, settle_output
 from harness.core.outcome import Reason
-from harness.core.quiet import quiet_imports
 from harness.training.job import TrainingJob
 
 RUNNER_IS_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
@@ -48,9 +47,9 @@ def serve(
 def _serve_jobs(
     setup: WorkerSetup, send: Callable[[Message], None], receive: Callable[[], Any]
 ) -> None:
-    with quiet_imports():
-        from harness.training.context import prepare_context
-        from harness.training.loop import run_job
+    read_keras_file()
+    from harness.training.context import prepare_context
+    from harness.training.loop import run_job
 
     with warnings.catch_warnings(record=True) as caught:
         context = prepare_context(setup)

@@ -32,8 +32,8 @@ EXIT_BAD_INPUT = 2
 
 EXIT_CODES = (
     "Exit codes: 0 done; 2 refused, with one message; 130 stopped by Ctrl-C and 143 by SIGTERM, "
-    "to be continued by the same command; 3 too many trials failed; 1 a fault of the program "
-    "itself."
+    "to be continued by the same command; 3 too many trials failed, or none completed; 1 a fault "
+    "of the program itself."
 )
 
 

@@ -32,20 +32,26 @@ def quiet_stderr(*, shows_at_failure: bool) -> Iterator[None]:
     Args:
         shows_at_failure: Write it after all if the block fails.
     """
-    sys.stderr.flush()
-    kept = os.dup(2)
     with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
         try:
-            yield
+            with stderr_into(held.fileno()):
+                yield
         except BaseException:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
             if shows_at_failure:
                 held.seek(0)
                 os.write(2, held.read())
             raise
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
+
+
+@contextlib.contextmanager
+def stderr_into(descriptor: int) -> Iterator[None]:
+    """Let this process, and those that it starts, write standard error into an open file."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    os.dup2(descriptor, 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)

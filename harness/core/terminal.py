@@ -30,7 +30,11 @@ class FittingTable(Table):
         self, columns: Sequence[str], *, left: Collection[str] = (), **options: Any
     ) -> None:
         # Without lines between columns more of them fit.
-        looks = {"box": rich.box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "title_justify": "left"}
+        looks: dict[str, Any] = {
+            "box": rich.box.SIMPLE_HEAD,
+            "padding": (0, 1, 0, 0),
+            "title_justify": "left",
+        }
         super().__init__(**(looks | options))
         for column in columns:
             self.add_column(column, justify="left" if column in left else "right")

@@ -14,6 +14,7 @@ from packaging.specifiers import SpecifierSet
 from harness.backends.devices import available_cores
 from harness.core.errors import HarnessError
 from harness.core.files import nearest_folder
+from harness.core.foreign_settings import NOT_FOLLOWED
 from harness.data.datasets import load_dataset
 from harness.data.fashion_mnist import NAME as FASHION_MNIST
 from harness.data.fashion_mnist import find_location
@@ -50,6 +51,7 @@ def check_environment(studies_dir: Path, data_dir: Path | None) -> list[Finding]
         check_data(data_dir),
         check_extractor(),
         check_wandb(studies_dir),
+        *check_settings(),
     ]
 
 
@@ -166,6 +168,19 @@ def check_wandb(studies_dir: Path) -> Finding:
         return ok(name, "credentials found, and the server answers: runs go online")
     why = mode.hint.partition(". See the runs")[0]
     return warn(name, f"{why}. Nothing is lost; `wandb login` before a sweep puts it online")
+
+
+def check_settings() -> list[Finding]:
+    """Report what the user has set for other programs, followed or not.
+
+    No value that is followed is shown: it may be a key. Looks at what remains once W&B has been
+    looked at, which removes what is not followed.
+    """
+    followed = sorted(name for name in os.environ if name.startswith("WANDB_"))
+    return [ok(name, "is followed") for name in followed] + [
+        warn(Path(name).name, f"{name} is not followed: {why}")
+        for name, why in NOT_FOLLOWED.items()
+    ]
 
 
 def available_megabytes(

@@ -18,8 +18,9 @@ LEAST_TRIALS_TO_JUDGE = 8
 """With fewer ended trials, the share of failures means nothing."""
 
 TOO_MANY_FAILED = 3
-"""Exit code of a study that stopped because its trials fail."""
+"""Exit code of a study that stopped because its trials fail, or in which none completed."""
 
+_MOST_TOLD = 8
 _MOST_PROPERTIES = 3
 _LEAST_LIFT = 0.25
 _MOST_CHOICES = 4
@@ -106,6 +107,35 @@ class StopRules:
             f"Stopped: the time budget of {budget:g} seconds is used. The same command goes on "
             f"from here."
         )
+
+
+def nothing_completed(entries: Sequence[Entry]) -> Stop | None:
+    """Return what a study that has ended without a completed trial ends with; None for others.
+
+    Args:
+        entries: All that ended.
+    """
+    trials = [
+        each for each in entries if not each.is_baseline and each.outcome.superseded_by is None
+    ]
+    if not trials or any(each.outcome.state is State.COMPLETE for each in trials):
+        return None
+    told: dict[str, list[str]] = {}
+    for each in sorted(trials, key=lambda each: each.name):
+        outcome = each.outcome
+        told.setdefault(f"{outcome.reason.value}: {outcome.detail}", []).append(each.name)
+    lines = [f"  trial {', '.join(names)}: {why}" for why, names in told.items()]
+    more = len(lines) - _MOST_TOLD
+    return Stop(
+        "\n".join(
+            [
+                f"None of {len(trials)} trials completed:",
+                *lines[:_MOST_TOLD],
+                *([f"  and {more} others; gansweep report shows all"] if more > 0 else []),
+            ]
+        ),
+        TOO_MANY_FAILED,
+    )
 
 
 def explain_failures(entries: Sequence[Entry]) -> str:

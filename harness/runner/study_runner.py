@@ -201,5 +201,6 @@ class StudyRunner:
         count = running.deaths + running.losses
         by_itself = "by itself" if died.exit_code is None else f"with exit code {died.exit_code}"
         how = "with its node" if died.lost else by_itself
-        detail = f"its worker died {count} times, last {how}"
+        said = died.last_words.rpartition("\n")[2].strip()
+        detail = f"its worker died {count} times, last {how}{said and f': {said}'}"
         self._end(running, running.outcome(Reason.CRASHED, detail))

@@ -139,7 +139,7 @@ class WorkerPool:
         """Give up if nothing shows that workers can load here; otherwise warn once."""
         if self._false_starts != _MOST_FALSE_STARTS:
             return
-        message = self._backend.never_ready(died.exit_code)
+        message = self._backend.never_ready(died)
         if not self._can_load:
             raise HarnessError(message)
         warnings.warn(f"{message} Others go on, and new ones are tried.", stacklevel=2)

@@ -3,14 +3,18 @@
 import dataclasses
 import functools
 import os
+import re
 import shlex
 import socket
+import sys
 import urllib.parse
 import urllib.request
+import warnings
 from pathlib import Path
 from typing import Literal
 
 from harness.core.errors import ConfigError, near_miss
+from harness.core.foreign_settings import NOT_FOLLOWED
 from harness.core.option_values import RequestedMode
 
 Mode = Literal["online", "offline", "disabled"]
@@ -24,7 +28,16 @@ _MODES: dict[str, Mode] = {
     "dryrun": "offline",
     "disabled": "disabled",
 }
+# Which server, which account, which files of W&B's own. Whatever else there is describes one run
+# of another program, such as an outer sweep: every run here would become that run.
+_FOLLOWED = re.compile(
+    "WANDB_(API_KEY|APP_URL|BASE_URL|CACHE_DIR|CONFIG_DIR|CREDENTIALS_FILE|DATA_DIR|ENTITY|"
+    "ERROR_REPORTING|HTTP_TIMEOUT|IDENTITY_TOKEN_FILE|INSECURE_DISABLE_SSL|MODE|PROJECT|"
+    "SERVICE|X_EXTRA_HTTP_HEADERS|_.*)"
+)
+_SECRET = re.compile("KEY|TOKEN|SECRET|PASSWORD|HEADERS")
 _PROBE_SECONDS = 3.0
+_OWN_RUNS = "each training here is a run of its own, in the study's folder"
 # Why this process gave up going online, if it did: later trials must not wait for the same.
 _online_failures: list[str] = []
 
@@ -57,6 +70,7 @@ def wandb_mode(root: Path, requested: RequestedMode = "auto") -> WandbMode:
     Raises:
         ConfigError: If `WANDB_MODE` holds an unknown mode.
     """
+    settle_wandb()
     wanted = requested if requested != "auto" else os.environ.get("WANDB_MODE", "")
     if wanted and wanted not in _MODES:
         raise ConfigError(
@@ -68,13 +82,19 @@ def wandb_mode(root: Path, requested: RequestedMode = "auto") -> WandbMode:
     if mode in (None, "online"):
         import wandb
 
-        settings = wandb.setup(settings=wandb.Settings(silent=True)).settings
-        address = settings.app_url
-        if mode is None:
-            mode, asked_by, why = _MODES[settings.mode], "in its settings", "as W&B's settings ask"
-        obstacle = _why_not_online(settings.base_url) if mode == "online" else ""
-        if obstacle:
-            mode, why = "offline", obstacle
+        try:
+            settings = wandb.setup(settings=wandb.Settings(silent=True)).settings
+        except Exception as error:  # of its settings files; a training is worth more than W&B
+            remember_online_failure(error)
+            mode, why = "offline", _online_failures[0]
+        else:
+            address = settings.app_url
+            if mode is None:
+                mode, asked_by = _MODES[settings.mode], "in its settings"
+                why = "as W&B's settings ask"
+            obstacle = _why_not_online(settings.base_url) if mode == "online" else ""
+            if obstacle:
+                mode, why = "offline", obstacle
     if mode == "disabled":
         return WandbMode(mode, f"W&B is disabled {asked_by}; history.jsonl has it all.")
     if mode == "online":
@@ -85,6 +105,45 @@ def wandb_mode(root: Path, requested: RequestedMode = "auto") -> WandbMode:
         f"W&B is offline ({why}). See the runs: wandb leet {folder}   "
         f"Upload them: wandb login && wandb sync {folder}/offline-run-*",
     )
+
+
+def settle_wandb() -> None:
+    """Remove variables of W&B's that describe another run, or that W&B cannot read.
+
+    An empty one, as of a compose file, is none. After one that cannot be read, runs stay offline:
+    it may have named another server or project than the default.
+    """
+    if "wandb" not in sys.modules:
+        os.environ.pop("WANDB_SERVICE", None)  # another process's, which may end before this one
+    others = []
+    for name, value in sorted(os.environ.items()):
+        if not name.startswith("WANDB_") or (name == "WANDB_MODE" and value):
+            continue
+        shown = f"{name}={'...' if _SECRET.search(name) else repr(value)}"
+        fault = _fault(name, value) if value and _FOLLOWED.fullmatch(name) else ""
+        if fault:
+            NOT_FOLLOWED[name] = f"{shown}: {fault}"
+            _online_failures.append(f"{shown} is not followed: {fault}")
+            warnings.warn(f"{_online_failures[-1]}. W&B stays offline.", stacklevel=2)
+        elif value and not _FOLLOWED.fullmatch(name):
+            NOT_FOLLOWED[name] = f"{shown}: {_OWN_RUNS}"
+            others.append(shown)
+        if fault or not (value and _FOLLOWED.fullmatch(name)):
+            del os.environ[name]
+    if others:
+        warnings.warn(f"{', '.join(others)}: not followed, since {_OWN_RUNS}.", stacklevel=2)
+
+
+def _fault(name: str, value: str) -> str:
+    """Return why W&B cannot read a variable; nothing where it can."""
+    import wandb
+
+    try:
+        wandb.Settings().update_from_env_vars({name: value})
+    except Exception as error:  # pydantic's, or W&B's own, or a ValueError
+        lines = [line.strip() for line in str(error).splitlines()]
+        return lines[min(2, len(lines) - 1)].partition(" [type=")[0].rstrip(".")
+    return ""
 
 
 def remember_online_failure(error: Exception) -> None:

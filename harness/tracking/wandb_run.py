@@ -52,7 +52,11 @@ def start_run(identity: TrialIdentity, options: TrackerOptions, mode: Mode) -> w
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"{folder} cannot be written")
-    project = options.project or wandb.setup().settings.project or PROJECT
+    settings = wandb.setup().settings
+    if settings.sweep_id or settings.launch:
+        # W&B would take no id of ours, and make all runs one.
+        raise RuntimeError("this process took part in a W&B sweep or launch before")
+    project = options.project or settings.project or PROJECT
     # W&B's debug.log is of no use here, and on a full disk each of its lines would become a
     # traceback at the terminal. Importing W&B sets this level, hence not in the settings.
     logging.getLogger("wandb").setLevel(logging.ERROR)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -38,6 +39,25 @@ def test_a_worker_that_cannot_load_refuses_and_ends_and_ignores_ctrl_c(tmp_path)
     assert str(tmp_path) in str(message.error)
     assert worker.receive() == WorkerDied(0)
     worker.stop()
+
+
+def test_a_worker_that_never_becomes_ready_says_why_itself(tmp_path, monkeypatch):
+    # As for a script on standard input: the process ends before its first line of ours.
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(tmp_path / "<stdin>"))
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    worker, backend = (
+        LocalWorker(worker_setup(tmp_path)),
+        LocalBackend(worker_setup(tmp_path), workers=1),
+    )
+    while not backend.wait([worker], 60):
+        pass
+    died = worker.receive()
+    worker.stop()
+    assert isinstance(died, WorkerDied)
+    message = backend.never_ready(died)
+    assert "exit code 1 before it was ready. It wrote last:" in message
+    assert "FileNotFoundError: [Errno 2] No such file or directory" in message
+    assert "<stdin>" in message
 
 
 def test_a_killed_worker_is_told_as_died(tmp_path):

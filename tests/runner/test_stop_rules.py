@@ -7,7 +7,12 @@ from pathlib import Path
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.gan.config.config import GANConfig
-from harness.runner.stop_rules import StopRules, common_properties, explain_failures
+from harness.runner.stop_rules import (
+    StopRules,
+    common_properties,
+    explain_failures,
+    nothing_completed,
+)
 from harness.runner.sweep_options import SweepOptions
 from harness.study.leaderboard import Entry
 from harness.training.training_folder import TrainingFolder
@@ -40,6 +45,25 @@ def test_a_share_of_failures_beyond_the_limit_stops_a_study_of_eight():
     assert "more than 50% of the trials failed. 5 of 8 trials failed (diverged 5)." in stop.message
     assert rules(*[FAILED] * 5, *[PRUNED] * 3, max_failed_share=0.7).stop() is None
     assert rules(*[FAILED] * 9, max_failed_share=1.0).stop() is None
+
+
+def test_a_study_in_which_nothing_completed_says_why_in_its_trials_own_words():
+    def ended(*outcomes: Outcome) -> list[Entry]:
+        return [Entry(f"{n:04d}", FOLDER, CONFIG, each) for n, each in enumerate(outcomes)]
+
+    crashed = Outcome(Reason.CRASHED, "ValueError at mine.py:3: no such axis")
+    stop = nothing_completed(ended(crashed, Outcome(Reason.TIMED_OUT, "after 2 s"), crashed))
+    assert stop is not None
+    assert stop.exit_code == 3
+    assert stop.message == (
+        "None of 3 trials completed:\n"
+        "  trial 0000, 0002: crashed: ValueError at mine.py:3: no such axis\n"
+        "  trial 0001: timed_out: after 2 s"
+    )
+    assert nothing_completed([]) is None  # nothing has ended either
+    assert nothing_completed(ended(crashed, finished(4.0))) is None
+    baseline = Entry("baseline-x", FOLDER, CONFIG, finished(1.0))
+    assert nothing_completed([*ended(crashed), baseline]) is not None
 
 
 def test_superseded_trials_and_what_is_told_twice_count_once():

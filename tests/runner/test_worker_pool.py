@@ -69,8 +69,8 @@ class ProcessEngine:
         ready = multiprocessing.connection.wait(workers, timeout_seconds)
         return [worker for worker in workers if worker in ready]
 
-    def never_ready(self, exit_code: int | None) -> str:
-        return f"never ready: {exit_code}."
+    def never_ready(self, died: WorkerDied) -> str:
+        return f"never ready: {died.exit_code}."
 
     def close(self) -> None:
         pass

@@ -54,7 +54,7 @@ class StandInEngine:
             self.now, _, worker = heapq.heappop(self._queue)
             return [worker]
 
-    def never_ready(self, exit_code):
+    def never_ready(self, died):
         return "Stand-ins are always ready."
 
     def close(self):

@@ -169,9 +169,9 @@ class RayBackend:
         self._warn_of_waiting(list(waiting.values()))
         return [waiting[ref] for ref in found]
 
-    def never_ready(self, exit_code: int | None) -> str:
+    def never_ready(self, died: WorkerDied) -> str:
         """Return the message for a user whose workers end before they are ready."""
-        del exit_code
+        del died
         return (
             f"A worker on the cluster ended before it was ready. This package's dependencies, "
             f"TensorFlow among them, must be installed on every node, and each worker needs about "
