@@ -1,5 +1,6 @@
 """Train a feature extractor for a data set: `gansweep extractor`."""
 
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +9,7 @@ import typer
 
 from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
+from harness.core.durations import format_seconds
 from harness.core.quiet import quiet_imports
 
 app = new_app()
@@ -56,20 +58,34 @@ def _train(
     # TensorFlow takes seconds to import: --help must not wait for it.
     with quiet_imports():
         from harness.data.datasets import load_dataset
-        from harness.metrics.extractors.panel_training import train_panel
+        from harness.metrics.extractors.extractor_training import TrainingPlan
+        from harness.metrics.extractors.panel_training import judges_of, train_panel
 
     images = load_dataset(dataset, data_dir)
     folder = out or Path("extractors") / images.name
     lines: Counter[str] = Counter()
+    epochs = settings["epochs"]
+    total, began = len(judges_of(images)) * epochs, time.monotonic()
+
+    def foretell(member: str, step_seconds: float) -> None:
+        seconds = step_seconds * (len(images.train) // TrainingPlan.batch_size) * epochs
+        typer.echo(
+            f"{member}: {len(images.train):,} images of {' x '.join(map(str, images.image_shape))}: "
+            f"{epochs} epochs take about {format_seconds(seconds)}, less where validation no "
+            f"longer improves"
+        )
 
     def report(member: str, epoch: int, train_accuracy: float, validation_accuracy: float) -> None:
         lines[member] += 1  # a second stage counts its epochs anew
+        done = epochs * (len(lines) - 1) + lines[member]
+        left = (time.monotonic() - began) / lines.total() * (total - done)
         typer.echo(
-            f"{member:17} epoch {lines[member]:>2}/{settings['epochs']}  training accuracy "
-            f"{train_accuracy:.4f}  validation accuracy {validation_accuracy:.4f}"
+            f"{member:17} epoch {lines[member]:>2}/{epochs}  training accuracy "
+            f"{train_accuracy:.4f}  validation accuracy {validation_accuracy:.4f}  "
+            f"<= {format_seconds(left)} left"
         )
 
-    record = train_panel(images, folder, report=report, **settings)
+    record = train_panel(images, folder, report=report, foretell=foretell, **settings)
     for name in record["judges"]:
         typer.echo(f"{name:17} test accuracy {record['members'][name]['test_accuracy']:.4f}")
     typer.echo(

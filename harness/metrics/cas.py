@@ -69,6 +69,6 @@ def classification_accuracy(
         fake_images.shape[1:], 1 + int(max(real.labels.max(), fake.labels.max()))
     )
     watched = Split(real.name, real.images[:_WATCHED], real.labels[:_WATCHED])
-    train_classifier(model, plan, train=fake, validation=watched, report=lambda *epoch: None)
+    train_classifier(model, plan, train=fake, validation=watched)
     right = Extractor("classifier", "", model).predict(real.images) == real.labels
     return float(right.mean())

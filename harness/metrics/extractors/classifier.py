@@ -2,17 +2,16 @@
 
 import hashlib
 import io
-import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import keras
 import numpy as np
 from keras import layers
-from numpy.typing import NDArray
 
-from harness.core.errors import StorageError
+from harness.core.errors import DataError, StorageError
 from harness.core.files import storage_error, write_bytes
+from harness.data.readers.npz_file import ArrayHeader, read_npz
 
 HIDDEN_UNITS = 96
 # The dense layer sees a grid of at most this many places a side, whatever the image's size.
@@ -154,28 +153,29 @@ def read_weights(model: keras.Model, path: Path, sha256: str) -> None:
         StorageError: If the file cannot be read, has another hash or does not fit the model.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            received = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise storage_error(path, error) from error
-    received = hashlib.sha256(content).hexdigest()
     if received != sha256:
         raise StorageError(
             f"{path}: the weights have SHA-256 {received}; expected {sha256}. The file was "
             f"changed or cut short: reinstall the package, or train the extractor again."
         )
-    arrays = _unpack(path, content)
     expected = [tuple(weight.shape) for weight in model.weights]
-    if [array.shape for array in arrays] != expected:
-        raise StorageError(
-            f"{path}: the weights are those of another architecture: {len(arrays)} arrays, the "
-            f"model has {len(expected)} of other shapes. Train the extractor again."
-        )
-    model.set_weights(arrays)
 
+    def check(headers: Mapping[str, ArrayHeader]) -> None:
+        held = [headers[name] for name in sorted(headers)]
+        if [header.shape for header in held] != expected or any(
+            header.dtype != np.float32 for header in held
+        ):
+            raise StorageError(
+                f"{path}: the weights are those of another architecture: {len(held)} arrays, the "
+                f"model has {len(expected)} of other shapes. Train the extractor again."
+            )
 
-def _unpack(path: Path, content: bytes) -> list[NDArray[np.float32]]:
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return [arrays[name] for name in sorted(arrays.files)]
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise StorageError(f"{path}: expected an .npz file of arrays; {error}.") from error
+        arrays = read_npz(path, check)
+    except DataError as error:
+        raise StorageError(str(error)) from error
+    model.set_weights([arrays[name] for name in sorted(arrays)])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,11 @@ from harness.metrics.extractors.classifier import build_classifier, write_weight
 from harness.metrics.extractors.feature_extractor import RECORD_FILE, WEIGHTS_FILE, Extractor
 
 Report = Callable[[int, float, float], None]
+
+_TIMED_STEPS = (2, 10)
+"""The step after which an epoch's pace is measured, for those before compile; and the last one."""
+
+_LEAST_PATIENCE = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +85,7 @@ def train_classifier(
     *,
     train: Split,
     validation: Split,
-    report: Report,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> None:
     """Train a two-output classifier in place.
 
@@ -87,8 +93,8 @@ def train_classifier(
         model: As `build_classifier` returns it: outputs features and logits.
         plan: Duration, step size, augmentation.
         train: The only images whose gradients are taken.
-        validation: Images whose accuracy is reported after each epoch.
-        report: Called with (epoch from 1, training accuracy, validation accuracy).
+        validation: Images whose accuracy callbacks are told after each epoch.
+        callbacks: Keras' own, told of steps and epochs.
 
     Raises:
         DataError: If a split has no labels.
@@ -122,14 +128,38 @@ def train_classifier(
         steps_per_epoch=steps,
         shuffle=False,  # the rows are shuffled already
         verbose=0,
-        callbacks=[
-            keras.callbacks.LambdaCallback(
-                on_epoch_end=lambda epoch, logs: report(
-                    epoch + 1, logs["accuracy"], logs["val_accuracy"]
-                )
-            )
-        ],
+        callbacks=list(callbacks),
     )
+
+
+def _callbacks(
+    plan: TrainingPlan, report: Report, foretell: Callable[[float], None] | None
+) -> list[keras.callbacks.Callback]:
+    """Return what reports, and ends a stage that no longer improves with its best weights.
+
+    Half of a stage is waited: for so long the steps of a cosine may lead away from a good place.
+    """
+    began: dict[str, float] = {}
+
+    def step(number: int, logs: Any) -> None:
+        if number == _TIMED_STEPS[0]:
+            began.setdefault("at", time.monotonic())
+        elif number == _TIMED_STEPS[1] and foretell is not None and "told" not in began:
+            began["told"] = time.monotonic()
+            foretell((began["told"] - began["at"]) / (_TIMED_STEPS[1] - _TIMED_STEPS[0]))
+
+    patience = max(_LEAST_PATIENCE, plan.epochs // 2)
+    return [
+        keras.callbacks.LambdaCallback(
+            on_train_batch_end=step,
+            on_epoch_end=lambda epoch, logs: report(
+                epoch + 1, logs["accuracy"], logs["val_accuracy"]
+            ),
+        ),
+        keras.callbacks.EarlyStopping(
+            "val_accuracy", mode="max", patience=patience, restore_best_weights=True
+        ),
+    ]
 
 
 def _batches(split: Split, plan: TrainingPlan, num_classes: int) -> tf.data.Dataset:
@@ -196,6 +226,10 @@ def _turned(split: Split) -> Split:
 
 
 MIN_SIDE = 4
+_INSTEAD = (
+    "train none and score by the Inception network, which needs no labels: --extractor inception "
+    "--weights PATH"
+)
 
 Builder = Callable[[tuple[int, int, int], int], keras.Model]
 
@@ -207,6 +241,7 @@ def train_extractor(
     plans: Sequence[TrainingPlan],
     report: Report,
     build: Builder = build_classifier,
+    foretell: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
     """Train a network on the training split, state its accuracy on the test split, write both.
 
@@ -215,15 +250,17 @@ def train_extractor(
         folder: Receives `weights.npz` and `extractor.json`.
         plans: One or more stages; each goes on from the weights of the one before it, with a
             new optimizer and new random streams (warm restarts; Loshchilov & Hutter 2017,
-            arXiv 1608.03983).
+            arXiv 1608.03983). A stage whose validation accuracy no longer improves ends early.
         report: Called with (epoch from 1, training accuracy, validation accuracy).
         build: The architecture; `load_extractor` reads those of `ARCHITECTURES`.
+        foretell: Called once, in the first epoch, with the seconds that a step takes; never where
+            there are few steps.
 
     Returns:
         What `extractor.json` holds: id, hash, shape, number of classes, accuracy, plans.
 
     Raises:
-        DataError: If the data set has no labels, or images of less than four pixels a side.
+        DataError: If the data set has no two classes, or images of less than four pixels a side.
         StorageError: If the folder cannot be written, or holds an extractor already.
     """
     task, test = plans[0].task, dataset.test
@@ -232,7 +269,13 @@ def train_extractor(
     elif dataset.class_names is None or test.labels is None:
         raise DataError(
             f"{dataset.name}: an extractor is trained on labelled images; received none with "
-            f"labels. Leave the labels out of the task, or add them to the images."
+            f"labels. Add an array `labels` to the file or a subfolder a class, or {_INSTEAD}."
+        )
+    if dataset.num_classes < 2:
+        raise DataError(
+            f"{dataset.name}: all images are of one class, {dataset.class_names[0]}; expected at "
+            f"least two: a classifier of one learns nothing, and FID through it would mean "
+            f"nothing. Sort the images into more classes, or {_INSTEAD}."
         )
     if min(dataset.image_shape[:2]) < MIN_SIDE:
         raise DataError(
@@ -247,7 +290,11 @@ def train_extractor(
         if weights is not None:
             model.set_weights(weights)
         train_classifier(
-            model, plan, train=dataset.train, validation=dataset.validation, report=report
+            model,
+            plan,
+            train=dataset.train,
+            validation=dataset.validation,
+            callbacks=_callbacks(plan, report, foretell if weights is None else None),
         )
         weights = model.get_weights()
     sha256 = write_weights(model, folder / WEIGHTS_FILE)

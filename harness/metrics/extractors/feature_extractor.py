@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import ConfigError, ScoreError, near_miss
 from harness.core.files import read_json
+from harness.data.fitting import MAX_SIZE
 from harness.metrics.extractors import inception
 from harness.metrics.extractors.classifier import ARCHITECTURES, read_weights
 from harness.metrics.extractors.inception_weights import load_inception_weights
@@ -24,6 +25,7 @@ PANEL = "panel"
 """The name of the shipped panel; see `load_panel`."""
 
 EMBEDDED_FOLDER = Path(__file__).parent / "weights"
+MOST_CLASSES = 100_000
 
 
 class Extractor:
@@ -233,8 +235,14 @@ def _load_folder(folder: Path) -> Extractor:
     try:
         height, width, channels = record["image_shape"]
         sha256, identifier = str(record["sha256"]), str(record["id"])
+        classes = record["num_classes"]
+        # What another's record claims must not become a network that fills the memory.
+        most = ((height, MAX_SIZE), (width, MAX_SIZE), (channels, 3), (classes, MOST_CLASSES))
+        for received, limit in most:
+            if type(received) is not int or not 1 <= received <= limit:
+                raise ValueError(f"expected whole numbers from 1 to {limit}; received {received}")
         build = ARCHITECTURES[record.get("architecture", "classifier")]
-        model = build((height, width, channels), int(record["num_classes"]))
+        model = build((height, width, channels), classes)
         labels = record.get("task", "labels") == "labels"
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(

@@ -1,6 +1,7 @@
 """Train the panel that judges the generators of a data set, member by member."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -34,6 +35,11 @@ _PIXELS = "pixels"
 Report = Callable[[str, int, float, float], None]
 
 
+def judges_of(dataset: ImageDataset) -> tuple[tuple[str, Task], ...]:
+    """Return architecture and task of each judge; labels count where there are two classes."""
+    return LABELLED if dataset.num_classes > 1 else UNLABELLED
+
+
 def train_panel(
     dataset: ImageDataset,
     folder: Path,
@@ -42,6 +48,7 @@ def train_panel(
     seed: int = 1,
     mirror: bool = True,
     report: Report,
+    foretell: Callable[[str, float], None] | None = None,
 ) -> dict[str, Any]:
     """Train the judges of a data set and fit their witness; go on where it was interrupted.
 
@@ -52,6 +59,7 @@ def train_panel(
         seed: Origin of all randomness; the k-th judge takes 10 k more.
         mirror: Whether images are mirrored for the tasks that allow it.
         report: Called with (member, epoch from 1, training accuracy, validation accuracy).
+        foretell: Called with (member, seconds a step) in a member's first epoch.
 
     Returns:
         What `extractor.json` holds: id, hash, judges, witnesses, shape, and the members' records.
@@ -66,7 +74,7 @@ def train_panel(
             f"folder, or remove this one."
         )
     records = {}
-    for k, (architecture, task) in enumerate(LABELLED if dataset.num_classes else UNLABELLED):
+    for k, (architecture, task) in enumerate(judges_of(dataset)):
         name = f"{architecture}_{task}"
         plans = standard_plans(
             epochs=epochs, seed=seed + 10 * k, mirror=mirror and task == "labels", task=task
@@ -84,8 +92,9 @@ def train_panel(
             dataset,
             folder / name,
             plans=plans,
-            report=lambda *values, name=name: report(name, *values),
+            report=functools.partial(report, name),
             build=ARCHITECTURES[architecture],
+            foretell=functools.partial(foretell, name) if foretell else None,
         )
     judges = list(records)
     records[_PIXELS] = fit_pixels(dataset, folder / _PIXELS)

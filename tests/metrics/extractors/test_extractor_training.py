@@ -11,6 +11,7 @@ from harness.metrics.extractors.classifier import build_classifier
 from harness.metrics.extractors.extractor_training import (
     TrainingPlan,
     _augment,
+    _callbacks,
     standard_plans,
     train_classifier,
     train_extractor,
@@ -48,6 +49,34 @@ def test_unlabelled_data_are_refused_before_training(tiny_dataset, tmp_path):
     with pytest.raises(DataError, match="tiny: an extractor is trained on labelled images"):
         train(unlabelled, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_class_trains_no_extractor(tiny_dataset, tmp_path):
+    one = dataclasses.replace(tiny_dataset, class_names=("all",))
+    with pytest.raises(DataError, match=r"of one class, all; expected at least two: .*inception"):
+        train(one, tmp_path / "extractor")
+    assert not (tmp_path / "extractor").exists()
+
+
+def test_a_stage_that_no_longer_improves_ends_early(tiny_dataset, tmp_path):
+    epochs, steps = [], []
+    train_extractor(
+        tiny_dataset,
+        tmp_path,
+        plans=[TrainingPlan(epochs=8, batch_size=16)],
+        report=lambda *values: epochs.append(values),
+        foretell=steps.append,
+    )
+    validation = [accuracy for _, _, accuracy in epochs]
+    best = validation.index(max(validation))
+    assert len(epochs) == best + 1 + 4  # half of the stage is waited
+    (seconds,) = steps
+    assert 0 < seconds < 60
+    accuracy = (
+        load_extractor(tmp_path).predict(tiny_dataset.validation.images)
+        == tiny_dataset.validation.labels
+    ).mean()
+    assert accuracy == pytest.approx(max(validation), abs=1e-4)  # the best weights are kept
 
 
 def test_an_extractor_is_never_overwritten(tiny_dataset, tmp_path):
@@ -91,7 +120,7 @@ def train_model(dataset, plan=PLAN):
         plan,
         train=dataset.train,
         validation=dataset.validation,
-        report=lambda *values: reports.append(values),
+        callbacks=_callbacks(plan, lambda *values: reports.append(values), None),
     )
     return model, reports
 

@@ -78,3 +78,11 @@ def test_an_incomplete_record_is_refused(tmp_path):
     (tmp_path / "extractor.json").write_text('{"sha256": "0"}')
     with pytest.raises(ConfigError, match=r"extractor\.json: expected id, sha256"):
         load_extractor(tmp_path)
+
+
+@pytest.mark.parametrize(("shape", "classes"), [((8, 8, 1), 10**9), ((10**6, 8, 3), 2)])
+def test_a_record_that_claims_a_huge_network_is_refused(tmp_path, shape, classes):
+    record = {"id": "x", "sha256": "0", "image_shape": shape, "num_classes": classes}
+    (tmp_path / "extractor.json").write_text(json.dumps(record))
+    with pytest.raises(ConfigError, match="expected whole numbers from 1 to"):
+        load_extractor(tmp_path)
