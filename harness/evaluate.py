@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from harness.data.fitting import ImageForm
     from harness.data.image_dataset import ImageDataset
     from harness.metrics.evaluator import Evaluator
     from harness.metrics.measures import Measurement
@@ -73,9 +74,11 @@ def evaluate(
         with quiet_imports():
             from harness.core.files import write_json
             from harness.data.datasets import load_dataset
+            from harness.data.request import DatasetRequest
             from harness.metrics.extractors.panel import load_panel
 
-        wanted = load_dataset(data.of(dataset), data_dir)
+        request = data.of(dataset)
+        wanted = load_dataset(request, data_dir)
         feature_extractor = load_panel(extractor, image_shape=wanted.image_shape, weights=weights)
         with warnings.catch_warnings(action="always", category=UserWarning):
             settings = {
@@ -83,7 +86,9 @@ def evaluate(
                 "num_images": num_images,
                 "split": reference,
             }
-            evaluator, images, labels = _take(source, wanted, settings, seed)
+            evaluator, images, labels = _take(
+                source, wanted, settings, seed, DatasetRequest.parse(request).form
+            )
         if cas and labels is None:
             raise ConfigError(
                 "--cas: trains a classifier on the generated images, so they need labels; "
@@ -108,7 +113,11 @@ def evaluate(
 
 
 def _take(
-    source: Path, dataset: "ImageDataset", settings: dict[str, Any], seed: int
+    source: Path,
+    dataset: "ImageDataset",
+    settings: dict[str, Any],
+    seed: int,
+    form: "ImageForm",
 ) -> "tuple[Evaluator, NDArray[np.uint8], NDArray[np.int32] | None]":
     """Return an evaluator for as many images as there are, with the images and their labels."""
     from harness.data.readers.image_files import read_images
@@ -122,7 +131,9 @@ def _take(
         evaluator = Evaluator(dataset, **settings)
         images = sample_for(evaluator, sampler, noise_seed=seed)
         return evaluator, images, evaluator.labels if sampler.conditional else None
-    images, labels = read_images(source, dataset.class_names)
+    read = read_images(source, dataset.class_names, form)
+    images, labels = read.images, read.labels
+    typer.echo(f"{source}: {read.describe(dataset.class_names)}", err=True)
     if len(images) < 2:
         raise ConfigError(f"{source}: holds {len(images)} image; expected at least 2.")
     if len(images) < settings["num_images"]:

@@ -69,10 +69,10 @@ def _train(
 
     def foretell(member: str, step_seconds: float) -> None:
         seconds = step_seconds * (len(images.train) // TrainingPlan.batch_size) * epochs
+        shape = " x ".join(map(str, images.image_shape))
         typer.echo(
-            f"{member}: {len(images.train):,} images of {' x '.join(map(str, images.image_shape))}: "
-            f"{epochs} epochs take about {format_seconds(seconds)}, less where validation no "
-            f"longer improves"
+            f"{member}: {len(images.train):,} images of {shape}: {epochs} epochs take "
+            f"about {format_seconds(seconds)}, less where validation no longer improves"
         )
 
     def report(member: str, epoch: int, train_accuracy: float, validation_accuracy: float) -> None:

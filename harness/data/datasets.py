@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.core.errors import ConfigError, near_miss
+from harness.core.memory import within_memory
 from harness.data.fashion_mnist import download_location, find_location, read_location
 from harness.data.fitting import ImageForm, fit_images
 from harness.data.image_dataset import ImageDataset, Split
@@ -51,11 +52,12 @@ def load_dataset(name: str, data_dir: Path | None = None) -> ImageDataset:
         DataError: Its files are missing or damaged.
     """
     request = DatasetRequest.parse(name)
-    source = _load_source(request, data_dir)
-    if request.classes:
-        source = keep_classes(source, request.classes)
-    source = source.mapped(functools.partial(_fit, form=request.form))
-    return split_dataset(source, request.split)
+    with within_memory(request.source):
+        source = _load_source(request, data_dir)
+        if request.classes:
+            source = keep_classes(source, request.classes)
+        source = source.mapped(functools.partial(_fit, form=request.form))
+        return split_dataset(source, request.split)
 
 
 def _load_source(request: DatasetRequest, data_dir: Path | None) -> Source:

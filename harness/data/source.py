@@ -112,7 +112,9 @@ def keep_classes(source: Source, chosen: Sequence[str]) -> Source:
             f"--classes: {source.pool.name} has no labels; received {','.join(chosen)}. Leave "
             f"--classes out, or add labels."
         )
-    numbers = sorted(_number_of(each, names, source.pool.name) for each in chosen)
+    numbers = sorted(
+        class_number(each, names, f"--classes: {source.pool.name}") for each in chosen
+    )
     if len(set(numbers)) < len(numbers):
         raise ConfigError(
             f"--classes: {','.join(chosen)} names a class of {source.pool.name} twice. Name each "
@@ -138,18 +140,28 @@ def _renumbered(labels: Any, known: Any) -> NDArray[np.int32]:
     return as_labels(np.searchsorted(known, labels))
 
 
-def _number_of(wanted: str, names: Sequence[str], dataset: str) -> int:
+def class_number(wanted: str, names: Sequence[str], where: str) -> int:
+    """Return the number of a class, given by its name or, where no name is a number, by that.
+
+    Args:
+        wanted: The name or number.
+        names: Of the classes, in order.
+        where: What the message begins with.
+
+    Raises:
+        ConfigError: If there is no such class.
+    """
     if wanted in names:
         return names.index(wanted)
-    # A number such as 3 is a name where labels have gaps: then it must not mean another class.
-    if wanted.isdecimal() and int(wanted) < len(names) and not all(n.isdecimal() for n in names):
+    # Among names such as 1, 2, 3 a number that is none of them must not mean another class.
+    numbered = any(name.isdecimal() for name in names)
+    if wanted.isdecimal() and not numbered and len(wanted) < 10 and int(wanted) < len(names):
         return int(wanted)
-    known = brief([f"{number} {name}" for number, name in enumerate(names)])
-    if all(name.isdecimal() for name in names):
-        known = brief(names)
+    known = names if numbered else [f"{number} {name}" for number, name in enumerate(names)]
     raise ConfigError(
-        f"--classes: {dataset} has no class {wanted!r}; expected some of {known}. Use their "
-        f"numbers or names."
+        f"{where} has no class {wanted!r}; expected some of "
+        f"{brief(known) or 'none, for there are no labels'}. Use their "
+        f"{'names' if numbered else 'numbers or names'}."
     )
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from harness.core.errors import StorageError
+from harness.core.errors import DataError, StorageError
+from harness.data.image_opener import read_grid
 from harness.training.grid import COLUMNS, GAP
 
 GRIDS_BYTES = 6_000_000
@@ -116,13 +117,9 @@ def _step(image: Image.Image) -> float:
 
 def _open(path: Path) -> Image.Image:
     try:
-        with Image.open(path) as image:
-            return image.convert("RGB" if image.mode not in ("L", "RGB") else image.mode)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise StorageError(
-            f"{path}: expected a sample grid; it cannot be read as an image ({error}). Remove it: "
-            f"the report then does without."
-        ) from error
+        return read_grid(path)
+    except DataError as error:
+        raise StorageError(f"{error} The report then does without.") from error
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -12,8 +12,9 @@ from typing import Any
 import wandb
 from PIL import Image
 
-from harness.core.errors import StudyError
+from harness.core.errors import DataError, StudyError
 from harness.core.locks import lock_folder
+from harness.data.image_opener import read_grid
 from harness.tracking import wandb_run
 from harness.tracking.identity import TrackerOptions, TrialIdentity
 from harness.tracking.wandb_log import find_runs, note_row, rows_given
@@ -118,9 +119,8 @@ def _leaderboard(snapshot: StudySnapshot, *, with_images: bool) -> wandb.Table:
 
 def _thumbnail(grid: Path) -> Image.Image | None:
     try:
-        with Image.open(grid) as image:
-            small = image.convert("RGB" if image.mode not in ("L", "RGB") else image.mode)
-    except (OSError, ValueError):
+        small = read_grid(grid)
+    except DataError:
         return None
     small.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
     return small

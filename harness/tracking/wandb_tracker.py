@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import wandb
 
+from harness.core.errors import DataError
 from harness.core.events import Event, Finished, Inspection, Progressed, RungScored, Started
 from harness.core.outcome import Outcome, State
 from harness.core.score import Score
+from harness.data.image_opener import read_grid
 from harness.tracking import wandb_log
 from harness.tracking.identity import TrackerOptions, TrialIdentity
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
@@ -127,6 +129,11 @@ class WandbTracker:
         path = self._identity.folder / grid
         if not path.is_file():
             LOGGER.warning("%s: the sample grid is missing; W&B goes without it.", path)
+            return {}
+        try:
+            read_grid(path)  # W&B opens whatever format the content is
+        except DataError as error:
+            LOGGER.warning("%s W&B goes without it.", error)
             return {}
         root, limit = self._identity.wandb_folder, self._options.image_megabytes
         if spend_image_bytes(root, path.stat().st_size, limit_megabytes=limit):

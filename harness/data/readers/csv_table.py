@@ -1,19 +1,27 @@
 """Load a user's own images from CSV files, a line each: `csv:PATH`."""
 
+import codecs
 import io
 import itertools
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from harness.core.errors import DataError
+from harness.core.memory import check_bytes
 from harness.data.image_dataset import Split
 from harness.data.source import Source, labelled_source, safe_name
 
 MAX_LINE_BYTES = 1 << 24
 """More than the longest line there can be: three channels of 1,024 x 1,024 pixels."""
+
+_CHECKED_LINES = 1000
+
+_LABEL = re.compile(rb"(\d{1,9})(?:\.0*)?")
+"""A whole number, maybe written as 3.0."""
 
 _TRAIN, _TEST = "_train", "_test"
 
@@ -23,7 +31,7 @@ def load_csv(path: Path) -> Source:
 
     A line holds the label, an integer from 0, and the pixels from 0 to 255, row by row: s * s for
     gray squares of side s (785 columns for 28 x 28), 3 * s * s for RGB, each pixel's three values
-    in sequence. A first line of column names is passed over.
+    in sequence. A first line of column names is passed over, and so is a byte order mark.
 
     Args:
         path: One file; or `NAME_train.csv`, where `NAME_test.csv` beside it holds the test images;
@@ -81,6 +89,8 @@ def _read_lines(path: Path, name: str, stream: io.BufferedIOBase) -> Split:
             )
         labels.append(_label(path, number, fields[0]))
         pixels += _pixels(path, number, fields[1:])
+        if number % _CHECKED_LINES == 0:
+            check_bytes(path, 2 * len(pixels))
     if not labels:
         raise DataError(f"{path}: holds no images; expected a line each: label, then pixels.")
     shape = _image_shape(path, columns - 1)
@@ -99,32 +109,35 @@ def _lines(path: Path, stream: io.BufferedIOBase) -> Iterator[tuple[int, list[by
                 f"{path}: line {number} is longer than {MAX_LINE_BYTES:,} bytes; expected a label "
                 f"and the pixels of one image. Is this a CSV file?"
             )
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
         if line.strip():
             yield number, line.strip().split(b",")
 
 
 def _is_header(path: Path, fields: list[bytes]) -> bool:
     """Return whether these are column names; refuse ones that have the label elsewhere."""
-    names = [field.strip(b'"\xef\xbb\xbf ').lower() for field in fields]
+    names = [field.strip(b'" ').lower() for field in fields]
     if b"label" in names[1:]:
         raise DataError(
             f"{path}: the label is column {names.index(b'label') + 1}; expected it to be the "
             f"first, before the pixels. Reorder the columns."
         )
     try:
-        int(names[0])
+        float(names[0])
     except ValueError:
         return True
     return False
 
 
 def _label(path: Path, number: int, field: bytes) -> int:
-    if not field.strip().isdigit() or len(field) > 9:
+    found = _LABEL.fullmatch(field.strip())
+    if found is None:
         raise DataError(
             f"{path}: line {number} begins with {_shown(field)}; expected the label, an integer "
             f"from 0. Number the classes."
         )
-    return int(field)
+    return int(found[1])
 
 
 def _pixels(path: Path, number: int, fields: list[bytes]) -> bytes:

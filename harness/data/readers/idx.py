@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import math
+import re
 import zlib
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import DataError
+from harness.core.memory import check_bytes
 from harness.data.image_dataset import Split
 from harness.data.source import Source, as_labels, labelled_source, safe_name
 
@@ -20,14 +22,16 @@ CHUNK_BYTES = 1 << 20
 
 _REMEDY = "Write or copy it again."
 _TRAIN, _TEST = "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"
+_SUFFIX = ".gz"
 
 
 def load_idx(path: Path) -> Source:
     """Load idx files: a folder with training and test images, or one file of images.
 
-    A folder holds `train-images-idx3-ubyte` and `t10k-images-idx3-ubyte`, each maybe with `.gz`.
-    The labels of a file of images lie beside it, in a file of the same name with `labels-idx1` in
-    the place of `images-idx3`; without that file the images are unlabelled.
+    A folder holds `train-images-idx3-ubyte` and `t10k-images-idx3-ubyte`, each maybe with `.gz`,
+    or a dot before `idx3`. The labels of a file of images lie beside it, in a file of the same
+    name with `labels` and `idx1` in the place of `images` and `idx3`, compressed or not; without
+    that file the images are unlabelled.
 
     Args:
         path: The folder or the file; a relative path begins at the current folder.
@@ -52,9 +56,10 @@ def load_idx(path: Path) -> Source:
 
 
 def _member(folder: Path, stem: str) -> Path:
-    for name in (stem, f"{stem}.gz"):
-        if (folder / name).exists():
-            return folder / name
+    for name in (stem, stem.replace("-idx", ".idx")):
+        for file in (folder / name, folder / f"{name}{_SUFFIX}"):
+            if file.is_file():
+                return file
     raise DataError(
         f"{folder}: received no {stem} or {stem}.gz; expected the files of Fashion-MNIST's form. "
         f"Name them so, or give one file: idx:{folder}/FILE."
@@ -70,11 +75,13 @@ def _read(path: Path, name: str) -> Split:
             f"{path}: expected images of shape (n, height, width) or (n, height, width, 1 or 3); "
             f"received {images.shape}. Give the file of the images, not of the labels."
         )
-    beside = path.with_name(path.name.replace("images-idx", "labels-idx").replace("idx3", "idx1"))
-    if beside == path or not beside.exists():
+    stem = re.sub("idx[34]", "idx1", path.name.replace("images", "labels")).removesuffix(_SUFFIX)
+    found = [path.with_name(each) for each in (stem, f"{stem}{_SUFFIX}")]
+    beside = next((file for file in found if file != path and file.is_file()), None)
+    if beside is None:
         return Split(name, images)
     labels = read_idx(beside, remedy=_REMEDY)
-    if labels.shape != (len(images),):
+    if labels.shape not in ((len(images),), (len(images), 1)):
         raise DataError(
             f"{beside}: holds labels of shape {labels.shape} for {len(images)} images; expected "
             f"one an image. Use the file that belongs to {path.name}."
@@ -113,6 +120,7 @@ def read_idx(
         opener = gzip.open if path.suffix == ".gz" else open
         with opener(path, "rb") as stream:
             header, shape = _read_header(stream, path, remedy)
+            check_bytes(path, math.prod(shape))
             values = _read_values(stream, math.prod(shape))
     except (EOFError, zlib.error, OSError) as error:
         raise DataError(

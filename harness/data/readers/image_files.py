@@ -1,57 +1,101 @@
 """Read images that somebody generated: an .npz of arrays, or a folder of image files."""
 
+import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.errors import DataError
-from harness.data.readers.image_folder import SUFFIXES, opened_image
-from harness.data.readers.npz import check_images, check_labels, image_shape
+from harness.core.errors import ConfigError, DataError
+from harness.core.memory import within_memory
+from harness.data.fitting import ImageForm, fit_images
+from harness.data.readers.image_folder import FolderListing, decode_files, list_folder
+from harness.data.readers.npz import check_images, check_labels, image_shape, whole_labels
 from harness.data.readers.npz_file import ArrayHeader, read_npz
+from harness.data.source import brief, class_number
 
-Labelled = tuple[NDArray[np.uint8], NDArray[np.int32] | None]
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GeneratedImages:
+    """Images that somebody generated, and what is said of them.
+
+    Args:
+        images: uint8, (n, height, width, channels).
+        labels: int32, (n,), or None.
+        passed_over: Names in the folder that were not read.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int32] | None
+    passed_over: tuple[str, ...] = ()
+
+    def describe(self, class_names: Sequence[str] | None) -> str:
+        """Return in a line how many images of which form and classes these are."""
+        count, height, width, channels = self.images.shape
+        classes = "unlabelled"
+        if self.labels is not None:
+            counts = Counter(self.labels.tolist())
+            names = class_names or ()
+            shown = [
+                f"{names[label] if label < len(names) else label}: {counts[label]:,}"
+                for label in sorted(counts)
+            ]
+            classes = f"{len(counts)} classes ({brief(shown)})"
+        left_out = f"; passed over: {brief(self.passed_over)}" if self.passed_over else ""
+        return (
+            f"{count:,} images of {width} x {height}, {'gray' if channels == 1 else 'RGB'}, "
+            f"{classes}{left_out}"
+        )
 
 
-def read_images(path: Path, class_names: Sequence[str] | None = None) -> Labelled:
+def read_images(
+    path: Path, class_names: Sequence[str] | None = None, form: ImageForm | None = None
+) -> GeneratedImages:
     """Read images, and their labels where there are any.
 
     Args:
         path: An .npz with `images`, uint8 (n, height, width) or (n, height, width, 1 or 3), and
-            maybe `labels`, integers (n,); or a folder of image files of one size, maybe in one
-            subfolder a class.
+            maybe `labels`, integers (n,); or a folder as `folder:` takes it.
         class_names: Names of the classes in order: what the subfolders may be called, beside
             their numbers.
-
-    Returns:
-        Images, uint8 (n, height, width, channels), and labels, int32 (n,), or None.
+        form: Size and channels to bring them to; None for those they have.
 
     Raises:
         DataError: If there is no such file, or it does not hold images of that form.
     """
-    if path.is_dir():
-        return _read_folder(path, class_names)
-    if path.suffix.lower() == ".npz" and path.exists():
-        return _read_npz(path)
+    form = form or ImageForm()
+    with within_memory(path):
+        if path.is_dir():
+            listing = list_folder(path)
+            return GeneratedImages(
+                decode_files(listing.files, form),
+                _folder_labels(listing, class_names or ()),
+                tuple(str(each.relative_to(path)) for each in listing.passed_over),
+            )
+        if path.suffix.lower() == ".npz" and path.exists():
+            return _read_npz(path, class_names, form)
     raise DataError(
         f"{path}: expected a folder of images or an .npz file with the array `images`; received "
         f"{'another kind of file' if path.exists() else 'nothing of that name'}."
     )
 
 
-def _read_npz(path: Path) -> Labelled:
+def _read_npz(path: Path, class_names: Sequence[str] | None, form: ImageForm) -> GeneratedImages:
     arrays = read_npz(path, lambda headers: _check_headers(path, headers))
-    images, labels = arrays["images"], arrays.get("labels")
-    images = images.reshape(len(images), *image_shape(images.shape))
-    if labels is None:
-        return images, None
-    if labels.min() < 0:
+    images = arrays["images"]
+    images = fit_images(images.reshape(len(images), *image_shape(images.shape)), form)
+    if "labels" not in arrays:
+        return GeneratedImages(images, None)
+    labels = whole_labels(path, "labels", arrays["labels"])
+    known = len(class_names or ()) or 2**31  # of an unlabelled data set, any will do
+    if labels.min() < 0 or labels.max() >= known:
         raise DataError(
-            f"{path}: labels must be integers from 0 on; received {labels.min()}. Number the "
-            f"classes as the data set does."
+            f"{path}: labels must be whole numbers from 0 to {known - 1}; received "
+            f"{labels.min()} to {labels.max()}. Number the classes as the data set does."
         )
-    return images, labels.astype(np.int32)
+    return GeneratedImages(images, labels.astype(np.int32))
 
 
 def _check_headers(path: Path, headers: Mapping[str, ArrayHeader]) -> None:
@@ -65,57 +109,23 @@ def _check_headers(path: Path, headers: Mapping[str, ArrayHeader]) -> None:
         check_labels(path, "labels", headers["labels"], count=headers["images"].shape[0])
 
 
-def _read_folder(path: Path, class_names: Sequence[str] | None) -> Labelled:
-    folders = sorted(child for child in path.iterdir() if child.is_dir())
-    files = _image_files(path)
-    if files or not folders:
-        return _decode(path, files), None
-    labels = []
-    for folder in folders:
-        inside = _image_files(folder)
-        files += inside
-        labels += [_label_of(folder, class_names)] * len(inside)
-    return _decode(path, files), np.array(labels, dtype=np.int32)
-
-
-def _image_files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
-
-
-def _label_of(folder: Path, class_names: Sequence[str] | None) -> int:
-    names = list(class_names or [])
-    if folder.name in names:
-        return names.index(folder.name)
-    if folder.name.isdecimal() and int(folder.name) < max(len(names), 1):
-        return int(folder.name)
-    raise DataError(
-        f"{folder}: a subfolder is named after its class or the class's number; expected one of "
-        f"{', '.join(names) or '(the data set has no classes)'}. Rename it, or put all images "
-        f"directly into {folder.parent}."
-    )
-
-
-def _decode(path: Path, files: list[Path]) -> NDArray[np.uint8]:
-    if not files:
-        raise DataError(
-            f"{path}: holds no images; expected files that end in {', '.join(sorted(SUFFIXES))}."
-        )
-    images = [_decode_file(file) for file in files]
-    for file, image in zip(files, images, strict=True):
-        if image.shape != images[0].shape:
+def _folder_labels(listing: FolderListing, names: Sequence[str]) -> NDArray[np.int32] | None:
+    """Return the class of each image by the name of its folder; None where they have none."""
+    labels: dict[int, Path] = {}
+    for folder in listing.classes:
+        try:
+            label = class_number(folder.name, names, "the data set")
+        except ConfigError as error:
+            if len(listing.classes) == 1:  # a folder around all images says nothing of them
+                return None
             raise DataError(
-                f"{file}: all images must be of one size and one mode; received {image.shape}, "
-                f"while {files[0].name} has {images[0].shape}. Convert them first."
-            )
-    return np.stack(images)
-
-
-def _decode_file(file: Path) -> NDArray[np.uint8]:
-    with opened_image(file) as image:
-        if image.mode not in ("L", "RGB"):
+                f"{folder}: a subfolder is named after its class or the class's number, but "
+                f"{error} Rename it, or put all images directly into {listing.path}."
+            ) from error
+        if label in labels:
             raise DataError(
-                f"{file}: expected 8-bit gray (L) or RGB; received mode {image.mode}. Convert it "
-                f"first: what becomes of palettes and transparency changes scores."
+                f"{folder}: means the class {names[label]}, as {labels[label].name} beside it "
+                f"does. Put the images of a class into one folder."
             )
-        pixels = np.asarray(image, dtype=np.uint8)
-    return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+        labels[label] = folder
+    return np.repeat(np.array(list(labels), np.int32), listing.counts) if labels else None

@@ -1,69 +1,37 @@
-"""Load a user's own image files: `folder:PATH`."""
+"""Read folders of images by one set of rules: `folder:PATH`, and what a generator drew."""
 
 import contextlib
+import dataclasses
 import warnings
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from harness.core.errors import DataError, HarnessError
+from harness.core.errors import DataError
+from harness.core.memory import check_bytes
 from harness.data.fitting import MAX_SIZE, ImageForm, fit_image, fit_images
 from harness.data.image_dataset import Split
-from harness.data.readers.npz_file import MAX_BYTES
+from harness.data.image_opener import opened_image
 from harness.data.source import Source, safe_name
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset(
+    {
+        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif"),
+        *(".bmp", ".gif", ".tif", ".tiff", ".webp"),
+    }
+)
 """How the names of files end that are taken for images."""
 
-MAX_PIXELS = 25_000_000
-"""A bigger image is refused before it is decoded: a few kB may claim gigabytes. Photos of 24
-megapixels are read, in less than 500 MB."""
-
-# By content. Pillow knows forty more, among them ones that start other programs.
-_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
-
-
-@contextlib.contextmanager
-def opened_image(file: Path) -> Iterator[Image.Image]:
-    """Yield an image whose size is known but whose pixels are not decoded yet.
-
-    Whatever goes wrong inside the block, which is where Pillow decodes, is the file's fault.
-
-    Args:
-        file: The image file; of an animation, the first picture counts.
-
-    Raises:
-        DataError: If it cannot be read, is damaged, or claims more than MAX_PIXELS.
-    """
-    try:
-        with (
-            warnings.catch_warnings(action="error"),  # Pillow's words for damage it guesses around
-            Image.open(file, formats=_FORMATS) as image,
-        ):
-            if image.width * image.height > MAX_PIXELS:
-                raise DataError(
-                    f"{file}: claims {image.width} x {image.height} pixels; at most "
-                    f"{MAX_PIXELS:,} are decoded. Make it smaller."
-                )
-            yield image
-    except HarnessError:
-        raise
-    except Exception as error:  # Pillow raises whatever a damaged file runs into
-        # Pillow names the file too, in its own way; the message begins with it already.
-        cause = str(error).replace(f" file {str(file)!r}", "") or type(error).__name__
-        raise DataError(
-            f"{file}: cannot be read as an image: {cause}. Expected a "
-            f"sound PNG, JPEG, BMP, GIF, TIFF or WebP: replace the file or remove it."
-        ) from error
-
+_DRAFT_PIXELS = 25_000_000
+"""Beyond it a JPEG that is to become small is decoded at a fraction of its size."""
 
 _GRAY_MODES = ("1", "L", "LA")
 _COLOR_MODES = ("P", "PA", "RGB", "RGBA", "CMYK")
 # What systems leave in folders of pictures; hidden files are passed over too.
-_LITTER = frozenset({"thumbs.db", "desktop.ini"})
+_LITTER = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir"})
 _WHITE = (255, 255, 255, 255)
 # How a camera was held: what undoes it. Left out are the pictures that are upright already.
 _UPRIGHT = {
@@ -77,46 +45,72 @@ _UPRIGHT = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class FolderListing:
+    """The images of a folder by their names, none of them opened yet.
+
+    Args:
+        path: The folder.
+        classes: The folders of the classes in order; none where the images lie directly in it.
+        files: The images, class by class.
+        counts: How many of them belong to each class.
+        passed_over: Hidden files, and what systems leave behind.
+    """
+
+    path: Path
+    classes: tuple[Path, ...]
+    files: tuple[Path, ...]
+    counts: tuple[int, ...]
+    passed_over: tuple[Path, ...]
+
+
 def load_folder(path: Path, form: ImageForm) -> Source:
     """Load a folder of images: in one subfolder a class, or all directly in it, unlabelled.
 
-    Classes and files are read in the order of their names (classes whose names are numbers, in
-    theirs), so a folder gives the same data set everywhere. Photos are turned as their camera was
-    held, and transparency is laid over white.
+    Images that all lie in one subfolder are unlabelled as well.
 
     Args:
         path: The folder; a relative path begins at the current folder.
-        form: Size and channels asked for. Without channels, the images are gray if all files are,
-            else RGB. Without a size, all files must have one size.
+        form: As for `decode_files`.
 
     Returns:
         The images, named after the folder.
 
     Raises:
-        DataError: If the folder is missing or empty, holds what is no image, a class without
-            images, or images of several sizes while no size is asked for.
+        DataError: As `list_folder` and `decode_files`.
     """
-    path = path.expanduser()
-    classes = _classes(path)
-    files = [file for folder in classes or [path] for file in _files(folder)]
-    images = _decode(files, form)
-    if not classes:
-        return Source(Split(safe_name(path), images))
-    counts = [len(_files(folder)) for folder in classes]
-    labels = np.repeat(np.arange(len(classes), dtype=np.int32), counts)
-    names = tuple(folder.name for folder in classes)
-    return Source(Split(safe_name(path), images, labels), class_names=names)
+    listing = list_folder(path.expanduser())
+    pool = Split(safe_name(listing.path), decode_files(listing.files, form))
+    if len(listing.classes) == 1:
+        warnings.warn(
+            f"{listing.path}: all images lie in one subfolder, {listing.classes[0].name}: they "
+            f"count as unlabelled. A search space for them has `conditional: {{value: false}}`.",
+            stacklevel=2,
+        )
+    if len(listing.classes) < 2:
+        return Source(pool)
+    labels = np.repeat(np.arange(len(listing.classes), dtype=np.int32), listing.counts)
+    names = tuple(folder.name for folder in listing.classes)
+    return Source(dataclasses.replace(pool, labels=labels), class_names=names)
 
 
-def _classes(path: Path) -> list[Path]:
-    """Return the class folders in order; none where the images are unlabelled."""
+def list_folder(path: Path) -> FolderListing:
+    """Return what a folder holds: images, or one subfolder a class with its images.
+
+    Classes and files are in the order of their names (classes whose names are numbers, in
+    theirs), so a folder is read alike everywhere.
+
+    Raises:
+        DataError: If the folder is missing or empty, holds what is no image, images beside
+            folders, or a class without images.
+    """
     if not path.is_dir():
         found = "a file" if path.exists() else "nothing of that name"
         raise DataError(
             f"{path}: received {found}; expected a folder of images, or of subfolders with the "
             f"images of one class each."
         )
-    entries = _entries(path)
+    entries, passed_over = _entries(path)
     folders = [entry for entry in entries if entry.is_dir()]
     files = [entry for entry in entries if not entry.is_dir()]
     if folders and files:
@@ -128,12 +122,23 @@ def _classes(path: Path) -> list[Path]:
     if not entries:
         raise DataError(f"{path}: is empty; expected images, or one subfolder a class.")
     numbered = all(folder.name.isdecimal() for folder in folders)
-    return sorted(folders, key=lambda folder: (int(folder.name) if numbered else 0, folder.name))
+    folders.sort(key=lambda folder: (int(folder.name) if numbered else 0, folder.name))
+    groups = []
+    for folder in folders or [path]:
+        inside, hidden = _entries(folder)
+        groups.append(_image_files(folder, inside))
+        passed_over += hidden if folders else []
+    return FolderListing(
+        path,
+        tuple(folders),
+        tuple(file for group in groups for file in group),
+        tuple(len(group) for group in groups),
+        tuple(passed_over),
+    )
 
 
-def _files(folder: Path) -> list[Path]:
-    """Return the image files of a folder in order."""
-    files = _entries(folder)
+def _image_files(folder: Path, files: list[Path]) -> list[Path]:
+    """Return the files of a folder, all of them images by their names."""
     for file in files:
         if file.is_dir() or file.suffix.lower() not in SUFFIXES:
             raise DataError(
@@ -148,19 +153,32 @@ def _files(folder: Path) -> list[Path]:
     return files
 
 
-def _entries(folder: Path) -> list[Path]:
+def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return what counts in a folder, in order, and what is passed over."""
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
         raise DataError(f"{folder}: cannot be read ({error.strerror}).") from error
-    return [
-        entry
-        for entry in entries
-        if not entry.name.startswith(".") and entry.name.lower() not in _LITTER
-    ]
+    found: tuple[list[Path], list[Path]] = ([], [])
+    for entry in entries:
+        found[entry.name.startswith(".") or entry.name.lower() in _LITTER].append(entry)
+    return found
 
 
-def _decode(files: list[Path], form: ImageForm) -> NDArray[np.uint8]:
+def decode_files(files: Sequence[Path], form: ImageForm) -> NDArray[np.uint8]:
+    """Return the images of files.
+
+    Photos are turned as their camera was held, and transparency is laid over white.
+
+    Args:
+        files: At least one.
+        form: Size and channels asked for. Without channels, the images are gray if all files are,
+            else RGB. Without a size, all files must have one size.
+
+    Raises:
+        DataError: If one is no sound image, they take too much memory, or they have several
+            sizes while no size is asked for.
+    """
     images: list[NDArray[np.uint8]] = []
     num_bytes = 0
     for file in files:
@@ -172,11 +190,7 @@ def _decode(files: list[Path], form: ImageForm) -> NDArray[np.uint8]:
                 f"has {images[0].shape[1]} x {images[0].shape[0]}; expected one size. Have all of "
                 f"them cropped and resized: --image-size 32."
             )
-        if num_bytes > MAX_BYTES:
-            raise DataError(
-                f"{file}: the images up to this one take more than {MAX_BYTES / 2**30:.0f} GiB of "
-                f"memory. Use --image-size 32, or fewer images."
-            )
+        check_bytes(f"{file.parent}: with the images up to {file.name}", 2 * num_bytes)
         images.append(image)
     channels = max(image.shape[2] for image in images)
     alike = ImageForm(channels=channels)
@@ -204,21 +218,24 @@ def _decode_file(file: Path, form: ImageForm) -> NDArray[np.uint8]:
         gray = image.mode in _GRAY_MODES
         turn = _UPRIGHT.get(_orientation(image))
         transparent = image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info
+        if form.size is not None and image.width * image.height > _DRAFT_PIXELS:
+            image.draft(image.mode, (4 * form.size, 4 * form.size))
         fitted = fit_image(_plain(image, gray=gray, transparent=transparent), form)
-    if turn is not None:
-        fitted = fitted.transpose(turn)
-    if transparent:
-        fitted = Image.alpha_composite(Image.new("RGBA", fitted.size, _WHITE), fitted)
-    channels = form.channels or (1 if gray else 3)
-    pixels = np.asarray(fitted.convert("L" if channels == 1 else "RGB"))
+        if turn is not None:
+            fitted = fitted.transpose(turn)
+        if transparent:
+            fitted = Image.alpha_composite(Image.new("RGBA", fitted.size, _WHITE), fitted)
+        channels = form.channels or (1 if gray else 3)
+        pixels = np.array(fitted.convert("L" if channels == 1 else "RGB"))
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
 
 
 def _plain(image: Image.Image, *, gray: bool, transparent: bool) -> Image.Image:
     """Return a decoded image in a mode whose values may be averaged, unlike a palette's."""
-    if transparent:
-        return image.convert("RGBA")
-    return image.convert("L" if gray else "RGB")
+    mode = "RGBA" if transparent else "L" if gray else "RGB"
+    if image.mode == mode and "transparency" not in image.info:
+        return image  # a copy of a large photo takes hundreds of megabytes
+    return image.convert(mode)
 
 
 def _orientation(image: Image.Image) -> int:

@@ -1,5 +1,6 @@
 """Load a user's own images from an .npz file: `npz:PATH`."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,16 @@ Arrays = Mapping[str, NDArray[Any]]
 _POOL = (("images", "labels"),)
 _GIVEN_TEST = (("train_images", "train_labels"), ("test_images", "test_labels"))
 _CLASS_NAMES = "class_names"
+_MOST_LABEL = 2**31 - 1
 
 
 def load_npz(path: Path) -> Source:
     """Load images, and labels where there are any.
 
     The file holds `images`, uint8, (n, height, width) or (n, height, width, 1 or 3), and maybe
-    `labels`, integers (n,), each of 0 to k - 1, and `class_names`, text (k,). They are divided by
-    `split_dataset`. Or it holds `train_images` and `test_images` (and `train_labels` and
-    `test_labels`): then the test split is kept as it is.
+    `labels` and `class_names`, text (k,). Labels are whole numbers, (n,) or (n, 1), each of 0 to
+    k - 1, or one-hot rows (n, k). `split_dataset` divides them. Or the file holds `train_images`
+    and `test_images` (and `train_labels` and `test_labels`): then the test split is kept as it is.
 
     Args:
         path: The file; a relative path begins at the current folder.
@@ -41,6 +43,8 @@ def load_npz(path: Path) -> Source:
     path = path.expanduser()
     arrays = read_npz(path, lambda headers: _check_headers(path, headers))
     pairs = _pairs(path, arrays)
+    for name in (labels for _, labels in pairs if labels in arrays):
+        arrays[name] = whole_labels(path, name, arrays[name])
     class_names = _class_names(path, arrays, pairs)
     pool, *given = (_split(safe_name(path), arrays, pair) for pair in pairs)
     return Source(pool, test=given[0] if given else None, class_names=class_names)
@@ -84,7 +88,8 @@ def _check_headers(path: Path, headers: Mapping[str, ArrayHeader]) -> None:
             f"{' and '.join(map(str, sorted(sizes)))}. Resize one of them."
         )
     if _CLASS_NAMES in headers:
-        _check_class_names(path, headers[_CLASS_NAMES], labelled=True in labelled)
+        count = headers[pairs[0][0]].shape[0] if True in labelled else 0
+        _check_class_names(path, headers[_CLASS_NAMES], most=count)
 
 
 def check_images(path: Path, name: str, header: ArrayHeader) -> None:
@@ -113,28 +118,60 @@ def image_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def check_labels(path: Path, name: str, header: ArrayHeader, *, count: int) -> None:
-    """Check that an array holds an integer for each of so many images.
+    """Check that an array holds numbers, for each of so many images one or a one-hot row.
 
     Raises:
         DataError: If its type or its shape is another one.
     """
-    if header.dtype.kind not in "iu" or header.shape != (count,):
-        raise DataError(
-            f"{path}: {name} must be one integer an image, of shape ({count},); received "
-            f"{header.dtype} of shape {header.shape}. Turn names into numbers by "
-            f"np.unique(names, return_inverse=True), one-hot rows by .argmax(axis=1)."
-        )
+    if header.dtype.kind in "iufb" and len(header.shape) in (1, 2) and header.shape[0] == count:
+        return
+    hint = f"Save one label for each of the {count} images, in their order."
+    if header.dtype.kind not in "iufb":
+        hint = f"Turn names into numbers by np.unique({name}, return_inverse=True)[1]."
+    elif len(header.shape) > 2 and math.prod(header.shape) == count:
+        hint = f"Use {name}.reshape({count})."
+    raise DataError(
+        f"{path}: {name} must be one whole number an image, of shape ({count},), or one-hot rows; "
+        f"received {header.dtype} of shape {header.shape}. {hint}"
+    )
 
 
-def _check_class_names(path: Path, header: ArrayHeader, *, labelled: bool) -> None:
-    if header.dtype.kind != "U" or len(header.shape) != 1:
+def whole_labels(path: Path, name: str, values: NDArray[Any]) -> NDArray[np.int64]:
+    """Return labels that passed `check_labels` as one whole number an image, (n,).
+
+    Raises:
+        DataError: If they are fractions, beyond what labels may be, or rows that are not one-hot.
+    """
+    if values.ndim == 2 and values.shape[1] != 1:
+        if not (np.isin(values, (0, 1)).all() and (np.count_nonzero(values, axis=1) == 1).all()):
+            raise DataError(
+                f"{path}: {name} has rows of {values.shape[1]} values that are not one-hot: "
+                f"expected a 1 and else 0 in each. Save one label an image; probabilities become "
+                f"labels by {name}.argmax(axis=1)."
+            )
+        return np.asarray(values.argmax(axis=1), np.int64)
+    flat = values.reshape(-1)
+    wrong = flat != np.trunc(flat) if flat.dtype.kind == "f" else np.zeros(flat.shape, np.bool_)
+    wrong |= ~((flat >= -_MOST_LABEL) & (flat <= _MOST_LABEL))
+    if wrong.any():
         raise DataError(
-            f"{path}: class_names must be one text a class, of shape (k,); received "
-            f"{header.dtype} of shape {header.shape}. Use np.array([...], dtype=str)."
+            f"{path}: {name} must be whole numbers of at most {_MOST_LABEL:,}; received "
+            f"{flat[wrong.argmax()]} for image {wrong.argmax()}. Number the classes from 0 on: "
+            f"np.unique({name}, return_inverse=True)[1]."
         )
-    if not labelled:
+    return flat.astype(np.int64)
+
+
+def _check_class_names(path: Path, header: ArrayHeader, *, most: int) -> None:
+    if not most:
         raise DataError(
             f"{path}: holds class_names but no labels. Add the labels, or leave the names out."
+        )
+    if header.dtype.kind != "U" or len(header.shape) != 1 or header.shape[0] > most:
+        raise DataError(
+            f"{path}: class_names must be one text a class, of shape (k,), no more than there are "
+            f"images; received {header.dtype} of shape {header.shape}. Use np.array([...], "
+            f"dtype=str)."
         )
 
 
@@ -148,6 +185,8 @@ def _class_names(
     name, present = found[0]
     given = arrays.get(_CLASS_NAMES, np.arange(len(present)))
     names = tuple(str(each) for each in given)
+    if len(set(names)) < len(names):
+        raise DataError(f"{path}: class_names has a name twice. Give each class its own.")
     if present != list(range(len(names))):
         raise DataError(
             f"{path}: {name} must number the classes from 0 on without a gap, one for each class "

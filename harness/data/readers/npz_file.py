@@ -1,6 +1,7 @@
 """Read the arrays of an .npz file without trusting a byte of it."""
 
 import dataclasses
+import io
 import math
 import tokenize
 import zipfile
@@ -14,14 +15,16 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from harness.core.errors import DataError
+from harness.core.memory import check_bytes, within_memory
 
-MAX_BYTES = 8 * 2**30
-"""All arrays of a file together may take this much memory."""
+_MAX_HEADER = 10_000
+"""Bytes; NumPy refuses longer ones, too, but not before it has read them."""
 
 _SUFFIX = ".npy"
+# Bytes of a header's length, and what reads both.
 _HEADER_READERS = {
-    (1, 0): npy.read_array_header_1_0,
-    (2, 0): npy.read_array_header_2_0,
+    (1, 0): (2, npy.read_array_header_1_0),
+    (2, 0): (4, npy.read_array_header_2_0),
 }
 # What zipfile, zlib and NumPy raise on damaged or forged bytes; RuntimeError is zipfile's word for
 # an encrypted member and, as NotImplementedError, for a compression it does not know.
@@ -52,25 +55,22 @@ class ArrayHeader:
     @property
     def num_bytes(self) -> int:
         """Return how much memory the array takes."""
-        return math.prod(self.shape) * self.dtype.itemsize
+        # Values of no bytes, of which there may be any number in a file, count as one each.
+        return math.prod(self.shape) * max(1, self.dtype.itemsize)
 
 
 def read_npz(
-    path: Path,
-    check: Callable[[Mapping[str, ArrayHeader]], None],
-    *,
-    max_bytes: int = MAX_BYTES,
+    path: Path, check: Callable[[Mapping[str, ArrayHeader]], None]
 ) -> dict[str, NDArray[Any]]:
     """Read all arrays of an .npz file, once their headers have passed a check.
 
-    No array is allocated for a size that the file does not hold, none beyond `max_bytes`, and
+    No array is allocated for a size that the file does not hold, none beyond what it may take, and
     nothing is unpickled: neither a forged header nor a compression bomb does harm.
 
     Args:
         path: The file.
         check: Called with the header of every array by name, before any is read; raises to
             refuse them.
-        max_bytes: What all arrays may take together.
 
     Returns:
         The arrays by name.
@@ -89,9 +89,10 @@ def read_npz(
             headers = {
                 name: _read_header(path, archive, member) for name, member in members.items()
             }
-            _check_size(path, headers, max_bytes)
             check(headers)
-            return {name: _read_array(archive, member) for name, member in members.items()}
+            check_bytes(path, sum(header.num_bytes for header in headers.values()))
+            with within_memory(path):
+                return {name: _read_array(archive, member) for name, member in members.items()}
     except _DAMAGE as error:
         raise DataError(
             f"{path}: {_fault(error)}; expected an .npz file as np.savez writes it. Write or "
@@ -100,11 +101,17 @@ def read_npz(
 
 
 def _read_header(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> ArrayHeader:
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member.filename} is compressed in another way than NumPy does it")
     with archive.open(member) as stream:
         version = npy.read_magic(stream)
         if version not in _HEADER_READERS:
             raise ValueError(f"{member.filename} has version {version} of the .npy format")
-        shape, _, dtype = _HEADER_READERS[version](stream)
+        size, read = _HEADER_READERS[version]
+        length = stream.read(size)
+        if int.from_bytes(length, "little") > _MAX_HEADER:
+            raise ValueError(f"{member.filename} has a header of more than {_MAX_HEADER:,} bytes")
+        shape, _, dtype = read(io.BytesIO(length + stream.read(int.from_bytes(length, "little"))))
         header = ArrayHeader(shape, dtype)
         if dtype.hasobject:
             raise DataError(
@@ -118,15 +125,6 @@ def _read_header(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) 
                 f"{member.file_size - stream.tell():,} bytes of values"
             )
     return header
-
-
-def _check_size(path: Path, headers: Mapping[str, ArrayHeader], max_bytes: int) -> None:
-    total = sum(header.num_bytes for header in headers.values())
-    if total > max_bytes:
-        raise DataError(
-            f"{path}: its arrays would take {total / 2**30:.1f} GiB of memory; at most "
-            f"{max_bytes / 2**30:.1f} GiB are read. Use fewer or smaller images."
-        )
 
 
 def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:

@@ -271,7 +271,7 @@ def train_extractor(
             f"{dataset.name}: an extractor is trained on labelled images; received none with "
             f"labels. Add an array `labels` to the file or a subfolder a class, or {_INSTEAD}."
         )
-    if dataset.num_classes < 2:
+    elif dataset.num_classes < 2:
         raise DataError(
             f"{dataset.name}: all images are of one class, {dataset.class_names[0]}; expected at "
             f"least two: a classifier of one learns nothing, and FID through it would mean "

@@ -69,6 +69,21 @@ def test_a_pair_of_files_is_training_and_test(tmp_path: Path):
         load_csv(tmp_path)
 
 
+@pytest.mark.parametrize("headers", [[], [header(16)]])
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path, headers: list[str]):
+    rows = headers + lines(14, 16)
+    (tmp_path / "a.csv").write_text("\n".join(rows), "utf-8-sig")
+    marked = load_csv(tmp_path / "a.csv").pool
+    (tmp_path / "a.csv").write_text("\n".join(rows), "utf-8")
+    assert marked.sha256 == load_csv(tmp_path / "a.csv").pool.sha256
+    assert len(marked) == 14
+
+
+def test_labels_may_be_whole_floats(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("3.0,1,2,3,4\n5.,1,2,3,4")
+    assert load_csv(tmp_path / "a.csv").class_names == ("3", "5")
+
+
 ROW = "1," + ",".join(["9"] * 16)
 
 
@@ -78,7 +93,7 @@ ROW = "1," + ",".join(["9"] * 16)
         ([ROW, ROW, ROW[:-2]], "line 3 has 16 values; expected 17"),
         ([ROW, "", ROW + ",5"], "line 3 has 18 values; expected 17"),
         (["cat" + ROW[1:]] * 2, "line 2 begins with 'cat'; expected the label, an integer"),
-        ([ROW, "1.0" + ROW[1:]], "line 2 begins with '1.0'"),
+        ([ROW, "1.5" + ROW[1:]], "line 2 begins with '1.5'"),
         ([ROW, "-1" + ROW[1:]], "line 2 begins with '-1'"),
         ([ROW, ROW[:-1] + "256"], "line 2 has '256' in column 17; expected a pixel"),
         ([ROW, ROW[:-1] + "0.5"], "line 2 has '0.5' in column 17"),

@@ -58,7 +58,10 @@ def test_one_changed_bit_is_named_with_both_hashes(tmp_path):
         (IMAGES[:-1], r"11 values follow a header that promises 12, of shape \(2, 2, 3\)"),
         (IMAGES + b"\x00", "more values follow a header that promises 12"),
         # 4,294,967,295 images of 65,535 x 65,535 in 12 bytes: nothing may be allocated for that.
-        (IMAGES[:4] + b"\xff\xff\xff\xff" + b"\x00\x00\xff\xff" * 2 + IMAGES[16:], "12 values"),
+        (
+            IMAGES[:4] + b"\xff\xff\xff\xff" + b"\x00\x00\xff\xff" * 2 + IMAGES[16:],
+            "GiB of memory",
+        ),
     ],
 )
 def test_header_and_size_faults(tmp_path, content, message):
@@ -141,6 +144,28 @@ def test_one_file_takes_the_labels_beside_it(tmp_path: Path):
     assert source.pool.labels.tolist() == LABELS.tolist()
     alone = shutil.copy(folder / "train-images-idx3-ubyte", tmp_path / "pictures.idx")
     assert load_idx(Path(alone)).class_names is None
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        ("train-images.idx3-ubyte", "train-labels.idx1-ubyte"),
+        ("images-idx3-ubyte.gz", "labels-idx1-ubyte"),
+        ("x_images.idx3-ubyte", "x_labels.idx1-ubyte.gz"),
+        ("images.idx", "labels.idx"),
+    ],
+)
+def test_labels_are_found_by_other_names_too(tmp_path: Path, images: str, labels: str):
+    write_array(tmp_path / images, ARRAY)
+    write_array(tmp_path / labels, LABELS)
+    assert load_idx(tmp_path / images).pool.labels.tolist() == LABELS.tolist()
+
+
+def test_a_folder_of_names_with_dots_is_read(tmp_path: Path):
+    for part in ("train", "t10k"):
+        write_array(tmp_path / f"{part}-images.idx3-ubyte", ARRAY)
+        write_array(tmp_path / f"{part}-labels.idx1-ubyte", LABELS)
+    assert load_idx(tmp_path).test.labels.tolist() == LABELS.tolist()
 
 
 def test_labels_with_gaps_keep_their_names(tmp_path: Path):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.core import memory
 from harness.core.errors import DataError
 from harness.data.readers.npz_file import ArrayHeader, read_npz
 
@@ -108,15 +109,19 @@ def test_a_negative_size_is_refused(tmp_path: Path):
         read_npz(path, accept)
 
 
-def test_a_compression_bomb_is_refused_by_its_size(tmp_path: Path):
+def test_a_compression_bomb_is_refused_by_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     np.savez_compressed(
         tmp_path / "a.npz", x=np.zeros(3 << 20, np.uint8), y=np.zeros(2 << 20, "?")
     )
     assert (tmp_path / "a.npz").stat().st_size < 10_000
+    monkeypatch.setattr(memory, "MAX_BYTES", (5 << 20) - 1)
     # 3 + 2 MiB are 5/1024 = 0.0049 GiB.
     with pytest.raises(DataError, match=r"would take 0\.0 GiB of memory; at most 0\.0 GiB"):
-        read_npz(tmp_path / "a.npz", accept, max_bytes=(5 << 20) - 1)
-    assert len(read_npz(tmp_path / "a.npz", accept, max_bytes=5 << 20)) == 2
+        read_npz(tmp_path / "a.npz", accept)
+    monkeypatch.setattr(memory, "MAX_BYTES", 5 << 20)
+    assert len(read_npz(tmp_path / "a.npz", accept)) == 2
 
 
 def test_any_flipped_or_missing_bytes_are_a_data_error_or_harmless(file: Path, tmp_path: Path):
