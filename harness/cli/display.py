@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.core.durations import format_kimg, format_seconds
-from harness.core.events import Event, Finished, Progressed, RungScored, Started
+from harness.core.events import Event, Finished, Paused, Progressed, RungScored, Started
 from harness.core.option_values import TrackerName
 from harness.core.outcome import State
 from harness.core.terminal import FittingTable
@@ -80,8 +80,9 @@ class SweepDisplay:
                 f"{event.score.protocol.name} {event.score.value:8.3f}",
                 highlight=False,
             )
-        if isinstance(event, Finished):
+        if isinstance(event, Paused | Finished):
             del self._running[name]
+        if isinstance(event, Finished):
             self._ended += name.isdigit() and event.outcome.superseded_by is None
             outcome = event.outcome
             score = outcome.final or outcome.best

@@ -2,13 +2,14 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Sequence
 
 from harness.backends.backend import WorkerReady, WorkerSetup
 from harness.confirmation.candidates import Retraining
 from harness.confirmation.result import FOLDER, Confirmation, write_result
 from harness.confirmation.summary import make_plan, sum_up
 from harness.core.errors import StudyError
-from harness.core.events import RungScored
+from harness.core.events import Answer, RungScored
 from harness.core.locks import lock_folder
 from harness.core.outcome import Outcome, State
 from harness.core.score import Protocol, require_same_protocol
@@ -138,10 +139,17 @@ class ConfirmationJobs:
                 return self._running(each)
         return None
 
-    def should_stop(self, running: RunningJob, event: RungScored) -> bool:
-        """Return False: a retraining goes to its last rung."""
+    def answer(self, running: RunningJob, event: RungScored) -> Answer:
+        """Return that it goes on: a retraining goes to its last rung."""
         del running, event
-        return False
+        return Answer.GO_ON
+
+    def release(self, running: RunningJob) -> None:
+        """Do nothing: none is told to wait."""
+
+    def overtaken(self) -> Sequence[tuple[RunningJob, Outcome]]:
+        """Return nothing: none waits."""
+        return ()
 
     def record(self, running: RunningJob, outcome: Outcome) -> Outcome:
         """Write how a training ended: in its folder, then in the result.

@@ -1,6 +1,7 @@
 """The events of a training; trackers and the runner listen."""
 
 import dataclasses
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
@@ -103,20 +104,38 @@ class RungScored:
 
 
 @dataclasses.dataclass(frozen=True)
+class Paused:
+    """The end of a stretch: the training has saved itself and waits to be promoted.
+
+    Args:
+        kimg: The rung at which it waits.
+    """
+
+    kimg: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Finished:
     """The end of a training with its outcome; nothing follows."""
 
     outcome: Outcome
 
 
-Event = Started | Progressed | RungScored | Finished
+Event = Started | Progressed | RungScored | Paused | Finished
+
+
+def paused_at(history: Sequence[Event]) -> float | None:
+    """Return the rung in kimg at which a training waits by its history; None where it does not."""
+    last = history[-1] if history else None
+    return last.kimg if isinstance(last, Paused) else None
 
 
 class Answer(Enum):
     """The answer to an event: the only thing that goes back to a training.
 
     `STOP` ends the trial at a rung as outranked; `PAUSE` asks it to save a checkpoint and leave
-    without an outcome, so that it goes on from there another time.
+    without an outcome, so that it goes on from there another time: when it is promoted, or when
+    an interrupted sweep is continued.
     """
 
     GO_ON = "go on"
@@ -153,5 +172,6 @@ _KINDS: dict[str, type[Event]] = {
     "started": Started,
     "progressed": Progressed,
     "rungscored": RungScored,
+    "paused": Paused,
     "finished": Finished,
 }

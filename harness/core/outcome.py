@@ -14,10 +14,11 @@ class State(StrEnum):
     COMPLETE = "complete"
     PRUNED = "pruned"
     FAILED = "failed"
+    UNFINISHED = "unfinished"
 
 
 class Reason(StrEnum):
-    """The one cause of an ending."""
+    """The one cause of an ending; `unfinished` stands for none yet."""
 
     FINISHED = "finished"
     OUTRANKED = "outranked"
@@ -28,10 +29,13 @@ class Reason(StrEnum):
     TIMED_OUT = "timed_out"
     OUT_OF_MEMORY = "out_of_memory"
     CRASHED = "crashed"
+    UNFINISHED = "unfinished"
 
     @property
     def state(self) -> State:
         """Return the state this reason belongs to."""
+        if self is Reason.UNFINISHED:
+            return State.UNFINISHED
         if self is Reason.FINISHED:
             return State.COMPLETE
         if self in (Reason.OUTRANKED, Reason.OVER_BUDGET):
@@ -41,7 +45,7 @@ class Reason(StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """The end of one training.
+    """The end of one training, or where one that has not ended stood at its last rung.
 
     Args:
         reason: Why it ended; it implies the state.
@@ -70,7 +74,7 @@ class Outcome:
 
     @property
     def state(self) -> State:
-        """Return `complete`, `pruned` or `failed`."""
+        """Return `complete`, `pruned`, `failed` or `unfinished`."""
         return self.reason.state
 
     def to_dict(self) -> dict[str, Any]:

@@ -23,7 +23,12 @@ from harness.diagnosis.environment import MEGABYTE, available_megabytes
 from harness.diagnosis.finding import Finding, fail, ok, warn
 from harness.gan.config.config import GANConfig, build_config
 from harness.space.feasibility import sample_values
-from harness.space.settings import SuccessiveHalvingSettings, reduction_factor
+from harness.space.settings import (
+    PromotionSettings,
+    SuccessiveHalvingSettings,
+    promoted_share,
+    reduction_factor,
+)
 from harness.space.space import SearchSpace
 from harness.study.retention import disk_use
 from harness.training.context import TrainingContext, prepare_context
@@ -92,6 +97,7 @@ class Prediction:
         most_seconds: If it settles on the dearest.
         megabytes: Resident memory of runner and workers, MiB.
         disk_bytes: What the study's folder will hold.
+        waiting: Of how many paused trials checkpoints are in that, at most.
     """
 
     planned: PlannedSweep
@@ -100,6 +106,7 @@ class Prediction:
     most_seconds: float
     megabytes: float
     disk_bytes: float
+    waiting: float = 0.0
 
 
 def calibrate(
@@ -150,14 +157,17 @@ def predict(
     trials, workers = planned.trials, planned.workers
     at_once = min(workers, planned.cores or workers)
     reached = trials_at_rungs(planned.space, trials)
+    pauses = isinstance(planned.space.pruner, PromotionSettings)
+    # Whoever is promoted compiles anew; who may still be keeps a checkpoint.
+    starts, waiting = (sum(reached), sum(reached[1:])) if pauses else (trials, 0.0)
     rungs = (0, *planned.space.budget.rungs_kimg)
     steps = [after - before for before, after in itertools.pairwise(rungs)]
     kimg = sum(count * step for count, step in zip(reached, steps, strict=True))
     seconds = [
-        (trials * cost.start_seconds + kimg * cost.seconds_per_kimg) / at_once for cost in costs
+        (starts * cost.start_seconds + kimg * cost.seconds_per_kimg) / at_once for cost in costs
     ]
     # Completed trials keep their checkpoint, running ones two while they replace it.
-    kept = reached[-1] + 2 * workers
+    kept = waiting + reached[-1] + 2 * workers
     return Prediction(
         planned,
         seconds=statistics.fmean(seconds),
@@ -166,17 +176,21 @@ def predict(
         megabytes=RUNNER_MEGABYTES + workers * worker_megabytes,
         disk_bytes=trials * statistics.fmean(cost.disk_bytes for cost in costs)
         + kept * statistics.fmean(cost.checkpoint_bytes for cost in costs),
+        waiting=waiting,
     )
 
 
 def trials_at_rungs(space: SearchSpace, trials: int) -> list[float]:
     """Return how many trials are expected to train towards each rung.
 
-    Successive halving lets one of `reduction_factor` go on, and everything while a rung has
-    fewer than `min_trials`; for other pruners all are expected to reach the end, the most there
-    can be.
+    Promotion lets one of `reduction_factor` go on, and one to the end in any case. Successive
+    halving does so, too, and lets everything go on while a rung has fewer than `min_trials`. For
+    other pruners all are expected to reach the end, the most there can be.
     """
     pruner, rungs = space.pruner, space.budget.rungs_kimg
+    if isinstance(pruner, PromotionSettings):
+        share = promoted_share(pruner, rungs)
+        return [max(1.0, trials / share**place) for place in range(len(rungs))]
     if not isinstance(pruner, SuccessiveHalvingSettings):
         return [float(trials)] * len(rungs)
     factor = reduction_factor(pruner, rungs)
@@ -300,6 +314,8 @@ def sweep_disk(prediction: Prediction, free_megabytes: float) -> Finding:
     name = "sweep disk"
     needed = prediction.disk_bytes / MEGABYTE
     message = f"about {needed:,.0f} MiB for {prediction.planned.trials} trials"
+    if prediction.waiting:
+        message += f", with checkpoints of up to {prediction.waiting:.0f} paused ones"
     if needed > free_megabytes:
         return fail(name, f"{message}; {free_megabytes:,.0f} are free. Free some.")
     return ok(name, message)

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Iterator
 
 from harness.core.errors import HarnessError, StorageError
-from harness.core.events import Event, Finished, RungScored
+from harness.core.events import Event, Finished, RungScored, paused_at
 from harness.diagnosis.examined import Examined, ExaminedTraining
 from harness.diagnosis.finding import Finding, fail, ok, warn
 from harness.gan.config.config import GANConfig
@@ -32,7 +32,11 @@ def _compare(study: Examined, training: ExaminedTraining, known: StoredTrial) ->
     elif outcome is None and not known.queued:
         checkpoint = training.folder.checkpoint_file
         goes_on = "goes on from its checkpoint" if checkpoint.exists() else "begins anew"
-        yield ok(training.title, f"interrupted; the next sweep {goes_on}")
+        kimg = paused_at(_readable_history(training))
+        if kimg is None:
+            yield ok(training.title, f"interrupted; the next sweep {goes_on}")
+        else:
+            yield ok(training.title, f"paused at {kimg:g} kimg; it {goes_on} if it is promoted")
     elif outcome is not None and not known.finished:
         yield fail(
             training.title,

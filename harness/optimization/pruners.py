@@ -137,5 +137,6 @@ PRUNERS: dict[str, Callable[[Any, Rungs], BasePruner]] = {
     "median": lambda settings, _: _percentile(50.0, settings),
     "percentile": lambda settings, _: _percentile(settings.percentile, settings),
     "patient": _patient,
+    "promotion": lambda *_: NopPruner(),  # nothing is stopped: see promotion.py
     "none": lambda *_: NopPruner(),
 }

@@ -1,6 +1,7 @@
 """Build Optuna's samplers, one for each trial, from a search space's settings and a seed."""
 
 import contextlib
+import copy
 import dataclasses
 import math
 import warnings
@@ -17,7 +18,9 @@ from optuna.trial import FrozenTrial, TrialState
 from harness.core.errors import require_packages
 from harness.core.seeds import derive_seed
 from harness.gan.config.config import GANConfig
+from harness.space.settings import PromotionSettings
 from harness.space.space import SearchSpace
+from harness.study.optuna_trials import violates
 
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 """In these states a trial tells a sampler something."""
@@ -60,7 +63,7 @@ def sampler_for(
         space: The search space; its `sampler` says which one.
         study_seed: The study's seed.
         number: The trial's number.
-        trials: All trials of the study.
+        trials: What `visible_trials` shows it.
 
     Raises:
         MissingExtraError: If the sampler needs a package that is not installed.
@@ -73,6 +76,9 @@ def sampler_for(
 def visible_trials(space: SearchSpace, trials: Sequence[FrozenTrial]) -> Sequence[FrozenTrial]:
     """Return the trials that a sampler is to learn from: all, or for TPE of thousands a part.
 
+    Where trials pause to be promoted, an open one that has a score is shown as it stands there, as
+    if it had been pruned: TPE takes open trials for bad ones, and other samplers pass them over.
+
     All that run or wait stay, and the best as TPE ranks them. The others are thinned out evenly
     by number, so that early and late ones keep their weights against each other; of each set of
     parameters the first one stays, because TPE finds its groups by them.
@@ -81,6 +87,8 @@ def visible_trials(space: SearchSpace, trials: Sequence[FrozenTrial]) -> Sequenc
         space: The search space.
         trials: All trials of a study that minimizes, by number.
     """
+    if isinstance(space.pruner, PromotionSettings):
+        trials = [_as_it_stands(trial) for trial in trials]
     ended = [trial for trial in trials if trial.state in _ENDED]
     if space.sampler.name != "tpe" or len(ended) <= _MOST_BEST + _MOST_OTHERS:
         return trials
@@ -92,9 +100,17 @@ def visible_trials(space: SearchSpace, trials: Sequence[FrozenTrial]) -> Sequenc
     return [trial for trial in trials if not trial.state.is_finished() or trial.number in shown]
 
 
+def _as_it_stands(trial: FrozenTrial) -> FrozenTrial:
+    if trial.state is not TrialState.RUNNING or trial.last_step is None:
+        return trial
+    shown = copy.copy(trial)
+    shown.state, shown.datetime_complete = TrialState.PRUNED, trial.datetime_start
+    return shown
+
+
 def _rank(trial: FrozenTrial) -> tuple[bool, bool, float, float]:
     """Return what TPE sorts trials by, the best first: feasible, complete, far, low."""
-    violated = any(value > 0 for value in trial.constraints.values())
+    violated = violates(trial)
     if trial.state is TrialState.COMPLETE:
         return violated, False, 0.0, cast(float, trial.value)
     step = trial.last_step

@@ -12,12 +12,14 @@ from optuna.artifacts import ArtifactMeta
 from optuna.artifacts.exceptions import ArtifactNotFound
 
 from harness.core.errors import StorageError
+from harness.core.events import paused_at
 from harness.core.outcome import Outcome
 from harness.core.score import Protocol
 from harness.optuna_dashboard.trial_notes import study_note, title_of, trial_note
 from harness.study.record import StudyRecord
 from harness.study.trial_storage import copy_of
 from harness.tracking.identity import run_id
+from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.tracking.wandb_log import latest_runs, run_address
 from harness.training.training_folder import TrainingFolder
 
@@ -72,15 +74,25 @@ def make_view(
     metric = Protocol(**record.protocol).name
     names = [f"{trial.number:04d}" for trial in trials]
     outcomes = [_outcome(TrainingFolder(folder / "trials" / name)) for name in names]
+    pauses = [
+        None if outcome else _paused_at(folder / "trials" / name / HISTORY_NAME)
+        for name, outcome in zip(names, outcomes, strict=True)
+    ]
     artifacts = [_artifacts(name, folder / "trials" / name / "grids") for name in names]
     storage = optuna.storages.InMemoryStorage()
-    shown = map(_show, trials, outcomes, artifacts)
+    shown = map(_show, trials, outcomes, pauses, artifacts)
     study = copy_of(list(shown), name=record.name, metric=metric, storage=storage)
     study.sampler = optuna.samplers.RandomSampler()  # the only one that looks at no trials
     runs = latest_runs(folder / "wandb")
-    for trial, name, outcome in zip(trials, names, outcomes, strict=True):
-        rungs, line = trial.intermediate_values, _wandb_line(record, name, runs)
-        note = trial_note(name, outcome, rungs=rungs, metric=metric, wandb_line=line)
+    for trial, name, outcome, kimg in zip(trials, names, outcomes, pauses, strict=True):
+        note = trial_note(
+            name,
+            outcome,
+            paused_kimg=kimg,
+            rungs=trial.intermediate_values,
+            metric=metric,
+            wandb_line=_wandb_line(record, name, runs),
+        )
         # In memory an id is a number.
         optuna_dashboard.save_note(optuna.Trial(study, trial.number), note)
     line = _wandb_line(record, "study", runs)
@@ -109,6 +121,13 @@ def _outcome(training: TrainingFolder) -> Outcome | None:
         return None
 
 
+def _paused_at(history: Path) -> float | None:
+    try:
+        return paused_at(read_history(history))
+    except StorageError:  # damaged; `doctor` says so
+        return None
+
+
 def _winner(outcomes: Sequence[Outcome | None]) -> str | None:
     """Return the number of the trial with the lowest final score; None before there is one."""
     finals = [
@@ -120,10 +139,13 @@ def _winner(outcomes: Sequence[Outcome | None]) -> str | None:
 
 
 def _show(
-    trial: optuna.trial.FrozenTrial, outcome: Outcome | None, artifacts: Sequence[Artifact]
+    trial: optuna.trial.FrozenTrial,
+    outcome: Outcome | None,
+    paused_kimg: float | None,
+    artifacts: Sequence[Artifact],
 ) -> optuna.trial.FrozenTrial:
     """Return a trial with what stands beside its parameters, and as Optuna notes artifacts."""
-    attributes: dict[str, Any] = {"outcome": title_of(outcome)}
+    attributes: dict[str, Any] = {"outcome": title_of(outcome, paused_kimg)}
     if outcome is not None:
         attributes |= {"kimg": outcome.kimg, "seconds": round(outcome.duration_seconds, 1)}
     if outcome is not None and outcome.final is not None:

@@ -34,6 +34,7 @@ def trial_note(
     name: str,
     outcome: Outcome | None,
     *,
+    paused_kimg: float | None = None,
     rungs: Mapping[int, float],
     metric: str,
     wandb_line: str,
@@ -43,6 +44,7 @@ def trial_note(
     Args:
         name: Its number with four digits.
         outcome: How it ended; None while it has not.
+        paused_kimg: The rung at which it waits to be promoted; None where it does not.
         rungs: Its best scores until each rung it passed, by kimg.
         metric: What its scores are called.
         wandb_line: Where its W&B run is.
@@ -50,7 +52,7 @@ def trial_note(
     return _render(
         "trial.md.j2",
         name=name,
-        title=title_of(outcome),
+        title=title_of(outcome, paused_kimg),
         outcome=outcome,
         rungs=rungs,
         metric=metric,
@@ -62,8 +64,8 @@ def _render(template: str, **values: Any) -> str:
     return template_environment(__file__).get_template(template).render(values)
 
 
-def title_of(outcome: Outcome | None) -> str:
+def title_of(outcome: Outcome | None, paused_kimg: float | None = None) -> str:
     """Return how a trial ended in a few words, e.g. `pruned (outranked)`; or that it has not."""
     if outcome is None:
-        return "not ended"
+        return "not ended" if paused_kimg is None else f"paused at {paused_kimg:g} kimg"
     return f"{outcome.state.value} ({outcome.reason.value})"

@@ -27,7 +27,7 @@ PAGE = "index.html"
 
 _SLICES_SHOWN = 8
 _LONGEST_EXAMPLE = 30
-_STATES = ("complete", "pruned", "failed", "running", "baseline")
+_STATES = ("complete", "pruned", "failed", "paused", "running", "baseline")
 
 
 def write_page(data: ReportData, folder: Path, *, follows: bool = False) -> Path:
@@ -147,7 +147,7 @@ def _state(trial: TrialData) -> str:
 def _ending(trial: TrialData) -> str:
     reached = f"{format_kimg(trial.kimg)} kimg in {format_seconds(trial.seconds)}"
     if trial.outcome is None:
-        return f"Running: {reached} so far."
+        return f"{trial.state.capitalize()}: {reached} so far."
     if trial.final:
         return f"Finished: {reached}; final {trial.final.protocol.name} {trial.final.text}."
     reason = trial.reason.replace("_", " ")

@@ -17,7 +17,8 @@ from harness.core.outcome import Reason
 from harness.core.score import Protocol, Score
 from harness.reporting.lineage import Lineage, baseline_options, name_space, repeat_commands, trace
 from harness.reporting.parameter_effects import Effects, find_effects, searched_fields
-from harness.reporting.trials import RUNNING, TrialData, read_ended, read_unfinished
+from harness.reporting.trials import PAUSED, RUNNING, TrialData, read_ended, read_unfinished
+from harness.space.settings import PromotionSettings
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import disagreements, rank, read_entries, winner
 from harness.study.record import StudyRecord, read_study
@@ -223,7 +224,14 @@ class ReportData:
     def counts(self) -> dict[str, int]:
         """Return how many trials are in each state; baselines and superseded ones left out."""
         found = Counter(trial.state for trial in _counted(self.trials))
-        return {state: found[state] for state in ("complete", "pruned", "failed", RUNNING)}
+        return {state: found[state] for state in ("complete", "pruned", "failed", PAUSED, RUNNING)}
+
+    @property
+    def promotions(self) -> int | None:
+        """Return how often a trial was promoted and reached the next rung; None without pauses."""
+        if not isinstance(self.space.pruner, PromotionSettings):
+            return None
+        return sum(max(0, len(trial.rungs) - 1) for trial in _counted(self.trials))
 
     @property
     def reasons(self) -> dict[str, tuple[TrialData, ...]]:
@@ -247,6 +255,7 @@ class ReportData:
             "test": self.exported.test.to_dict() if self.exported else None,
             "exported": self.exported.training if self.exported else None,
             "confirmation": self.confirmation.to_dict() if self.confirmation else None,
+            "promotions": self.promotions,
             "compute": self.compute.to_dict(),
             "effects": dataclasses.asdict(self.effects) if self.effects else None,
             "lineage": dataclasses.asdict(self.lineage),

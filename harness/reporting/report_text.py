@@ -26,10 +26,11 @@ def report_text(data: ReportData) -> str:
 
 
 def counts_text(data: ReportData) -> str:
-    """Return e.g. `50 trials: 5 complete, 45 pruned`."""
+    """Return e.g. `50 trials: 5 complete, 45 pruned; 12 promotions`."""
     counts = {state: count for state, count in data.counts.items() if count}
     listed = ", ".join(f"{count} {state}" for state, count in counts.items())
-    return f"{sum(counts.values())} trials{': ' if counts else ''}{listed}"
+    promoted = "" if data.promotions is None else f"; {data.promotions} promotions"
+    return f"{sum(counts.values())} trials{': ' if counts else ''}{listed}{promoted}"
 
 
 def beside_text(compute: Compute) -> list[str]:

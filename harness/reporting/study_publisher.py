@@ -13,7 +13,7 @@ from harness.core.events import Event, Finished
 from harness.gan.config.config import GANConfig
 from harness.optimization.study_plots import draw_plots
 from harness.reporting.report_data import read_report
-from harness.reporting.trials import RUNNING, TrialData, read_ended
+from harness.reporting.trials import PAUSED, RUNNING, TrialData, read_ended
 from harness.runner.job_source import Listener
 from harness.runner.stop_rules import Stop
 from harness.study.record import StudyRecord
@@ -34,6 +34,7 @@ _SHARE_OF_TIME = 0.05
 """Of a sweep's time publishing takes no more: nobody is answered meanwhile, and it reads the
 folder of every trial."""
 
+_OPEN = (PAUSED, RUNNING)
 _COLUMNS = ("rank", "trial", "family", "state", "reason", "kimg", "seconds", "best_rung", "final")
 
 
@@ -159,8 +160,9 @@ def read_snapshot(folder: Path) -> StudySnapshot:
         grids=[trial.best_rung.grid if trial.best_rung else None for trial in trials],
         plots=plots,
         summary={
-            "trials": {key: n for key, n in data.counts.items() if n and key != RUNNING},
-            "reasons": {key: len(of) for key, of in data.reasons.items() if key != RUNNING},
+            "trials": {key: n for key, n in data.counts.items() if n and key not in _OPEN},
+            "reasons": {key: len(of) for key, of in data.reasons.items() if key not in _OPEN},
+            "promotions": data.promotions,
             "compute_seconds": data.compute.to_dict(),
             "winner": winner.metadata["trial"] if winner else None,
         }

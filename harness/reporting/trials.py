@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from harness.core.events import Event, Progressed, RungScored, Started
+from harness.core.events import Event, Paused, Progressed, RungScored, Started, paused_at
 from harness.core.nested import flatten
 from harness.core.outcome import Outcome
 from harness.core.score import Score
@@ -70,8 +70,8 @@ def read_pace(history: Iterable[Event]) -> Pace:
     )
 
 
-RUNNING = "running"
-"""What stands for the outcome of a training that has not ended."""
+RUNNING, PAUSED = "running", "paused"
+"""What stands for the outcome of a training that has not ended; paused, it waits at a rung."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +84,7 @@ class Rung:
         value: The score measured there; lower is better.
         interval: Its 95 % interval, where one was computed.
         seconds: Time spent up to there, interruptions left out.
+        paused: Whether the training paused there, to be promoted or not.
         grid: The sample grid of that moment; None where the file is gone.
     """
 
@@ -92,6 +93,7 @@ class Rung:
     value: float
     interval: tuple[float, float] | None
     seconds: float
+    paused: bool
     grid: Path | None
 
 
@@ -123,6 +125,7 @@ class TrialData:
         kimg: How far it came.
         seconds: Time spent on it: training, scores and saving, interruptions left out.
         pace: What its steps and its scores took of that.
+        waits: Whether it has paused, and neither gone on nor ended.
     """
 
     name: str
@@ -135,6 +138,7 @@ class TrialData:
     kimg: float
     seconds: float
     pace: Pace
+    waits: bool = False
 
     @property
     def is_baseline(self) -> bool:
@@ -149,13 +153,13 @@ class TrialData:
 
     @property
     def state(self) -> str:
-        """Return `complete`, `pruned`, `failed` or `running`."""
-        return self.outcome.state.value if self.outcome else RUNNING
+        """Return `complete`, `pruned`, `failed`, `paused` or `running`."""
+        return self.outcome.state.value if self.outcome else PAUSED if self.waits else RUNNING
 
     @property
     def reason(self) -> str:
-        """Return why it ended, or `running`."""
-        return self.outcome.reason.value if self.outcome else RUNNING
+        """Return why it ended, or `paused` or `running`."""
+        return self.outcome.reason.value if self.outcome else self.state
 
     @property
     def final(self) -> Score | None:
@@ -201,7 +205,13 @@ class TrialData:
             "best_rung": self.best_value,
             "final": self.final.to_dict() if self.final else None,
             "rungs": [
-                {"kimg": r.kimg, "value": r.value, "interval": r.interval, "seconds": r.seconds}
+                {
+                    "kimg": r.kimg,
+                    "value": r.value,
+                    "interval": r.interval,
+                    "seconds": r.seconds,
+                    "paused": r.paused,
+                }
                 for r in self.rungs
             ],
             "config": dict(self.config),
@@ -238,6 +248,7 @@ def _read(name: str, folder: TrainingFolder, config: GANConfig) -> TrialData:
     """Return a training as its history tells it, without an end."""
     history = read_history(folder.path / HISTORY_NAME)
     scored = [event for event in history if isinstance(event, Progressed | RungScored)]
+    pauses = {event.kimg for event in history if isinstance(event, Paused)}
     rungs = [
         Rung(
             index=event.rung,
@@ -245,6 +256,7 @@ def _read(name: str, folder: TrainingFolder, config: GANConfig) -> TrialData:
             value=event.score.value,
             interval=event.score.interval,
             seconds=event.duration_seconds,
+            paused=event.kimg in pauses,
             grid=_grid(folder.path, event.grid),
         )
         for event in scored
@@ -264,6 +276,7 @@ def _read(name: str, folder: TrainingFolder, config: GANConfig) -> TrialData:
         kimg=max((event.kimg for event in scored), default=0.0),
         seconds=max((event.duration_seconds for event in scored), default=0.0),
         pace=read_pace(history),
+        waits=paused_at(history) is not None,
     )
 
 

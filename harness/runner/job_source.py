@@ -2,11 +2,12 @@
 
 import dataclasses
 import typing
+from collections.abc import Sequence
 
 import optuna
 
 from harness.backends.backend import WorkerReady, WorkerSetup
-from harness.core.events import Event, Progressed, RungScored, Started
+from harness.core.events import Answer, Event, Progressed, RungScored, Started
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Score
 from harness.gan.config.config import GANConfig
@@ -35,6 +36,7 @@ class RunningJob:
         losses: How many were taken away in a row since it last went on from a later checkpoint.
         began_kimg: Where its present worker, or the last one, began.
         ended: Whether it has its outcome.
+        waits_at: The rung in kimg at which it was told to wait; None otherwise.
         last: The last event about its progress.
         best: Its best rung score so far.
     """
@@ -47,6 +49,7 @@ class RunningJob:
     losses: int = 0
     began_kimg: float = 0.0
     ended: bool = False
+    waits_at: float | None = None
     last: Progressed | RungScored | None = None
     best: Score | None = None
 
@@ -115,8 +118,14 @@ class JobSource(typing.Protocol):
     def has_unfinished(self) -> bool:
         """Return whether any training has not ended."""
 
-    def should_stop(self, running: RunningJob, event: RungScored) -> bool:
-        """Return whether a training that passed a rung is to end there."""
+    def answer(self, running: RunningJob, event: RungScored) -> Answer:
+        """Return whether a training that passed a rung goes on, ends there, or waits."""
+
+    def release(self, running: RunningJob) -> None:
+        """Take back a training that has saved itself where it was told to wait."""
+
+    def overtaken(self) -> Sequence[tuple[RunningJob, Outcome]]:
+        """Return trainings that waited and end now, as others have left them behind."""
 
     def record(self, running: RunningJob, outcome: Outcome) -> Outcome:
         """Write how a training ended: in its folder first, then wherever else it counts.

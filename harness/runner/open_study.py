@@ -3,7 +3,7 @@
 import dataclasses
 import datetime
 import uuid
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 
 import optuna
@@ -17,6 +17,7 @@ from harness.core.score import Protocol
 from harness.core.seeds import derive_seed
 from harness.gan.config.config import GANConfig
 from harness.gan.user_code.user_functions import FOLDER, write_copies
+from harness.optimization.promotion import promote, promotion_for
 from harness.optimization.pruners import pruner_for
 from harness.optimization.samplers import sampler_for, visible_trials
 from harness.space.space import SearchSpace
@@ -69,6 +70,7 @@ class Study:
             self._storage = TrialStorage(self.folder, writes=True)
             pruner = pruner_for(space.pruner, space.budget.rungs_kimg)
             self.optuna = self._storage.open_study(name, pruner)
+            self._promotion = promotion_for(space)
         except BaseException:
             self._lock.close()
             raise
@@ -86,21 +88,54 @@ class Study:
         """Return the folder of a preset trained beside the search."""
         return TrainingFolder(self.folder / "baselines" / preset)
 
-    def next_trial(
-        self, total: int, begun: Container[str]
-    ) -> tuple[optuna.Trial, GANConfig] | None:
-        """Return an interrupted trial or else a new one; None where the study has its trials.
+    def next_trial(self, total: int, begun: Set[int]) -> tuple[optuna.Trial, GANConfig] | None:
+        """Return an interrupted trial, or one that is promoted, or a new one; None without any.
 
         Args:
             total: How many it shall have.
-            begun: Names of the trials that are under way.
+            begun: Numbers of the trials that are under way.
+        """
+        trials, promotion = self._trials(), self._promotion
+        for frozen in trials:
+            is_open = frozen.state is TrialState.RUNNING and not promotion.waits(frozen)
+            if is_open and frozen.number not in begun:
+                return self.reopen(frozen)
+        due = promotion.due(trials, begun)
+        if due is None and _count_begun(trials) < total:
+            return self.ask()
+        due = due or promotion.last_resort(trials)
+        if due is None or due.number in begun:
+            return None
+        promote(self.open_trial(due.number), due.last_step)
+        return self.reopen(due)
+
+    def pauses(self, trial: optuna.Trial, begun: Set[int]) -> bool:
+        """Return whether a trial is to wait at the rung that it has reached.
+
+        It goes on where it would be the next one promoted: nothing is then compiled anew.
+
+        Args:
+            trial: The trial, whose score has been reported.
+            begun: Numbers of the trials that are under way.
         """
         trials = self._trials()
-        running = [trial for trial in trials if trial.state is TrialState.RUNNING]
-        for frozen in running:
-            if f"{frozen.number:04d}" not in begun:
-                return self.reopen(frozen)
-        return self.ask() if len(running) + _count_ended(trials) < total else None
+        frozen = trials[trial.number]
+        if not self._promotion.waits(frozen):
+            return False
+        if self._promotion.due(trials, begun - {trial.number}) is not frozen:
+            return True
+        promote(trial, frozen.last_step)
+        return False
+
+    def hopeless(self, total: int) -> list[tuple[FrozenTrial, str]]:
+        """Return the paused trials that can no longer be promoted, each with its place.
+
+        Args:
+            total: How many trials the study shall have.
+        """
+        trials = self._trials()
+        to_come = max(0, total - _count_begun(trials))
+        return self._promotion.hopeless(trials, to_come=to_come)
 
     def ask(self) -> tuple[optuna.Trial, GANConfig]:
         """Return a new trial with its configuration, already stored in its folder."""
@@ -111,11 +146,12 @@ class Study:
 
     def reopen(self, frozen: FrozenTrial) -> tuple[optuna.Trial, GANConfig]:
         """Return an interrupted trial with its configuration, as it was proposed."""
+        number = frozen.number
+        return self._propose(number, self._trials(), lambda: self.open_trial(number))
 
-        def open_trial() -> optuna.Trial:
-            return self._storage.open_trial(self.optuna, frozen.number)
-
-        return self._propose(frozen.number, self._trials(), open_trial)
+    def open_trial(self, number: int) -> optuna.Trial:
+        """Return a trial that was begun."""
+        return self._storage.open_trial(self.optuna, number)
 
     def enqueue_retry(self, trial: optuna.Trial, config: GANConfig) -> int | None:
         """Queue the trial that supersedes one, once; a replay finds it there.
@@ -157,12 +193,12 @@ class Study:
         self, number: int, trials: Sequence[FrozenTrial], open_trial: Callable[[], optuna.Trial]
     ) -> tuple[optuna.Trial, GANConfig]:
         """Return a trial with its configuration; the journal gets all of the proposal or none."""
+        shown = visible_trials(self.space, trials)
         # Each trial has a random stream of its own, whenever it is asked for.
         self.optuna.sampler = sampler_for(
-            self.space, study_seed=self.record.seed, number=number, trials=trials
+            self.space, study_seed=self.record.seed, number=number, trials=shown
         )
         seed = derive_seed(self.record.seed, number, "training")
-        shown = visible_trials(self.space, trials)
         with self._storage.transaction(), self._storage.showing(shown):
             trial = open_trial()
             config = self.space.suggest(trial, seed=seed)
@@ -219,6 +255,11 @@ class Study:
                 + "\n  ".join(dict.fromkeys(lines))
                 + "\nGo on with the settings it has, or choose a new --study."
             )
+
+
+def _count_begun(trials: Sequence[FrozenTrial]) -> int:
+    """Return how many trials have begun; one that another supersedes does not count."""
+    return sum(t.state is TrialState.RUNNING for t in trials) + _count_ended(trials)
 
 
 def _count_ended(trials: Sequence[FrozenTrial]) -> int:

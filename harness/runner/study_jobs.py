@@ -2,13 +2,14 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import optuna
+from optuna.trial import FrozenTrial
 
 from harness.backends.backend import WorkerReady, WorkerSetup
-from harness.core.events import Finished, RungScored
+from harness.core.events import Answer, Finished, RungScored
 from harness.core.outcome import Outcome, Reason
 from harness.gan.config.config import GANConfig
 from harness.gan.monitor import Cadence, MonitorConfig
@@ -63,7 +64,9 @@ class StudyJobs:
         self._film = MonitorConfig(sample_every=Cadence(every, "kimg"))
         self._closing = contextlib.ExitStack()
         self._returned: list[RunningJob] = []
-        self._handed_out: set[str] = set()
+        self._handed_out: set[int] = set()
+        self._baselines_begun: set[str] = set()
+        self._looks_for_overtaken = True
 
     @property
     def setup(self) -> WorkerSetup:
@@ -122,16 +125,50 @@ class StudyJobs:
         if self._returned:
             return self._returned.pop(0)
         asked = self._study.next_trial(self.options.trials, self._handed_out)
-        found = self._trial(*asked) if asked else self._next_baseline()
-        if found is not None:
-            self._handed_out.add(found.job.name)
-        return found
+        if asked is None:
+            return self._next_baseline()
+        self._handed_out.add(asked[0].number)
+        return self._trial(*asked)
 
-    def should_stop(self, running: RunningJob, event: RungScored) -> bool:
-        """Report a rung to Optuna and return whether its pruner ends the trial there."""
+    def answer(self, running: RunningJob, event: RungScored) -> Answer:
+        """Report a rung to Optuna and return whether the trial goes on, ends there, or waits."""
         if running.trial is None:
-            return False
-        return optuna_trials.should_stop(running.trial, round(event.kimg), event.best.value)
+            return Answer.GO_ON
+        if optuna_trials.should_stop(running.trial, round(event.kimg), event.best.value):
+            return Answer.STOP
+        if not self._study.pauses(running.trial, self._handed_out):
+            return Answer.GO_ON
+        hopeless = (frozen.number for frozen, _ in self._study.hopeless(self.options.trials))
+        return Answer.STOP if running.trial.number in hopeless else Answer.PAUSE
+
+    def release(self, running: RunningJob) -> None:
+        """Let a paused trial be promoted from now on."""
+        if running.trial is not None:
+            self._handed_out.discard(running.trial.number)
+            self._looks_for_overtaken = True
+
+    def overtaken(self) -> Sequence[tuple[RunningJob, Outcome]]:
+        """Return the paused trials that can no longer be promoted, outranked."""
+        if not self._looks_for_overtaken:
+            return ()
+        self._looks_for_overtaken = False
+        return [
+            found
+            for frozen, place in self._study.hopeless(self.options.trials)
+            if (found := self._outrank(frozen, place)) is not None
+        ]
+
+    def _outrank(self, frozen: FrozenTrial, place: str) -> tuple[RunningJob, Outcome] | None:
+        """Return a paused trial with its end; None while a worker still saves it."""
+        if frozen.number in self._handed_out:
+            return None
+        kimg = frozen.last_step or 0
+        running = self._trial(*self._study.reopen(frozen))
+        standing = running.job.folder.read_standing() or Outcome(Reason.UNFINISHED, kimg=kimg)
+        score = f"{standing.best.protocol.name} {standing.best.value:.3f}" if standing.best else ""
+        detail = f"{score} at {kimg} kimg, {place}".strip()
+        outcome = dataclasses.replace(standing, reason=Reason.OUTRANKED, detail=detail)
+        return running, outcome
 
     def record(self, running: RunningJob, outcome: Outcome) -> Outcome:
         """Write how a training ended: in its folder, then in Optuna.
@@ -170,6 +207,7 @@ class StudyJobs:
         if running.trial is None:
             return outcome
         job = running.job
+        self._looks_for_overtaken = True
         if outcome.reason is Reason.OUT_OF_MEMORY and outcome.superseded_by is None:
             number = self._study.enqueue_retry(running.trial, job.config)
             if number is not None:
@@ -182,7 +220,8 @@ class StudyJobs:
 
     def _next_baseline(self) -> RunningJob | None:
         for preset in self._open_baselines():
-            if f"{BASELINE_PREFIX}{preset}" not in self._handed_out:
+            if preset not in self._baselines_begun:
+                self._baselines_begun.add(preset)
                 return self._baseline(preset)
         return None
 

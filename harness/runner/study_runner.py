@@ -19,7 +19,7 @@ from harness.backends.backend import (
     WorkerRefused,
 )
 from harness.backends.factory import find_room, open_backend
-from harness.core.events import Answer, Event, Finished, RungScored
+from harness.core.events import Answer, Event, Finished, Paused, RungScored
 from harness.core.outcome import Outcome, Reason
 from harness.core.signals import Signals
 from harness.runner.job_source import JobSource, Listener, RunningJob
@@ -123,6 +123,8 @@ class StudyRunner:
 
     def _assign_jobs(self) -> None:
         """Send jobs while there are workers without one, and jobs without any."""
+        for running, outcome in self._source.overtaken():
+            self._end(running, outcome)
         for slot in self.pool.slots:
             if slot.ready and slot.running is None:
                 slot.running = self._source.next()
@@ -158,8 +160,11 @@ class StudyRunner:
         running.tracker.emit(event)
         self._listener.hear(running.job.name, running.job.config, event)
         running.note(event)
-        if isinstance(event, RungScored) and self._source.should_stop(running, event):
-            return Answer.STOP
+        if isinstance(event, RungScored):
+            answer = self._source.answer(running, event)
+            running.waits_at = event.kimg if answer is Answer.PAUSE else None
+            if answer is not Answer.GO_ON:
+                return answer
         return Answer.PAUSE if self._stop or self._signals.received else Answer.GO_ON
 
     def _end(self, running: RunningJob, outcome: Outcome) -> None:
@@ -172,8 +177,14 @@ class StudyRunner:
 
     def _vacate(self, slot: WorkerSlot, memory_megabytes: float) -> None:
         """Free a slot, with a new worker where the old one grew too much or ran out of memory."""
-        if slot.running is not None:
-            slot.running.tracker.close()
+        running = slot.running
+        if running is not None and running.waits_at is not None and not running.ended:
+            paused = Paused(running.waits_at)
+            running.tracker.emit(paused)
+            self._listener.hear(running.job.name, running.job.config, paused)
+            self._source.release(running)
+        if running is not None:
+            running.tracker.close()
         slot.running = None
         if slot.is_spent or memory_megabytes > self.options.max_worker_megabytes:
             slot.worker.stop()

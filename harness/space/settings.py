@@ -147,6 +147,24 @@ class HyperbandSettings(SuccessiveHalvingSettings):
     name: Literal["hyperband"] = "hyperband"  # type: ignore[assignment]
 
 
+class PromotionSettings(Settings):
+    """Settings of promotion: trials pause at rungs, and the best 1/reduction_factor go on.
+
+    A trial that pauses keeps its checkpoint as long as it may still be promoted. GP, which learns
+    from completed trials only, has few of them here.
+
+    Args:
+        reduction_factor: One of so many that reached a rung goes on; None takes the ratio of the
+            first two rungs.
+
+    References:
+        Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning, arXiv 1810.05934.
+    """
+
+    name: Literal["promotion"] = "promotion"
+    reduction_factor: Annotated[int, Field(ge=2)] | None = None
+
+
 class MedianSettings(Settings):
     """Settings of the median rule: what is worse than the median at a rung stops.
 
@@ -204,7 +222,7 @@ class PatientSettings(Settings):
 
 
 SamplerSettings = TPESettings | RandomSettings | QMCSettings | CMAESSettings | GPSettings
-PrunerSettings = OtherPruners | PatientSettings
+PrunerSettings = OtherPruners | PromotionSettings | PatientSettings
 
 
 def _by_name(kinds: Any) -> dict[str, type[Settings]]:
@@ -213,6 +231,13 @@ def _by_name(kinds: Any) -> dict[str, type[Settings]]:
 
 SAMPLER_SETTINGS = _by_name(SamplerSettings)
 PRUNER_SETTINGS = _by_name(PrunerSettings)
+
+
+def promoted_share(settings: PromotionSettings, rungs_kimg: tuple[int, ...]) -> int:
+    """Return of how many trials at a rung one is promoted."""
+    if settings.reduction_factor is not None or len(rungs_kimg) < 2:
+        return settings.reduction_factor or DEFAULT_REDUCTION_FACTOR
+    return max(2, rungs_kimg[1] // rungs_kimg[0])
 
 
 def reduction_factor(settings: SuccessiveHalvingSettings, rungs_kimg: tuple[int, ...]) -> int:

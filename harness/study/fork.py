@@ -118,9 +118,6 @@ def _copy(old: Path, folder: Path, stored: StoredStudy) -> tuple[int, tuple[str,
         if outcome is not None and outcome.superseded_by is not None:
             left_out.append(f"{path.name}: a retry took its place")
             continue
-        if outcome is None and int(path.name) != copied:
-            left_out.append(f"{path.name}: interrupted, and its seed belongs to its number")
-            continue
         try:
             stored.add(copied, config, outcome, read_history(path / HISTORY_NAME))
         except ConfigError as error:

@@ -24,6 +24,11 @@ VIOLATIONS = frozenset(
 )
 
 
+def violates(trial: FrozenTrial) -> bool:
+    """Return whether a trial was found faulty, as `tell` told Optuna."""
+    return any(value > 0 for value in trial.constraints.values())
+
+
 def report(trial: Trial, kimg: int, value: float) -> None:
     """Store the best rung FID so far at a rung, once; a replay changes nothing.
 

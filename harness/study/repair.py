@@ -97,6 +97,10 @@ class StoredStudy:
             StudyError: If Optuna lacks a trial before it.
         """
         trial = _frozen_trial(self._space, config, outcome, history, retried)
+        if config.seed != derive_seed(self._record.seed, number, "training"):
+            # Of another number before a fork: it goes on with the seed it began with.
+            own = trial.user_attrs.get(OVERRIDES, {}) | {"seed": config.seed}
+            trial.set_user_attr(OVERRIDES, own)
         self._open()
         expected = len(self._study.get_trials(deepcopy=False))
         if number != expected:

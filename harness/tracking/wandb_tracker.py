@@ -99,7 +99,7 @@ class WandbTracker:
                 run.summary.update(_summarize(event.outcome))
                 self._end(run, int(event.outcome.state is State.FAILED))
                 wandb_log.note_end(run_folder(run), event.outcome.reason.value)
-            case _:
+            case Progressed() | RungScored():
                 self._log(run, event)
 
     def _log(self, run: wandb.Run, event: Progressed | RungScored) -> None:

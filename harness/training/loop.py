@@ -213,6 +213,7 @@ class TrainingLoop:
             best = self._position.best = score
             _save_model(self._trainer.ema_generator, self._job.folder.generator_file)
             _save_model(self._trainer.discriminator, self._job.folder.discriminator_file)
+        self._job.folder.write_standing(self._outcome(Ending(Reason.UNFINISHED, "")))
         grid = self._job.folder.grid_file(kimg)
         write_bytes(grid, self._draw_grid())
         answer = self._emit_event(

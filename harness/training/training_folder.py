@@ -51,6 +51,9 @@ class TrainingFolder:
     outcome_file = _File("outcome.json")
     """Where the outcome stands; while it does not exist the training is unfinished."""
 
+    standing_file = _File("standing.json")
+    """Where an unfinished training keeps what its kept generator scored."""
+
     def grid_file(self, kimg: float) -> Path:
         """Return where the sample grid of a rung stands."""
         # Whole kimg without decimals; "_" sorts behind ".", so that names sort by kimg.
@@ -90,6 +93,7 @@ class TrainingFolder:
             StorageError: If it cannot be written.
         """
         write_json(self.outcome_file, outcome.to_dict())
+        self.standing_file.unlink(missing_ok=True)
         self.previous_checkpoint_file.unlink(missing_ok=True)
         if outcome.state is not State.COMPLETE:
             self.checkpoint_file.unlink(missing_ok=True)  # it will never go on
@@ -116,17 +120,37 @@ class TrainingFolder:
         Raises:
             StorageError: If it cannot be read or is damaged.
         """
-        if not self.outcome_file.exists():
-            return None
-        record = read_json(self.outcome_file)
-        try:
-            return Outcome.from_dict(record)
-        except (KeyError, TypeError, ValueError) as error:
-            raise StorageError(
-                f"{self.outcome_file}: expected the outcome of a training; received something "
-                f"else ({type(error).__name__}: {error}). Restore it from a copy, or remove it: "
-                f"the training then goes on from its checkpoint, or anew."
-            ) from error
+        return _read_outcome(self.outcome_file)
+
+    def write_standing(self, standing: Outcome) -> None:
+        """Store where an unfinished training stands.
+
+        Raises:
+            StorageError: If it cannot be written.
+        """
+        write_json(self.standing_file, standing.to_dict())
+
+    def read_standing(self) -> Outcome | None:
+        """Return where an unfinished training stood at its last rung; None before the first.
+
+        Raises:
+            StorageError: If it cannot be read or is damaged.
+        """
+        return _read_outcome(self.standing_file)
+
+
+def _read_outcome(file: Path) -> Outcome | None:
+    if not file.exists():
+        return None
+    record = read_json(file)
+    try:
+        return Outcome.from_dict(record)
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(
+            f"{file}: expected the outcome of a training; received something else "
+            f"({type(error).__name__}: {error}). Restore it from a copy, or remove it: the "
+            f"training then goes on from its checkpoint, or anew."
+        ) from error
 
 
 def previous_file(checkpoint: Path) -> Path:

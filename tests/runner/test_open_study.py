@@ -249,7 +249,7 @@ def test_killed_at_any_byte_of_asking_the_same_trial_is_asked_for_again(open_stu
         again = open_study()
         number, same = again.next_trial(2, set())
         assert (number.number, same) == (1, config)
-        assert again.next_trial(2, {"0001"}) is None
+        assert again.next_trial(2, {1}) is None
         again.close()
 
 

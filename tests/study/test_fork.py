@@ -17,6 +17,7 @@ from harness.space.space import SearchSpace
 from harness.study.fork import fork_study
 from harness.study.leaderboard import read_entries
 from harness.study.record import SEMANTICS_VERSION, read_study
+from harness.training.training_folder import TrainingFolder
 from tests.conftest import SweptStudy
 from tests.support.commands import Commands, the_one_message
 from tests.support.endings import SPACE
@@ -125,7 +126,7 @@ def test_a_name_that_is_taken_is_refused(studies: Path):
         fork_study(studies, "endings", "endings", space=space())
 
 
-def test_interrupted_trials_go_on_in_the_fork_under_their_number(studies: Path):
+def test_interrupted_trials_go_on_in_the_fork_with_their_seed(studies: Path):
     # As after a crash: neither the folder nor Optuna knows an end of the last trial.
     (studies / "endings/trials/0003/outcome.json").unlink()
     fork = fork_study(studies, "endings", "copy", space=space())
@@ -141,8 +142,15 @@ def test_interrupted_trials_go_on_in_the_fork_under_their_number(studies: Path):
         study.close()
     narrowed = space({"discriminator.name": {"value": "mlp"}})
     fork = fork_study(studies, "endings", "narrow", space=narrowed)
-    assert fork.copied == 2
-    assert fork.left_out[-1] == "0003: interrupted, and its seed belongs to its number"
+    assert fork.copied == 3
+    study = Study(studies, "narrow", space=narrowed, seed=None, protocol=protocol)
+    try:
+        (trial,) = study.interrupted()
+        assert trial.number == 2
+        _, config = study.reopen(trial)
+        assert config == TrainingFolder(studies / "endings/trials/0003").read_config()
+    finally:
+        study.close()
 
 
 def test_the_record_of_a_fork_says_everything_a_study_does(studies: Path):

@@ -184,7 +184,9 @@ def pretend(job, luck):
     """Yield seconds and what a training says after them; receives the answers."""
     config = job.config
     pace = SECONDS_PER_KIMG[config.family] * luck.uniform(0.9, 1.3)
-    yield 0.0, Started(0.0, 100_000, 100_000)
+    checkpoint = job.folder.checkpoint_file
+    saved = float(checkpoint.read_text()) if checkpoint.exists() else 0.0
+    yield 0.0, Started(saved, 100_000, 100_000)
     ending = _Ending(job, luck)
     best, seconds = None, 0.0
     before = 0.0
@@ -197,14 +199,21 @@ def pretend(job, luck):
         seconds += pace * (kimg - before)
         half = (before + kimg) / 2
         said = Progressed(half, 0.7, 1.3, 0.6, 0.4, 1000 / pace, seconds)
-        yield pace * (kimg - before) / 2, said
+        if kimg > saved:
+            yield pace * (kimg - before) / 2, said
         score = invented_score(config, kimg, luck)
+        if kimg <= saved:
+            best = score if best is None or score.value < best.value else best
+            before = kimg
+            continue
         grid = job.folder.grid_file(kimg)
         write_bytes(grid, b"a grid")
         if best is None or score.value < best.value:
             best = score
             write_bytes(job.folder.generator_file, b"a generator")
         name = grid.relative_to(job.folder.path).as_posix()
+        standing = Outcome(Reason.UNFINISHED, "", kimg, seconds, best)
+        job.folder.write_standing(standing)
         answer = yield (
             pace * (kimg - before) / 2,
             RungScored(kimg, rung, score, best, name, seconds),
@@ -213,6 +222,7 @@ def pretend(job, luck):
             yield 0.0, Finished(Outcome(Reason.OUTRANKED, "", kimg, seconds, best))
             return
         if answer is Answer.PAUSE:
+            checkpoint.write_text(str(kimg))
             return
         before = kimg
     final = dataclasses.replace(best, value=best.value * luck.uniform(0.99, 1.03))

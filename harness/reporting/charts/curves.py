@@ -89,7 +89,7 @@ def _curve(trial: TrialData, places: _Places, winner: str | None, radius: float)
     dot = '<circle{} data-trial="{}" data-rung="{}" cx="{:.1f}" cy="{:.1f}" r="{}"/>'
     dots = Markup("").join(
         Markup(dot).format(
-            Markup(' class="kept"') if trial.rungs[index] == best else "",
+            _kind(trial.rungs[index], best),
             *(trial.name, index, left, top),
             radius + 1.5 if is_winner else radius,
         )
@@ -98,6 +98,11 @@ def _curve(trial: TrialData, places: _Places, winner: str | None, radius: float)
     return Markup('<g class="curve {} is-{}{}"><polyline points="{}"/>{}</g>').format(
         colour_of(trial), trial.state, " winner" if is_winner else "", path, dots
     )
+
+
+def _kind(rung: Rung, best: Rung | None) -> Markup:
+    kinds = " ".join(["kept"] * (rung == best) + ["paused"] * rung.paused)
+    return Markup(' class="{}"').format(kinds) if kinds else Markup("")
 
 
 def _names(
