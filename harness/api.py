@@ -20,7 +20,7 @@ class StudyResult:
 
     Args:
         folder: The study's folder.
-        ranked: Every ended trial and baseline, best first.
+        ranked: Every trial and baseline that has ended or was scored, best first.
     """
 
     folder: Path
@@ -28,7 +28,7 @@ class StudyResult:
 
     @property
     def winner(self) -> Entry | None:
-        """Return the completed trial with the lowest final FID."""
+        """Return the trial with the best kept generator, whatever its state."""
         return winner(self.ranked)
 
 

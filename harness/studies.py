@@ -120,19 +120,19 @@ def rm(
 
 
 def _table(found: "list[StudyOverview]") -> Table:
-    columns = ("study", "trials", "best final", "trial", "score", "fingerprint", "disk")
+    columns = ("study", "trials", "best", "trial", "score", "fingerprint", "disk")
     table = FittingTable(
         columns,
         left=("study", "trials", "trial", "score", "fingerprint"),
         caption="trials: complete / pruned / failed / unfinished",
     )
     for each in found:
-        best, final = each.best, each.best_final
+        best, score = each.best, each.best_score
         table.add_row(
             each.folder.name + (" (running)" if each.running else ""),
             " / ".join(str(count) for count in each.counts.values()),
-            f"{final.value:.3f}" if final else "-",
-            f"{best.name} {best.config.family}" if best else "-",
+            f"{score.value:.3f}" if score else "-",
+            f"{best.name} {best.config.family} {best.stands}" if best else "-",
             each.protocol.name,
             each.protocol.fingerprint,
             _megabytes(each.disk_bytes),

@@ -185,7 +185,7 @@ def _run(
     from harness.cli.display import SweepDisplay, print_wandb_hint
     from harness.reporting.study_publisher import run_published
     from harness.runner.stop_rules import nothing_completed
-    from harness.study.leaderboard import rank, read_entries
+    from harness.study.leaderboard import rank, read_entries, winner
     from harness.study.retention import disk_use
 
     console = new_console(stderr=as_json)
@@ -195,13 +195,19 @@ def _run(
     with SweepDisplay(console, trials=options.trials, kimg=last_rung) as display:
         stop = run_published(runner, display)
     ranked = rank(read_entries(folder))
+    best = winner(ranked)
     if as_json:
         board = [entry.to_dict() for entry in ranked]
-        record = {"study": str(folder), "ended": stop is None, "leaderboard": board}
+        record = {
+            "study": str(folder),
+            "ended": stop is None,
+            "winner": best.to_dict() if best else None,
+            "leaderboard": board,
+        }
         print(json.dumps(record, indent=2))
     else:
-        _print_result(console, ranked, seconds=time.monotonic() - began)
-        _print_next(console, ranked, options)
+        _print_result(console, ranked, best, seconds=time.monotonic() - began)
+        _print_next(console, best, options)
     if folder.exists():
         console.print(f"Disk: {disk_use(folder) / 2**20:.1f} MiB in {folder}")
     if stop is None or stop.exit_code == 0:
@@ -211,33 +217,30 @@ def _run(
         raise typer.Exit(stop.exit_code)
 
 
-def _print_result(console: Console, ranked: "list[Entry]", *, seconds: float) -> None:
+def _print_result(
+    console: Console, ranked: "list[Entry]", best: "Entry | None", *, seconds: float
+) -> None:
     from harness.cli.display import count_outcomes, format_config, leaderboard_table
-    from harness.study.leaderboard import winner
 
     console.print(leaderboard_table(ranked))
     console.print(f"{count_outcomes(ranked)}; {format_seconds(seconds)}")
-    best = winner(ranked)
     if best is None:
         return
-    console.print(f"\nBest: trial {best.name}, {best.folder.path}")
+    console.print(f"\nBest: trial {best.name} {best.stands}, {best.folder.path}")
     console.print(format_config(best.config))
 
 
-def _print_next(console: Console, ranked: "list[Entry]", options: "SweepOptions") -> None:
+def _print_next(console: Console, best: "Entry | None", options: "SweepOptions") -> None:
     """Print commands that can be given now, each for something that is there."""
-    from harness.study.leaderboard import winner
-
     place = ""
     if options.studies_dir != option.STUDIES_DIR:
         place = f" --studies-dir {shlex.quote(str(options.studies_dir))}"
     lines = []
-    best = winner(ranked)
     if best is not None and best.folder.generator_file.exists():
         lines.append(f"gansweep export --study {options.name}{place}")
     if best is not None and best.folder.checkpoint_file.exists():
         lines.append(f"gansweep train --from {options.name}{place} --kimg 5000")
-    if ranked:
+    if (options.folder / "study.json").exists():
         lines.append(f"gansweep report --study {options.name}{place}")
     wandb = options.studies_dir / options.name / "wandb"
     if options.tracker == "wandb" and wandb.is_dir():

@@ -149,6 +149,8 @@ def train(
         )
         tracker_options = tracking.options(histograms=histograms)
         check(job, setup, start.begin_from)  # what needs no images is checked first
+        if start.note:
+            print(start.note)
         context = _context_for(job, setup)
         if start.earlier is not None:
             check_same_data(start.earlier.folder.path, start.earlier.record, context.dataset)

@@ -389,7 +389,8 @@ def test_what_cannot_be_exported_is_one_message(
     shutil.copyfile(swept.folder / "study.json", empty / "study.json")
     failed_only = tmp_path / "studies" / "failed"
     shutil.copytree(swept.folder, failed_only)
-    shutil.rmtree(failed_only / "trials" / "0000")
+    for name in ("0000", "0003"):  # the complete one, and the outranked one
+        shutil.rmtree(failed_only / "trials" / name)
     damaged = tmp_path / "studies" / "damaged"
     shutil.copytree(swept.folder, damaged)
     (damaged / "trials" / "0000" / "generator.keras").write_bytes(b"half a model")
@@ -397,10 +398,10 @@ def test_what_cannot_be_exported_is_one_message(
     here = ("--studies-dir", tmp_path / "studies")
     there = ("--studies-dir", swept.folder.parent)
     for arguments, message in (
-        (("--study", "empty", *here), "no trial has completed yet (0 ended)"),
-        (("--study", "failed", *here), "no trial has completed yet (3 ended)"),
+        (("--study", "empty", *here), "no trial has a sound generator yet (0 ended)"),
+        (("--study", "failed", *here), "no trial has a sound generator yet (2 ended)"),
         (("--study", "emtpy", *here), "Did you mean 'empty'?"),
-        (("--study", "endings", "--trial", 9, *there), "has no ended trial 9"),
+        (("--study", "endings", "--trial", 9, *there), "has no trial 9 that has ended"),
         (("--study", "endings", "--trial", 1, *there), "trial 0001 kept no generator"),
         (("--study", "damaged", *here), "outcome.json: expected the outcome of a training"),
     ):

@@ -35,7 +35,7 @@ def test_a_study_is_summed_up_from_its_folder(studies: Path):
     assert overview.reasons == reasons
     assert overview.best is not None
     assert overview.best.name == "0000"
-    assert overview.best_final == overview.best.outcome.final
+    assert overview.best_score == overview.best.outcome.final
     assert not overview.running
     journal_file(studies / "endings").unlink()
     (studies / "endings" / "trials" / "0003" / "outcome.json").unlink()

@@ -78,8 +78,9 @@ def choose_candidates(study_folder: Path, top: int, also: Container[str] = ()) -
         if entry.outcome.final is not None and not entry.is_baseline
     ]
     if not completed:
+        ended = sum(entry.outcome.is_ended for entry in entries)
         raise StudyError(
-            f"{study_folder}: no trial has completed yet ({len(entries)} ended), so there is "
+            f"{study_folder}: no trial has completed yet ({ended} ended), so there is "
             f"nothing to confirm. Let the sweep go on: gansweep sweep."
         )
     return completed[:top] + [entry for entry in completed[top:] if entry.name in also]

@@ -40,7 +40,7 @@ def choose(study_folder: Path, trial: int | None = None) -> Choice:
         trial: A number, to take that trial of the search and nothing else.
 
     Raises:
-        StudyError: If the study has no such trial, none that completed, or the folder of the
+        StudyError: If the study has no such trial, no sound generator, or the folder of the
             confirmed winner is gone.
         StorageError: If the confirmation's result is damaged.
     """
@@ -48,15 +48,14 @@ def choose(study_folder: Path, trial: int | None = None) -> Choice:
         entry = find_entry(study_folder, trial)
         return Choice(entry, "It was asked for by --trial.", entry.name)
     best = find_entry(study_folder)
+    why = f"It has the best kept generator of the search, {best.stands}"
     result = read_result(study_folder)
     if result is None:
-        why = "It has the lowest final score of the search; nothing is confirmed."
-        return Choice(best, why, best.name)
+        return Choice(best, f"{why}. Nothing is confirmed.", best.name)
     winner = next((each for each in result.candidates if each.trial == result.winner), None)
     if winner is None:
         state = "found no winner" if result.complete else "has not ended"
-        why = f"It has the lowest final score of the search; the confirmation {state}."
-        return Choice(best, why, best.name)
+        return Choice(best, f"{why}. The confirmation {state}.", best.name)
     return Choice(_best_seed(study_folder, winner), _why(result, winner, best), winner.trial)
 
 

@@ -42,6 +42,15 @@ class Reason(StrEnum):
             return State.PRUNED
         return State.FAILED
 
+    @property
+    def is_faulty(self) -> bool:
+        """Return whether a generator kept before is not to be trusted.
+
+        That a training took too long or too much memory says nothing against it.
+        """
+        limits = (Reason.TIMED_OUT, Reason.OUT_OF_MEMORY)
+        return self.state is State.FAILED and self not in limits
+
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
@@ -71,6 +80,21 @@ class Outcome:
     allowed_seconds: float | None = None
     tests: tuple[Score, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> Score | None:
+        """Return what is known best of the kept generator: the final score, or the best rung's."""
+        return self.final or self.best
+
+    @property
+    def is_ended(self) -> bool:
+        """Return whether it is an end at all."""
+        return self.reason is not Reason.UNFINISHED
+
+    @property
+    def competes(self) -> bool:
+        """Return whether its kept generator may be the best in hand."""
+        return not self.reason.is_faulty and self.superseded_by is None and self.score is not None
 
     @property
     def state(self) -> State:

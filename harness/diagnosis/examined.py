@@ -55,6 +55,12 @@ class ExaminedTraining:
             return self.folder.read_outcome()
         return None
 
+    def standing(self) -> Outcome | None:
+        """Return where it stands; None where that is not known, or the file is damaged."""
+        with contextlib.suppress(HarnessError):
+            return self.folder.read_standing()
+        return None
+
 
 @dataclasses.dataclass(frozen=True)
 class Examined:

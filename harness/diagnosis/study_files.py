@@ -12,6 +12,7 @@ from harness.core.scratch import PREFIX, find_left, remove_left
 from harness.diagnosis.examined import Examined, ExaminedTraining
 from harness.diagnosis.finding import Finding, fail, warn
 from harness.gan.config.config import GANConfig
+from harness.study.leaderboard import place_of
 from harness.study.repair import StoredTrial
 from harness.training.checkpoint import load_checkpoint
 
@@ -119,13 +120,15 @@ def _is_sound(checkpoint: Path) -> bool:
 
 
 def _winner(study: Examined) -> ExaminedTraining | None:
-    """Return the completed trial of the lowest final score, as far as outcomes can be read."""
-    finals = {
-        training: outcome.final.value
+    """Return the trial with the best kept generator, as far as outcomes can be read."""
+    places = {
+        training: place_of(outcome, training.name)
         for training in study.trainings()
-        if training.number is not None and (outcome := training.outcome()) and outcome.final
+        if training.number is not None
+        and (outcome := training.outcome() or training.standing())
+        and outcome.competes
     }
-    return min(finals, key=lambda training: finals[training], default=None)
+    return min(places, key=lambda training: places[training], default=None)
 
 
 def _networks(training: ExaminedTraining, *, is_winner: bool) -> Iterator[Finding]:

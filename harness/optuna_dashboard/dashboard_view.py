@@ -11,11 +11,12 @@ import optuna_dashboard
 from optuna.artifacts import ArtifactMeta
 from optuna.artifacts.exceptions import ArtifactNotFound
 
-from harness.core.errors import StorageError
+from harness.core.errors import HarnessError, StorageError
 from harness.core.events import paused_at
 from harness.core.outcome import Outcome
 from harness.core.score import Protocol
 from harness.optuna_dashboard.trial_notes import study_note, title_of, trial_note
+from harness.study.leaderboard import Entry, read_entries, winner
 from harness.study.record import StudyRecord
 from harness.study.trial_storage import copy_of
 from harness.tracking.identity import run_id
@@ -96,7 +97,7 @@ def make_view(
         # In memory an id is a number.
         optuna_dashboard.save_note(optuna.Trial(study, trial.number), note)
     line = _wandb_line(record, "study", runs)
-    note = study_note(record, winner=_winner(outcomes), confirmed=confirmed, wandb_line=line)
+    note = study_note(record, winner=_winner(folder), confirmed=confirmed, wandb_line=line)
     optuna_dashboard.save_note(study, note)
     return storage, GridStore(
         {meta.artifact_id: file for each in artifacts for meta, file in each}
@@ -128,14 +129,11 @@ def _paused_at(history: Path) -> float | None:
         return None
 
 
-def _winner(outcomes: Sequence[Outcome | None]) -> str | None:
-    """Return the number of the trial with the lowest final score; None before there is one."""
-    finals = [
-        (outcome.final.value, number)
-        for number, outcome in enumerate(outcomes)
-        if outcome is not None and outcome.final is not None
-    ]
-    return f"{min(finals)[1]:04d}" if finals else None
+def _winner(folder: Path) -> Entry | None:
+    try:
+        return winner(read_entries(folder))
+    except HarnessError:  # damaged; `doctor` says so
+        return None
 
 
 def _show(

@@ -6,17 +6,18 @@ from typing import Any
 from harness.core.outcome import Outcome
 from harness.core.score import Protocol
 from harness.core.templates import template_environment
+from harness.study.leaderboard import Entry
 from harness.study.record import StudyRecord
 
 
 def study_note(
-    record: StudyRecord, *, winner: str | None, confirmed: str | None = None, wandb_line: str
+    record: StudyRecord, *, winner: Entry | None, confirmed: str | None = None, wandb_line: str
 ) -> str:
     """Return how to read a study's page.
 
     Args:
         record: What the study says of itself.
-        winner: Name of the completed trial with the lowest final score; None before there is one.
+        winner: The trial with the best kept generator; None before there is one.
         confirmed: Name of the trial that training the leaders again stands behind; None without.
         wandb_line: Where its W&B run is.
     """

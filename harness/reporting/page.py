@@ -146,7 +146,7 @@ def _state(trial: TrialData) -> str:
 
 def _ending(trial: TrialData) -> str:
     reached = f"{format_kimg(trial.kimg)} kimg in {format_seconds(trial.seconds)}"
-    if trial.outcome is None:
+    if trial.outcome is None or not trial.is_ended:
         return f"{trial.state.capitalize()}: {reached} so far."
     if trial.final:
         return f"Finished: {reached}; final {trial.final.protocol.name} {trial.final.text}."

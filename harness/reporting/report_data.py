@@ -17,7 +17,7 @@ from harness.core.outcome import Reason
 from harness.core.score import Protocol, Score
 from harness.reporting.lineage import Lineage, baseline_options, name_space, repeat_commands, trace
 from harness.reporting.parameter_effects import Effects, find_effects, searched_fields
-from harness.reporting.trials import PAUSED, RUNNING, TrialData, read_ended, read_unfinished
+from harness.reporting.trials import PAUSED, RUNNING, TrialData, read_ranked, read_unfinished
 from harness.space.settings import PromotionSettings
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import disagreements, rank, read_entries, winner
@@ -152,10 +152,10 @@ class ReportData:
         record: What the study says of itself.
         space: What was searched.
         class_names: One name a row of a conditional grid; None where they are not known.
-        trials: All trainings: ended ones best first, then those that run.
+        trials: All trainings: best first, then those without a score that run.
         confirmation: What training the leaders again found; None where that was not done.
-        winner: Name of the confirmed trial, or else of the completed one with the lowest final
-            score; None before there is one.
+        winner: Name of the confirmed trial, or else of that with the best kept generator; None
+            before there is one.
         exported: What the winner's exported file scored on the test split; None without one.
         compute: What was spent, and saved by pruning.
         lineage: How the study comes about again.
@@ -281,7 +281,7 @@ def read_report(folder: Path, *, class_names: tuple[str, ...] | None = None) -> 
     confirmation = read_result(folder)
     confirmed = [each for each in entries if confirmation and each.name == confirmation.winner]
     best = confirmed[0] if confirmed else winner(entries)
-    trials = [read_ended(entry, place) for place, entry in enumerate(rank(entries), start=1)]
+    trials = [read_ranked(entry, place) for place, entry in enumerate(rank(entries), start=1)]
     paths = sorted((folder / "trials").glob("[0-9]*")) + sorted((folder / "baselines").glob("*"))
     unfinished = [read_unfinished(path) for path in paths if path.is_dir()]
     ended = {trial.name for trial in trials}

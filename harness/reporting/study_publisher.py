@@ -13,7 +13,7 @@ from harness.core.events import Event, Finished
 from harness.gan.config.config import GANConfig
 from harness.optimization.study_plots import draw_plots
 from harness.reporting.report_data import read_report
-from harness.reporting.trials import PAUSED, RUNNING, TrialData, read_ended
+from harness.reporting.trials import PAUSED, RUNNING, TrialData, read_ranked
 from harness.runner.job_source import Listener
 from harness.runner.stop_rules import Stop
 from harness.study.record import StudyRecord
@@ -138,7 +138,7 @@ def read_snapshot(folder: Path) -> StudySnapshot:
     """
     data = read_report(folder)
     record, metric = data.record, data.protocol.name
-    trials = [trial for trial in data.trials if trial.outcome]
+    trials = [trial for trial in data.trials if trial.rank]
     finals = [trial.final.value for trial in trials if trial.final and not trial.is_baseline]
     study = open_read_only(folder)
     stored = study.get_trials(deepcopy=False) if study else []
@@ -165,6 +165,8 @@ def read_snapshot(folder: Path) -> StudySnapshot:
             "promotions": data.promotions,
             "compute_seconds": data.compute.to_dict(),
             "winner": winner.metadata["trial"] if winner else None,
+            "winner_kimg": winner.metadata["kept_kimg"] if winner else None,
+            "winner_may_go_on": winner.metadata["may_go_on"] if winner else None,
         }
         | ({f"final_{metric}": min(finals)} if finals else {}),
         winner=winner,
@@ -193,7 +195,7 @@ def _describe_winner(folder: Path, record: StudyRecord) -> ArtifactContents | No
     entry, outcome = choice.entry, choice.entry.outcome
     if not entry.folder.generator_file.is_file():
         return None
-    best = read_ended(entry, 1).best_rung
+    best = read_ranked(entry, 1).best_rung
     files = [entry.folder.generator_file, entry.folder.config_file]
     files += [best.grid] if best and best.grid else []
     return ArtifactContents(
@@ -207,6 +209,8 @@ def _describe_winner(folder: Path, record: StudyRecord) -> ArtifactContents | No
             "trial": entry.name,
             "family": entry.config.family,
             "why": choice.why,
+            "kept_kimg": entry.score.kimg if entry.score else None,
+            "may_go_on": entry.may_go_on,
             "protocol": record.protocol,
             "best_rung": outcome.best.to_dict() if outcome.best else None,
             "final": outcome.final.to_dict() if outcome.final else None,

@@ -116,16 +116,17 @@ class TrialData:
 
     Args:
         name: Trial number with four digits, or `baseline-` and the preset's name.
-        rank: Its place among all that have ended, from 1; 0 while it is unfinished.
+        rank: Its place among all that have ended or were scored, from 1; 0 before.
         family: Family of its networks.
         config: Its whole configuration by dotted path.
         rungs: Its rungs, by kimg.
         samples: Its grids between rungs, by kimg; older studies have none.
-        outcome: How it ended; None while it is unfinished.
+        outcome: How it ended, or where it stood at its last rung; None before the first.
         kimg: How far it came.
         seconds: Time spent on it: training, scores and saving, interruptions left out.
         pace: What its steps and its scores took of that.
         waits: Whether it has paused, and neither gone on nor ended.
+        may_go_on: Whether it can be trained on from its checkpoint.
     """
 
     name: str
@@ -139,6 +140,12 @@ class TrialData:
     seconds: float
     pace: Pace
     waits: bool = False
+    may_go_on: bool = False
+
+    @property
+    def is_ended(self) -> bool:
+        """Return whether it has ended."""
+        return self.outcome is not None and self.outcome.is_ended
 
     @property
     def is_baseline(self) -> bool:
@@ -154,12 +161,16 @@ class TrialData:
     @property
     def state(self) -> str:
         """Return `complete`, `pruned`, `failed`, `paused` or `running`."""
-        return self.outcome.state.value if self.outcome else PAUSED if self.waits else RUNNING
+        if self.outcome is not None and self.outcome.is_ended:
+            return self.outcome.state.value
+        return PAUSED if self.waits else RUNNING
 
     @property
     def reason(self) -> str:
         """Return why it ended, or `paused` or `running`."""
-        return self.outcome.reason.value if self.outcome else self.state
+        if self.outcome is not None and self.outcome.is_ended:
+            return self.outcome.reason.value
+        return self.state
 
     @property
     def final(self) -> Score | None:
@@ -184,6 +195,12 @@ class TrialData:
         return min((rung.value for rung in self.rungs), default=None)
 
     @property
+    def kept_kimg(self) -> float | None:
+        """Return where its kept generator stands."""
+        score = self.outcome.score if self.outcome else None
+        return score.kimg if score else None
+
+    @property
     def best_rung(self) -> Rung | None:
         """Return the rung with the best score, whose generator is kept; grids preferred."""
         shown = [rung for rung in self.rungs if rung.grid] or list(self.rungs)
@@ -203,6 +220,8 @@ class TrialData:
             "training_seconds": self.training_seconds,
             "allowed_seconds": self.outcome.allowed_seconds if self.outcome else None,
             "best_rung": self.best_value,
+            "kept_kimg": self.kept_kimg,
+            "may_go_on": self.may_go_on,
             "final": self.final.to_dict() if self.final else None,
             "rungs": [
                 {
@@ -218,17 +237,18 @@ class TrialData:
         }
 
 
-def read_ended(entry: Entry, rank: int) -> TrialData:
-    """Return a training that has ended.
+def read_ranked(entry: Entry, rank: int) -> TrialData:
+    """Return a training that has ended or was scored.
 
     Raises:
         StorageError: If its history is damaged before its end.
     """
     read = _read(entry.name, entry.folder, entry.config)
     outcome = entry.outcome
-    return dataclasses.replace(
-        read, rank=rank, outcome=outcome, kimg=outcome.kimg, seconds=outcome.duration_seconds
-    )
+    read = dataclasses.replace(read, rank=rank, outcome=outcome, may_go_on=entry.may_go_on)
+    if not outcome.is_ended:
+        return dataclasses.replace(read, kimg=max(read.kimg, outcome.kimg))
+    return dataclasses.replace(read, kimg=outcome.kimg, seconds=outcome.duration_seconds)
 
 
 def read_unfinished(path: Path) -> TrialData | None:

@@ -99,10 +99,11 @@ class StudyJobs:
         for params in self._enqueued:
             self._study.optuna.enqueue_trial(params, skip_if_exists=True)
         entries = read_entries(options.folder)
-        self._rules = StopRules(options, entries)
-        self._retention = Retention(options.keep, options.folder)
+        ended = [entry for entry in entries if entry.outcome.is_ended]
+        self._rules = StopRules(options, ended)
+        self._retention = Retention(options.keep, ended)
         passed_on = set(self._pass_on_unknown())
-        for entry in entries:
+        for entry in ended:
             if entry.name not in passed_on:
                 identity = self._identity(entry.name, entry.folder.path, entry.config)
                 catch_up(options.tracker, identity, entry.outcome, options.tracker_options)
@@ -214,8 +215,9 @@ class StudyJobs:
                 outcome = dataclasses.replace(outcome, superseded_by=f"{number:04d}")
                 job.folder.write_outcome(outcome)
         optuna_trials.tell(self._study.optuna, running.trial, outcome)
-        self._rules.note(Entry(job.name, job.folder, job.config, outcome))
-        self._retention.note(job.name, job.folder, outcome)
+        entry = Entry(job.name, job.folder, job.config, outcome)
+        self._rules.note(entry)
+        self._retention.note(entry)
         return outcome
 
     def _next_baseline(self) -> RunningJob | None:

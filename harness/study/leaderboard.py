@@ -6,25 +6,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.core.durations import format_kimg
 from harness.core.errors import StudyError
-from harness.core.outcome import Outcome, State
+from harness.core.outcome import Outcome
 from harness.core.score import Score, require_comparable
 from harness.gan.config.config import GANConfig
 from harness.training.training_folder import TrainingFolder
 
 BASELINE_PREFIX = "baseline-"
-_ORDER = {State.COMPLETE: 0, State.PRUNED: 1, State.FAILED: 2}
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One training that has ended.
+    """One training that has ended, or was scored and has not.
 
     Args:
         name: Trial number with four digits, or `baseline-` and the preset's name.
         folder: Its folder.
         config: What was trained.
-        outcome: How it ended.
+        outcome: How it ended, or where it stands.
     """
 
     name: str
@@ -40,7 +40,18 @@ class Entry:
     @property
     def score(self) -> Score | None:
         """Return the final score, or the best rung score where there is none."""
-        return self.outcome.final or self.outcome.best
+        return self.outcome.score
+
+    @property
+    def may_go_on(self) -> bool:
+        """Return whether it can be trained further from where it stands."""
+        return not self.outcome.is_ended or self.folder.checkpoint_file.exists()
+
+    @property
+    def stands(self) -> str:
+        """Return where its kept generator stands, e.g. `at 25 kimg; it may go on`."""
+        kimg = self.score.kimg if self.score else self.outcome.kimg
+        return f"at {format_kimg(kimg)} kimg{'; it may go on' if self.may_go_on else ''}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -48,19 +59,21 @@ class Entry:
             "trial": self.name,
             "family": self.config.family,
             "folder": str(self.folder.path),
+            "kept_kimg": self.score.kimg if self.score else None,
+            "may_go_on": self.may_go_on,
             "outcome": self.outcome.to_dict(),
             "config": self.config.model_dump(mode="json"),
         }
 
 
 def read_entries(study_folder: Path) -> list[Entry]:
-    """Return every ended trial and baseline of a study, in the order of their names."""
+    """Return all trials and baselines that have ended or were scored, by their names."""
     folders = sorted((study_folder / "trials").glob("[0-9]*"))
     folders += sorted((study_folder / "baselines").glob("*"))
     entries = []
     for path in folders:
         folder = TrainingFolder(path)
-        outcome, config = folder.read_outcome(), folder.read_config()
+        outcome, config = folder.read_outcome() or folder.read_standing(), folder.read_config()
         if outcome is not None and config is not None:
             is_baseline = path.parent.name == "baselines"
             name = f"{BASELINE_PREFIX}{path.name}" if is_baseline else path.name
@@ -68,33 +81,31 @@ def read_entries(study_folder: Path) -> list[Entry]:
     return entries
 
 
-def rank(entries: list[Entry]) -> list[Entry]:
-    """Return the entries best first: completed ones by final FID, then pruned, then failed.
+def place_of(outcome: Outcome, name: str) -> tuple[bool, float, float, str]:
+    """Return what trainings are ranked by, the best first: their kept generators, then names.
 
-    Pruned trials never reached the last rung; among them, whoever came further stands higher.
+    A training's state does not count, but what was found faulty comes behind everything else; and
+    what was never scored by how far it came.
+    """
+    score = outcome.score
+    value = score.value if score else math.inf
+    return not outcome.competes, value, -outcome.kimg, name
+
+
+def rank(entries: list[Entry]) -> list[Entry]:
+    """Return the entries best first.
 
     Raises:
         ProtocolMismatchError: If two scores were measured differently.
     """
     require_comparable(entry.score for entry in entries if entry.score)
-
-    def key(entry: Entry) -> tuple[int, float, float, str]:
-        state = entry.outcome.state
-        reached = 0.0 if state is State.COMPLETE else -entry.outcome.kimg
-        value = entry.score.value if entry.score else math.inf
-        return _ORDER[state], reached, value, entry.name
-
-    return sorted(entries, key=key)
+    return sorted(entries, key=lambda entry: place_of(entry.outcome, entry.name))
 
 
 def winner(entries: list[Entry]) -> Entry | None:
-    """Return the completed trial with the lowest final FID; baselines do not compete."""
-    completed = [
-        entry
-        for entry in rank(entries)
-        if entry.outcome.state is State.COMPLETE and not entry.is_baseline
-    ]
-    return completed[0] if completed else None
+    """Return the trial with the best kept generator, whatever its state; baselines never win."""
+    competing = (e for e in rank(entries) if e.outcome.competes and not e.is_baseline)
+    return next(competing, None)
 
 
 _PLACES = 2
@@ -131,19 +142,23 @@ def find_entry(study_folder: Path, trial: int | None = None) -> Entry:
     """Return one trial of a study: the given number, or the winner.
 
     Raises:
-        StudyError: If the study has no such trial, or none that completed.
+        StudyError: If the study has no such trial, or none that was scored and not found faulty.
     """
     entries = read_entries(study_folder)
     if trial is None:
         best = winner(entries)
         if best is None:
+            ended = sum(entry.outcome.is_ended for entry in entries)
             raise StudyError(
-                f"{study_folder}: no trial has completed yet ({len(entries)} ended). Let the "
-                f"sweep go on, or name a trial with --trial."
+                f"{study_folder}: no trial has a sound generator yet ({ended} ended); a trial "
+                f"keeps one from its first rung on. Let the sweep go on, or name a trial with "
+                f"--trial."
             )
         return best
     for entry in entries:
         if entry.name == f"{trial:04d}":
             return entry
     names = ", ".join(entry.name for entry in entries if not entry.is_baseline) or "none"
-    raise StudyError(f"{study_folder}: has no ended trial {trial}; ended trials: {names}.")
+    raise StudyError(
+        f"{study_folder}: has no trial {trial} that has ended or was scored; such trials: {names}."
+    )

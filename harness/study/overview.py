@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.core.errors import HarnessError, StudyError
 from harness.core.locks import is_locked
+from harness.core.outcome import Outcome
 from harness.core.score import Protocol, Score, require_same_protocol
 from harness.study.leaderboard import Entry, rank, read_entries, winner
 from harness.study.record import StudyRecord, find_study, read_study
@@ -21,7 +22,7 @@ class StudyOverview:
     Args:
         folder: Its folder.
         record: What it says of itself.
-        ranked: Every ended trial and baseline, best first.
+        ranked: Every trial and baseline that has ended or was scored, best first.
         unfinished: Trials that have a folder and no end yet.
         running: Whether a sweep runs on it right now.
         disk_bytes: What its folder holds.
@@ -41,19 +42,18 @@ class StudyOverview:
 
     @property
     def best(self) -> Entry | None:
-        """Return the completed trial with the lowest final score."""
+        """Return the trial with the best kept generator."""
         return winner(list(self.ranked))
 
     @property
-    def best_final(self) -> Score | None:
-        """Return the final score of the best trial."""
-        return self.best.outcome.final if self.best else None
+    def best_score(self) -> Score | None:
+        """Return the score of the best trial's kept generator."""
+        return self.best.score if self.best else None
 
     @property
     def counts(self) -> dict[str, int]:
         """Return how many trials are in each state; baselines are left out."""
-        trials = [entry for entry in self.ranked if not entry.is_baseline]
-        found = Counter(entry.outcome.state.value for entry in trials)
+        found = Counter(outcome.state.value for outcome in self._ended())
         return {state: found[state] for state in ("complete", "pruned", "failed")} | {
             "unfinished": self.unfinished
         }
@@ -61,8 +61,11 @@ class StudyOverview:
     @property
     def reasons(self) -> dict[str, int]:
         """Return how many trials ended for each reason, the most frequent first."""
-        trials = [entry for entry in self.ranked if not entry.is_baseline]
-        return dict(Counter(entry.outcome.reason.value for entry in trials).most_common())
+        return dict(Counter(outcome.reason.value for outcome in self._ended()).most_common())
+
+    def _ended(self) -> list[Outcome]:
+        found = (entry.outcome for entry in self.ranked if not entry.is_baseline)
+        return [outcome for outcome in found if outcome.is_ended]
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -76,7 +79,8 @@ class StudyOverview:
             "protocol": self.protocol.name,
             "fingerprint": self.protocol.fingerprint,
             "best_trial": self.best.name if self.best else None,
-            "best_final": self.best_final.to_dict() if self.best_final else None,
+            "best_score": self.best_score.to_dict() if self.best_score else None,
+            "best_may_go_on": self.best.may_go_on if self.best else None,
             "disk_bytes": self.disk_bytes,
         }
 
@@ -98,7 +102,7 @@ def sum_up(folder: Path) -> StudyOverview:
     record = read_study(folder)
     ranked = rank(read_entries(folder))
     folders = [path for path in (folder / "trials").glob("[0-9]*") if path.is_dir()]
-    ended = sum(not entry.is_baseline for entry in ranked)
+    ended = sum(not entry.is_baseline and entry.outcome.is_ended for entry in ranked)
     try:
         Protocol(**record.protocol)
     except TypeError as error:
@@ -141,4 +145,4 @@ def compare(studies_dir: Path, names: Sequence[str]) -> list[StudyOverview]:
         )
     found = [sum_up(find_study(studies_dir, name)) for name in distinct]
     require_same_protocol(each.protocol for each in found)
-    return sorted(found, key=lambda each: each.best_final.value if each.best_final else 1e300)
+    return sorted(found, key=lambda each: each.best_score.value if each.best_score else 1e300)

@@ -3,55 +3,54 @@
 import contextlib
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from harness.core.option_values import Keep
-from harness.core.outcome import Outcome, State
-from harness.study.leaderboard import read_entries, winner
-from harness.training.training_folder import TrainingFolder
+from harness.core.outcome import State
+from harness.study.leaderboard import Entry, place_of
+
+LEADERS = 2
+"""So many trials can be trained on, whatever ended them, where nothing else is asked for."""
 
 
 class Retention:
     """The rule by which networks of ended trials are kept or removed, as soon as they end.
 
-    `all` keeps generator and discriminator of every trial that was scored, and the checkpoint of
-    those that completed, from which they can be trained on. `best` keeps these files of the best
-    completed trial alone, `none` of no trial. Configurations, histories, outcomes and grids always
-    stay, as does everything about baselines; checkpoints of pruned and failed trials never do.
+    `all` keeps generator and discriminator of every trial that was scored, and the checkpoint,
+    from which it can be trained on, of those that completed and of the leaders. `best` keeps these
+    files of the best trial alone, `none` of no trial. Configurations, histories, outcomes and
+    grids always stay, as does everything about baselines and about trials that have not ended.
 
     Args:
         keep: Which.
-        study_folder: The study; what ended there before is brought in line at once.
+        entries: The study's; what ended before is brought in line at once.
+        leaders: How many leaders keep their checkpoint.
     """
 
-    def __init__(self, keep: Keep, study_folder: Path) -> None:
+    def __init__(self, keep: Keep, entries: Iterable[Entry], *, leaders: int = LEADERS) -> None:
         self._keep = keep
-        self._best: tuple[float, str, TrainingFolder] | None = None
-        if keep == "all":
-            return
-        entries = [entry for entry in read_entries(study_folder) if not entry.is_baseline]
-        best = winner(entries)
+        self._most = {"all": leaders, "best": 1, "none": 0}[keep]
+        self._leaders: list[Entry] = []
         for entry in entries:
-            if entry is not best:
-                entry.folder.remove_networks()
-        if best is not None:
-            self.note(best.name, best.folder, best.outcome)
+            if entry.outcome.is_ended and not entry.is_baseline:
+                self.note(entry)
 
-    def note(self, name: str, folder: TrainingFolder, outcome: Outcome) -> None:
-        """Take in that a trial ended."""
-        if self._keep == "all":
-            return
-        score = outcome.final or outcome.best
-        if self._keep == "none" or outcome.state is not State.COMPLETE or score is None:
-            folder.remove_networks()
-            return
-        found = (score.value, name, folder)
-        if self._best is not None and self._best[:2] < found[:2]:
-            folder.remove_networks()
-            return
-        if self._best is not None and self._best[1] != name:
-            self._best[2].remove_networks()
-        self._best = found
+    def note(self, entry: Entry) -> None:
+        """Take in that a trial ended; one may be told twice."""
+        found = {each.name: each for each in (*self._leaders, entry)}
+        ranked = sorted(found.values(), key=lambda each: place_of(each.outcome, each.name))
+        led = [each for each in ranked if each.outcome.competes][: self._most]
+        for each in ranked:
+            if each not in led:
+                self._remove(each)
+        self._leaders = led
+
+    def _remove(self, entry: Entry) -> None:
+        if self._keep != "all":
+            entry.folder.remove_networks()
+        elif entry.outcome.state is not State.COMPLETE:
+            entry.folder.checkpoint_file.unlink(missing_ok=True)
 
 
 def disk_use(folder: Path) -> int:

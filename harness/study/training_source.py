@@ -27,6 +27,7 @@ class Start:
         earlier: The training to go on from where it was one alone.
         measure: Data set and scoring to keep, by the names of `Training`'s fields.
         functions: Functions of the user's own that the configuration names.
+        note: What there is to say of it; empty where nothing is.
     """
 
     config: GANConfig
@@ -36,6 +37,7 @@ class Start:
     earlier: Earlier | None = None
     measure: dict[str, Any] = dataclasses.field(default_factory=dict)
     functions: UserFunctions = NO_FUNCTIONS
+    note: str = ""
 
     def folder_for(self, seed: int, kimg: float) -> Path:
         """Return the folder of a training to a total, where none was asked for."""
@@ -123,6 +125,7 @@ def _start_from_study(text: str, studies_dir: Path) -> Start:
             "num_images": record.protocol["num_images"],
         },
         functions=kept_functions(study, entry.config),
+        note=f"Goes on from trial {entry.name}, whose kept generator stands {entry.stands}.",
     )
 
 

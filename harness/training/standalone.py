@@ -335,7 +335,7 @@ def _check_source(source: TrainingFolder, *, kimg: float) -> None:
     if not source.checkpoint_file.exists():
         raise StudyError(
             f"{source.path}: holds no checkpoint to go on from; only completed and unfinished "
-            f"trainings keep theirs. Choose another trial."
+            f"trainings and a study's leaders keep theirs. Choose another trial."
         )
     _, meta = load_checkpoint(source.checkpoint_file)
     if kimg <= meta["kimg"]:

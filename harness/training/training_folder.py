@@ -95,7 +95,7 @@ class TrainingFolder:
         write_json(self.outcome_file, outcome.to_dict())
         self.standing_file.unlink(missing_ok=True)
         self.previous_checkpoint_file.unlink(missing_ok=True)
-        if outcome.state is not State.COMPLETE:
+        if outcome.state is State.FAILED:
             self.checkpoint_file.unlink(missing_ok=True)  # it will never go on
 
     def remove_networks(self) -> None:

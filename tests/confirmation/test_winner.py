@@ -32,7 +32,7 @@ def confirm(study: Path, values=VALUES, *, top: int = 2, seeds: int = 2) -> None
 def test_without_a_confirmation_the_search_decides(study: Path):
     choice = choose(study)
     assert choice.entry.name == "0001"
-    assert "nothing is confirmed" in choice.why
+    assert "Nothing is confirmed" in choice.why
 
 
 def test_the_confirmed_winners_best_seed_on_the_validation_split_is_taken(study: Path):
@@ -71,14 +71,14 @@ def test_an_unfinished_confirmation_decides_nothing(study: Path):
     confirm(study, {"0002": [(1.2, 1.3)]})
     choice = choose(study)
     assert choice.entry.name == "0001"
-    assert "the confirmation has not ended" in choice.why
+    assert "The confirmation has not ended" in choice.why
 
 
 def test_where_all_candidates_failed_the_search_decides(study: Path):
     confirm(study, {"0001": [None], "0002": [None]})
     choice = choose(study)
     assert choice.entry.name == "0001"
-    assert "the confirmation found no winner" in choice.why
+    assert "The confirmation found no winner" in choice.why
 
 
 def test_a_better_trial_found_since_is_told(study: Path):

@@ -27,7 +27,8 @@ def test_trainings_stand_best_first_and_running_ones_last(data: ReportData):
 
 
 def test_states_and_reasons_leave_baselines_out(data: ReportData):
-    assert data.counts == {"complete": 2, "pruned": 1, "failed": 1, "running": 1}
+    counts = {"complete": 2, "pruned": 1, "failed": 1, "paused": 0, "running": 1}
+    assert data.counts == counts
     reasons = {reason: [t.name for t in trials] for reason, trials in data.reasons.items()}
     assert reasons == {
         "finished": ["0001", "0000"],

@@ -23,4 +23,6 @@ def test_text_tells_of_a_confirmation(confirmed: ReportData):
 
 
 def test_a_study_without_a_winner_says_so(tmp_path: Path):
-    assert "No trial has completed yet." in report_text(read_report(make_study(tmp_path / "s")))
+    assert "No trial has a sound generator yet." in report_text(
+        read_report(make_study(tmp_path / "s"))
+    )

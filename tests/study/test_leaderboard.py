@@ -48,20 +48,41 @@ def test_completed_trials_rank_by_final_fid_not_by_their_luckiest_rung():
     assert winner([lucky, sound]) is sound
 
 
-def test_completed_come_before_pruned_before_failed():
-    failed = entry("0000", Reason.DIVERGED, best=1.0)
-    pruned = entry("0001", Reason.OUTRANKED, best=2.0)
-    complete = entry("0002", Reason.FINISHED, best=90.0, final=99.0)
-    assert names(rank([failed, pruned, complete])) == ["0002", "0001", "0000"]
-    assert winner([failed, pruned, complete]) is complete
+def test_the_best_kept_generator_comes_first_whatever_its_state():
+    pruned = entry("0000", Reason.OUTRANKED, best=2.0)
+    complete = entry("0001", Reason.FINISHED, best=2.5, final=3.0)
+    paused = entry("0002", Reason.UNFINISHED, best=1.0, kimg=1.0)
+    late = entry("0003", Reason.TIMED_OUT, best=1.5)
+    entries = [pruned, complete, paused, late]
+    assert names(rank(entries)) == ["0002", "0003", "0000", "0001"]
+    assert winner(entries) is paused
+    assert winner([pruned, complete]) is pruned
 
 
-def test_among_the_pruned_whoever_came_further_stands_higher():
-    near = entry("0000", Reason.OUTRANKED, best=5.0, kimg=1.0)
-    far = entry("0001", Reason.OUTRANKED, best=50.0, kimg=4.0)
-    worse = entry("0002", Reason.OUTRANKED, best=60.0, kimg=4.0)
-    costly = entry("0003", Reason.OVER_BUDGET, kimg=0.5)
-    assert names(rank([costly, near, worse, far])) == ["0001", "0002", "0000", "0003"]
+@pytest.mark.parametrize(
+    "reason", [Reason.DIVERGED, Reason.COLLAPSED, Reason.DISCRIMINATOR_WON, Reason.CRASHED]
+)
+def test_what_was_found_faulty_comes_last_and_never_wins(reason: Reason):
+    faulty = entry("0000", reason, best=1.0)
+    sound = entry("0001", Reason.OUTRANKED, best=90.0)
+    assert names(rank([faulty, sound])) == ["0001", "0000"]
+    assert winner([faulty, sound]) is sound
+    assert winner([faulty]) is None
+
+
+def test_one_that_another_supersedes_does_not_win():
+    first = entry("0000", Reason.OUT_OF_MEMORY, best=1.0)
+    first = dataclasses.replace(
+        first, outcome=dataclasses.replace(first.outcome, superseded_by="0001")
+    )
+    assert winner([first]) is None
+
+
+def test_without_a_score_whoever_came_further_stands_higher():
+    near = entry("0000", Reason.OVER_BUDGET, kimg=0.5)
+    far = entry("0001", Reason.OVER_BUDGET, kimg=0.7)
+    assert names(rank([near, far])) == ["0001", "0000"]
+    assert winner([near, far]) is None
 
 
 def test_ties_keep_the_order_of_names():
@@ -85,16 +106,20 @@ def test_scores_of_two_protocols_are_never_ranked_together():
         rank([one, two])
 
 
-def test_only_what_has_ended_is_read(tmp_path: Path):
+def test_only_what_has_ended_or_was_scored_is_read(tmp_path: Path):
     store(tmp_path, "trials/0000", outcome(Reason.FINISHED, best=2.0, final=3.0))
     store(tmp_path, "trials/0001", None)
     store(tmp_path, "trials/0002", outcome(Reason.CRASHED))
     store(tmp_path, "baselines/mlp_cgan", outcome(Reason.FINISHED, best=9.0, final=9.0))
     (tmp_path / "trials" / "notes").mkdir()
     (tmp_path / "trials" / "0003").mkdir()
+    store(tmp_path, "trials/0004", None)
+    standing = outcome(Reason.UNFINISHED, best=5.0, kimg=1.0)
+    TrainingFolder(tmp_path / "trials/0004").write_standing(standing)
     entries = read_entries(tmp_path)
-    assert names(entries) == ["0000", "0002", "baseline-mlp_cgan"]
-    assert [each.is_baseline for each in entries] == [False, False, True]
+    assert names(entries) == ["0000", "0002", "0004", "baseline-mlp_cgan"]
+    assert [each.is_baseline for each in entries] == [False, False, False, True]
+    assert entries[2].stands == "at 1 kimg; it may go on"
     assert entries[0].score.value == 3.0
     assert entries[1].score is None
 
@@ -104,22 +129,24 @@ def test_a_study_without_a_folder_has_no_entries(tmp_path: Path):
 
 
 def test_a_trial_is_found_by_number_or_as_the_winner(tmp_path: Path):
-    store(tmp_path, "trials/0000", outcome(Reason.OUTRANKED, best=1.0))
+    store(tmp_path, "trials/0000", outcome(Reason.OUTRANKED, best=4.0))
     store(tmp_path, "trials/0012", outcome(Reason.FINISHED, best=2.0, final=3.0))
     assert find_entry(tmp_path).name == "0012"
     assert find_entry(tmp_path, 0).name == "0000"
-    with pytest.raises(StudyError, match=r"has no ended trial 1; ended trials: 0000, 0012\."):
+    expected = r"has no trial 1 that has ended or was scored; such trials: 0000, 0012\."
+    with pytest.raises(StudyError, match=expected):
         find_entry(tmp_path, 1)
 
 
-def test_a_study_without_a_completed_trial_says_so(tmp_path: Path):
-    store(tmp_path, "trials/0000", outcome(Reason.OUTRANKED, best=1.0))
-    with pytest.raises(StudyError, match=r"no trial has completed yet \(1 ended\)"):
+def test_a_study_without_a_sound_generator_says_so(tmp_path: Path):
+    store(tmp_path, "trials/0000", outcome(Reason.DIVERGED, best=1.0))
+    with pytest.raises(StudyError, match=r"no trial has a sound generator yet \(1 ended\)"):
         find_entry(tmp_path)
 
 
 def test_an_entry_is_ready_for_json():
     record = entry("0000", Reason.FINISHED, best=2.0, final=3.0).to_dict()
+    assert (record["kept_kimg"], record["may_go_on"]) == (2.0, False)
     assert record["trial"] == "0000"
     assert record["family"] == "dcgan"
     assert record["outcome"]["final"]["value"] == 3.0
