@@ -98,10 +98,12 @@ def evaluate(
         measured = evaluator.measure(images, labels)
         if cas and labels is not None:
             measured.append(evaluator.classification_accuracy(images, labels))
+        notes = evaluator.pixel_warnings(images)
         record = {
             "source": str(source),
             "noise_seed": seed if source.suffix == ".keras" else None,
             "measurements": [measurement.to_dict() for measurement in measured],
+            "warnings": notes,
         }
         path = out or Path(f"{source.absolute().stem}.evaluation.json")
         write_json(path, record)
@@ -109,7 +111,7 @@ def evaluate(
             json.dump(record, sys.stdout, indent=2)
             print()
         else:
-            _print_table(measured, path)
+            _print_table(measured, notes, path)
 
 
 def _take(
@@ -148,12 +150,14 @@ def _take(
     return evaluator, images[rows], None if labels is None else labels[rows]
 
 
-def _print_table(measured: "list[Measurement]", path: Path) -> None:
+def _print_table(measured: "list[Measurement]", notes: tuple[str, ...], path: Path) -> None:
     from harness.cli.display import measurement_table
     from harness.core.terminal import new_console
 
     console = new_console()
     console.print(measurement_table(measured))
+    for note in notes:
+        console.print(f"pixels: {note}")
     console.print(f"Written to {path}")
 
 

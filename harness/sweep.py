@@ -18,6 +18,7 @@ from harness.core.quiet import quiet_imports
 from harness.core.terminal import new_console
 
 if TYPE_CHECKING:
+    from harness.runner.study_jobs import StudyJobs
     from harness.runner.study_runner import StudyRunner
     from harness.runner.sweep_options import SweepOptions
     from harness.space.space import SearchSpace
@@ -159,16 +160,22 @@ def sweep(
             return
         runner = StudyRunner(jobs)
         if fork is not None:
-            _fork(studies_dir, study or space.name, fork, space)
+            _fork(studies_dir, study or space.name, fork, jobs)
         _run(runner, options, last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
 
 
-def _fork(studies_dir: Path, source: str, target: str, space: "SearchSpace") -> None:
-    from harness.study.fork import fork_study
+def _fork(studies_dir: Path, source: str, target: str, jobs: "StudyJobs") -> None:
+    from harness.study.fork import IncomparableTrialsError, fork_study, leading_params
 
-    made = fork_study(studies_dir, source, target, space=space)
-    lines = [f"{made.folder} begins with {made.copied} trials of {source}."]
-    lines += [f"  left out: {line}" for line in made.left_out]
+    try:
+        made = fork_study(studies_dir, source, target, space=jobs.space)
+    except IncomparableTrialsError as error:
+        params = leading_params(studies_dir, source, jobs.space)
+        jobs.enqueue(params)
+        lines = [str(error), f"Its {len(params)} best configurations are trained again, first."]
+    else:
+        lines = [f"{made.folder} begins with {made.copied} trials of {source}."]
+        lines += [f"  left out: {line}" for line in made.left_out]
     print("\n".join(lines), file=sys.stderr)
 
 

@@ -264,6 +264,7 @@ def test_measuring_without_a_study_runs(tmp_path: Path, monkeypatch, capsys):
     exec(compile(script, "python-api", "exec"), {})  # noqa: S102 - it is the page that is tested
     printed = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in printed][:2] == [
+        "fid_panel@1000",
         "fid_fashion_cnn@1000",
         "fid_infinity_fashion_cnn@1000",
     ]

@@ -38,14 +38,15 @@ def arrays(folder, fashion_mnist):
 
 def by_metric(path):
     record = json.loads(path.read_text())
-    return {one["protocol"]["metric"]: one for one in record["measurements"]}
+    # What a panel says of all comes before its members.
+    return {one["protocol"]["metric"]: one for one in reversed(record["measurements"])}
 
 
 def test_an_array_gives_a_table_and_json(folder, arrays, run):
     result = run(arrays.name, "--num-images", 500)
     assert result.exit_code == 0, result.stderr
     measured = by_metric(folder / "copies.evaluation.json")
-    assert measured["fid"]["name"] == "fid_fashion_cnn@500"
+    assert measured["fid"]["name"] == "fid_panel@500"
     protocol = Protocol(**measured["fid"]["protocol"])
     assert measured["fid"]["fingerprint"] == protocol.fingerprint
     assert protocol.reference == "fashion_mnist/test"
@@ -53,7 +54,7 @@ def test_an_array_gives_a_table_and_json(folder, arrays, run):
     assert low < measured["fid"]["value"] < high
     assert measured["memorisation"]["value"] > 0.99  # they are training images
     assert measured["label_accuracy"]["value"] > 0.9
-    assert "fashion_cnn@500 against fashion_mnist/test" in result.stdout
+    assert "panel@500 against fashion_mnist/test" in result.stdout
     assert protocol.fingerprint in result.stdout
     assert f"{measured['kid']['value']:.4f}" in result.stdout
 
@@ -79,7 +80,7 @@ def test_a_folder_of_fewer_images_is_scored_as_what_it_is(folder, fashion_mnist,
     assert result.exit_code == 0, result.stderr
     assert "warning: few holds 60 images: scores use 60 instead of 10000" in result.stderr
     names = {one["name"] for one in json.loads(result.stdout)["measurements"]}
-    assert "fid_fashion_cnn@60" in names
+    assert "fid_panel@60" in names
     assert "label_accuracy_fashion_cnn@60" not in names  # without labels nobody was asked
 
 

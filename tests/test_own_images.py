@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ from harness.core.errors import StudyError
 from harness.data.datasets import load_dataset
 from harness.data.image_dataset import ImageDataset
 from harness.metrics.evaluator import Evaluator
-from harness.metrics.extractors.feature_extractor import load_extractor
+from harness.metrics.extractors.panel import load_panel
 from harness.runner.open_study import Study
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import read_entries
@@ -99,15 +98,16 @@ def studied(place: Path, trained: Path) -> Path:
 def test_an_extractor_states_its_accuracy_and_its_id(trained: Path):
     record = json.loads((trained / "extractor.json").read_text())
     assert record["image_shape"] == [32, 32, 3]
-    assert record["num_classes"] == 3
+    judge = record["members"]["classifier_labels"]
+    assert judge["num_classes"] == 3
     # Guessing gives 0.33; three kinds of clothes are easy to tell apart.
-    assert record["test_accuracy"] > 0.8
-    assert record["id"] == f"tinted_classifier_{record['sha256'][:8]}"
-    loaded = load_extractor(trained)
+    assert judge["test_accuracy"] > 0.8
+    assert record["id"] == f"tinted_panel_{record['sha256'][:8]}"
+    loaded = load_panel(trained)
     assert (loaded.name, loaded.sha256) == (record["id"], record["sha256"])
     test = load_dataset(f"npz:{FILE}").test
-    accuracy = float((loaded.predict(test.images) == test.labels).mean())
-    assert record["test_accuracy"] == round(accuracy, 4)
+    accuracy = float((loaded.judges[0].predict(test.images) == test.labels).mean())
+    assert judge["test_accuracy"] == round(accuracy, 4)
 
 
 @pytest.mark.slow
@@ -134,10 +134,10 @@ def test_a_training_is_scored_through_it(trained: Path, run: Run):
 def test_a_study_knows_its_images_and_what_sees_them(studied: Path, trained: Path):
     record = read_study(studied)
     assert (record.dataset, record.extractor) == (f"npz:{FILE}", "extractors/tinted")
-    assert record.protocol["extractor"] == load_extractor(trained).name
+    assert record.protocol["extractor"] == load_panel(trained).name
     (entry,) = read_entries(studied)
-    assert entry.outcome.final.protocol.name == f"kid_{load_extractor(trained).name}@200"
-    assert entry.outcome.final.protocol.extractor_sha256 == load_extractor(trained).sha256
+    assert entry.outcome.final.protocol.name == f"kid_{load_panel(trained).name}@200"
+    assert entry.outcome.final.protocol.extractor_sha256 == load_panel(trained).sha256
 
 
 def reopen(folder: Path, space: SearchSpace, dataset: ImageDataset) -> None:
@@ -209,28 +209,17 @@ def test_an_export_is_refused_once_the_images_or_the_extractor_have_changed(
         assert not (folder / "export").exists()
 
 
-def test_without_labels_there_is_nothing_to_train_an_extractor_on(run: Run, tmp_path: Path):
-    np.savez(tmp_path / "bare.npz", images=np.load(FILE)["images"][:100])
-    code, out, err = run(
-        extractor.app, "--dataset", f"npz:{tmp_path / 'bare.npz'}", "--out", tmp_path / "new"
-    )
-    assert (code, out) == (2, "")
-    assert re.search(r"bare: an extractor is trained on labelled images; .*--extractor incep", err)
-    assert not (tmp_path / "new").exists()
-
-
 def test_an_extractor_of_another_shape_names_the_ways_out(run: Run, tmp_path: Path):
     np.savez(tmp_path / "bare.npz", images=np.load(FILE)["images"][:100])
-    for path, labels in ((FILE, "labels"), (tmp_path / "bare.npz", "it has no labels")):
+    for path in (FILE, tmp_path / "bare.npz"):
         code, _, err = run(
             train.app, "--preset", "mlp_cgan", "--dataset", f"npz:{path}", "--tracker", "none",
             "--out", tmp_path / "training", "--num-images", 10,
         )  # fmt: skip
         assert code == 2
         assert err.count("error: ") == 1
-        assert "fashion_cnn takes images of shape (28, 28, 1)" in err
+        assert "panel takes images of shape (28, 28, 1)" in err
         assert "(32, 32, 3)" in err
         for way in ("gansweep extractor", "--extractor inception", "--extractor FOLDER"):
             assert way in err
-        assert labels in err
         shutil.rmtree(tmp_path / "training", ignore_errors=True)

@@ -157,7 +157,7 @@ def test_ctrl_c_saves_and_the_same_command_ends_it(commands: Commands, tmp_path:
     (run,) = read_offline_runs(folder.path / "wandb")
     assert run.job_type == "train"
     assert [row["_step"] for row in run.rows] == list(range(len(run.rows)))
-    assert run.column("fid_fashion_cnn@1000") == [
+    assert run.column("fid_panel@1000") == [
         event.score.value for event in history if isinstance(event, RungScored)
     ]
     assert run.summary["outcome"] == {"state": "complete"} | run.summary["outcome"]

@@ -198,8 +198,10 @@ def measurement_table(measured: "list[Measurement]") -> Table:
     for one in measured:
         interval, note = one.quantity.interval, one.quantity.note
         direction = _DIRECTIONS.get(one.quantity.better, f"→ {one.quantity.better}")
+        other = one.protocol.extractor != protocol.extractor
+        member = f" by {one.protocol.extractor}" if other else ""
         table.add_row(
-            f"{one.protocol.metric} {direction}{f' ({note})' if note else ''}",
+            f"{one.protocol.metric} {direction}{f' ({note})' if note else ''}{member}",
             f"{one.value:.4f}",
             f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else "-",
             one.protocol.fingerprint,

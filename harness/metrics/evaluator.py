@@ -336,8 +336,7 @@ def _check_shape(extractor: Panel, dataset: ImageDataset) -> None:
         raise ConfigError(
             f"extractor: {extractor.name} takes images of shape {extractor.image_shape}; "
             f"{dataset.name} has {dataset.image_shape}. Use one of these:\n"
-            f"  1. train one on the labels of this data set"
-            f"{'' if dataset.num_classes else ' (not here: it has no labels)'}: "
+            f"  1. train one on this data set, with labels or without: "
             f"gansweep extractor --dataset ...;\n"
             f"  2. --extractor inception, which takes any size but needs its weights: "
             f"--weights PATH;\n"

@@ -244,16 +244,24 @@ class Study:
             old, new = getattr(stored, field), getattr(asked, field)
             if old != new:
                 lines.append(f"{field}: {old} -> {new}")
-        for key, new in asked.protocol.items():
-            old = stored.protocol.get(key)
-            if old != new:
-                lines.append(f"protocol.{key}: {old} -> {new}")
+        changed = {
+            key: (stored.protocol.get(key), new)
+            for key, new in asked.protocol.items()
+            if stored.protocol.get(key) != new
+        }
+        lines += [f"protocol.{key}: {old} -> {new}" for key, (old, new) in changed.items()]
+        if changed:
+            old, new = Protocol(**stored.protocol), Protocol(**asked.protocol)
+            lines.append(
+                f"scores: {old.name} ({old.fingerprint}) -> {new.name} ({new.fingerprint})"
+            )
         if lines:
             raise StudyError(
                 f"{self.folder}: the study was made with other settings, so its trials would not "
                 f"compare with new ones:\n  "
                 + "\n  ".join(dict.fromkeys(lines))
-                + "\nGo on with the settings it has, or choose a new --study."
+                + "\nGo on with the settings it has, choose a new --study, or begin one with what "
+                f"can be taken over from this one: --study NEW --fork {self.folder.name}."
             )
 
 

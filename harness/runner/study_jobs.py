@@ -2,8 +2,9 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -57,7 +58,7 @@ class StudyJobs:
         self._enqueued = (
             load_enqueued(options.enqueue, space.parameters) if options.enqueue else []
         )
-        self._space = space
+        self.space = space
         self.options = options
         self.size = options.trials
         every = max(1, space.budget.rungs_kimg[-1] // _FILM_FRAMES)
@@ -68,10 +69,14 @@ class StudyJobs:
         self._baselines_begun: set[str] = set()
         self._looks_for_overtaken = True
 
+    def enqueue(self, params: Iterable[dict[str, Any]]) -> None:
+        """Try these Optuna parameters first, before the study is opened."""
+        self._enqueued.extend(params)
+
     @property
     def setup(self) -> WorkerSetup:
         """Return what every worker loads."""
-        space, options = self._space, self.options
+        space, options = self.space, self.options
         return WorkerSetup(
             dataset=space.dataset,
             data_dir=options.data_dir,
@@ -86,7 +91,7 @@ class StudyJobs:
 
     def open(self, ready: WorkerReady) -> int:
         """Open the study and pass on what an interruption kept from Optuna and the trackers."""
-        space, options = self._space, self.options
+        space, options = self.space, self.options
         space.check_labels(labelled=ready.protocol.labels != "none")
         self._study = Study(
             options.studies_dir,
@@ -233,7 +238,7 @@ class StudyJobs:
         return [n for n in PRESETS if not self._study.baseline_folder(n).outcome_file.exists()]
 
     def _trial(self, trial: optuna.Trial, config: GANConfig) -> RunningJob:
-        budget, options = self._space.budget, self.options
+        budget, options = self.space.budget, self.options
         job = TrainingJob(
             config=config,
             folder=self._study.trial_folder(trial.number),
@@ -243,7 +248,7 @@ class StudyJobs:
             max_seconds_per_kimg=budget.max_seconds_per_kimg,
             timeout_seconds=options.trial_timeout_seconds,
             checkpoint_seconds=options.checkpoint_seconds,
-            deterministic=self._space.deterministic,
+            deterministic=self.space.deterministic,
             inspects=options.tracker_options.histograms,
             monitor=self._film,
         )
@@ -258,12 +263,12 @@ class StudyJobs:
         job = TrainingJob(
             config=config,
             folder=folder,
-            rungs_kimg=self._space.budget.rungs_kimg,
+            rungs_kimg=self.space.budget.rungs_kimg,
             seed=self._study.record.seed,
             name=f"{BASELINE_PREFIX}{preset}",
             stop_after_seconds=options.baseline_seconds,
             checkpoint_seconds=options.checkpoint_seconds,
-            deterministic=self._space.deterministic,
+            deterministic=self.space.deterministic,
         )
         deadline = options.baseline_seconds
         if deadline is not None:
@@ -275,7 +280,7 @@ class StudyJobs:
         return open_tracker(self.options.tracker, identity, self.options.tracker_options)
 
     def _identity(self, name: str, folder: Path, config: GANConfig) -> TrialIdentity:
-        return identify(self._study.record, self._space, name=name, folder=folder, config=config)
+        return identify(self._study.record, self.space, name=name, folder=folder, config=config)
 
 
 def identify(

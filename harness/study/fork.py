@@ -1,16 +1,19 @@
 """Start a new study from the trials of an old one that still compare."""
 
+import contextlib
 import dataclasses
 import datetime
 import tempfile
 import uuid
 from pathlib import Path
+from typing import Any
 
 from harness.core.errors import ConfigError, StudyError
 from harness.core.files import copy_folder, storage_error, write_json, write_text
 from harness.core.version import __version__
 from harness.gan.user_code.user_functions import write_copies
 from harness.space.space import SearchSpace
+from harness.study.leaderboard import rank, read_entries
 from harness.study.record import (
     SEMANTICS_VERSION,
     StudyRecord,
@@ -39,6 +42,40 @@ class Fork:
     left_out: tuple[str, ...]
 
 
+class IncomparableTrialsError(StudyError):
+    """A study whose scores mean something else than those of the one that forks it."""
+
+
+_MOST_TAKEN = 10
+
+
+def leading_params(studies_dir: Path, source: str, space: SearchSpace) -> list[dict[str, Any]]:
+    """Return the Optuna parameters of a study's best trials that a search space holds.
+
+    For a fork whose scores would not compare: what was found is tried first, and measured anew.
+
+    Args:
+        studies_dir: Folder of the study.
+        source: Its name.
+        space: Of the new study.
+
+    Raises:
+        StudyError: If there is no such study, or the space holds none of its trials.
+    """
+    found: list[dict[str, Any]] = []
+    for entry in rank(read_entries(find_study(studies_dir, source))):
+        if entry.is_baseline or entry.score is None or len(found) == _MOST_TAKEN:
+            continue
+        with contextlib.suppress(ConfigError):
+            found.append(space.params_of(entry.config))
+    if not found:
+        raise StudyError(
+            f"{source}: none of its scored trials lies in the new search space. Widen the space, "
+            f"or start a new study without --fork."
+        )
+    return found
+
+
 def fork_study(studies_dir: Path, source: str, target: str, *, space: SearchSpace) -> Fork:
     """Make a new study that begins with every trial of an old one that it could have made.
 
@@ -53,8 +90,9 @@ def fork_study(studies_dir: Path, source: str, target: str, *, space: SearchSpac
         space: What the new one searches.
 
     Raises:
-        StudyError: If there is no such study, a sweep is running it, the new name is taken, or
-            nothing of the old study compares with the new one.
+        StudyError: If there is no such study, a sweep is running it, the new name is taken, its
+            data set is another, or the space holds none of its trials.
+        IncomparableTrialsError: If its scores mean something else; see `leading_params`.
         StorageError: If something cannot be read or written.
     """
     old = find_study(studies_dir, source)
@@ -92,19 +130,22 @@ def fork_study(studies_dir: Path, source: str, target: str, *, space: SearchSpac
 def _refuse_incomparable(old: Path, record: StudyRecord, space: SearchSpace) -> None:
     """Refuse what makes every trial of the old study worthless to the new one."""
     old_space = SearchSpace.load(str(old / "search_space.yaml"))
+    if record.dataset != space.dataset:
+        raise StudyError(
+            f"{old}: is a study of {record.dataset}; received the data set {space.dataset}. Name "
+            f"that data set, or start a new study without --fork."
+        )
     pairs = {
         "semantics_version": (record.semantics_version, SEMANTICS_VERSION),
-        "dataset": (record.dataset, space.dataset),
         "budget.rungs_kimg": (old_space.budget.rungs_kimg, space.budget.rungs_kimg),
     }
     for key, value in old_space.protocol.model_dump().items():
         pairs[f"protocol.{key}"] = (value, getattr(space.protocol, key))
     lines = [f"{key}: {before} -> {now}" for key, (before, now) in pairs.items() if before != now]
     if lines:
-        raise StudyError(
-            f"{old}: none of its trials compares with what the new study would do:\n  "
+        raise IncomparableTrialsError(
+            f"{old}: none of its trials compares with what the new study does:\n  "
             + "\n  ".join(lines)
-            + "\nLeave these as they are, or start a new study without --fork."
         )
 
 

@@ -10,7 +10,9 @@ from harness.metrics.evaluator import Evaluator
 
 @pytest.fixture(scope="module")
 def evaluator(fashion_mnist, tmp_path_factory):
-    return Evaluator(fashion_mnist, cache_dir=tmp_path_factory.mktemp("cache"))
+    return Evaluator(
+        fashion_mnist, extractor="fashion_cnn", cache_dir=tmp_path_factory.mktemp("cache")
+    )
 
 
 @pytest.fixture
@@ -85,7 +87,7 @@ def test_a_small_reference_scales_the_number_down(uneven, tmp_path):
     with pytest.warns(UserWarning, match="use 100 instead of 10000"):
         evaluator = Evaluator(uneven, cache_dir=tmp_path)
     assert evaluator.num_images == 100
-    assert evaluator.protocol.name == "fid_fashion_cnn@100"
+    assert evaluator.protocol.name == "fid_panel@100"
 
 
 def test_another_split_is_another_protocol(uneven, tmp_path):
@@ -120,7 +122,7 @@ def test_floats_are_refused(evaluator, fashion_mnist):
 
 
 def test_images_of_another_shape_need_another_extractor(tiny_dataset, tmp_path):
-    with pytest.raises(ConfigError, match=r"fashion_cnn takes images of shape \(28, 28, 1\)"):
+    with pytest.raises(ConfigError, match=r"panel takes images of shape \(28, 28, 1\)"):
         Evaluator(tiny_dataset, cache_dir=tmp_path)
 
 
@@ -179,7 +181,7 @@ def test_the_protocol_of_memorisation_holds_the_training_images_too(uneven, tmp_
         dataset = dataclasses.replace(uneven, train=train, test=test)
         evaluator = Evaluator(dataset, num_images=20, split="test", cache_dir=tmp_path)
         found[train.name] = evaluator.measure(images, None, ["fid", "memorisation"])
-    (fid, whole), (same_fid, part) = found.values()
+    (fid, *_, whole), (same_fid, *_, part) = found.values()
     assert whole.protocol.reference == "uneven/test against uneven/all"
     assert whole.protocol.fingerprint != part.protocol.fingerprint
     assert fid.protocol == same_fid.protocol
@@ -188,7 +190,7 @@ def test_the_protocol_of_memorisation_holds_the_training_images_too(uneven, tmp_
 def test_kid_is_a_metric_of_its_own(uneven, tmp_path):
     evaluator = Evaluator(uneven, metric="kid", num_images=20, cache_dir=tmp_path)
     score = evaluator.score(uneven.train.images[:20], kimg=1.0, noise_seed=0)
-    assert score.protocol.name == "kid_fashion_cnn@20"
+    assert score.protocol.name == "kid_panel@20"
     assert score.interval[0] < score.value < score.interval[1]
 
 

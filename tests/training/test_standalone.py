@@ -64,7 +64,7 @@ def test_the_same_training_goes_on_under_its_id(job: TrainingJob):
     [
         ({"rungs_kimg": (8.0,)}, r"kimg: 4\.0 -> 8\.0"),
         ({"num_images": 500}, "num_images: 10000 -> 500"),
-        ({"extractor": "other"}, "extractor: fashion_cnn -> other"),
+        ({"extractor": "other"}, "extractor: panel -> other"),
         ({"dataset": "digits"}, "dataset: fashion_mnist -> digits"),
         ({"config": GANConfig(seed=4)}, r"  config\.seed: 3 -> 4\n"),
     ],

@@ -160,6 +160,18 @@ SHIPPED = {
         True,
         "d1211d0805869ae87b49e0e3ea4163a26542833cdd7217a4eb06fdf6bcd77910",
     ),
+    "fashion_stacked": (
+        "stacked",
+        10,
+        True,
+        "12d1c80f23bdb67b0963f8fde58ec5b234072cf4afc82b2ba4fe6e69d16d6b59",
+    ),
+    "fashion_pixels": (
+        "pixels",
+        64,
+        False,
+        "730ad7698595f90490b26afe40803252b55c9a3f8fc7033102e62e94335bcd4c",
+    ),
 }
 
 
