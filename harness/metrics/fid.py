@@ -15,6 +15,9 @@ Z_95 = 1.959963984540054
 # Directions whose variance under both Gaussians is below this share of the largest are rounding.
 _RANK_TOLERANCE = 1e-10
 
+_FEWEST_HALVED = 4
+"""Each half of the images needs two."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class GaussianStatistics:
@@ -132,7 +135,17 @@ def frechet_interval(
         2 (m2 - m1)·(x - m2) + (x - m2)ᵀ (I - T) (x - m2),   T = S (S C2 S)^-½ S,   S = C1^½
 
     where T is the optimal map from the fakes' Gaussian to the real one. The variance of these
-    values over the images, divided by their number, is the variance of the distance.
+    values over the images, divided by their number, is the variance of the distance, as long as
+    the two distributions differ by more than the sample's noise.
+
+    Near the floor the distance is no longer linear in that noise, and T is little else than it:
+    the second-order term counts whole in the variance of these values, but only half in that of
+    the distance. It is a quarter of the variance of what the halves of the images disagree by, and
+    half of it is taken off. Without it the interval at the floor is 1.4 times too wide.
+
+    Where the images' labels are fixed, as a study's are, what their classes would vary in number
+    is counted nevertheless, so that the interval is an upper bound. In fewer than ten dimensions
+    the distance at the floor is skewed, and such an interval holds its expectation in 80 to 90 %.
 
     Args:
         real: Statistics of the reference, taken as fixed.
@@ -148,33 +161,51 @@ def frechet_interval(
         van der Vaart 1998, Asymptotic Statistics, chapter 20 (influence functions); the
         derivative of the trace term as in Rippl, Munk & Sturm 2016, arXiv 1507.04090.
     """
-    fake = GaussianStatistics.from_features(features)
+    values = check_features(features, "FID")
+    distance, influence = influence_of_images(real, values, values)
+    variance = influence.var(ddof=1)
+    if len(values) >= _FEWEST_HALVED:
+        first, second = (
+            influence_of_images(real, values, values[start::2])[1] for start in (0, 1)
+        )
+        variance -= min((first - second).var(ddof=1) / 4.0, variance) / 2.0
+    half = half_width(variance, values)
+    return distance, (max(distance - half, 0.0), distance + half)
+
+
+def half_width(variance: float, values: Matrix) -> float:
+    """Return half the 95 % interval of a mean over images, each with this variance.
+
+    Raises:
+        ScoreError: If it is not finite.
+    """
+    half = Z_95 * float(np.sqrt(variance / len(values)))
+    if not np.isfinite(half):
+        raise ScoreError(
+            f"FID has no finite interval: the features reach {np.abs(values).max():.3g}. Look at "
+            f"the images that gave them."
+        )
+    return half
+
+
+def influence_of_images(
+    real: GaussianStatistics, values: Matrix, sample: Matrix
+) -> tuple[float, Matrix]:
+    """Return a sample's distance, and by how much each image would move it, up to a constant.
+
+    Args:
+        real: Statistics of the reference.
+        values: Features of the images that would be added, (n, d).
+        sample: Features of those whose distance it is, (m, d).
+    """
+    fake = GaussianStatistics.from_features(sample)
     distance, eigenvalues, vectors = decompose(real, fake)
     kept = eigenvalues > max(float(eigenvalues[-1]), 0.0) * _RANK_TOLERANCE
     transport = real.root @ (vectors[:, kept] / eigenvalues[kept] ** 0.25)  # T = its square
-    influence = _influence(real.mean, np.asarray(features, dtype=np.float64), transport)
-    half_width = Z_95 * float(np.sqrt(influence.var(ddof=1) / len(influence)))
-    if not np.isfinite(half_width):
-        raise ScoreError(
-            f"FID of {distance:.3g} has no finite interval: the features reach "
-            f"{np.abs(features).max():.3g}. Look at the images that gave them."
-        )
-    return distance, (max(distance - half_width, 0.0), distance + half_width)
-
-
-def _influence(real_mean: Matrix, values: Matrix, transport: Matrix) -> Matrix:
-    """Return by how much each image moves the distance, (n,), up to a common constant.
-
-    Args:
-        real_mean: (d,).
-        values: The fakes' features, (n, d).
-        transport: (d, rank); times its transpose it is T.
-    """
-    mean = values.mean(axis=0)
-    centred = values - mean
-    linear = centred @ (2.0 * (mean - real_mean))
+    centred = values - fake.mean
+    linear = centred @ (2.0 * (fake.mean - real.mean))
     squares = np.square(centred).sum(axis=1)
-    return np.asarray(linear + squares - np.square(centred @ transport).sum(axis=1))
+    return distance, linear + squares - np.square(centred @ transport).sum(axis=1)
 
 
 ClassDistances = dict[int, tuple[float, tuple[float, float]]]

@@ -4,7 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.metrics.features import Matrix, check_features
-from harness.metrics.fid import GaussianStatistics, frechet_distance, frechet_interval
+from harness.metrics.fid import (
+    GaussianStatistics,
+    frechet_distance,
+    half_width,
+    influence_of_images,
+)
 
 NUM_SIZES = 15
 SMALLEST = 5_000
@@ -27,7 +32,7 @@ def frechet_at_infinity(
     of random subsets of 15 sizes are fitted by a line in 1/N; its value at 1/N = 0 is returned.
     The bias that the reference's own finite number causes remains.
 
-    The interval is the delta method's. An image's influence on a distance (`frechet_interval`)
+    The interval is the first-order one. An image's influence on a distance (`frechet_interval`)
     enters the result through every subset that holds it, times the subset's weight in the
     least-squares fit; so the interval counts how the regression amplifies the noise of the
     sample and of the drawn subsets. The scatter about the line is the same noise, and not added.
@@ -60,11 +65,11 @@ def frechet_at_infinity(
         frechet_distance(real, GaussianStatistics.from_features(values[rows])) for rows in subsets
     ]
     value, weights = _intercept(1.0 / sizes, np.array(distances))
-    full, (_, high) = frechet_interval(real, values)
-    at_count = high - full  # half the interval at N, where each image weighs 1/N
+    influence = influence_of_images(real, values, values)[1]
+    at_count = half_width(influence.var(ddof=1), values)  # at N, where each image weighs 1/N
     shares = _image_weights(len(values), subsets, weights)
-    half_width = at_count * float(np.sqrt(len(values) * np.square(shares).sum()))
-    return value, (value - half_width, value + half_width)
+    half = at_count * float(np.sqrt(len(values) * np.square(shares).sum()))
+    return value, (value - half, value + half)
 
 
 def _subset_sizes(count: int) -> NDArray[np.int64]:

@@ -193,7 +193,7 @@ def test_the_distance_is_that_of_frechet_distance():
 
 @pytest.mark.parametrize(
     ("dimensions", "count", "shift"),
-    [(8, 300, 0.3), (8, 300, 0.0), (24, 400, 0.3), (24, 16, 0.3)],
+    [(8, 300, 0.3), (24, 400, 0.0), (24, 400, 0.3), (24, 16, 0.3)],
     ids=["usual", "same distribution", "more dimensions", "fewer images than dimensions"],
 )
 def test_covers_the_expected_distance(dimensions, count, shift):
@@ -210,6 +210,32 @@ def test_covers_the_expected_distance(dimensions, count, shift):
     covered = np.mean([low <= expected <= high for _, (low, high) in repeats])
     # Asked for 0.95; with 200 repeats the standard error of the share is 0.015.
     assert covered >= 0.90
+
+
+def test_is_as_wide_at_the_floor_as_draws_scatter():
+    # Without the second-order term it would be 1.41 times as wide.
+    rng = np.random.default_rng(11)
+    real = gaussian(np.zeros(24), np.eye(24))
+    repeats = [frechet_interval(real, rng.normal(size=(400, 24))) for _ in range(100)]
+    scatter = Z_95 * np.std([distance for distance, _ in repeats], ddof=1)
+    # The standard error of a standard deviation of 100 values is 7 %.
+    assert np.mean([high - value for value, (_, high) in repeats]) / scatter == pytest.approx(
+        1.0, abs=0.2
+    )
+
+
+def test_the_second_order_term_by_hand():
+    # Real: mean 0, variance 1. Fakes -3, -1, 1, 3: mean 0, variance 20/3, T = sqrt(3/20) = 0.3873;
+    # the influence 0.6127 x² is 5.5143, 0.6127, 0.6127, 5.5143 with variance 8.0086.
+    # Halves -3, 1 and -1, 3: means -1 and 1, variance 8 each, T = sqrt(1/8), 1 - T = 0.646447.
+    # Influences 2m (x - m) + 0.646447 (x - m)² differ by -4m² aside by what is odd in x:
+    # -2 (x + 1) + 0.646447 (x + 1)² - 2 (x - 1) - 0.646447 (x - 1)² = (-4 + 2.585786) x, whose
+    # variance is 2.0 * 20/3 = 13.3333 with 1.414214² = 2.0; a quarter of it is 3.3333.
+    # 8.0086 - 3.3333 / 2 = 6.3420; standard error sqrt(6.3420 / 4) = 1.25916.
+    distance, (_, high) = frechet_interval(
+        gaussian([0.0], [[1.0]]), np.array([[-3.0], [-1.0], [1.0], [3.0]])
+    )
+    assert high - distance == pytest.approx(Z_95 * 1.25916, rel=1e-4)
 
 
 def test_is_proportional_to_the_square_of_the_features_scale():
