@@ -125,12 +125,15 @@ def score_on_test(outcome: Outcome, protocol: Protocol) -> Score | None:
 
 
 def race_values(planned: Sequence[Retraining], outcomes: Outcomes, protocol: Protocol) -> Values:
-    """Return what a race is decided by: test scores, and infinity for trainings that failed.
+    """Return what a race is decided by: scores on the validation split, infinity for a failure.
+
+    The test split judges what is chosen, so it has no part in choosing. A training without a score
+    on it has not ended: that score is owed.
 
     Args:
         planned: What `retrainings` returned.
         outcomes: How those of them ended that have.
-        protocol: What the scores are measured by; those of others do not count.
+        protocol: What test scores are measured by; those of others do not count.
     """
     values: dict[str, list[float | None]] = {}
     for each in planned:
@@ -138,8 +141,7 @@ def race_values(planned: Sequence[Retraining], outcomes: Outcomes, protocol: Pro
         value = None
         if outcome is not None and outcome.state is not State.COMPLETE:
             value = math.inf
-        elif outcome is not None:
-            score = score_on_test(outcome, protocol)
-            value = score.value if score else None
+        elif outcome is not None and outcome.final and score_on_test(outcome, protocol):
+            value = outcome.final.value
         values.setdefault(each.trial, []).append(value)
     return values

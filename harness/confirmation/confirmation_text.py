@@ -5,14 +5,14 @@ import statistics
 from rich.table import Table
 
 from harness.confirmation.racing import t_interval
-from harness.confirmation.result import CandidateResult, Confirmation
+from harness.confirmation.result import CHOSEN_BY_ITS_JUDGE, CandidateResult, Confirmation
 from harness.core.terminal import FittingTable
 
 
 def confirmation_table(result: Confirmation) -> Table:
     """Return the candidates, best first, with what search and confirmation found for each."""
     protocol = result.protocol
-    columns = ("trial", "family", "seeds", "test mean", "is best", "search", "again", "luck")
+    columns = ("trial", "family", "seeds", "search", "again", "luck", "is best", "test mean")
     title = (
         f"{protocol.name} on {protocol.reference} (lower is better, ± 95 %), protocol "
         f"{protocol.fingerprint}"
@@ -23,11 +23,11 @@ def confirmation_table(result: Confirmation) -> Table:
             each.trial,
             each.family,
             _seeds(each),
-            each.text,
-            "-" if each.probability_best is None else f"{each.probability_best:.1%}",
             f"{each.search.value:.3f}",
             "-" if each.validation_mean is None else f"{each.validation_mean:.3f}",
             "-" if each.luck is None else f"{each.luck:+.3f}",
+            "-" if each.probability_best is None else f"{each.probability_best:.1%}",
+            each.text,
         )
     return table
 
@@ -57,14 +57,19 @@ def _winner(result: Confirmation) -> list[str]:
         ]
     chance = winner.probability_best
     if chance is None:
-        return [
-            f"Confirmed winner, by one seed each: trial {winner.trial}, {winner.text}. How sure "
-            f"that is is unknown; more --seeds show it."
-        ]
-    return [
-        f"Confirmed winner: trial {winner.trial}, {winner.text}; the probability that it is the "
-        f"best is {chance:.2f}."
-    ]
+        sure = ", by one seed each. How sure that is is unknown; more --seeds show it."
+    else:
+        sure = f"; the probability that it is the best is {chance:.2f}."
+    lines = [f"Confirmed winner: trial {winner.trial}, {winner.text} on the test split{sure}"]
+    if not result.judged_apart:
+        lines[0] += f" {CHOSEN_BY_ITS_JUDGE}"
+        return lines
+    lines[0] += " It was chosen by the validation split (again); the test split had no part in it."
+    sound = [each for each in result.candidates if each.mean is not None and not each.failed]
+    other = min(sound, key=lambda each: each.mean or 0.0)
+    if other is not winner:
+        lines[0] += f" By the test split alone it would be trial {other.trial}, {other.text}."
+    return lines
 
 
 def _width(result: Confirmation) -> list[str]:

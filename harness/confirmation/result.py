@@ -14,6 +14,12 @@ FOLDER = "confirmation"
 
 RESULT_FILE = "result.json"
 
+CHOSEN_BY_ITS_JUDGE = (
+    "An older version chose it by the test split itself, which flatters it: give gansweep confirm "
+    "again, to choose by the validation split. It trains nothing twice."
+)
+"""What is said of a winner that is not `Confirmation.judged_apart`."""
+
 
 @dataclasses.dataclass(frozen=True)
 class SeedResult:
@@ -40,7 +46,7 @@ class SeedResult:
 
 @dataclasses.dataclass(frozen=True)
 class CandidateResult:
-    """What is known of one candidate: its values on the test split, and what follows.
+    """What is known of one candidate: its values on new seeds, and what follows.
 
     Args:
         trial: The trial of the search, e.g. `0008`.
@@ -49,9 +55,9 @@ class CandidateResult:
         seeds: Its trainings that have ended, by seed.
         mean: The mean of its test scores; None before the first, lower is better.
         interval: Student's 95 % interval for it, from its own seeds; None for fewer than two.
-        probability_best: That its true mean is the lowest; None where nothing is known of the
-            variance between seeds.
-        validation_mean: The mean of its seeds' validation scores.
+        probability_best: That its true mean on the validation split is the lowest; None where
+            nothing is known of the spread over seeds.
+        validation_mean: The mean of its seeds' validation scores, by which the winner is chosen.
         luck: `validation_mean` minus `search`, both by the search's protocol: by how much the
             search's number flattered it. Negative where it was unlucky.
         out_after: The race gave it no more seeds after so many; None if it got all.
@@ -96,8 +102,9 @@ class Confirmation:
         protocol: How the test scores were measured.
         winner: The confirmed trial; None before the end, or where every candidate failed.
         method: How intervals and probabilities were computed, in words.
-        candidates: Best first: who is still in by mean, then who is out.
-        schema_version: Form of the file; raised when that changes.
+        candidates: Best first by `validation_mean`: who is still in, then who is out.
+        schema_version: Form of the file; raised when that changes. In form 1 the winner was chosen
+            by the test split.
     """
 
     study: str
@@ -109,7 +116,12 @@ class Confirmation:
     winner: str | None
     method: str
     candidates: tuple[CandidateResult, ...]
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
+
+    @property
+    def judged_apart(self) -> bool:
+        """Return whether the test split had no part in choosing the winner."""
+        return self.schema_version > 1
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary; scores as `Score.to_dict` writes them."""

@@ -28,10 +28,12 @@ from harness.study.leaderboard import Entry
 from harness.study.record import StudyRecord, read_study
 
 METHOD = (
-    "means over new training seeds on the test split, with Student's 95 % interval from each "
-    "candidate's own seeds; probabilities of being the best from normal values with one variance "
-    "for all candidates (Box & Tiao 1973, prior 1/sigma); a candidate below "
-    f"{LEAST_PROBABILITY:.0%}, or of which a training failed, gets no more seeds"
+    "the choice is by the means over new training seeds on the validation split; the test split, "
+    "which has no part in it, gives means with Student's 95 % interval from each candidate's own "
+    "seeds; probabilities of being the best from normal values on the validation split, each "
+    "candidate's spread shrunk towards a common one (Box & Tiao 1968) and the true means towards "
+    f"each other (Rubin 1981); a candidate below {LEAST_PROBABILITY:.0%}, or of which a training "
+    "failed, gets no more seeds"
 )
 
 
@@ -114,7 +116,8 @@ def sum_up(plan: Plan, outcomes: Outcomes, protocol: Protocol) -> Confirmation:
 
     def order(result: CandidateResult) -> tuple[bool, float]:
         lost = result.out_after is not None
-        return lost, float("inf") if result.mean is None else result.mean
+        mean = result.validation_mean
+        return lost, float("inf") if mean is None else mean
 
     return Confirmation(
         study=plan.record.name,
@@ -172,8 +175,8 @@ def _chances(results: Sequence[CandidateResult]) -> dict[str, float]:
     """Return the probability that each is the best; 0 for one that failed, none for one alone."""
     if len(results) < 2:
         return {}
-    sound = [result for result in results if result.mean is not None and not result.failed]
-    samples = [[seed.test.value for seed in each.seeds if seed.test] for each in sound]
+    sound = [each for each in results if each.validation_mean is not None and not each.failed]
+    samples = [[seed.validation.value for seed in each.seeds if seed.validation] for each in sound]
     found = probability_best(samples)
     if found is None:
         return {}

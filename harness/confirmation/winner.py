@@ -3,7 +3,12 @@
 import dataclasses
 from pathlib import Path
 
-from harness.confirmation.result import CandidateResult, Confirmation, read_result
+from harness.confirmation.result import (
+    CHOSEN_BY_ITS_JUDGE,
+    CandidateResult,
+    Confirmation,
+    read_result,
+)
 from harness.core.errors import StudyError
 from harness.study.leaderboard import Entry, find_entry
 from harness.training.training_folder import TrainingFolder
@@ -85,8 +90,10 @@ def _why(result: Confirmation, winner: CandidateResult, best: Entry) -> str:
     elif chance is not None:
         why += f", the best of {len(result.candidates)} with probability {chance:.2f}"
     else:
-        why += f", the lowest of {len(result.candidates)}, with no probability known"
+        why += f", the first of {len(result.candidates)}, with no probability known"
     why += "."
+    if not alone and not result.judged_apart:
+        why += f" {CHOSEN_BY_ITS_JUDGE}"
     if trained > 1:
         why += " Of these trainings it is the one with the best score on the validation split."
     if best.name not in {each.trial for each in result.candidates}:

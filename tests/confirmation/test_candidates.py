@@ -57,9 +57,9 @@ def test_seeds_are_new_and_stay_when_more_are_asked_for(study: Path):
     assert few[1].folder.path == study / "confirmation" / "0001-s1"
 
 
-def test_a_race_sees_test_scores_of_one_protocol_and_failures(study: Path):
+def test_a_race_sees_validation_scores_of_what_is_scored_on_the_test_split(study: Path):
     plan = make_plan(study, top=2, seeds=2)
     outcomes = {**outcomes_of(plan, {"0001": [(1.0, 1.5), None]}), ("0002", 1): finished(1.0)}
     values = race_values(plan.planned, outcomes, TEST)
-    assert values == {"0001": [1.5, math.inf], "0002": [None, None]}
+    assert values == {"0001": [1.0, math.inf], "0002": [None, None]}
     assert race_values(plan.planned, outcomes, VALIDATION)["0001"] == [None, math.inf]

@@ -1,5 +1,6 @@
 """Tell a confirmation in sentences."""
 
+import dataclasses
 import io
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.confirmation.made import TEST, make_study, outcomes_of
 VALUES = {
     "0001": [(1.2, 1.3), (1.4, 1.5), (1.3, 1.4)],
     "0002": [(1.15, 1.2), (1.25, 1.3), (1.2, 1.25)],
-    "0000": [(3.0, 3.1), (3.2, 3.3)],
+    "0000": [(9.0, 9.1), (9.1, 9.2)],
 }
 
 
@@ -24,16 +25,32 @@ def plan(tmp_path: Path):
 
 def test_the_sentences_say_winner_width_luck_lead_and_saving(plan):
     text = "\n".join(confirmation_lines(sum_up(plan, outcomes_of(plan, VALUES), TEST)))
-    assert "Confirmed winner: trial 0002, 1.250 ±0.124; the probability" in text
+    assert "Confirmed winner: trial 0002, 1.250 ±0.124 on the test split; the probability" in text
+    assert "It was chosen by the validation split (again); the test split had no part" in text
+    assert "By the test split alone" not in text
     assert "With 3 seeds the intervals are wide" in text
-    # 1.3 - 1.0 = 0.3; the others' luck is 1.2 - 1.1 = 0.1 and 3.1 - 1.2 = 1.9, their mean 0.767.
+    # 1.3 - 1.0 = 0.3; the others' luck is 1.2 - 1.1 = 0.1 and 9.05 - 1.2 = 7.85, their mean 2.75.
     # 1.2, 1.4, 1.3 have a standard deviation of 0.1, hence a half width of 0.248: 1.0 is outside.
     assert "trial 0001, 1.000; new seeds give 1.300 ±0.248 by the same protocol: 0.300 of" in text
     assert "cannot tell that from nothing" not in text
-    assert "Over all 3 candidates: +0.767 on average." in text
+    assert "Over all 3 candidates: +2.750 on average." in text
     # It led by 1.1 - 1.0; now it is behind by 1.3 - 1.2.
     assert "Its lead over trial 0002 was 0.100 in the search and is -0.100 on new seeds." in text
     assert "The race saved 1 of 9 trainings." in text
+
+
+def test_a_test_split_that_would_have_chosen_another_is_named(plan):
+    values = VALUES | {"0001": [(1.2, 1.1), (1.4, 1.2), (1.3, 1.15)]}
+    text = confirmation_lines(sum_up(plan, outcomes_of(plan, values), TEST))[0]
+    assert "trial 0002, 1.250 ±0.124 on the test split" in text
+    assert text.endswith("By the test split alone it would be trial 0001, 1.150 ±0.124.")
+
+
+def test_a_winner_of_an_older_version_is_said_to_be_chosen_by_its_judge(plan):
+    result = sum_up(plan, outcomes_of(plan, VALUES), TEST)
+    line = confirmation_lines(dataclasses.replace(result, schema_version=1))[0]
+    assert line.endswith("by the validation split. It trains nothing twice.")
+    assert "no part in it" not in line
 
 
 def test_luck_that_the_seeds_cannot_show_is_called_so(plan):
@@ -63,7 +80,9 @@ def test_one_seed_each_tells_a_winner_and_nothing_of_how_sure_it_is(tmp_path: Pa
     once = make_plan(make_study(tmp_path / "s", [1.2, 1.0]), top=2, seeds=1)
     result = sum_up(once, outcomes_of(once, {"0001": [(1.2, 1.3)], "0000": [(1.4, 1.5)]}), TEST)
     line = confirmation_lines(result)[0]
-    assert line.startswith("Confirmed winner, by one seed each: trial 0001, 1.300. How sure ")
+    assert line.startswith(
+        "Confirmed winner: trial 0001, 1.300 on the test split, by one seed each. How sure "
+    )
 
 
 def test_the_table_has_a_row_a_candidate(plan):

@@ -1,12 +1,14 @@
 """Race simulated candidates whose true means are known."""
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
 import pytest
 import scipy.stats
 
+from benchmarks.racing import SPREADS, measure
 from harness.confirmation import racing
 from harness.confirmation.racing import Race, probability_best, run_race, t_interval
 
@@ -52,10 +54,10 @@ def simulate(means: tuple[float, ...], seeds: int, races: int) -> Rates:
     for _ in range(races):
         drawn = rng.normal(means, SPREAD, (seeds, len(means))).T
         values = {str(index): list(map(float, row)) for index, row in enumerate(drawn)}
-        race, trained = play(values, seeds)
+        race = run_race(values, seeds)
         without = str(drawn.mean(axis=1).argmin())
         dropped += "0" in race.out
-        spent += trained
+        spent += sum(race.out.get(name, seeds) for name in values)
         wrong += race.winner != "0"
         wrong_without += without != "0"
         differ += race.winner != without
@@ -76,12 +78,12 @@ def simulate(means: tuple[float, ...], seeds: int, races: int) -> Rates:
 # most: the third seed of four candidates.
 @pytest.mark.parametrize(
     ("means", "seeds", "most_dropped", "most_spent", "most_different"),
-    [(CLOSE, 3, 0.04, 0.93, 0.02), (APART, 3, 0.01, 0.84, 0.01), (APART, 10, 0.01, 0.50, 0.01)],
+    [(CLOSE, 3, 0.04, 0.99, 0.02), (APART, 3, 0.01, 0.94, 0.01), (APART, 10, 0.01, 0.60, 0.01)],
 )
 def test_the_best_is_seldom_dropped_and_trainings_are_saved(
     means, seeds, most_dropped, most_spent, most_different
 ):
-    rates = simulate(means, seeds, races=round(600 / seeds))
+    rates = simulate(means, seeds, races=60 if seeds == 3 else 12)
     assert rates.dropped <= most_dropped
     assert rates.spent <= most_spent
     # Racing may cost hardly more wrong winners than so few seeds do anyway.
@@ -156,14 +158,61 @@ def test_the_interval_holds_the_true_mean_as_often_as_it_says():
     assert np.mean(held) == pytest.approx(0.95, abs=0.015)
 
 
-def test_of_two_candidates_the_probability_is_that_of_students_t():
-    # Means 1 and 2, squares 0.02 + 0.02 with 2 degrees of freedom: s = 0.1414, and the difference
-    # of the means has the scale 0.1414 * sqrt(1/2 + 1/2): P = T2(1 / 0.1414) = 0.990. With the
-    # means 0.2 apart: T2(0.2 / 0.1414) = 0.854.
-    samples = [[0.9, 1.1], [1.9, 2.1]]
-    expected = scipy.stats.t.cdf(1 / math.sqrt(0.02), 2)
-    assert probability_best(samples)[0] == pytest.approx(expected, abs=0.01)
-    assert probability_best([[0.9, 1.1], [1.1, 1.3]])[0] == pytest.approx(0.854, abs=0.012)
+def summed_probability(samples: list[list[float]]) -> float:
+    """Return the first of two candidates' probability, summed over all that is not known."""
+    log_scales = np.linspace(-5, 5, 401)
+    total = won = 0.0
+    counts, means, squares = (
+        [function(values) for values in samples]
+        for function in (len, np.mean, lambda values: np.var(values) * len(values))
+    )
+    lead = means[1] - means[0]
+    terms = itertools.product(range(4), range(4), range(4))
+    for first, second, scatter in terms:
+        scale = np.exp(log_scales)
+        sigmas = [scale * racing._SPREADS[first], scale * racing._SPREADS[second]]
+        prior = racing._SPREAD_PRIOR[first] * racing._SPREAD_PRIOR[second]
+        weight = prior * racing._SCATTER_PRIOR[scatter]
+        for sigma, count, square in zip(sigmas, counts, squares, strict=True):
+            weight = weight * sigma ** (1 - count) * np.exp(-square / 2 / sigma**2)
+        error = sigmas[0] ** 2 / counts[0] + sigmas[1] ** 2 / counts[1]
+        apart = 2 * (scale * racing._SCATTERS[scatter]) ** 2
+        weight = weight * scipy.stats.norm.pdf(lead, 0, np.sqrt(apart + error))
+        # The true lead is normal around its shrunk one.
+        share = scipy.stats.norm.cdf(lead * np.sqrt(apart / error / (apart + error)))
+        total, won = total + weight.sum(), won + (weight * share).sum()
+    return won / total
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        [[0.9, 1.1], [1.9, 2.1]],
+        [[0.9, 1.1], [1.1, 1.3]],
+        [[0.5, 1.4, 0.8], [1.0, 1.01, 0.99]],
+        [[1.0], [1.9, 2.1]],
+    ],
+)
+def test_of_two_candidates_the_probability_is_that_of_a_sum_over_the_model(samples):
+    assert probability_best(samples)[0] == pytest.approx(summed_probability(samples), abs=0.02)
+
+
+def test_what_scatters_widely_is_less_surely_the_best():
+    others = [[1.0, 1.01, 0.99], [1.02, 1.03, 1.01], [1.05, 1.04, 1.06]]
+    steady = probability_best([[0.92, 0.93, 0.91], *others])[0]
+    wide = probability_best([[0.62, 1.22, 0.92], *others])[0]
+    assert steady > 0.8
+    assert wide < 0.6
+
+
+# The benchmark's page has 2,000 races of each kind, by tenths of what is said.
+@pytest.mark.parametrize(("kind", "most_sure"), [("equal", 0.25), ("unequal", 0.08)])
+def test_what_is_said_of_the_winner_holds_on_average(kind, most_sure):
+    winner = measure(SPREADS[kind], races=80, seeds=3, seed=1)["winner"]
+    gap = sum(row["count"] * (row["said"] - row["held"]) for row in winner) / 80
+    assert abs(gap) < 0.12  # the standard error of a share of 80 races is 0.055
+    # With one spread for all, 0.9 and more was said in a fifth of the unequal races.
+    assert sum(row["count"] for row in winner if row["said"] >= 0.9) / 80 <= most_sure
 
 
 def test_probabilities_add_up_and_follow_the_means():
@@ -174,7 +223,7 @@ def test_probabilities_add_up_and_follow_the_means():
 
 def test_equal_candidates_are_equally_likely():
     found = probability_best([[1.0, 2.0, 3.0]] * 4)
-    assert found == pytest.approx([0.25] * 4, abs=0.012)
+    assert found == pytest.approx([0.25] * 4, abs=0.03)
 
 
 def test_scale_and_place_do_not_matter_and_the_same_values_give_the_same_numbers():
@@ -193,4 +242,4 @@ def test_more_values_are_surer():
 def test_one_value_each_says_nothing_and_one_among_more_shares_their_variance():
     assert probability_best([[1.0], [2.0]]) is None
     assert probability_best([]) is None
-    assert probability_best([[1.0], [1.9, 2.1]])[0] > 0.9
+    assert probability_best([[1.0], [1.9, 2.1]])[0] > 0.7

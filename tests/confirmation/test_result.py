@@ -23,10 +23,19 @@ def test_what_is_written_is_read(study: Path):
         write_result(study, result)
         assert read_result(study) == result
     record = json.loads(result_file(study).read_text())
-    assert record["schema_version"] == 1
+    assert record["schema_version"] == 2
     assert record["fingerprint"] == TEST.fingerprint
     assert record["winner"] == "0000"
     assert record["candidates"][0]["seeds"][0]["test"]["value"] == 1.2
+
+
+def test_an_older_result_is_read_and_known_to_be_chosen_by_its_judge(study: Path):
+    plan = make_plan(study, top=2, seeds=2)
+    write_result(study, sum_up(plan, outcomes_of(plan, {}), TEST))
+    record = json.loads(result_file(study).read_text())
+    assert read_result(study).judged_apart
+    result_file(study).write_text(json.dumps(record | {"schema_version": 1}))
+    assert not read_result(study).judged_apart
 
 
 def test_a_study_without_one_has_none(study: Path):

@@ -13,7 +13,7 @@ from tests.confirmation.made import TEST, finished, make_study, outcomes_of, sco
 VALUES = {
     "0001": [(1.2, 1.3), (1.4, 1.5), (1.3, 1.4)],
     "0002": [(1.15, 1.2), (1.25, 1.3), (1.2, 1.25)],
-    "0000": [(3.0, 3.1), (3.2, 3.3)],
+    "0000": [(9.0, 9.1), (9.1, 9.2)],
 }
 
 
@@ -43,6 +43,17 @@ def test_means_intervals_luck_and_order(plan):
     assert best.probability_best > leader.probability_best > last.probability_best
     assert best.seeds[1].name == "0002-s1"
     assert best.seeds[1].folder == "confirmation/0002-s1"
+
+
+def test_the_test_split_has_no_part_in_the_choice(plan):
+    # By the validation split 0002 leads by 1.2 to 1.3, by the test split 0001 by 1.0 to 1.25.
+    values = VALUES | {"0001": [(1.2, 0.9), (1.4, 1.1), (1.3, 1.0)]}
+    result, before = (sum_up(plan, outcomes_of(plan, each), TEST) for each in (values, VALUES))
+    assert result.winner == "0002"
+    assert [each.trial for each in result.candidates] == ["0002", "0001", "0000"]
+    assert result.candidates[1].mean == pytest.approx(1.0)
+    chances = [each.probability_best for each in result.candidates]
+    assert chances == [each.probability_best for each in before.candidates]
 
 
 def test_who_asks_for_less_than_before_loses_nothing(plan):
@@ -79,7 +90,8 @@ def test_an_unfinished_confirmation_has_no_winner(plan):
 
 
 def test_a_candidate_that_failed_once_comes_behind_and_is_never_the_best(plan):
-    values = VALUES | {"0002": [(1.15, 1.2), None]}
+    more = [*VALUES["0000"], (9.05, 9.15)]
+    values = VALUES | {"0002": [(1.15, 1.2), None], "0000": more}
     result = sum_up(plan, outcomes_of(plan, values), TEST)
     assert result.winner == "0001"
     failed = next(each for each in result.candidates if each.trial == "0002")

@@ -59,7 +59,7 @@ def test_what_was_compared_with_nothing_is_no_confirmed_winner(study: Path):
 
 def test_one_seed_each_gives_no_probability(study: Path):
     confirm(study, {"0001": [(1.5, 1.6)], "0002": [(1.2, 1.3)]}, seeds=1)
-    assert "over 1 new seed, the lowest of 2, with no probability known." in choose(study).why
+    assert "over 1 new seed, the first of 2, with no probability known." in choose(study).why
 
 
 def test_a_trial_that_was_asked_for_is_taken(study: Path):

@@ -1,0 +1,154 @@
+"""Compare what a confirmation says of its winner with what holds: `python -m benchmarks.racing`.
+
+Races of candidates whose true means are drawn, and known: equal spreads over seeds (6 % each), and
+unequal ones (one candidate of 30 % among four of 6 %). A seed's luck is in both of its scores, for
+the validation and the test split see the same generator; each score adds a noise of its own.
+Written into reports/racing/: README.md and results.json.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from harness.confirmation.racing import probability_best, run_race
+from harness.core.files import write_json, write_text
+
+SPREADS = {"equal": (0.06,) * 5, "unequal": (0.30, 0.06, 0.06, 0.06, 0.06)}
+SCATTER = 0.06
+"""The true means are normal around 1 with this standard deviation."""
+SCORE_NOISE = 0.01
+"""What a split and its noise add to a score."""
+
+
+def race_once(rng, spreads, seeds):
+    """Return what was said and held of every candidate, and what was quoted for the winner."""
+    truths = rng.normal(1.0, SCATTER, len(spreads))
+    generators = rng.normal(truths, spreads, (seeds, len(spreads))).T
+    validation = rng.normal(generators, SCORE_NOISE)
+    test = rng.normal(generators, SCORE_NOISE)
+
+    values = {str(index): list(map(float, row)) for index, row in enumerate(validation)}
+    race = run_race(values, seeds)
+    samples = [values[name][: race.out.get(name, seeds)] for name in values]
+    winner = int(race.winner)
+    by_test = int(test.mean(axis=1).argmin())
+    best = int(truths.argmin())
+    return {
+        "said": list(probability_best(samples)),
+        "best": best,
+        "winner": winner,
+        "quoted": float(test[winner].mean()),
+        "its_generators": float(generators[winner].mean()),
+        "quoted_by_test": float(test[by_test].mean()),
+        "its_generators_by_test": float(generators[by_test].mean()),
+        "truth": float(truths[winner]),
+        "truth_by_test": float(truths[by_test]),
+    }
+
+
+def tenths(said, held):
+    """Return for each tenth of what was said: how often, the mean of it, and what held."""
+    said, held = np.array(said), np.array(held, dtype=float)
+    place = np.minimum((said * 10).astype(int), 9)
+    return [
+        {
+            "tenth": f"{tenth / 10:.1f} to {(tenth + 1) / 10:.1f}",
+            "count": int((place == tenth).sum()),
+            "said": float(said[place == tenth].mean()),
+            "held": float(held[place == tenth].mean()),
+        }
+        for tenth in range(10)
+        if (place == tenth).any()
+    ]
+
+
+def measure(spreads, races, seeds, seed):
+    """Return the calibration of the winner's and of all probabilities, and what quoting costs."""
+    rng = np.random.default_rng(seed)
+    found = [race_once(rng, spreads, seeds) for _ in range(races)]
+    winners = [(each["said"][each["winner"]], each["winner"] == each["best"]) for each in found]
+    everyone = [
+        (said, index == each["best"]) for each in found for index, said in enumerate(each["said"])
+    ]
+
+    def mean(key, minus):
+        return float(np.mean([each[key] - each[minus] for each in found]))
+
+    return {
+        "winner": tenths(*zip(*winners, strict=True)),
+        "all": tenths(*zip(*everyone, strict=True)),
+        "quoted": {
+            "of its generators": mean("quoted", "its_generators"),
+            "of its generators, chosen by test": mean("quoted_by_test", "its_generators_by_test"),
+            "of further seeds": mean("quoted", "truth"),
+            "of further seeds, chosen by test": mean("quoted_by_test", "truth_by_test"),
+        },
+    }
+
+
+def describe(results):
+    """Return the page as Markdown."""
+    lines = [
+        "# What a confirmation says, and what holds",
+        "",
+        f"`python -m benchmarks.racing --races {results['races']}`: that many simulated races of "
+        f"five candidates with {results['seeds']} seeds each, for each kind of spread over seeds "
+        "(equal: 6 % each; unequal: one of 30 % among four of 6 %). True means are drawn with a "
+        "standard deviation of 6 %; a score has the seed's luck, which both splits share, and "
+        "1 % of its own.",
+        "",
+    ]
+    for kind in SPREADS:
+        for who, title in (("winner", "of the winner"), ("all", "of every candidate")):
+            lines += [
+                f"## {kind.capitalize()} spreads, probability {title}",
+                "",
+                "| said | times | said on average | held | difference (± 2 standard errors) |",
+                "|---|---|---|---|---|",
+            ]
+            for row in results[kind][who]:
+                error = 2.0 * (max(row["said"] * (1 - row["said"]), 0.0) / row["count"]) ** 0.5
+                lines.append(
+                    f"| {row['tenth']} | {row['count']} | {row['said']:.3f} | {row['held']:.3f} "
+                    f"| {row['said'] - row['held']:+.3f} ± {error:.3f} |"
+                )
+            lines.append("")
+    lines += [
+        "## What is quoted",
+        "",
+        "The mean test score of the winner, minus the truth: of the very generators that were "
+        "trained, and of what further seeds of its configuration give on average.",
+        "",
+        "| spreads | " + " | ".join(results["equal"]["quoted"]) + " |",
+        "|---|" + "---|" * len(results["equal"]["quoted"]),
+        *(
+            f"| {kind} | "
+            + " | ".join(f"{value:+.4f}" for value in results[kind]["quoted"].values())
+            + " |"
+            for kind in SPREADS
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def main():
+    """Race, compare and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--races", type=int, default=2000)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=Path("reports/racing"))
+    options = parser.parse_args()
+    results = {"races": options.races, "seeds": options.seeds} | {
+        kind: measure(spreads, options.races, options.seeds, place)
+        for place, (kind, spreads) in enumerate(SPREADS.items())
+    }
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_json(options.out / "results.json", results)
+    write_text(options.out / "README.md", describe(results))
+    print(describe(results))
+
+
+if __name__ == "__main__":
+    main()
