@@ -106,10 +106,14 @@ def describe(results):
         "# The winner over seeds",
         "",
         "`python -m benchmarks.winner_seeds`: the configuration of the confirmed winner, "
-        f"trial {results['trial']}, with {len(results['winner'])} new seeds, against "
-        f"`{YARDSTICK}` with as many, each given what that trial took in the search, "
-        f"{results['seconds']:.0f} s on one thread. FID on the test split, 10,000 images of fresh "
-        "noise, of the generator that was best on the validation split.",
+        f"trial {results['trial']}, with {len(results['winner'])} new seeds of "
+        f"{kimg_text(results['winner'])} kimg, against `{YARDSTICK}` with as many, each stopped "
+        f"after what that trial took in the search, {results['seconds']:.0f} s on one thread, by "
+        f"when its best generator had {kimg_text(results['yardstick'])} kimg. So the two had at "
+        "most about the same kimg, and not the same time: the winner's trainings took "
+        f"{seconds_text(results['winner'])} s by the clock of a crowded machine. FID on the test "
+        "split, 10,000 images of fresh noise, of the generator that was best on the validation "
+        "split.",
         "",
         "| training | kimg | seconds | " + " | ".join(names) + " |",
         "|---|---|---|" + "---|" * len(names),
@@ -132,6 +136,18 @@ def describe(results):
         "",
     ]
     return "\n".join(lines)
+
+
+def kimg_text(trainings):
+    """Return from how many to how many kimg trainings had."""
+    ends = (function(each["kimg"] for each in trainings) for function in (min, max))
+    return " to ".join(dict.fromkeys(format_kimg(round(end)) for end in ends))
+
+
+def seconds_text(trainings):
+    """Return from how many to how many seconds trainings took."""
+    ends = (function(each["seconds"] for each in trainings) for function in (min, max))
+    return " to ".join(dict.fromkeys(f"{end:.0f}" for end in ends))
 
 
 def mean_text(trainings, name):
