@@ -1,5 +1,8 @@
 """Collect all faults of a file, so that one message names them together."""
 
+import difflib
+import math
+import re
 import typing
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -7,6 +10,26 @@ from typing import Any
 import pydantic
 
 from harness.core.errors import ConfigError, near_miss
+
+_ELSEWHERE = {
+    "values": "choices",
+    "categories": "choices",
+    "suggest_categorical": "choices",
+    "min": "low",
+    "max": "high",
+    "q": "step",
+    "distribution": "log: true for a logarithmic scale, and nothing for a uniform one",
+    "suggest_float": "low and high",
+    "suggest_int": "low and high",
+    "suggest_uniform": "low and high",
+    "suggest_loguniform": "low and high, with log: true",
+    "method": "sampler: {name: tpe}, or random, or another",
+    "early_terminate": "pruner: {name: hyperband}, or another",
+    "metric": "protocol: {metric: fid}, or kid",
+}
+"""The words of W&B and Optuna for keys here."""
+
+_ON, _OFF = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
 def raise_faults(source: str, faults: Sequence[str]) -> None:
@@ -30,7 +53,9 @@ def fault_error(source: str, faults: Sequence[str]) -> ConfigError:
 def unknown_key(where: str, key: str, known: Iterable[str]) -> str:
     """Return the fault of a key that nothing reads, with the nearest one that something does."""
     names = list(known)
-    suggestion = near_miss(key, names) or f" Known: {', '.join(names)}."
+    word = _ELSEWHERE.get(key, "")
+    here = f" Here it is {word}." if re.split(r"\W", word)[0] in names else ""
+    suggestion = here or near_miss(key, names) or f" Known: {', '.join(names)}."
     return f"{_join(where, key)} is not a known key.{suggestion}"
 
 
@@ -53,6 +78,13 @@ def pydantic_faults(
             )
         elif detail["type"] == "union_tag_invalid":
             faults.append(f"{path}.{fault_of(detail)}")
+        elif detail["type"] in ("union_tag_not_found", "model_attributes_type"):
+            known = _tags(model, detail["loc"])
+            received = detail["input"]
+            word = "none" if _means_none(received) else str(received)
+            near = difflib.get_close_matches(word, known, n=1)
+            remedy = f" Use {{name: {(near or known)[0]}}}." if known else ""
+            faults.append(f"{path} {fault_of(detail)}{remedy}")
         else:
             faults.append(" ".join(filter(None, [path, fault_of(detail)])))
     return faults
@@ -77,6 +109,14 @@ def _place(
     return path, kind
 
 
+def _tags(model: type[pydantic.BaseModel], location: Sequence[int | str]) -> list[str]:
+    """Return the names of the models of which one belongs at a location; none where it is one."""
+    _, parent = _place(model, location[:-1], where="")
+    field = _fields_of(parent).get(location[-1])
+    kinds = typing.get_args(field.annotation) if field else ()
+    return [each.model_fields["name"].default for each in kinds if "name" in _fields_of(each)]
+
+
 def _fields_of(kind: Any) -> dict[Any, Any]:
     return getattr(kind, "model_fields", {})
 
@@ -87,11 +127,11 @@ def fault_of(detail: Any) -> str:
     if detail["type"] == "union_tag_invalid":
         known = [each.strip("' ") for each in detail["ctx"]["expected_tags"].split(",")]
         tag = detail["ctx"]["tag"]
-        suggestion = near_miss(tag, known)
+        written = " Write none." if _means_none(tag) and "none" in known else ""
+        suggestion = written or near_miss(tag, known)
         return f"name must be one of {', '.join(known)}; received {tag!r}.{suggestion}"
     if detail["type"] in ("union_tag_not_found", "model_attributes_type"):
-        remedy = f" Use {{name: {received}}}." if isinstance(received, str) else ""
-        return f"must be a mapping with a name; received {received!r}.{remedy}"
+        return f"must be a mapping with a name; received {received!r}."
     message = str(detail["msg"]).removeprefix("Value error, ")
     message = message.replace("Input should be", "must be", 1)
     message = message.replace("valid tuple", "valid list")  # YAML has no tuples
@@ -99,20 +139,47 @@ def fault_of(detail: Any) -> str:
         message = message[0].lower() + message[1:]
     if detail["type"] == "value_error":  # our own validators say all there is to say
         return message if message.endswith((".", "?")) else f"{message}."
-    return f"{message}; received {received!r}.{number_hint(received)}"
+    return f"{message}; received {received!r}.{yaml_hint(received, message)}"
 
 
-def number_hint(value: Any) -> str:
-    """Return a hint when text looks like a number: YAML 1.1 reads `1e-4` as text."""
-    if not isinstance(value, str):
-        return ""
+def yaml_hint(value: Any, expected: str) -> str:
+    """Return what to write where YAML has read something else than was meant, or nothing.
+
+    Args:
+        value: What YAML has read.
+        expected: What is expected, in words.
+    """
+    if _means_none(value):
+        return " Write none." if "'none'" in expected else " Leave it out."
+    if "boolean" in expected:
+        word = str(value).lower()
+        written = "true" * (word in _ON) or "false" * (word in _OFF)
+        return f" Write {written}." if written else ""
     try:
-        number = float(value)
+        number = float(_plain_digits(value))
     except ValueError:
+        return ""
+    whole = re.search("integer|whole number", expected)
+    if not math.isfinite(number) or not (whole or "number" in expected):
+        return ""
+    if number.is_integer() and (whole or "." not in str(value)):
+        return f" Write {int(number)}."
+    if whole:
         return ""
     mantissa, _, exponent = repr(number).partition("e")
     written = f"{float(mantissa)}e{int(exponent):+d}" if exponent else repr(number)
-    return f" YAML reads it as text; write {written}."
+    return f" Write {written}."
+
+
+def _means_none(value: Any) -> bool:
+    return value in ("None", "False") or value is None or value is False
+
+
+def _plain_digits(value: Any) -> str:
+    """Return a number's text without the commas between thousands, or with a decimal point."""
+    text = str(value)
+    thousands = re.fullmatch(r"[1-9]\d{0,2}(,\d{3})+(\.\d+)?", text)
+    return text.replace(",", "" if thousands else ".")
 
 
 def _join(where: str, key: str) -> str:

@@ -1,6 +1,7 @@
 """Read YAML that people wrote: safely, with limits, and with faults that say where; write it."""
 
 import contextlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,42 @@ _QUICK_BYTES = 4096
 """Longer text might be nested so deeply that libyaml, which is written in C, would crash."""
 
 
+_INT, _FLOAT, _DATE = (f"tag:yaml.org,2002:{name}" for name in ("int", "float", "timestamp"))
+_WITH_EXPONENT = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+
+
+class _Resolver(yaml.resolver.Resolver):
+    """A resolver by which 1e-4 is a number, as in YAML 1.2, and a date is text."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as PyYAML has it
+        first: [(tag, pattern) for tag, pattern in each if tag != _DATE]
+        for first, each in yaml.resolver.Resolver.yaml_implicit_resolvers.items()
+    }
+
+
+_Resolver.add_implicit_resolver(_FLOAT, _WITH_EXPONENT, list("-+.0123456789"))
+
+
 class _PlainMappings(yaml.constructor.SafeConstructor):
-    """A constructor that refuses keys that are repeated or no text, as PyYAML's does not."""
+    """A constructor that refuses what PyYAML's takes for something else than people mean.
+
+    Keys that are repeated or no text, and numbers to base 8 or 60.
+    """
+
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
+        """Return a number, unless YAML 1.1 counts it otherwise than people do."""
+        whole = node.tag == _INT
+        read = self.construct_yaml_int if whole else self.construct_yaml_float
+        text, value = node.value, read(node)
+        meant = text.replace("_", "").lstrip("+-")
+        if ":" in text or (whole and len(meant) > 1 and meant.isdecimal() and meant[0] == "0"):
+            base, written = ("60", value) if ":" in text else ("8", int(text.replace("_", "")))
+            problem = (
+                f"YAML counts {text} to base {base}, as {value}; write {written}, or '{text}' in "
+                f"quotes for text"
+            )
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        return value
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -33,7 +68,7 @@ class _PlainMappings(yaml.constructor.SafeConstructor):
         return super().construct_mapping(node, deep)
 
 
-class _PlainLoader(_PlainMappings, yaml.SafeLoader):
+class _PlainLoader(_Resolver, _PlainMappings, yaml.SafeLoader):
     """A loader that refuses aliases too."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
@@ -48,11 +83,18 @@ class _PlainLoader(_PlainMappings, yaml.SafeLoader):
 _FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+class _Dumper(_Resolver, getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """A dumper that quotes text which the loaders would read as a number."""
 
 
-class _QuickLoader(_PlainMappings, _FAST):  # type: ignore[misc]
+class _QuickLoader(_Resolver, _PlainMappings, _FAST):  # type: ignore[misc]
     """A loader for short text without aliases: eight times as fast, where there is libyaml."""
+
+
+_loader: Any
+for _loader in (_PlainLoader, _QuickLoader):
+    for _tag in (_INT, _FLOAT):
+        _loader.add_constructor(_tag, _loader.construct_number)
 
 
 def read_yaml(path: Path) -> Any:
@@ -109,7 +151,7 @@ def parse_yaml(content: bytes | str, *, source: str) -> Any:
 
 def dump_yaml(content: Any) -> str:
     """Return plain content as YAML text, mappings in their own order."""
-    return str(yaml.dump(content, Dumper=_DUMPER, sort_keys=False))
+    return str(yaml.dump(content, Dumper=_Dumper, sort_keys=False))
 
 
 def _load(content: bytes | str) -> Any:

@@ -1,5 +1,6 @@
 """Read the `parameters` of a search space, each variant checked against its field."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,6 +43,12 @@ def _parse_parameter(
 ) -> Parameter:
     several = isinstance(forms, list)
     listed = forms if several else [forms]
+    if listed and several and not any(isinstance(form, Mapping) for form in listed):
+        faults.append(
+            f"{field.name} must be a mapping; received {forms!r}. "
+            f"Use {{choices: {json.dumps(forms)}}}."
+        )
+        return Parameter(field, ())
     if not listed:
         faults.append(f"{field.name} needs at least one variant; received [].")
     conditions = [_conditions(form) for form in listed]
@@ -118,7 +125,7 @@ def _kind(form: Any, *, where: str, faults: list[str]) -> type[Variant] | None:
     if not isinstance(form, Mapping):
         faults.append(
             f"{where} must be a mapping; received {form!r}. "
-            f"Use {{value: {form}}}, {{choices: [...]}} or {{low: ..., high: ...}}."
+            f"Use {{value: {json.dumps(form)}}}, {{choices: [...]}} or {{low: ..., high: ...}}."
         )
         return None
     unknown = [unknown_key(where, key, KEYS) for key in form if key not in KEYS]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pydantic
 
-from harness.core.validation import number_hint
+from harness.core.validation import yaml_hint
 from harness.space.fields import Field
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ class Range(Conditional):
             raise ValueError("cannot go with log: true. Remove one of them")
         if not _is_number(step) or (integer and not isinstance(step, int)):
             wanted = "a whole number" if integer else "a number"
-            raise ValueError(f"must be {wanted}; received {step!r}.{number_hint(step)}")
+            raise ValueError(f"must be {wanted}; received {step!r}.{yaml_hint(step, wanted)}")
         if not 0 < step < math.inf:
             raise ValueError(f"must be > 0 and finite; received {step}")
         low, high = info.data.get("low"), info.data.get("high")

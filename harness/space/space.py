@@ -91,7 +91,8 @@ class SearchSpace(Settings):
     @classmethod
     def _check_text(cls, value: Any, info: pydantic.ValidationInfo) -> str:
         if not isinstance(value, str) or "\n" in value.strip():
-            raise ValueError(f"must be one line of text; received {value!r}")
+            hint = "" if isinstance(value, str | list | dict) else " Write it in quotes"
+            raise ValueError(f"must be one line of text; received {value!r}.{hint}".rstrip("."))
         if info.field_name == "dataset":
             try:
                 request = DatasetRequest.parse(value)

@@ -1,9 +1,10 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from harness.core.errors import ConfigError
-from harness.core.yaml_file import MAX_BYTES, parse_yaml, read_yaml, shipped_yaml
+from harness.core.yaml_file import MAX_BYTES, dump_yaml, parse_yaml, read_yaml, shipped_yaml
 
 BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
 
@@ -29,6 +30,47 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
 def test_unsound_text_is_one_message(text, match):
     with pytest.raises(ConfigError, match=match):
         parse_yaml(text, source="x")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e3", 1000.0),
+        ("-1.5E-4", -0.00015),
+        (".5", 0.5),
+        (".5e1", 5.0),
+        ("1_000", 1000),
+        ("+7", 7),
+        ("0", 0),
+        ("0.5", 0.5),
+        ("0x10", 16),
+        ("off", False),
+        ("2026-11-23", "2026-11-23"),
+        ("'1e3'", "1e3"),
+        ("1e", "1e"),
+    ],
+)
+def test_numbers_are_what_people_mean(text, value):
+    read = parse_yaml(f"a: {text}", source="x")["a"]
+    assert (read, type(read)) == (value, type(value))
+    assert parse_yaml(dump_yaml({"a": value}), source="x") == {"a": value}
+
+
+@pytest.mark.parametrize(
+    ("text", "counted", "written"),
+    [
+        ("016", "8, as 14", "16"),  # 1 * 8 + 6
+        ("-010", "8, as -8", "-10"),
+        ("1:30", "60, as 90", "90"),  # 1 * 60 + 30
+        ("1:30.5", "60, as 90.5", "90.5"),
+    ],
+)
+def test_numbers_that_yaml_counts_otherwise_are_refused_with_what_to_write(text, counted, written):
+    expected = f"x: line 2, column 4: YAML counts {text} to base {counted}; write {written}, or "
+    with pytest.raises(ConfigError, match=re.escape(f"{expected}'{text}' in quotes for text.")):
+        parse_yaml(f"b: 1\na: {text}", source="x")
+    assert parse_yaml(f"a: {written}", source="x") == {"a": float(written)}
+    assert parse_yaml(f"a: '{text}'", source="x") == {"a": text}
 
 
 def test_sound_text_is_read():

@@ -72,8 +72,7 @@ def test_form_becomes_variant(field, form, variant):
         (
             "generator.learning_rate",
             {"low": "1e-5", "high": 0.1},
-            "generator.learning_rate.low must be a valid number; received '1e-5'. "
-            "YAML reads it as text; write 1.0e-5.",
+            "generator.learning_rate.low must be a valid number; received '1e-5'. Write 1.0e-5.",
         ),
         (
             "generator.learning_rate",
@@ -99,7 +98,7 @@ def test_form_becomes_variant(field, form, variant):
         (
             "generator.width",
             {"choices": [16, 24.0]},
-            "generator.width.choices[1] must be a valid integer; received 24.0.",
+            "generator.width.choices[1] must be a valid integer; received 24.0. Write 24.",
         ),
         ("generator.width", {"value": True}, "generator.width.value must be a valid integer"),
         ("generator.width", {"choices": []}, "generator.width.choices must offer at least one"),
