@@ -36,6 +36,7 @@ def confirm(
         ),
     ] = None,
     weights: option.Weights = None,
+    dataset: option.MovedData = None,
     data_dir: option.DataDir = None,
     studies_dir: option.StudiesDir = option.STUDIES_DIR,
     checkpoint_seconds: option.CheckpointSeconds = 60,
@@ -52,6 +53,8 @@ def confirm(
     with clear_errors(debug):
         from harness.confirmation.confirmation_jobs import ConfirmationJobs, ConfirmOptions
         from harness.runner.study_runner import StudyRunner
+        from harness.study.data_place import move_data
+        from harness.study.record import find_study
 
         options = ConfirmOptions(
             name=study,
@@ -66,6 +69,7 @@ def confirm(
             checkpoint_seconds=checkpoint_seconds,
             **workers.settings(),
         )
+        move_data(find_study(studies_dir, study), dataset, data_dir)
         jobs = ConfirmationJobs(options)
         _run(StudyRunner(jobs), jobs, as_json=as_json)
 

@@ -11,6 +11,7 @@ import typer
 from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
 from harness.core.errors import ConfigError, DataError
+from harness.core.files import place
 from harness.core.option_values import SplitName
 from harness.core.quiet import quiet_imports
 
@@ -68,8 +69,8 @@ def evaluate(
     with clear_errors(debug):
         if not source.exists():
             raise DataError(
-                f"{source}: no such file or folder. Expected generator.keras, images.npz or a "
-                f"folder of images."
+                f"{place(source)}: no such file or folder. Expected generator.keras, images.npz "
+                f"or a folder of images."
             )
         with quiet_imports():
             from harness.core.files import write_json

@@ -27,6 +27,7 @@ def export(
     ] = None,
     wandb: option.WandbFlags,
     studies_dir: option.StudiesDir = option.STUDIES_DIR,
+    dataset: option.MovedData = None,
     data_dir: option.DataDir = None,
     weights: option.Weights = None,
     out: Annotated[
@@ -50,10 +51,12 @@ def export(
     with clear_errors(debug), unwound_by_sigterm():
         from harness.exporting.formats import check_formats
         from harness.exporting.publish import prepare_wandb
+        from harness.study.data_place import move_data
         from harness.study.record import find_study
 
         names = check_formats([name.strip() for name in formats.split(",")])
         folder = find_study(studies_dir, study)
+        move_data(folder, dataset, data_dir)
         publish = prepare_wandb(folder, wandb.options()) if to else None
         with quiet_imports():
             from harness.exporting.bundle import export_bundle

@@ -1,5 +1,6 @@
 """Train a feature extractor for a data set: `gansweep extractor`."""
 
+import shlex
 import time
 from collections import Counter
 from pathlib import Path
@@ -92,7 +93,7 @@ def _train(
         f"id            {record['id']}\n"
         f"sha256        {record['sha256']}\n"
         f"written to    {folder}\n"
-        f"Use it: --extractor {folder}"
+        f"Use it: --extractor {shlex.quote(str(folder))}"
     )
 
 

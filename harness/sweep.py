@@ -239,16 +239,16 @@ def _print_result(
 
 def _print_next(console: Console, best: "Entry | None", options: "SweepOptions") -> None:
     """Print commands that can be given now, each for something that is there."""
-    place = ""
-    if options.studies_dir != option.STUDIES_DIR:
-        place = f" --studies-dir {shlex.quote(str(options.studies_dir))}"
+    from harness.study.record import study_options
+
+    study = study_options(options.folder)
     lines = []
     if best is not None and best.folder.generator_file.exists():
-        lines.append(f"gansweep export --study {options.name}{place}")
+        lines.append(f"gansweep export {study}")
     if best is not None and best.folder.checkpoint_file.exists():
-        lines.append(f"gansweep train --from {options.name}{place} --kimg 5000")
+        lines.append(f"gansweep train {study.replace('--study', '--from', 1)} --kimg 5000")
     if (options.folder / "study.json").exists():
-        lines.append(f"gansweep report --study {options.name}{place}")
+        lines.append(f"gansweep report {study}")
     wandb = options.studies_dir / options.name / "wandb"
     if options.tracker == "wandb" and wandb.is_dir():
         lines.append(f"wandb leet {shlex.quote(str(wandb))}")

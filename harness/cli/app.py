@@ -17,15 +17,11 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from harness.core.errors import ConfigError, HarnessError, near_miss
+from harness.core.errors import ConfigError, HarnessError, near_miss, unprintable
 from harness.core.foreign_settings import NOT_FOLLOWED, read_keras_file, settle_output
 
 _WARNING = re.compile(r".*?:\d+: \w+: (.*?)(?:\n  [^\n]*)?\n", re.DOTALL)
 """A warning as Python formats it, with the line of code behind it where there is one."""
-
-_NOT_UTF8 = re.compile("[\ud800-\udfff]")
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""Line breaks, what controls a terminal, and bytes of names that are no UTF-8."""
 
 EXIT_BAD_INPUT = 2
 """Exit code for input that was refused, or a folder or file that cannot be used."""
@@ -82,8 +78,7 @@ def _check_text(arguments: Sequence[str]) -> None:
         expected = ""
         if not value:
             expected = "expected some text; received ''. Leave it out, or look at the variable"
-        elif not value.isprintable() and _UNPRINTABLE.search(value):
-            shown = ascii(os.fsencode(value) if _NOT_UTF8.search(value) else value)
+        elif shown := unprintable(value):
             expected = f"expected one line of UTF-8 text; received {shown}. Rename it"
         if expected:
             raise TyperException(f"{name}: {expected}")

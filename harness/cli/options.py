@@ -97,6 +97,15 @@ CheckpointSeconds = Annotated[
 DataDir = Annotated[
     Path | None, data_option(envvar="HARNESS_DATA_DIR", help="Where to look for the data first.")
 ]
+MovedData = Annotated[
+    str | None,
+    data_option(
+        "--dataset",
+        help="Where the study's images lie now, if they have moved: folder:PATH, npz:FILE, "
+        "idx:PATH or csv:FILE.",
+        show_default=False,
+    ),
+]
 Weights = Annotated[
     Path | None, data_option(help="Weights of an extractor that does not bring its own.")
 ]
@@ -146,7 +155,7 @@ class DataFlags:
     ] = None
 
     def of(self, dataset: str) -> str:
-        """Return a data set's text with these options.
+        """Return a data set's text with these options, and with whole paths.
 
         Raises:
             ConfigError: If one of them makes no sense.
@@ -156,7 +165,7 @@ class DataFlags:
         given = dataclasses.asdict(self)
         given["size"] = given.pop("image_size")
         options = {key: str(value) for key, value in given.items() if value is not None}
-        return str(DatasetRequest.parse(dataset).changed(options))
+        return str(DatasetRequest.parse(dataset).located().changed(options))
 
 
 @dataclasses.dataclass(frozen=True)

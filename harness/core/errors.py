@@ -2,6 +2,8 @@
 
 import difflib
 import importlib.util
+import os
+import re
 from collections.abc import Iterable
 
 
@@ -52,6 +54,13 @@ def near_miss(received: str, known: Iterable[str]) -> str:
     """Return ` Did you mean 'x'?` for the known name nearest to the received one, or nothing."""
     matches = difflib.get_close_matches(received, list(known), n=1)
     return f" Did you mean {matches[0]!r}?" if matches else ""
+
+
+def unprintable(text: str) -> str:
+    """Return text that is no single line of UTF-8 as Python would write it; nothing for other."""
+    if re.search("[\ud800-\udfff]", text):  # how Python reads names whose bytes are no UTF-8
+        return ascii(os.fsencode(text))
+    return ascii(text) if re.search("[\x00-\x1f\x7f-\x9f\u2028\u2029]", text) else ""
 
 
 def first_line(error: BaseException) -> str:

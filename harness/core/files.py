@@ -87,6 +87,11 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
+def place(path: Path | str) -> str:
+    """Return a path for a message, with the folder at which a relative one begins."""
+    return str(path) if Path(path).is_absolute() else f"{path} (in {Path.cwd()})"
+
+
 def storage_error(path: Path, error: OSError) -> StorageError:
     """Return the message for a file that the operating system refused."""
     return StorageError(

@@ -1,5 +1,6 @@
 """Render Jinja2 templates that lie beside a module, in its folder `templates`."""
 
+import re
 from pathlib import Path
 
 import jinja2
@@ -9,6 +10,8 @@ from harness.core.durations import format_kimg, format_seconds
 
 def template_environment(module_file: str) -> jinja2.Environment:
     """Return what loads a module's templates; `.html` is escaped, an unknown name an error.
+
+    The filter `markdown` takes names of the user's for what they are, not for marks.
 
     Args:
         module_file: The module's `__file__`.
@@ -21,5 +24,9 @@ def template_environment(module_file: str) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"kimg": format_kimg, "seconds": format_seconds}
+    environment.filters |= {
+        "kimg": format_kimg,
+        "seconds": format_seconds,
+        "markdown": lambda text: re.sub(r"([\\`*_\[\]<>|#&~])", r"\\\1", str(text)),
+    }
     return environment

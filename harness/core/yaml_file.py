@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from harness.core.errors import ConfigError
+from harness.core.files import place
 
 MAX_BYTES = 256 * 1024
 
@@ -108,7 +109,9 @@ def read_yaml(path: Path) -> Any:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}. Check the path.") from error
+        raise ConfigError(
+            f"{place(path)}: cannot be read: {error.strerror}. Check the path."
+        ) from error
     if len(content) > MAX_BYTES:
         raise ConfigError(
             f"{path}: a configuration of at most {MAX_BYTES} bytes is expected; received more. "

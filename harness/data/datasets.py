@@ -56,7 +56,7 @@ def load_dataset(name: str, data_dir: Path | None = None) -> ImageDataset:
         source = _load_source(request, data_dir)
         if request.classes:
             source = keep_classes(source, request.classes)
-        source = source.mapped(functools.partial(_fit, form=request.form))
+        source = source.mapped(functools.partial(_fit, request=request))
         return split_dataset(source, request.split)
 
 
@@ -73,5 +73,6 @@ def _load_source(request: DatasetRequest, data_dir: Path | None) -> Source:
     )
 
 
-def _fit(split: Split, form: ImageForm) -> Split:
-    return Split(split.name, fit_images(split.images, form), split.labels)
+def _fit(split: Split, request: DatasetRequest) -> Split:
+    images = fit_images(split.images, request.form)
+    return Split(request.name or split.name, images, split.labels)

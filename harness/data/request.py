@@ -1,8 +1,12 @@
 """Read what a data set is asked for as: a name or `SCHEME:PATH`, and options behind a `?`."""
 
+import csv
 import dataclasses
+import io
+import os
 import re
-from collections.abc import Callable, Mapping
+import urllib.parse
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from harness.core.errors import ConfigError, near_miss
@@ -24,12 +28,14 @@ class DatasetRequest:
         classes: Names or numbers of the classes to keep; none keeps all.
         split: Shares of training, validation and test images, or of the first two only; none for
             the data set's own.
+        name: What scores call it; empty for its file's or folder's name.
     """
 
     source: str
     form: ImageForm = dataclasses.field(default_factory=ImageForm)
     classes: tuple[str, ...] = ()
     split: tuple[int, ...] = ()
+    name: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -50,7 +56,7 @@ class DatasetRequest:
                     f"{', '.join(_READERS)}.{near_miss(key, _READERS)} Write it as "
                     f"folder:shapes?size=32&classes=0,2."
                 )
-            options[key] = value
+            options[key] = urllib.parse.unquote(value)
         return cls(found["head"]).changed(options)
 
     def __str__(self) -> str:
@@ -63,11 +69,25 @@ class DatasetRequest:
         if self.form.channels is not None:
             options["channels"] = self.form.channels
         if self.classes:
-            options["classes"] = ",".join(self.classes)
+            options["classes"] = _join_names(self.classes)
         if self.split:
             options["split"] = ",".join(map(str, self.split))
-        query = "&".join(f"{key}={value}" for key, value in options.items())
+        if self.name:
+            options["name"] = self.name
+        # What would end a value, or be read as a character's number, is a number itself.
+        quoted = {
+            key: str(value).replace("%", "%25").replace("&", "%26")
+            for key, value in options.items()
+        }
+        query = "&".join(f"{key}={value}" for key, value in quoted.items())
         return f"{self.source}?{query}" if query else self.source
+
+    def located(self) -> Self:
+        """Return the request with the whole path of files of the user's own."""
+        scheme, colon, path = self.source.partition(":")
+        if not path:
+            return self
+        return dataclasses.replace(self, source=f"{scheme}{colon}{os.path.abspath(path)}")  # noqa: PTH100
 
     def changed(self, options: Mapping[str, str]) -> Self:
         """Return the request with other options, given as its text has them.
@@ -110,14 +130,28 @@ def _read_channels(text: str) -> int:
 
 
 def _read_classes(text: str) -> tuple[str, ...]:
-    names = [name.strip() for name in text.split(",")]
+    names = [name.rstrip() for name in next(csv.reader([text], skipinitialspace=True), [""])]
     if "" in names or len(set(names)) < len(names):
         raise ConfigError(
             f"--classes: expected the numbers or names of classes, each once, with commas between "
-            f"them; received {text!r}. Use --classes 0,3,7."
+            f"them, and a name that has a comma itself in double quotes; received {text!r}. Use "
+            f"--classes 0,3,7."
         )
     # One order for one choice: the classes keep the data set's order anyhow.
     return tuple(sorted(names, key=lambda name: (not name.isdecimal(), len(name), name)))
+
+
+def _join_names(names: Sequence[str]) -> str:
+    """Return names as `_read_classes` reads them."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    return line.getvalue()
+
+
+def _read_name(text: str) -> str:
+    if not re.fullmatch("[A-Za-z0-9_-]+", text):
+        raise ConfigError(f"name: expected letters, digits, - and _; received {text!r}.")
+    return text
 
 
 def _read_split(text: str) -> tuple[int, ...]:
@@ -138,4 +172,5 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "channels": _read_channels,
     "classes": _read_classes,
     "split": _read_split,
+    "name": _read_name,
 }

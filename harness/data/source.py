@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.errors import ConfigError, DataError
+from harness.core.errors import ConfigError, DataError, unprintable
 from harness.data.image_dataset import Split
 
 DEFAULT_SHARES = (5, 1, 1)
@@ -35,6 +35,16 @@ class Source:
     test: Split | None = None
     class_names: tuple[str, ...] | None = None
     shares: tuple[int, ...] = DEFAULT_SHARES
+
+    def __post_init__(self) -> None:
+        """Refuse names that could not be shown, written and read back as they are."""
+        for name in self.class_names or ():
+            shown = unprintable(name) or ("" if name.strip() else repr(name))
+            if shown:
+                raise DataError(
+                    f"{self.pool.name}: the class name {shown} is no single line of UTF-8 text. "
+                    f"Rename the class or its folder."
+                )
 
     def mapped(self, function: Callable[[Split], Split]) -> "Source":
         """Return the source with a function applied to each of its splits."""

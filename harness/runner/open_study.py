@@ -21,6 +21,7 @@ from harness.optimization.promotion import promote, promotion_for
 from harness.optimization.pruners import pruner_for
 from harness.optimization.samplers import sampler_for, visible_trials
 from harness.space.space import SearchSpace
+from harness.study.data_place import same_but_for_place, write_place
 from harness.study.record import StudyRecord, check_study_name, read_study
 from harness.study.repair import describe_retry
 from harness.study.trial_storage import (
@@ -235,26 +236,30 @@ class Study:
         if seed is None:
             asked = dataclasses.replace(asked, seed=stored.seed)
         self._refuse_changes(stored, asked)
-        return stored
+        if (stored.dataset, stored.extractor) != (asked.dataset, asked.extractor):
+            write_place(self.folder, dataset=asked.dataset, extractor=asked.extractor)
+        return read_study(self.folder)
 
     def _refuse_changes(self, stored: StudyRecord, asked: StudyRecord) -> None:
+        """Refuse what changes a study; images and extractors are known by their content."""
         old_space = SearchSpace.load(str(self.folder / "search_space.yaml"))
-        lines = old_space.diff(self.space)
+        lines = [
+            f"protocol.{key}: {stored.protocol.get(key)} -> {new}"
+            for key, new in asked.protocol.items()
+            if stored.protocol.get(key) != new
+        ]
+        if not lines and same_but_for_place(stored.dataset, asked.dataset):
+            old_space = old_space.on_dataset(asked.dataset).seen_through(asked.extractor)
+            stored = dataclasses.replace(stored, dataset=asked.dataset)
+        lines = old_space.diff(self.space) + lines
         for field in ("seed", "dataset", "semantics_version"):
             old, new = getattr(stored, field), getattr(asked, field)
             if old != new:
                 lines.append(f"{field}: {old} -> {new}")
-        changed = {
-            key: (stored.protocol.get(key), new)
-            for key, new in asked.protocol.items()
-            if stored.protocol.get(key) != new
-        }
-        lines += [f"protocol.{key}: {old} -> {new}" for key, (old, new) in changed.items()]
-        if changed:
-            old, new = Protocol(**stored.protocol), Protocol(**asked.protocol)
-            lines.append(
-                f"scores: {old.name} ({old.fingerprint}) -> {new.name} ({new.fingerprint})"
-            )
+        if stored.protocol != asked.protocol:
+            pair = [Protocol(**each.protocol) for each in (stored, asked)]
+            names = [f"{each.name} ({each.fingerprint})" for each in pair]
+            lines.append(f"scores: {names[0]} -> {names[1]}")
         if lines:
             raise StudyError(
                 f"{self.folder}: the study was made with other settings, so its trials would not "

@@ -22,8 +22,9 @@ from harness.runner.sweep_options import SweepOptions
 from harness.space.enqueue import load_enqueued
 from harness.space.space import SearchSpace
 from harness.study import optuna_trials
+from harness.study.data_place import known_as
 from harness.study.leaderboard import BASELINE_PREFIX, Entry, read_entries
-from harness.study.record import StudyRecord, check_study_name, read_study
+from harness.study.record import StudyRecord, check_study_name
 from harness.study.retention import Retention
 from harness.study.trial_storage import refuse_database
 from harness.tracking.catch_up import catch_up
@@ -52,9 +53,11 @@ class StudyJobs:
 
     def __init__(self, space: SearchSpace, options: SweepOptions) -> None:
         check_study_name(options.name)
+        space = space.located()
         if (options.folder / "study.json").exists():
-            read_study(options.folder)
             refuse_database(options.folder)
+            known = known_as(options.folder, space.dataset, options.data_dir)
+            space = space.on_dataset(known or space.dataset)
         self._enqueued = (
             load_enqueued(options.enqueue, space.parameters) if options.enqueue else []
         )

@@ -223,6 +223,14 @@ class SearchSpace(Settings):
         """
         return self.model_copy(update={"dataset": dataset})
 
+    def located(self) -> Self:
+        """Return the same search space with whole paths of data set and extractor."""
+        extractor = self.protocol.extractor
+        if Path(extractor).is_dir():
+            extractor = os.path.abspath(extractor)  # noqa: PTH100
+        dataset = str(DatasetRequest.parse(self.dataset).located())
+        return self.on_dataset(dataset).seen_through(extractor)
+
     def check_labels(self, *, labelled: bool) -> None:
         """Refuse to search conditional GANs on images without labels: every trial would crash.
 

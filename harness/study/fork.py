@@ -129,11 +129,11 @@ def fork_study(studies_dir: Path, source: str, target: str, *, space: SearchSpac
 
 def _refuse_incomparable(old: Path, record: StudyRecord, space: SearchSpace) -> None:
     """Refuse what makes every trial of the old study worthless to the new one."""
-    old_space = SearchSpace.load(str(old / "search_space.yaml"))
-    if record.dataset != space.dataset:
+    old_space, space = SearchSpace.load(str(old / "search_space.yaml")).located(), space.located()
+    if old_space.dataset != space.dataset:
         raise StudyError(
-            f"{old}: is a study of {record.dataset}; received the data set {space.dataset}. Name "
-            f"that data set, or start a new study without --fork."
+            f"{old}: is a study of {old_space.dataset}; received the data set {space.dataset}. "
+            f"Name that data set, or start a new study without --fork."
         )
     pairs = {
         "semantics_version": (record.semantics_version, SEMANTICS_VERSION),

@@ -11,6 +11,7 @@ from optuna.storages.journal import BaseJournalBackend
 
 from harness.core.errors import StorageError
 from harness.core.files import storage_error
+from harness.study.record import study_options
 
 _REMAINING = "remaining"
 """How many lines of its transaction follow a line; Optuna passes over keys unknown to it."""
@@ -142,6 +143,6 @@ def damaged(file: Path, fault: str) -> StorageError:
     """Return the message for a journal that Optuna cannot read."""
     return StorageError(
         f"{file}: the journal is damaged: {fault}. Restore it from a copy; or move it away and "
-        f"run gansweep doctor --study {file.parent.name} --repair, which makes it anew from the "
-        f"folders of the trials."
+        f"run `gansweep doctor {study_options(file.parent)} --repair`, which makes it anew from "
+        f"the folders of the trials."
     )

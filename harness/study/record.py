@@ -4,10 +4,11 @@ import dataclasses
 import re
 import shutil
 from pathlib import Path
+from shlex import quote
 from typing import IO, Any
 
 from harness.core.errors import StorageError, StudyError, near_miss
-from harness.core.files import read_json, storage_error
+from harness.core.files import place, read_json, storage_error
 from harness.core.locks import lock_folder
 from harness.core.version import __version__
 
@@ -16,6 +17,9 @@ SCHEMA_VERSION = 1
 
 SEMANTICS_VERSION = 3
 """Raised when gan/, metrics/ or data/ change results, so that old and new trials never mix."""
+
+STUDIES_DIR = Path("studies")
+"""Where studies lie by default."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
@@ -68,6 +72,12 @@ def check_study_name(name: str) -> str:
     return name
 
 
+def study_options(folder: Path) -> str:
+    """Return the options that name a study to any command, as a shell takes them."""
+    where = "" if folder.parent == STUDIES_DIR else f" --studies-dir {quote(str(folder.parent))}"
+    return f"--study {folder.name}{where}"
+
+
 def find_study(studies_dir: Path, name: str) -> Path:
     """Return the folder of an existing study.
 
@@ -79,8 +89,8 @@ def find_study(studies_dir: Path, name: str) -> Path:
         known = sorted(path.parent.name for path in studies_dir.glob("*/study.json"))
         there = f"studies there: {', '.join(known)}" if known else "there is no study there"
         raise StudyError(
-            f"{studies_dir}: no study named {name!r}; {there}.{near_miss(name, known)} Choose "
-            f"with --study and --studies-dir, or run `gansweep sweep` first."
+            f"{place(studies_dir)}: no study named {name!r}; {there}.{near_miss(name, known)} "
+            f"Choose with --study and --studies-dir, or run `gansweep sweep` first."
         )
     return folder
 

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from harness.core.errors import StudyError
 from harness.study.journal import StudyJournal, damaged
+from harness.study.record import study_options
 
 # Attributes of trials, beside what an outcome holds.
 RETRY_OF = "retry_of"
@@ -111,8 +112,9 @@ def refuse_database(folder: Path) -> None:
     if old.exists() and not journal_file(folder).exists():
         raise StudyError(
             f"{old}: an earlier version of the package kept the study's trials in this database; "
-            f"this version expects {journal_file(folder).name}. gansweep doctor --study "
-            f"{folder.name} --repair makes it from the folders of the trials."
+            f"this version expects {journal_file(folder).name}. "
+            f"`gansweep doctor {study_options(folder)} --repair` makes it from the folders of the "
+            f"trials."
         )
 
 

@@ -1,0 +1,80 @@
+"""Know a study's images by their content, wherever they lie now."""
+
+import dataclasses
+from pathlib import Path
+
+from harness.core.errors import StudyError
+from harness.core.files import write_json, write_text
+from harness.data.datasets import load_dataset
+from harness.data.request import DatasetRequest
+from harness.space.space import SearchSpace
+from harness.study.record import lock_study, read_study
+
+
+def same_but_for_place(one: str, other: str) -> bool:
+    """Return whether two data sets are asked for with the same options, wherever they lie."""
+    first, second = DatasetRequest.parse(one), DatasetRequest.parse(other)
+    return dataclasses.replace(first, source=second.source, name=second.name) == second
+
+
+def known_as(folder: Path, dataset: str, data_dir: Path | None) -> str | None:
+    """Return the text for a data set in which a study finds its own images again.
+
+    It keeps the name that they have in the study's scores, as folders may be renamed.
+
+    Args:
+        folder: The study's.
+        dataset: Text of a `DatasetRequest`.
+        data_dir: Where to look for the data first.
+
+    Returns:
+        None where these are other images.
+    """
+    record = read_study(folder)
+    if dataset == record.dataset:
+        return dataset
+    if not same_but_for_place(dataset, record.dataset):
+        return None
+    found = load_dataset(dataset, data_dir)
+    if found.validation.sha256 != record.protocol.get("reference_sha256"):
+        return None
+    name = str(record.protocol["reference"]).partition("/")[0]
+    request = DatasetRequest.parse(dataset)
+    return str(request if found.name == name else dataclasses.replace(request, name=name))
+
+
+def write_place(folder: Path, *, dataset: str, extractor: str) -> None:
+    """Write into a study's record where its images and its extractor lie now."""
+    space = SearchSpace.load(str(folder / "search_space.yaml"))
+    write_text(
+        folder / "search_space.yaml", space.on_dataset(dataset).seen_through(extractor).to_yaml()
+    )
+    record = dataclasses.replace(read_study(folder), dataset=dataset, extractor=extractor)
+    write_json(folder / "study.json", dataclasses.asdict(record))
+
+
+def move_data(folder: Path, dataset: str | None, data_dir: Path | None) -> None:
+    """Write where a study's images lie now; nothing happens where no place is named.
+
+    Args:
+        folder: The study's.
+        dataset: The new place, as `--dataset` names it.
+        data_dir: Where to look for the data first.
+
+    Raises:
+        StudyError: If other images are there, or a sweep is running.
+    """
+    if dataset is None:
+        return
+    record = read_study(folder)
+    place = DatasetRequest.parse(dataset).located().source
+    options = DatasetRequest.parse(record.dataset)
+    asked = str(dataclasses.replace(options, source=place, name=""))
+    with lock_study(folder):
+        text = known_as(folder, asked, data_dir)
+        if text is None:
+            raise StudyError(
+                f"--dataset: {asked} holds other images than study {record.name!r} was made with, "
+                f"{record.dataset}. Name the place where those lie now."
+            )
+        write_place(folder, dataset=text, extractor=record.extractor)
