@@ -76,7 +76,7 @@ class DatasetRequest:
             options["name"] = self.name
         # What would end a value, or be read as a character's number, is a number itself.
         quoted = {
-            key: str(value).replace("%", "%25").replace("&", "%26")
+            key: str(value).replace("%", "%25").replace("&", "%26").replace("?", "%3F")
             for key, value in options.items()
         }
         query = "&".join(f"{key}={value}" for key, value in quoted.items())
@@ -130,7 +130,7 @@ def _read_channels(text: str) -> int:
 
 
 def _read_classes(text: str) -> tuple[str, ...]:
-    names = [name.rstrip() for name in next(csv.reader([text], skipinitialspace=True), [""])]
+    names = [name.rstrip() for name in next(csv.reader([text], skipinitialspace=True), []) or [""]]
     if "" in names or len(set(names)) < len(names):
         raise ConfigError(
             f"--classes: expected the numbers or names of classes, each once, with commas between "

@@ -1,5 +1,9 @@
+import functools
+import re
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from harness.core.errors import ConfigError, DataError
 from harness.data.datasets import SCHEMES, load_dataset
@@ -58,3 +62,25 @@ def test_folder_is_handed_on(tmp_path):
 def test_unknown_name(name, message):
     with pytest.raises(ConfigError, match=message):
         load_dataset(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("a\nb", r"'a\nb'"), ("\x1b[31m", r"'\x1b[31m'"), ("caf\udce9", r"b'caf\xe9'"), (" ", "' '")],
+)
+def test_a_class_name_that_cannot_be_passed_on_is_refused_when_read(tmp_path, name, shown):
+    source = functools.partial(np.savez, tmp_path / "x.npz", labels=np.arange(40) % 2)
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), dtype=np.uint8)
+    if "\udce9" in name:  # NumPy writes no such text; a folder may be called so
+        for each in ("a", name):
+            (tmp_path / "images" / each).mkdir(parents=True)
+            for number in range(5):
+                Image.fromarray(images[number, ..., 0]).save(
+                    tmp_path / "images" / each / f"{number}.png"
+                )
+        dataset = f"folder:{tmp_path}/images"
+    else:
+        source(images=images, class_names=np.array(["a", name]))
+        dataset = f"npz:{tmp_path}/x.npz"
+    with pytest.raises(DataError, match=re.escape(f"the class name {shown} is no single line")):
+        load_dataset(dataset)

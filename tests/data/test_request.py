@@ -1,5 +1,7 @@
 """Read and write data sets as text, and refuse options that make no sense."""
 
+import dataclasses
+
 import pytest
 
 from harness.core.errors import ConfigError
@@ -63,3 +65,34 @@ def test_bad_options_are_refused(options: dict, message: str):
 def test_unknown_options_of_a_text_are_refused():
     with pytest.raises(ConfigError, match=r"the option 'sizes'; .* Did you mean 'size'\?"):
         DatasetRequest.parse("folder:x?sizes=32")
+
+
+NAMES = ("a,b", "x&y", "k=v", "100%", "50%2C", 'say "hi"', "[/b]", "l'eau", "e ?size=4", "\u202eא")
+
+
+def test_every_class_name_comes_back_from_the_text():
+    request = DatasetRequest("npz:x.npz", classes=NAMES, split=(8, 1, 1), name="mine")
+    again = DatasetRequest.parse(str(request))
+    assert set(again.classes) == set(NAMES)
+    assert dataclasses.replace(again, classes=NAMES) == request
+    assert str(again) == str(DatasetRequest.parse(str(again)))
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        ('"a,b",c', {"a,b", "c"}),
+        ("0, 3, 7", {"0", "3", "7"}),
+        ("100%,x&y,k=v", {"100%", "x&y", "k=v"}),
+        ('"say ""hi"""', {'say "hi"'}),
+    ],
+)
+def test_classes_are_typed_as_a_line_of_a_table(typed: str, names: set[str]):
+    assert set(DatasetRequest("npz:x.npz").changed({"classes": typed}).classes) == names
+
+
+def test_a_path_of_the_users_own_is_whole(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for text in ("folder:data", "folder:data/", "folder:./data", f"folder:{tmp_path}/x/../data"):
+        assert str(DatasetRequest.parse(text).located()) == f"folder:{tmp_path}/data"
+    assert str(DatasetRequest.parse("fashion_mnist?size=8").located()) == "fashion_mnist?size=8"
