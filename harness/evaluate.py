@@ -12,7 +12,7 @@ from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
 from harness.core.errors import ConfigError, DataError
 from harness.core.files import place
-from harness.core.option_values import SplitName
+from harness.core.option_values import Noise, PixelRange, SplitName
 from harness.core.quiet import quiet_imports
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from harness.data.fitting import ImageForm
     from harness.data.image_dataset import ImageDataset
+    from harness.data.readers.image_files import GeneratedImages
     from harness.metrics.evaluator import Evaluator
     from harness.metrics.measures import Measurement
 
@@ -32,7 +33,8 @@ app = new_app()
 def evaluate(
     *,
     source: Annotated[
-        Path, typer.Argument(help="generator.keras, images.npz, or a folder of images.")
+        Path,
+        typer.Argument(help="A generator's file, images.npz, or a folder of images."),
     ],
     dataset: Annotated[
         str, option.data_option(help=f"What the images imitate: {option.DATASET_HELP}")
@@ -48,6 +50,28 @@ def evaluate(
     num_images: Annotated[
         int, option.data_option(min=2, help="Generated images to compare.")
     ] = 10_000,
+    pixel_range: Annotated[
+        PixelRange | None,
+        option.data_option(
+            "--range",
+            help="Black and white of the images, -1,1 or 0,1 or 0,255; by default what they tell.",
+            show_default=False,
+        ),
+    ] = None,
+    inputs: Annotated[
+        str | None,
+        option.data_option(
+            metavar="noise=NAME,label=NAME",
+            help="What a generator's inputs are for, where that is in doubt.",
+        ),
+    ] = None,
+    noise: Annotated[
+        Noise | None,
+        option.data_option(
+            help="Distribution of a generator's noise: normal, or uniform from -1 to 1.",
+            show_default="normal",
+        ),
+    ] = None,
     seed: Annotated[int, option.data_option(min=0, help="Of a generator's noise.")] = 0,
     cas: Annotated[
         bool, option.data_option("--cas", help="Also train a classifier on the labelled images.")
@@ -62,34 +86,49 @@ def evaluate(
 ) -> None:
     """Measure images against a data set: FID with its interval, and what stands beside it.
 
-    The images need no GAN of this project. An .npz holds `images`, uint8 (n, height, width) or
-    (n, height, width, channels), and maybe `labels`; a folder holds image files, maybe in one
-    subfolder a class.
+    The images need no GAN of this project. A generator is a `.keras`, `.onnx` or `.tflite` file or
+    the folder of a SavedModel; an .npz holds `images`, (n, height, width) or (n, height, width,
+    channels), and maybe `labels`; a folder holds image files, maybe in one subfolder a class.
     """
     with clear_errors(debug):
-        if not source.exists():
-            raise DataError(
-                f"{place(source)}: no such file or folder. Expected generator.keras, images.npz "
-                f"or a folder of images."
-            )
-        with quiet_imports():
-            from harness.core.files import write_json
-            from harness.data.datasets import load_dataset
-            from harness.data.request import DatasetRequest
-            from harness.metrics.extractors.panel import load_panel
+        from harness.data.datasets import load_dataset
+        from harness.data.request import DatasetRequest
+        from harness.exporting.formats import runtime_of
 
+        path = out or Path(f"{source.absolute().stem}.evaluation.json")
+        is_network = runtime_of(source) is not None
+        _check(source, path, {"--inputs": inputs, "--noise": noise}, is_network=is_network)
         request = data.of(dataset)
         wanted = load_dataset(request, data_dir)
-        feature_extractor = load_panel(extractor, image_shape=wanted.image_shape, weights=weights)
+        # What somebody may have made to fill the memory is read before TensorFlow takes any.
+        form = DatasetRequest.parse(request).form
+        given = None if is_network else _read(source, wanted, form, pixel_range)
+        count = num_images if given is None else min(num_images, len(given.images))
+        with quiet_imports():
+            from harness.exporting.any_generator import AnyGenerator
+            from harness.metrics.evaluator import Evaluator
+            from harness.metrics.extractors.panel import load_panel
+        panel = load_panel(extractor, image_shape=wanted.image_shape, weights=weights)
+        dimensions = max(member.dimensions for member in panel.members)
         with warnings.catch_warnings(action="always", category=UserWarning):
-            settings = {
-                "extractor": feature_extractor,
-                "num_images": num_images,
-                "split": reference,
-            }
-            evaluator, images, labels = _take(
-                source, wanted, settings, seed, DatasetRequest.parse(request).form
+            _check_number(source, count, wanted, reference, dimensions, cas=cas)
+            evaluator = Evaluator(wanted, extractor=panel, num_images=count, split=reference)
+        record: dict[str, Any] = {"source": str(source), "noise_seed": None}
+        if given is None:
+            generator = AnyGenerator(
+                source,
+                wanted.num_classes,
+                inputs=inputs,
+                noise=noise or "normal",
+                pixel_range=pixel_range,
             )
+            typer.echo(f"{source}: {generator.describe()}", err=True)
+            images = generator.sample(seed, evaluator.labels, evaluator.num_images)
+            labels = evaluator.labels if generator.conditional else None
+            record |= {"noise_seed": seed, **generator.to_dict()}
+        else:
+            images, labels = _choose(given, evaluator)
+            record["range"] = given.pixel_range
         if cas and labels is None:
             raise ConfigError(
                 "--cas: trains a classifier on the generated images, so they need labels; "
@@ -99,66 +138,107 @@ def evaluate(
         measured = evaluator.measure(images, labels)
         if cas and labels is not None:
             measured.append(evaluator.classification_accuracy(images, labels))
-        notes = evaluator.pixel_warnings(images)
-        record = {
-            "source": str(source),
-            "noise_seed": seed if source.suffix == ".keras" else None,
-            "measurements": [measurement.to_dict() for measurement in measured],
-            "warnings": notes,
-        }
-        path = out or Path(f"{source.absolute().stem}.evaluation.json")
-        write_json(path, record)
-        if as_json:
-            json.dump(record, sys.stdout, indent=2)
-            print()
-        else:
-            _print_table(measured, notes, path)
+        record["measurements"] = [measurement.to_dict() for measurement in measured]
+        record["warnings"] = evaluator.pixel_warnings(images)
+        _show(measured, record, path, as_json=as_json)
 
 
-def _take(
-    source: Path,
-    dataset: "ImageDataset",
-    settings: dict[str, Any],
-    seed: int,
-    form: "ImageForm",
-) -> "tuple[Evaluator, NDArray[np.uint8], NDArray[np.int32] | None]":
-    """Return an evaluator for as many images as there are, with the images and their labels."""
+def _check(source: Path, path: Path, given: dict[str, str | None], *, is_network: bool) -> None:
+    """Refuse what cannot be read, or could not be written in the end."""
+    from harness.core.files import check_writable
+    from harness.exporting.formats import check_archive
+
+    if not source.exists():
+        raise DataError(
+            f"{place(source)}: no such file or folder. Expected a generator, images.npz or a folder of "
+            f"images."
+        )
+    for flag, value in given.items():
+        if value is not None and not is_network:
+            raise ConfigError(f"{flag}: {source} is no generator. Leave the option out.")
+    check_writable(path)
+    check_archive(source)
+
+
+def _read(
+    source: Path, dataset: "ImageDataset", form: "ImageForm", pixel_range: str | None
+) -> "GeneratedImages":
+    """Return images of a file or a folder, of the data set's shape, and say what they are."""
     from harness.data.readers.image_files import read_images
-    from harness.gan.sampling import Sampler, load_generator
-    from harness.metrics.evaluator import Evaluator
-    from harness.metrics.label_policy import choose_rows
-    from harness.training.generator_scoring import sample_for
 
-    if source.suffix == ".keras":
-        sampler = Sampler(load_generator(source))
-        evaluator = Evaluator(dataset, **settings)
-        images = sample_for(evaluator, sampler, noise_seed=seed)
-        return evaluator, images, evaluator.labels if sampler.conditional else None
-    read = read_images(source, dataset.class_names, form)
-    images, labels = read.images, read.labels
+    read = read_images(source, dataset.class_names, form, pixel_range)
     typer.echo(f"{source}: {read.describe(dataset.class_names)}", err=True)
-    if len(images) < 2:
-        raise ConfigError(f"{source}: holds {len(images)} image; expected at least 2.")
-    if len(images) < settings["num_images"]:
+    if read.images.shape[1:] != dataset.image_shape:
+        height, width, channels = dataset.image_shape
+        size = f"--image-size {width} and " if height == width else ""
+        raise DataError(
+            f"{source}: images must have the shape (n, {height}, {width}, {channels}) of "
+            f"{dataset.name}; received {read.images.shape}. Bring them to it by {size}--channels "
+            f"{channels}, or choose another --dataset."
+        )
+    return read
+
+
+def _check_number(
+    source: Path,
+    count: int,
+    dataset: "ImageDataset",
+    reference: SplitName,
+    dimensions: int,
+    *,
+    cas: bool,
+) -> None:
+    """Say how many images all measures need, where there are fewer; refuse too few for any."""
+    from harness.metrics.cas import DEFAULT_PLAN
+    from harness.metrics.measures import FEWEST_IMAGES, FEWEST_REFERENCES, fewest_for_all
+
+    has = len(getattr(dataset, reference))
+    needed = fewest_for_all(dimensions, dataset.num_classes)
+    needed = max(needed, DEFAULT_PLAN.batch_size) if cas else needed
+    least = max(FEWEST_IMAGES, DEFAULT_PLAN.batch_size if cas else 0)
+    if min(count, has) < least or has < FEWEST_REFERENCES:
+        raise ConfigError(
+            f"{source}: {count} images are too few, or the {has} of {dataset.name}/{reference} "
+            f"are; expected at least {needed} of each, which all measures need."
+        )
+    if min(count, has) < needed:
         warnings.warn(
-            f"{source} holds {len(images)} images: scores use {len(images)} instead of "
-            f"{settings['num_images']}, and FID of so few is biased upwards.",
+            f"{source}: {min(count, has)} images are compared: all measures need {needed}, and "
+            f"FID of so few is biased upwards.",
             stacklevel=2,
         )
-    count = min(len(images), settings["num_images"])
-    evaluator = Evaluator(dataset, **{**settings, "num_images": count})
+
+
+def _choose(
+    given: "GeneratedImages", evaluator: "Evaluator"
+) -> "tuple[NDArray[np.uint8], NDArray[np.int32] | None]":
+    """Return as many images as are compared, where there are labels in the reference's shares."""
+    from harness.metrics.label_policy import choose_rows
+
+    labels = None if evaluator.labels is None else given.labels
     rows = choose_rows(evaluator.num_images, labels=labels, wanted=evaluator.labels)
-    return evaluator, images[rows], None if labels is None else labels[rows]
+    return given.images[rows], None if labels is None else labels[rows]
 
 
-def _print_table(measured: "list[Measurement]", notes: tuple[str, ...], path: Path) -> None:
+def _show(
+    measured: "list[Measurement]", record: dict[str, Any], path: Path, *, as_json: bool
+) -> None:
+    """Print the result, then write it: a full disk costs the file alone."""
+    from harness.core.files import write_json
+
+    if as_json:
+        json.dump(record, sys.stdout, indent=2)
+        print()
+        write_json(path, record)
+        return
     from harness.cli.display import measurement_table
     from harness.core.terminal import new_console
 
     console = new_console()
     console.print(measurement_table(measured))
-    for note in notes:
+    for note in record["warnings"]:
         console.print(f"pixels: {note}")
+    write_json(path, record)
     console.print(f"Written to {path}")
 
 

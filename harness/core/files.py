@@ -53,6 +53,21 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def check_writable(path: Path) -> None:
+    """Refuse a file that could not be written, before what it shall hold is computed.
+
+    Raises:
+        StorageError: If its folder takes no file, or a folder of its name is there.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(0, "a folder of that name is there")
+        with tempfile.TemporaryFile(dir=nearest_folder(path.absolute().parent)):
+            pass
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file whole or not at all."""
     write_text(path, json.dumps(value, indent=2) + "\n")

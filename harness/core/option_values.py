@@ -12,6 +12,8 @@ Engine = Literal["local", "ray"]
 FileRoute = Literal["auto", "shared", "travel"]
 SplitName = Literal["train", "validation", "test"]
 Fit = Literal["crop", "stretch"]
+PixelRange = Literal["-1,1", "0,1", "0,255"]
+Noise = Literal["normal", "uniform"]
 
 
 def check_choices(options: Any) -> None:

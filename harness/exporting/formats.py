@@ -3,17 +3,42 @@
 import dataclasses
 import shutil
 import warnings
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import ConfigError, ExportError, first_line, near_miss, require_packages
+from harness.core.memory import check_bytes
 
 if TYPE_CHECKING:
     import keras
 
 DESCRIPTION = "generator.json"
 """What `generate.py` and the explorer read beside a network."""
+
+SUFFIXES = {".keras": "keras", ".onnx": "onnxruntime", ".tflite": "litert"}
+"""Runtimes by how the names of the files end that they draw with."""
+
+_SAVED_MODEL = "saved_model.pb"
+
+
+def runtime_of(path: Path) -> str | None:
+    """Return the runtime that draws with a file or a SavedModel's folder; None for no network."""
+    if (path / _SAVED_MODEL).is_file():
+        return "tensorflow"
+    return SUFFIXES.get(path.suffix.lower()) if path.is_file() else None
+
+
+def check_archive(path: Path) -> None:
+    """Refuse a Keras file that would unfold to more than memory holds, before Keras opens it.
+
+    Raises:
+        DataError: If it does.
+    """
+    if path.suffix.lower() == ".keras" and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            check_bytes(path, sum(member.file_size for member in archive.infolist()))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,9 +10,16 @@ import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
 from harness.core.errors import ConfigError, StorageError, first_line
+from harness.core.option_values import Noise
 from harness.gan.networks.fast_conv import fast_convolutions
 
 _NOISE_BLOCK = 1000
+_MOVING = (
+    keras.layers.Cropping2D,
+    keras.layers.Flatten,
+    keras.layers.Permute,
+    keras.layers.Reshape,
+)
 
 
 class Sampler:
@@ -110,24 +117,41 @@ def load_generator(path: Path) -> keras.Model:
         ) from error
 
 
-def latent_noise(noise_seed: int, count: int, latent_dim: int) -> NDArray[np.float32]:
-    """Return the standard normal noise (count, latent_dim) behind the first images of a seed.
+def latent_noise(
+    noise_seed: int, count: int, latent_dim: int, distribution: Noise = "normal"
+) -> NDArray[np.float32]:
+    """Return the noise (count, latent_dim) behind the first images of a seed.
 
     Row i does not depend on `count`.
+
+    Args:
+        noise_seed: Origin of the noise.
+        count: Number of images.
+        latent_dim: Length of each vector.
+        distribution: Standard normal, or uniform from -1 to 1.
     """
+    draw = tf.random.stateless_normal
+    if distribution == "uniform":
+        draw = functools.partial(tf.random.stateless_uniform, minval=-1.0, maxval=1.0)
     noise = np.empty((count, latent_dim), np.float32)
     for block, start in enumerate(range(0, count, _NOISE_BLOCK)):
         shape = (_NOISE_BLOCK, latent_dim)
-        values = tf.random.stateless_normal(shape, (noise_seed, block)).numpy()
+        values = draw(shape, (noise_seed, block)).numpy()
         noise[start : start + _NOISE_BLOCK] = values[: count - start]
     return noise
 
 
 def output_activation(generator: keras.Model) -> str | None:
-    """Return the last activation, `tanh` or `sigmoid`: it says what range the images lie in.
+    """Return what the network ends in, e.g. `tanh` or `sigmoid`: it says where the images lie.
 
-    None where no layer has one; a generator of another origin may.
+    It is the last operation that does more than move values, whether a layer or not: behind a
+    `Rescaling` no activation says anything. None where a model does not tell.
     """
-    layers = (layer for layer in reversed(generator.layers) if hasattr(layer, "activation"))
-    last = next(layers, None)
-    return None if last is None else keras.activations.serialize(last.activation)
+    for operation in reversed(getattr(generator, "operations", generator.layers)):
+        if isinstance(operation, keras.Model):
+            return output_activation(operation)
+        if not isinstance(operation, _MOVING):
+            activation = getattr(operation, "activation", None)
+            name = activation and keras.activations.serialize(activation)
+            return str(name or type(operation).__name__.lower())
+    return None

@@ -254,6 +254,20 @@ MEASURES: dict[str, Callable[[Reference, ImageFeatures], dict[str, Quantity]]] =
 }
 
 
+FEWEST_IMAGES, FEWEST_REFERENCES = 4, 6
+"""With fewer, or a reference of fewer, recall and coverage have no spheres to look into."""
+
+
+def fewest_for_all(dimensions: int, num_classes: int) -> int:
+    """Return from how many images on every measure can be taken.
+
+    Args:
+        dimensions: Of the features.
+        num_classes: Of the data set: each class needs two images.
+    """
+    return max(FEWEST_IMAGES, fewest_images(dimensions), 2 * num_classes)
+
+
 def _wilson(share: float, count: int) -> tuple[float, float]:
     """Return Wilson's 95 % interval of a share, which stays within 0 and 1."""
     z2 = Z_95**2 / count

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from harness.core.errors import ConfigError, DataError
 from harness.core.memory import within_memory
 from harness.data.fitting import ImageForm, fit_images
+from harness.data.pixel_range import Extent, choose_range, to_uint8
 from harness.data.readers.image_folder import FolderListing, decode_files, list_folder
 from harness.data.readers.npz import check_images, check_labels, image_shape, whole_labels
 from harness.data.readers.npz_file import ArrayHeader, read_npz
@@ -24,11 +25,13 @@ class GeneratedImages:
     Args:
         images: uint8, (n, height, width, channels).
         labels: int32, (n,), or None.
+        pixel_range: Key of RANGES: where they lay.
         passed_over: Names in the folder that were not read.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int32] | None
+    pixel_range: str = "0,255"
     passed_over: tuple[str, ...] = ()
 
     def describe(self, class_names: Sequence[str] | None) -> str:
@@ -45,22 +48,27 @@ class GeneratedImages:
             classes = f"{len(counts)} classes ({brief(shown)})"
         left_out = f"; passed over: {brief(self.passed_over)}" if self.passed_over else ""
         return (
-            f"{count:,} images of {width} x {height}, {'gray' if channels == 1 else 'RGB'}, "
+            f"{count:,} images of {width} x {height}, {'gray' if channels == 1 else 'RGB'}, in "
+            f"[{self.pixel_range.replace(',', ', ')}], "
             f"{classes}{left_out}"
         )
 
 
 def read_images(
-    path: Path, class_names: Sequence[str] | None = None, form: ImageForm | None = None
+    path: Path,
+    class_names: Sequence[str] | None = None,
+    form: ImageForm | None = None,
+    pixel_range: str | None = None,
 ) -> GeneratedImages:
     """Read images, and their labels where there are any.
 
     Args:
-        path: An .npz with `images`, uint8 (n, height, width) or (n, height, width, 1 or 3), and
-            maybe `labels`, integers (n,); or a folder as `folder:` takes it.
+        path: An .npz with `images`, (n, height, width) or (n, height, width, 1 or 3), and maybe
+            `labels`, as `npz:` takes them; or a folder as `folder:` takes it.
         class_names: Names of the classes in order: what the subfolders may be called, beside
             their numbers.
         form: Size and channels to bring them to; None for those they have.
+        pixel_range: Key of RANGES: where numbers of an .npz lie; None for what they tell.
 
     Raises:
         DataError: If there is no such file, or it does not hold images of that form.
@@ -72,22 +80,29 @@ def read_images(
             return GeneratedImages(
                 decode_files(listing.files, form),
                 _folder_labels(listing, class_names or ()),
-                tuple(str(each.relative_to(path)) for each in listing.passed_over),
+                passed_over=tuple(str(each.relative_to(path)) for each in listing.passed_over),
             )
         if path.suffix.lower() == ".npz" and path.exists():
-            return _read_npz(path, class_names, form)
+            return _read_npz(path, class_names, form, pixel_range)
     raise DataError(
         f"{path}: expected a folder of images or an .npz file with the array `images`; received "
         f"{'another kind of file' if path.exists() else 'nothing of that name'}."
     )
 
 
-def _read_npz(path: Path, class_names: Sequence[str] | None, form: ImageForm) -> GeneratedImages:
+def _read_npz(
+    path: Path, class_names: Sequence[str] | None, form: ImageForm, pixel_range: str | None
+) -> GeneratedImages:
     arrays = read_npz(path, lambda headers: _check_headers(path, headers))
     images = arrays["images"]
+    if images.dtype.kind in "iu":
+        pixel_range = pixel_range or "0,255"
+    found = choose_range(path, Extent.of(path, images), asked=pixel_range)
+    if images.dtype != np.uint8 or found != "0,255":
+        images = to_uint8(images, found)
     images = fit_images(images.reshape(len(images), *image_shape(images.shape)), form)
     if "labels" not in arrays:
-        return GeneratedImages(images, None)
+        return GeneratedImages(images, None, found)
     labels = whole_labels(path, "labels", arrays["labels"])
     known = len(class_names or ()) or 2**31  # of an unlabelled data set, any will do
     if labels.min() < 0 or labels.max() >= known:
@@ -95,7 +110,7 @@ def _read_npz(path: Path, class_names: Sequence[str] | None, form: ImageForm) ->
             f"{path}: labels must be whole numbers from 0 to {known - 1}; received "
             f"{labels.min()} to {labels.max()}. Number the classes as the data set does."
         )
-    return GeneratedImages(images, labels.astype(np.int32))
+    return GeneratedImages(images, labels.astype(np.int32), found)
 
 
 def _check_headers(path: Path, headers: Mapping[str, ArrayHeader]) -> None:
@@ -104,7 +119,7 @@ def _check_headers(path: Path, headers: Mapping[str, ArrayHeader]) -> None:
             f"{path}: expected an array named `images`; received {', '.join(headers) or 'none'}. "
             f"Save with np.savez(path, images=...)."
         )
-    check_images(path, "images", headers["images"])
+    check_images(path, "images", headers["images"], "numbers")
     if "labels" in headers:
         check_labels(path, "labels", headers["labels"], count=headers["images"].shape[0])
 

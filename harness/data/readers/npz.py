@@ -92,16 +92,24 @@ def _check_headers(path: Path, headers: Mapping[str, ArrayHeader]) -> None:
         _check_class_names(path, headers[_CLASS_NAMES], most=count)
 
 
-def check_images(path: Path, name: str, header: ArrayHeader) -> None:
+def check_images(
+    path: Path, name: str, header: ArrayHeader, kinds: str = "uint8 from 0 to 255"
+) -> None:
     """Check that an array holds images.
+
+    Args:
+        path: The file.
+        name: Of the array.
+        header: What the file says of it.
+        kinds: What is expected: by default bytes alone, else any numbers.
 
     Raises:
         DataError: If its type or its shape is another one.
     """
     shape = header.shape
-    if header.dtype != np.uint8:
+    if header.dtype != np.uint8 and (kinds.startswith("uint8 ") or header.dtype.kind not in "fiu"):
         raise DataError(
-            f"{path}: {name} must be uint8 from 0 to 255; received {header.dtype}. Undo the "
+            f"{path}: {name} must be {kinds}; received {header.dtype}. Undo the "
             f"scaling, round, clip and cast: for images in [0, 1], "
             f"(images * 255).round().clip(0, 255).astype('uint8')."
         )

@@ -25,8 +25,9 @@ FOLDER = Path(__file__).resolve().parent
 BATCH = 250
 REMEDY = "`sha256sum -c checksums.txt` tells what is damaged: restore it from a copy."
 Array = NDArray[Any]
-# From the network's inputs by name to its output: images in its own range, float32.
-Network = Callable[[dict[str, Array]], Array]
+# Shape, None where any number will do, and type of each input by name; and what runs: from inputs
+# by name to the images, in the network's own range.
+Network = tuple[dict[str, tuple[tuple[int | None, ...], str]], Callable[[dict[str, Array]], Array]]
 
 
 def load_onnxruntime(file: Path) -> Network:
@@ -34,7 +35,12 @@ def load_onnxruntime(file: Path) -> Network:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-    return lambda inputs: np.asarray(session.run(None, inputs)[0])
+    inputs = {}
+    for each in session.get_inputs():
+        kind = each.type.removeprefix("tensor(").removesuffix(")")
+        shape = tuple(size if isinstance(size, int) else None for size in each.shape)
+        inputs[each.name] = shape, {"float": "float32", "double": "float64"}.get(kind, kind)
+    return inputs, lambda given: np.asarray(session.run(None, given)[0])
 
 
 def load_litert(file: Path) -> Network:
@@ -49,7 +55,15 @@ def load_litert(file: Path) -> Network:
         (images,) = runner(**inputs).values()  # fits the batch size by itself
         return np.asarray(images)
 
-    return run
+    details = interpreter.get_signature_runner(signature).get_input_details()
+    inputs = {
+        name: (
+            tuple(int(size) if size > 0 else None for size in each["shape_signature"]),
+            np.dtype(each["dtype"]).name,
+        )
+        for name, each in details.items()
+    }
+    return inputs, run
 
 
 def load_keras(file: Path) -> Network:
@@ -57,7 +71,8 @@ def load_keras(file: Path) -> Network:
     import keras
 
     model = keras.saving.load_model(file, compile=False, safe_mode=True)
-    return lambda inputs: np.asarray(model.predict_on_batch(inputs))
+    inputs = {each.name: (tuple(each.shape), str(each.dtype)) for each in model.inputs}
+    return inputs, lambda given: np.asarray(model.predict_on_batch(given))
 
 
 def load_tensorflow(folder: Path) -> Network:
@@ -71,7 +86,11 @@ def load_tensorflow(folder: Path) -> Network:
         (images,) = serve(**{key: tf.constant(value) for key, value in inputs.items()}).values()
         return np.asarray(images.numpy())
 
-    return run
+    inputs = {
+        name: (tuple(spec.shape), spec.dtype.name)
+        for name, spec in serve.structured_input_signature[1].items()
+    }
+    return inputs, run
 
 
 # What runs: the file it needs, the package that it is, and how it is loaded; lightest first.
@@ -133,7 +152,7 @@ def generate(folder: Path, runtime: str, noise: Array, labels: Array | None) -> 
         inputs["label"] = labels.astype(np.int32)
     starts = range(0, len(noise), BATCH)
     try:
-        network = load(folder / file)
+        _, network = load(folder / file)
         return np.concatenate(
             [network({key: value[i : i + BATCH] for key, value in inputs.items()}) for i in starts]
         )

@@ -61,6 +61,7 @@ class Extractor:
         self.batch_size = batch_size
         height, width, channels = model.input_shape[1:]
         self.image_shape: ImageShape = (height, width, channels)
+        self.dimensions = int(model.output_shape[0][-1])
         num_logits = int(model.output_shape[1][-1])
         self.num_classes = num_logits if num_classes is None else num_classes
         self._run = tf.function(
