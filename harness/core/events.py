@@ -91,6 +91,8 @@ class RungScored:
         best: The best rung score so far, this one included.
         grid: Path of the sample grid (PNG), relative to the trial's folder.
         duration_seconds: Seconds of this training so far, interruptions left out.
+        processor_seconds_per_kimg: How long processors worked on a thousand images, without what
+            compiling and scoring take; None where that is not known.
         inspection: Weights and gradients, where they were asked for.
     """
 
@@ -100,6 +102,7 @@ class RungScored:
     best: Score
     grid: str
     duration_seconds: float
+    processor_seconds_per_kimg: float | None = None
     inspection: Inspection | None = None
 
 
@@ -133,13 +136,14 @@ def paused_at(history: Sequence[Event]) -> float | None:
 class Answer(Enum):
     """The answer to an event: the only thing that goes back to a training.
 
-    `STOP` ends the trial at a rung as outranked; `PAUSE` asks it to save a checkpoint and leave
-    without an outcome, so that it goes on from there another time: when it is promoted, or when
-    an interrupted sweep is continued.
+    `STOP` ends the trial at a rung as outranked, `TOO_COSTLY` as over budget. `PAUSE` asks it to
+    save a checkpoint and leave without an outcome, so that it goes on from there another time:
+    when it is promoted, or when an interrupted sweep is continued.
     """
 
     GO_ON = "go on"
     STOP = "stop"
+    TOO_COSTLY = "too costly"
     PAUSE = "pause"
 
 

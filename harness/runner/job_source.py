@@ -36,6 +36,7 @@ class RunningJob:
         losses: How many were taken away in a row since it last went on from a later checkpoint.
         began_kimg: Where its present worker, or the last one, began.
         ended: Whether it has its outcome.
+        verdict: Why the source ended it, in a sentence; empty where it did not.
         waits_at: The rung in kimg at which it was told to wait; None otherwise.
         last: The last event about its progress.
         best: Its best rung score so far.
@@ -49,6 +50,7 @@ class RunningJob:
     losses: int = 0
     began_kimg: float = 0.0
     ended: bool = False
+    verdict: str = ""
     waits_at: float | None = None
     last: Progressed | RungScored | None = None
     best: Score | None = None

@@ -145,10 +145,24 @@ class StudyJobs:
             return Answer.GO_ON
         if optuna_trials.should_stop(running.trial, round(event.kimg), event.best.value):
             return Answer.STOP
+        if event.rung == 0 and self._is_too_costly(running, running.trial, event):
+            return Answer.TOO_COSTLY
         if not self._study.pauses(running.trial, self._handed_out):
             return Answer.GO_ON
         hopeless = (frozen.number for frozen, _ in self._study.hopeless(self.options.trials))
         return Answer.STOP if running.trial.number in hopeless else Answer.PAUSE
+
+    def _is_too_costly(self, running: RunningJob, trial: optuna.Trial, event: RungScored) -> bool:
+        most, cost = self._space.budget.max_relative_cost, event.processor_seconds_per_kimg
+        if most is None or cost is None:
+            return False
+        median = optuna_trials.median_exceeded(trial, cost, most)
+        if median is not None:
+            running.verdict = (
+                f"{cost:.3f} s of processor time a kimg at {event.kimg:g} kimg; the limit is "
+                f"{most:g} times the study's median of {median:.3f}"
+            )
+        return median is not None
 
     def release(self, running: RunningJob) -> None:
         """Let a paused trial be promoted from now on."""
@@ -188,6 +202,8 @@ class StudyJobs:
         Returns:
             The outcome as the folder has it then: it names the trial that supersedes it.
         """
+        if outcome.reason is Reason.OVER_BUDGET and running.verdict:
+            outcome = dataclasses.replace(outcome, detail=running.verdict)
         running.job.folder.write_outcome(outcome)
         return self._pass_on(running, outcome)
 
@@ -248,7 +264,6 @@ class StudyJobs:
             rungs_kimg=budget.rungs_kimg,
             seed=self._study.record.seed,
             name=f"{trial.number:04d}",
-            max_seconds_per_kimg=budget.max_seconds_per_kimg,
             timeout_seconds=options.trial_timeout_seconds,
             checkpoint_seconds=options.checkpoint_seconds,
             deterministic=self.space.deterministic,

@@ -28,12 +28,14 @@ class Budget(Settings):
     Args:
         rungs_kimg: Where a trial is scored and compared, in thousands of real images shown to the
             discriminator; the last one is where a trial is complete.
-        max_seconds_per_kimg: A trial that proves costlier after its first compiled chunk ends as
-            pruned, reason `over_budget`; None allows any cost.
+        max_relative_cost: A trial ends at its first rung as pruned, reason `over_budget`, where
+            processors worked more than so many times as long on its kimg as on those of the
+            study's trials in the median; None allows any cost. What else the machine does has
+            no part in it.
     """
 
     rungs_kimg: Rungs
-    max_seconds_per_kimg: Annotated[float, Field(gt=0)] | None = None
+    max_relative_cost: Annotated[float, Field(gt=1)] | None = None
 
     @field_validator("rungs_kimg")
     @classmethod

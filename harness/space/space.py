@@ -172,6 +172,7 @@ class SearchSpace(Settings):
         forms, files = pin(record.get("parameters"), folder, faults)
         if "parameters" in record:
             record = {**record, "parameters": parse_parameters(forms, faults)}
+        record = _without_renamed(record, faults)
         try:
             space = cls.model_validate(record)
         except pydantic.ValidationError as error:
@@ -323,3 +324,17 @@ class SearchSpace(Settings):
 
     def _meaning(self) -> dict[str, Any]:
         return self.model_dump(mode="json", exclude_none=True, exclude={"name", "description"})
+
+
+def _without_renamed(record: Mapping[str, Any], faults: list[str]) -> Mapping[str, Any]:
+    """Return a record without the key of a cost limit in seconds, which is refused."""
+    budget = record.get("budget")
+    if not isinstance(budget, Mapping) or "max_seconds_per_kimg" not in budget:
+        return record
+    faults.append(
+        "budget.max_seconds_per_kimg is now called budget.max_relative_cost, a multiple of what "
+        f"the study's own trials cost in the median; received {budget['max_seconds_per_kimg']}. "
+        "Use max_relative_cost: 4."
+    )
+    left = {key: value for key, value in budget.items() if key != "max_seconds_per_kimg"}
+    return {**record, "budget": left}

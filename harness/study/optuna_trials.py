@@ -1,6 +1,7 @@
 """Translate how a trial goes and ends into what Optuna stores and its sampler learns from."""
 
 import contextlib
+import statistics
 import warnings
 
 from optuna.study import Study
@@ -23,6 +24,8 @@ VIOLATIONS = frozenset(
     }
 )
 
+_COST = "processor_seconds_per_kimg"
+
 
 def violates(trial: FrozenTrial) -> bool:
     """Return whether a trial was found faulty, as `tell` told Optuna."""
@@ -40,6 +43,22 @@ def report(trial: Trial, kimg: int, value: float) -> None:
     # Optuna keeps the first value too, but warns about the second.
     if kimg not in _stored(trial).intermediate_values:
         trial.report(value, step=kimg)
+
+
+def median_exceeded(trial: Trial, cost: float, most: float) -> float | None:
+    """Keep what a trial cost at its first rung; return the median of all if it is far beyond.
+
+    Args:
+        trial: The running trial.
+        cost: Its processor time a kimg, in seconds; the first one that is told stays.
+        most: How many times the median it may cost.
+    """
+    if _COST not in trial.user_attrs:
+        trial.set_user_attr(_COST, cost)
+    trials = trial.study.get_trials(deepcopy=False)
+    costs = [float(each.user_attrs[_COST]) for each in trials if _COST in each.user_attrs]
+    median = statistics.median(costs)
+    return median if trial.user_attrs[_COST] > most * median else None
 
 
 def should_stop(trial: Trial, kimg: int, value: float) -> bool:

@@ -27,26 +27,21 @@ class Speed:
         self._fixed_chunks = fixed_chunks
         self._calls = 0
         self._steps = 0
-        self._seconds = 0.0
+        self._processor_seconds = 0.0
         self.last_seconds_per_step = 0.0
 
-    def note(self, steps: int, seconds: float) -> None:
-        """Take in one call."""
+    def note(self, steps: int, seconds: float, processor_seconds: float) -> None:
+        """Take in one call: by the clock, and how long processors worked on it."""
         self._calls += 1
         self.last_seconds_per_step = seconds / max(steps, 1)
         if self._calls > 1:
             self._steps += steps
-            self._seconds += seconds
+            self._processor_seconds += processor_seconds
 
     @property
-    def seconds_per_step(self) -> float:
-        """Return the mean over all calls but the first; 0 before there was another."""
-        return self._seconds / max(self._steps, 1)
-
-    @property
-    def proven(self) -> bool:
-        """Return whether enough was timed to judge the cost of a training by it."""
-        return self._seconds >= CHUNK_SECONDS / 2
+    def processor_seconds_per_step(self) -> float | None:
+        """Return the mean over all calls but the first; None before there was another."""
+        return self._processor_seconds / self._steps if self._steps else None
 
     def steps_of_next_call(self, step: int) -> int:
         """Return how many steps the next call should take.
@@ -54,7 +49,7 @@ class Speed:
         Args:
             step: How many steps were taken since the training began.
         """
-        if self._fixed_chunks:
+        if self._fixed_chunks and step > 0:
             return CHUNK_STEPS - step % CHUNK_STEPS
         if self._calls == 0:
             return 1

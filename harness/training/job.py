@@ -21,7 +21,6 @@ class TrainingJob:
         seed: Origin of the noise behind scores and grids. Trainings that share it are scored on
             the same noise at their rungs.
         name: Tells the final score's noise from that of other trainings.
-        max_seconds_per_kimg: A training that proves costlier ends as over budget; None for any.
         stop_after_seconds: Score and finish when this much time was spent; None for no limit.
         timeout_seconds: A training that takes longer ends as timed out; None for no limit.
         checkpoint_seconds: Save at least so often, beside every rung.
@@ -39,7 +38,6 @@ class TrainingJob:
     rungs_kimg: tuple[float, ...]
     seed: int
     name: str
-    max_seconds_per_kimg: float | None = None
     stop_after_seconds: float | None = None
     timeout_seconds: float | None = None
     checkpoint_seconds: float = 60.0

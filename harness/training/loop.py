@@ -140,14 +140,16 @@ class TrainingLoop:
         while self._trainer.kimg < rung_kimg:
             before = self._trainer.kimg
             left = math.ceil((rung_kimg - before) / kimg_per_step - 1e-9)
-            began = time.monotonic()
+            began, worked = time.monotonic(), time.process_time()
             steps = min(left, self._speed.steps_of_next_call(self._trainer.step))
             steps = self._cadence.steps_until_next(self._trainer.step, most=steps)
             progress = self._trainer.advance(steps)
-            self._speed.note(progress.steps, time.monotonic() - began)
+            self._speed.note(
+                progress.steps, time.monotonic() - began, time.process_time() - worked
+            )
             ending = self._position.health.judge_progress(progress, kimg_before=before)
             self._end_if_judged(ending)
-            _end_if(self._judge_cost(kimg_per_step))
+            _end_if(self._judge_time())
             self._show_sample()
             self._emit_event(self._progressed(progress, kimg_per_step))
             if self._out_of_time():
@@ -188,21 +190,15 @@ class TrainingLoop:
         if self._job.ends_early or (ending is not None and ending.reason is Reason.DIVERGED):
             _end_if(ending)
 
-    def _judge_cost(self, kimg_per_step: float) -> Ending | None:
+    def _judge_time(self) -> Ending | None:
         timeout = self._job.timeout_seconds
-        if timeout is not None and self._seconds() >= timeout:
-            return Ending(
-                Reason.TIMED_OUT,
-                f"{self._seconds():.0f} seconds at {self._trainer.kimg:.2f} kimg; the limit is "
-                f"{timeout:g}",
-            )
-        limit = self._job.max_seconds_per_kimg
-        if limit is None or not self._speed.proven or self._position.scored_kimg:
+        if timeout is None or self._seconds() < timeout:
             return None
-        cost = self._speed.seconds_per_step / kimg_per_step
-        if cost <= limit:
-            return None
-        return Ending(Reason.OVER_BUDGET, f"{cost:.3f} seconds per kimg; the limit is {limit:g}")
+        return Ending(
+            Reason.TIMED_OUT,
+            f"{self._seconds():.0f} seconds at {self._trainer.kimg:.2f} kimg; the limit is "
+            f"{timeout:g}",
+        )
 
     def _score_rung(self, rung: int, kimg: float) -> None:
         seed = derive_seed(self._job.seed, "rung noise")
@@ -214,6 +210,7 @@ class TrainingLoop:
             _save_model(self._trainer.ema_generator, self._job.folder.generator_file)
             _save_model(self._trainer.discriminator, self._job.folder.discriminator_file)
         self._job.folder.write_standing(self._outcome(Ending(Reason.UNFINISHED, "")))
+        per_step = self._speed.processor_seconds_per_step
         grid = self._job.folder.grid_file(kimg)
         write_bytes(grid, self._draw_grid())
         answer = self._emit_event(
@@ -224,6 +221,7 @@ class TrainingLoop:
                 best=best,
                 grid=grid.relative_to(self._job.folder.path).as_posix(),
                 duration_seconds=self._seconds(),
+                processor_seconds_per_kimg=per_step and per_step / self._trainer.kimg_per_step,
                 inspection=inspect(self._trainer) if self._job.inspects else None,
             )
         )
@@ -233,6 +231,8 @@ class TrainingLoop:
         if answer is Answer.STOP:
             detail = f"{best.protocol.name} {best.value:.3f} at {kimg:g} kimg"
             raise _Ended(Ending(Reason.OUTRANKED, detail))
+        if answer is Answer.TOO_COSTLY:
+            raise _Ended(Ending(Reason.OVER_BUDGET, f"at {kimg:g} kimg"))
         if answer is Answer.PAUSE:
             raise _Paused
         self._save()

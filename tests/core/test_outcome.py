@@ -23,6 +23,7 @@ def test_every_reason_belongs_to_the_state_that_the_design_gives_it():
             "out_of_memory",
             "crashed",
         },
+        State.UNFINISHED: {"unfinished"},
     }
 
 

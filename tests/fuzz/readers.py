@@ -258,7 +258,7 @@ _SPACE_WORDS = (
     "log",
     "when",
     "rungs_kimg",
-    "max_seconds_per_kimg",
+    "max_relative_cost",
     "min_trials",
     "reduction_factor",
     "extractor",

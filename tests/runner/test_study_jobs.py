@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.backends.backend import WorkerReady
-from harness.core.events import Finished, Progressed
+from harness.core.events import Answer, Finished, Progressed, RungScored
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
 from harness.gan.presets import PRESETS
@@ -138,3 +138,25 @@ def test_a_training_that_died_ends_with_its_last_event(queue: Queue):
     outcome = running.outcome(Reason.CRASHED, "why")
     assert (outcome.kimg, outcome.duration_seconds) == (1.5, 9.0)
     assert outcome.best == running.best
+
+
+def test_a_trial_that_costs_several_times_the_median_is_over_budget_at_its_first_rung(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+):
+    budget = SMOKE.budget.model_copy(update={"max_relative_cost": 4.0})
+    monkeypatch.setattr(f"{__name__}.SMOKE", SMOKE.model_copy(update={"budget": budget}))
+    jobs = queue(trials=4)
+
+    def told(running: RunningJob, cost: float | None, rung: int = 0) -> Answer:
+        return jobs.answer(running, RungScored(1.0 + rung, rung, BEST, BEST, "", 9.0, cost))
+
+    first, second, third, fourth = drain(jobs)
+    assert [told(first, 1.0), told(second, 1.2), told(third, None)] == [Answer.GO_ON] * 3
+    # The median of 1.0, 1.2 and 4.9 is 1.2, and 4 times that is 4.8.
+    assert told(fourth, 4.9) is Answer.TOO_COSTLY
+    ended = jobs.record(fourth, Outcome(Reason.OVER_BUDGET, "at 1 kimg", best=BEST))
+    assert ended.detail == (
+        "4.900 s of processor time a kimg at 1 kimg; the limit is 4 times the study's median of "
+        "1.200"
+    )
+    assert told(first, 99.0, rung=1) is Answer.GO_ON, "only the first rung judges"

@@ -123,7 +123,7 @@ def test_all_faults_of_a_file_are_one_message():
         "  - dataset is missing. Add it.",
         "  - budget.rungs_kimg must rise from rung to rung; received [64, 16].",
         "  - pruner.name must be one of successive_halving, hyperband, median, percentile, "
-        "none, patient; received 'successive_halvin'. Did you mean 'successive_halving'?",
+        "none, promotion, patient; received 'successive_halvin'. Did you mean 'successive_halving'?",
         "  - protocol.num_images must be greater than or equal to 2; received 1.",
         "  - smapler is not a known key. Did you mean 'sampler'?",
     ]
@@ -166,8 +166,20 @@ def test_one_fault_is_one_line():
         ({"budget": {"rungs_kimg": [0, 4]}}, r"budget\.rungs_kimg\[0\] must be greater"),
         ({"budget": {"rungs_kimg": [1.5]}}, r"budget\.rungs_kimg\[0\] must be a valid integer"),
         (
-            {"budget": {"rungs_kimg": [1], "max_seconds_per_kimg": float("inf")}},
-            r"max_seconds_per_kimg must be a finite number",
+            {"budget": {"rungs_kimg": [1], "max_relative_cost": float("inf")}},
+            r"max_relative_cost must be a finite number",
+        ),
+        (
+            {"budget": {"rungs_kimg": [1], "max_seconds_per_kimg": 3.0}},
+            r"budget\.max_seconds_per_kimg is now called budget\.max_relative_cost, .*Use max_",
+        ),
+        (
+            {"budget": {"rungs_kimg": [1], "max_relative_cost": 1}},
+            r"budget\.max_relative_cost must be greater than 1; received 1",
+        ),
+        (
+            {"pruner": {"name": "promotion", "reduction_factor": 1}},
+            r"pruner\.reduction_factor must be greater than or equal to 2; received 1",
         ),
         ({"budget": [1]}, r"budget must be a mapping with the keys rungs_kimg"),
         ({"parameters": {}}, r"parameters must map fields of GANConfig"),
@@ -225,11 +237,11 @@ def test_hash_follows_meaning_not_words():
 
 
 def test_diff_names_what_changed():
-    other = small(budget={"rungs_kimg": [16, 64], "max_seconds_per_kimg": 0.5})
+    other = small(budget={"rungs_kimg": [16, 64], "max_relative_cost": 4.0})
 
     assert small().diff(other) == [
         "budget.rungs_kimg: [16, 64, 256] -> [16, 64]",
-        "budget.max_seconds_per_kimg: absent -> 0.5",
+        "budget.max_relative_cost: absent -> 4.0",
     ]
 
 

@@ -5,7 +5,7 @@ from optuna.trial import TrialState
 from harness.core.errors import StudyError
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
-from harness.study.optuna_trials import VIOLATIONS, report, tell
+from harness.study.optuna_trials import VIOLATIONS, median_exceeded, report, tell
 from harness.study.trial_storage import TrialStorage
 from tests.support.divergences import share_proposed
 
@@ -49,7 +49,8 @@ def test_every_reason_has_its_end_in_optuna(study, reason):
 
 
 def test_violations_are_what_tells_against_a_configuration():
-    assert set(Reason) - VIOLATIONS == {Reason.FINISHED, Reason.OUTRANKED, Reason.CRASHED}
+    others = {Reason.FINISHED, Reason.OUTRANKED, Reason.CRASHED, Reason.UNFINISHED}
+    assert set(Reason) - VIOLATIONS == others
 
 
 def test_value_is_the_best_rung_not_the_last(study):
@@ -127,3 +128,14 @@ def test_after_20_divergences_tpe_avoids_their_region_as_plain_failures_would_no
     # The best trials lie at the region's edge, and TPE knows nothing of what merely failed.
     assert untaught >= 0.8
     assert taught <= untaught / 2
+
+
+def test_a_cost_is_compared_with_the_median_of_all_costs_so_far(study):
+    assert median_exceeded(study.ask(), 1.0, 4.0) is None, "alone it is the median"
+    assert median_exceeded(study.ask(), 9.0, 4.0) is None, "the median of 1 and 9 is 5"
+    assert median_exceeded(study.ask(), 2.0, 4.0) is None
+    trial = study.ask()
+    # 1, 2, 9 and 12: the median is 5.5, and 12 is less than 4 times that.
+    assert median_exceeded(trial, 12.0, 4.0) is None
+    assert median_exceeded(trial, 12.0, 2.0) == 5.5
+    assert median_exceeded(trial, 99.0, 4.0) is None, "what was told first stays"

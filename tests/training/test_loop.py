@@ -203,18 +203,12 @@ def test_a_loss_that_is_not_finite_ends_the_training_at_once(train, tmp_path: Pa
     assert heard.events[-1] == Finished(outcome)
 
 
-def test_a_training_that_costs_too_much_is_over_budget_before_its_first_rung(train):
-    heard = Heard()
-    outcome = train(heard, rungs_kimg=(100_000.0,), max_seconds_per_kimg=1e-6)
+def test_a_training_that_costs_too_much_is_over_budget_at_its_first_rung(train):
+    heard = Heard(stop_at(RungScored, 1, Answer.TOO_COSTLY))
+    outcome = train(heard)
     assert (outcome.reason, outcome.state) == (Reason.OVER_BUDGET, State.PRUNED)
-    assert "seconds per kimg; the limit is 1e-06" in outcome.detail
-    assert heard.of(RungScored) == []
-    assert outcome.duration_seconds < 60
-
-
-def test_a_cheap_training_is_within_budget(train):
-    heard = Heard(stop_at(RungScored, 1, Answer.STOP))
-    assert train(heard, max_seconds_per_kimg=1000.0).reason is Reason.OUTRANKED
+    (rung,) = heard.of(RungScored)
+    assert rung.processor_seconds_per_kimg > 0
 
 
 def test_time_that_runs_out_ends_in_a_score_and_a_complete_training(train):
@@ -373,9 +367,10 @@ def test_killed_after_any_call_a_training_ends_with_the_same_bits(train, complet
 def test_deterministic_calls_end_at_fixed_steps(train):
     heard = Heard()
     train(heard, deterministic=True, rungs_kimg=(5.0, 10.0))
-    # 64 steps of 64 images are 4.096 kimg; a rung ends a call early: 79 steps are 5.056 kimg.
+    # The first step compiles. 64 steps of 64 images are 4.096 kimg; a rung ends a call early: 79
+    # steps are 5.056 kimg.
     told = [event.kimg for event in heard.of(Progressed)]
-    assert told == pytest.approx([4.096, 5.056, 8.192, 10.048])
+    assert told == pytest.approx([0.064, 4.096, 5.056, 8.192, 10.048])
 
 
 def test_a_learning_rate_of_a_million_diverges(train):
