@@ -150,8 +150,8 @@ def _check(source: Path, path: Path, given: dict[str, str | None], *, is_network
 
     if not source.exists():
         raise DataError(
-            f"{place(source)}: no such file or folder. Expected a generator, images.npz or a folder of "
-            f"images."
+            f"{place(source)}: no such file or folder. Expected a generator, images.npz or a "
+            f"folder of images."
         )
     for flag, value in given.items():
         if value is not None and not is_network:

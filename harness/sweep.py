@@ -59,6 +59,13 @@ def sweep(
             help="Begin a new study of this name with the trials that still compare."
         ),
     ] = None,
+    finish: Annotated[
+        bool,
+        option.study_option(
+            "--finish",
+            help="Train the leaders on in the end, as the search space says or twice as far.",
+        ),
+    ] = False,
     time_budget: Annotated[
         str | None, option.study_option(help="Stop this sweep in good order after e.g. 45m.")
     ] = None,
@@ -143,6 +150,7 @@ def sweep(
             weights=weights,
             baseline_seconds=baseline_seconds if baselines else None,
             enqueue=enqueue,
+            finish=finish,
             tracker=tracking.tracker,
             tracker_options=tracking.options(histograms=histograms),
             max_worker_megabytes=max_worker_memory,

@@ -16,7 +16,13 @@ from pydantic import BaseModel, ValidationError
 
 import harness
 from harness.cli.main import COMMANDS
-from harness.space.settings import PRUNER_SETTINGS, SAMPLER_SETTINGS, Budget, ProtocolSettings
+from harness.space.settings import (
+    PRUNER_SETTINGS,
+    SAMPLER_SETTINGS,
+    Budget,
+    FinishSettings,
+    ProtocolSettings,
+)
 
 _MARK = re.compile(r"^<!-- generated: ([a-z-]+) -->$", re.MULTILINE)
 _ARXIV = re.compile(r"arXiv (\d{4}\.\d{4,5})")
@@ -138,7 +144,11 @@ def configuration() -> str:
 def search_space() -> str:
     """Return what a search space says beside its parameters."""
     parts = []
-    for name, model in (("budget", Budget), ("protocol", ProtocolSettings)):
+    for name, model in (
+        ("budget", Budget),
+        ("protocol", ProtocolSettings),
+        ("finish", FinishSettings),
+    ):
         parts += [f"## `{name}`", _summary(model), _fields(model, prefix=f"{name}.")]
     for name, kinds in (("sampler", SAMPLER_SETTINGS), ("pruner", PRUNER_SETTINGS)):
         parts.append(f"## `{name}`")

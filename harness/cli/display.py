@@ -170,7 +170,7 @@ def leaderboard_table(ranked: list[Entry], *, rows: int = _ROWS) -> Table:
     notes += [f"{entry.name}: {text}" for entry in ranked[:1] for text in entry.outcome.warnings]
     table.caption = Text("\n".join(notes)) if notes else None
     for place, entry in enumerate(ranked, start=1):
-        if place > rows and not entry.is_baseline:
+        if place > rows and entry.is_trial:
             continue
         outcome = entry.outcome
         table.add_row(
@@ -211,7 +211,7 @@ def measurement_table(measured: "list[Measurement]") -> Table:
 
 def count_outcomes(entries: list[Entry]) -> str:
     """Return e.g. `50 trials: 6 complete, 43 pruned (outranked 41, over_budget 2), 1 failed`."""
-    ended = (entry.outcome for entry in entries if not entry.is_baseline)
+    ended = (entry.outcome for entry in entries if entry.is_trial)
     trials = [outcome for outcome in ended if outcome.superseded_by is None]
     parts = []
     for state in State:

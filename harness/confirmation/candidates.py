@@ -73,9 +73,7 @@ def choose_candidates(study_folder: Path, top: int, also: Container[str] = ()) -
         raise ConfigError(f"--top: expected at least 1; received {top}.")
     entries = read_entries(study_folder)
     completed = [
-        entry
-        for entry in rank(entries)
-        if entry.outcome.final is not None and not entry.is_baseline
+        entry for entry in rank(entries) if entry.outcome.final is not None and entry.is_trial
     ]
     if not completed:
         ended = sum(entry.outcome.is_ended for entry in entries)

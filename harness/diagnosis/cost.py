@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 import random
 import resource
 import shutil
@@ -164,7 +165,9 @@ def predict(
     steps = [after - before for before, after in itertools.pairwise(rungs)]
     kimg = sum(count * step for count, step in zip(reached, steps, strict=True))
     seconds = [
-        (starts * cost.start_seconds + kimg * cost.seconds_per_kimg) / at_once for cost in costs
+        (starts * cost.start_seconds + kimg * cost.seconds_per_kimg) / at_once
+        + _finish_seconds(cost, planned, at_once)
+        for cost in costs
     ]
     # Completed trials keep their checkpoint, running ones two while they replace it.
     kept = waiting + reached[-1] + 2 * workers
@@ -178,6 +181,15 @@ def predict(
         + kept * statistics.fmean(cost.checkpoint_bytes for cost in costs),
         waiting=waiting,
     )
+
+
+def _finish_seconds(cost: FamilyCost, planned: PlannedSweep, at_once: int) -> float:
+    finish = planned.space.finish
+    if finish is None:
+        return 0.0
+    kimg = finish.kimg or planned.space.budget.rungs_kimg[-1]
+    turns = math.ceil(finish.leaders / at_once)
+    return turns * (cost.start_seconds + kimg * cost.seconds_per_kimg)
 
 
 def trials_at_rungs(space: SearchSpace, trials: int) -> list[float]:

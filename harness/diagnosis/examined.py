@@ -11,7 +11,7 @@ from harness.core.outcome import Outcome
 from harness.gan.config.config import GANConfig
 from harness.runner.study_jobs import identify
 from harness.space.space import SearchSpace
-from harness.study.leaderboard import BASELINE_PREFIX
+from harness.study.leaderboard import BASELINE_PREFIX, name_of, training_folders
 from harness.study.record import StudyRecord
 from harness.study.repair import StoredStudy, StoredTrial
 from harness.tracking.identity import TrialIdentity
@@ -24,9 +24,9 @@ class ExaminedTraining:
     """One training of a study under examination.
 
     Args:
-        name: Trial number with four digits, or `baseline-` and the preset's name.
+        name: As an `Entry` has it.
         folder: Its folder.
-        number: The trial's number; None for a baseline.
+        number: The trial's number; None for a baseline or a finish.
     """
 
     name: str
@@ -37,6 +37,11 @@ class ExaminedTraining:
     def title(self) -> str:
         """Return what findings about it are called."""
         return self.name if self.number is None else f"trial {self.name}"
+
+    @property
+    def is_baseline(self) -> bool:
+        """Return whether it is a preset trained beside the search."""
+        return self.name.startswith(BASELINE_PREFIX)
 
     @property
     def history_file(self) -> Path:
@@ -81,13 +86,13 @@ class Examined:
     tracker: TrackerName
 
     def trainings(self) -> Iterator[ExaminedTraining]:
-        """Yield every trial and baseline that has a folder, in the order of their names."""
-        for path in sorted((self.folder / "trials").glob("[0-9]*")):
-            if path.name.isdecimal() and path.is_dir():
-                yield self.trial(int(path.name))
-        for path in sorted((self.folder / "baselines").glob("*")):
-            if path.is_dir():
-                yield ExaminedTraining(f"{BASELINE_PREFIX}{path.name}", TrainingFolder(path), None)
+        """Yield every trial, finish and baseline that has a folder, each by their names."""
+        for path in training_folders(self.folder):
+            name = name_of(path)
+            if path.is_dir() and name.isdecimal():
+                yield self.trial(int(name))
+            elif path.is_dir() and path.parent.name != "trials":
+                yield ExaminedTraining(name, TrainingFolder(path), None)
 
     def trial(self, number: int) -> ExaminedTraining:
         """Return the trial of a number, whether it has a folder or not."""

@@ -124,7 +124,7 @@ def _winner(study: Examined) -> ExaminedTraining | None:
     places = {
         training: place_of(outcome, training.name)
         for training in study.trainings()
-        if training.number is not None
+        if not training.is_baseline
         and (outcome := training.outcome() or training.standing())
         and outcome.competes
     }

@@ -73,8 +73,10 @@ def name_space(space: SearchSpace, folder: Path) -> str:
         space: The study's.
         folder: The study.
     """
-    if space.name in space_names() and SearchSpace.load(space.name).sha256 == space.sha256:
-        return space.name
+    if space.name in space_names():
+        shipped = SearchSpace.load(space.name)
+        if (shipped.sha256, shipped.finish) == (space.sha256, space.finish):
+            return space.name
     return str(folder / "search_space.yaml")
 
 
@@ -97,6 +99,7 @@ def repeat_commands(
     space: str,
     trials: int,
     baselines: str = "",
+    finish: bool = False,
     confirmation: Confirmation | None = None,
     formats: Sequence[str] = (),
 ) -> list[str]:
@@ -107,6 +110,7 @@ def repeat_commands(
         space: What `--search-space` is given: a name where the package has the same space.
         trials: How many trials it has in total.
         baselines: Options for the presets trained beside the search, as typed; empty for none.
+        finish: Whether the leaders were trained on by an option.
         confirmation: How the leaders were trained again, where they were.
         formats: What the winner was exported to; empty where that is not known.
     """
@@ -115,7 +119,7 @@ def repeat_commands(
         f"gansweep sweep --search-space {shlex.quote(space)} --study {name} "
         f"--seed {record.seed} --trials {trials} {baselines}"
     )
-    commands = [sweep.rstrip()]
+    commands = [sweep.rstrip() + " --finish" * finish]
     if record.commit is not None and not record.commit.endswith("-dirty"):
         commands.insert(0, f"git checkout {record.commit}")
     if confirmation is not None:

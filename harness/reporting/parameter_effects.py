@@ -64,7 +64,7 @@ def find_effects(space: SearchSpace, trials: Sequence[TrialData]) -> Effects | N
         space: What was searched.
         trials: All trials; baselines are passed over.
     """
-    scored = [trial for trial in trials if trial.rungs and not trial.is_baseline]
+    scored = [trial for trial in trials if trial.rungs and trial.is_trial]
     if not scored:
         return None
     at = compared_rung([rung.index for rung in trial.rungs] for trial in scored) or 0

@@ -20,7 +20,13 @@ from harness.reporting.parameter_effects import Effects, find_effects, searched_
 from harness.reporting.trials import PAUSED, RUNNING, TrialData, read_ranked, read_unfinished
 from harness.space.settings import PromotionSettings
 from harness.space.space import SearchSpace
-from harness.study.leaderboard import disagreements, rank, read_entries, winner
+from harness.study.leaderboard import (
+    disagreements,
+    rank,
+    read_entries,
+    training_folders,
+    winner,
+)
 from harness.study.record import StudyRecord, read_study
 
 
@@ -73,6 +79,7 @@ class Compute:
             and for the end. What compiling costs once is no part of it.
         saved_kimg: The same in thousands of images.
         baselines: What the presets beside the search took; no part of `spent`.
+        finish: What training the leaders on took; no part of `spent`.
         confirmation: What training the leaders again took; no part of `spent`.
     """
 
@@ -82,6 +89,7 @@ class Compute:
     saved: float
     saved_kimg: float
     baselines: float
+    finish: float
     confirmation: float
 
     @property
@@ -110,7 +118,7 @@ def add_up(
         rungs_kimg: Where trials are scored; at the last one every trial would have ended.
         confirmation: How the leaders were trained again, where they were.
     """
-    searched = [trial for trial in trials if not trial.is_baseline]
+    searched = [trial for trial in trials if trial.is_trial]
     spent: dict[str, float] = {}
     for trial in searched:
         spent[trial.state] = spent.get(trial.state, 0.0) + trial.seconds
@@ -134,6 +142,7 @@ def add_up(
         saved=saved,
         saved_kimg=saved_kimg,
         baselines=sum(trial.seconds for trial in trials if trial.is_baseline),
+        finish=sum(t.seconds for t in trials if not (t.is_trial or t.is_baseline)),
         confirmation=sum(seed.duration_seconds for each in again for seed in each.seeds),
     )
 
@@ -282,8 +291,8 @@ def read_report(folder: Path, *, class_names: tuple[str, ...] | None = None) -> 
     confirmed = [each for each in entries if confirmation and each.name == confirmation.winner]
     best = confirmed[0] if confirmed else winner(entries)
     trials = [read_ranked(entry, place) for place, entry in enumerate(rank(entries), start=1)]
-    paths = sorted((folder / "trials").glob("[0-9]*")) + sorted((folder / "baselines").glob("*"))
-    unfinished = [read_unfinished(path) for path in paths if path.is_dir()]
+    paths = [path for path in training_folders(folder) if path.is_dir()]
+    unfinished = [read_unfinished(path) for path in paths]
     ended = {trial.name for trial in trials}
     trials += [trial for trial in unfinished if trial is not None and trial.name not in ended]
     exported = read_export(folder, record, best.name if best else None)
@@ -292,6 +301,7 @@ def read_report(folder: Path, *, class_names: tuple[str, ...] | None = None) -> 
         space=name_space(space, folder),
         trials=len(_counted(trials)),
         baselines=baseline_options(trial for trial in trials if trial.is_baseline),
+        finish=space.finish is None and any(not (t.is_trial or t.is_baseline) for t in trials),
         confirmation=confirmation,
         formats=exported.formats if exported else (),
     )
@@ -315,5 +325,5 @@ def _counted(trials: Iterable[TrialData]) -> list[TrialData]:
     return [
         trial
         for trial in trials
-        if not trial.is_baseline and not (trial.outcome and trial.outcome.superseded_by)
+        if trial.is_trial and not (trial.outcome and trial.outcome.superseded_by)
     ]

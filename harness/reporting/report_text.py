@@ -35,5 +35,9 @@ def counts_text(data: ReportData) -> str:
 
 def beside_text(compute: Compute) -> list[str]:
     """Return what was trained beside the search and what it took, e.g. `baselines 8 min`."""
-    parts = {"baselines": compute.baselines, "training again": compute.confirmation}
+    parts = {
+        "baselines": compute.baselines,
+        "the finish": compute.finish,
+        "training again": compute.confirmation,
+    }
     return [f"{name} {format_seconds(seconds)}" for name, seconds in parts.items() if seconds]

@@ -11,7 +11,7 @@ from harness.core.nested import flatten
 from harness.core.outcome import Outcome
 from harness.core.score import Score
 from harness.gan.config.config import GANConfig
-from harness.study.leaderboard import BASELINE_PREFIX, Entry
+from harness.study.leaderboard import BASELINE_PREFIX, Entry, name_of
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.training_folder import TrainingFolder
 
@@ -153,6 +153,11 @@ class TrialData:
         return self.name.startswith(BASELINE_PREFIX)
 
     @property
+    def is_trial(self) -> bool:
+        """Return whether it is a trial of the search, neither a baseline nor a finish."""
+        return self.name.isdigit()
+
+    @property
     def title(self) -> str:
         """Return what people call it: `trial 0007`, or the name of the preset."""
         preset = self.name.removeprefix(BASELINE_PREFIX)
@@ -260,8 +265,7 @@ def read_unfinished(path: Path) -> TrialData | None:
     """
     folder = TrainingFolder(path)
     config = folder.read_config()
-    name = f"{BASELINE_PREFIX}{path.name}" if path.parent.name == "baselines" else path.name
-    return _read(name, folder, config) if config else None
+    return _read(name_of(path), folder, config) if config else None
 
 
 def _read(name: str, folder: TrainingFolder, config: GANConfig) -> TrialData:

@@ -57,7 +57,7 @@ class StopRules:
         self._ended: dict[str, Entry] = {}
         self._failed: set[str] = set()
         for entry in entries:
-            if not entry.is_baseline:
+            if entry.is_trial:
                 self.note(entry)
 
     def note(self, entry: Entry) -> None:

@@ -1,4 +1,4 @@
-"""The jobs of a sweep: interrupted trials first, then new ones, then baselines."""
+"""The jobs of a sweep: interrupted trials, promoted and new ones, baselines, the finish."""
 
 import contextlib
 import dataclasses
@@ -15,15 +15,17 @@ from harness.core.outcome import Outcome, Reason
 from harness.gan.config.config import GANConfig
 from harness.gan.monitor import Cadence, MonitorConfig
 from harness.gan.presets import PRESETS, load_preset
+from harness.runner.finish import Finish
 from harness.runner.job_source import RunningJob
 from harness.runner.open_study import Study
 from harness.runner.stop_rules import Stop, StopRules
 from harness.runner.sweep_options import SweepOptions
 from harness.space.enqueue import load_enqueued
+from harness.space.settings import FinishSettings
 from harness.space.space import SearchSpace
 from harness.study import optuna_trials
 from harness.study.data_place import known_as
-from harness.study.leaderboard import BASELINE_PREFIX, Entry, read_entries
+from harness.study.leaderboard import BASELINE_PREFIX, Entry, finish_name, read_entries
 from harness.study.record import StudyRecord, check_study_name
 from harness.study.retention import Retention
 from harness.study.trial_storage import refuse_database
@@ -64,6 +66,11 @@ class StudyJobs:
         self.space = space
         self.options = options
         self.size = options.trials
+        settings = space.finish or (FinishSettings() if options.finish else None)
+        self._finish_leaders = settings.leaders if settings else 0
+        last = space.budget.rungs_kimg[-1]
+        self._finish_kimg = float(settings.kimg or last) if settings else 0.0
+        self._finish = Finish(settings, options.folder)
         every = max(1, space.budget.rungs_kimg[-1] // _FILM_FRAMES)
         self._film = MonitorConfig(sample_every=Cadence(every, "kimg"))
         self._closing = contextlib.ExitStack()
@@ -109,7 +116,7 @@ class StudyJobs:
         entries = read_entries(options.folder)
         ended = [entry for entry in entries if entry.outcome.is_ended]
         self._rules = StopRules(options, ended)
-        self._retention = Retention(options.keep, ended)
+        self._retention = Retention(options.keep, ended, leaders=self._finish_leaders)
         passed_on = set(self._pass_on_unknown())
         for entry in ended:
             if entry.name not in passed_on:
@@ -125,9 +132,13 @@ class StudyJobs:
 
     def has_unfinished(self) -> bool:
         """Return whether any training has not ended."""
+        if not self._has_its_trials() or self._open_baselines():
+            return True
+        return bool(self._finish.open_leaders())
+
+    def _has_its_trials(self) -> bool:
         study = self._study
-        is_short = study.count_ended() < self.options.trials
-        return bool(is_short or study.interrupted() or self._open_baselines())
+        return study.count_ended() >= self.options.trials and not study.interrupted()
 
     def next(self) -> RunningJob | None:
         """Return the next training; None if there is none to hand out now."""
@@ -135,7 +146,7 @@ class StudyJobs:
             return self._returned.pop(0)
         asked = self._study.next_trial(self.options.trials, self._handed_out)
         if asked is None:
-            return self._next_baseline()
+            return self._next_baseline() or self._next_finish()
         self._handed_out.add(asked[0].number)
         return self._trial(*asked)
 
@@ -153,7 +164,7 @@ class StudyJobs:
         return Answer.STOP if running.trial.number in hopeless else Answer.PAUSE
 
     def _is_too_costly(self, running: RunningJob, trial: optuna.Trial, event: RungScored) -> bool:
-        most, cost = self._space.budget.max_relative_cost, event.processor_seconds_per_kimg
+        most, cost = self.space.budget.max_relative_cost, event.processor_seconds_per_kimg
         if most is None or cost is None:
             return False
         median = optuna_trials.median_exceeded(trial, cost, most)
@@ -251,6 +262,25 @@ class StudyJobs:
                 return self._baseline(preset)
         return None
 
+    def _next_finish(self) -> RunningJob | None:
+        leader = self._finish.next_leader() if self._has_its_trials() else None
+        if leader is None:
+            return None
+        config, rungs = self._finish.prepare(leader, kimg=self._finish_kimg)
+        options = self.options
+        job = TrainingJob(
+            config=config,
+            folder=self._finish.folder_of(leader),
+            rungs_kimg=rungs,
+            seed=self._study.record.seed,
+            name=finish_name(leader.name),
+            checkpoint_seconds=options.checkpoint_seconds,
+            deterministic=self.space.deterministic,
+            inspects=options.tracker_options.histograms,
+            monitor=self._film,
+        )
+        return RunningJob(job, self._open_tracker(job))
+
     def _open_baselines(self) -> list[str]:
         if self.options.baseline_seconds is None:
             return []
@@ -309,18 +339,19 @@ def identify(
     Args:
         record: The study it belongs to.
         space: What the study searches.
-        name: Trial number with four digits, or `baseline-` and the preset's name.
+        name: As an `Entry` has it.
         folder: The training's folder, two levels below the study's.
         config: What is trained.
     """
-    is_baseline = name.startswith(BASELINE_PREFIX)
+    kind = "baseline" if name.startswith(BASELINE_PREFIX) else "trial"
+    kind = kind if name != finish_name(folder.name) else "finish"
     return TrialIdentity(
         study=record.name,
         study_id=record.id,
         trial=name,
         folder=folder,
         config=config.model_dump(mode="json"),
-        tags=(config.family, "baseline" if is_baseline else space.sampler.name),
+        tags=(config.family, space.sampler.name if kind == "trial" else kind),
         wandb_root=folder.parent.parent,
-        job_type="baseline" if is_baseline else "trial",
+        job_type=kind,
     )

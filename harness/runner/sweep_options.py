@@ -59,6 +59,7 @@ class SweepOptions(RunOptions):
         seed: Origin of every random stream; None for the stored one, or 0 in a new study.
         baseline_seconds: Train every preset for so long beside the search; None for none.
         enqueue: A YAML of configurations to try first.
+        finish: Whether the leaders are trained on even where the search space says nothing of it.
         keep: Which networks of ended trials stay on disk; see `Retention`.
         trial_timeout_seconds: A trial that takes longer ends as timed out; None for no limit.
         grace_seconds: A worker that is silent for so long beyond that limit is killed.
@@ -71,6 +72,7 @@ class SweepOptions(RunOptions):
     seed: int | None = None
     baseline_seconds: float | None = None
     enqueue: Path | None = None
+    finish: bool = False
     keep: Keep = "all"
     trial_timeout_seconds: float | None = None
     grace_seconds: float = 60.0

@@ -47,6 +47,22 @@ class Budget(Settings):
         return rungs
 
 
+class FinishSettings(Settings):
+    """The end of a study: its leaders trained on, each from its checkpoint.
+
+    Args:
+        leaders: How many of the best trials.
+        kimg: How far each is trained beyond where it stands; None for as far as the last rung.
+        rungs: How often it is scored on the way; the best generator is kept.
+        decay: Over which last share of the way both learning rates fall linearly to 0.
+    """
+
+    leaders: Count = 2
+    kimg: Count | None = None
+    rungs: Count = 8
+    decay: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
 class ProtocolSettings(Settings):
     """The way trials are scored.
 

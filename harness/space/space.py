@@ -32,6 +32,7 @@ from harness.space.parameter_parsing import parse_parameters
 from harness.space.parameters import Parameter
 from harness.space.settings import (
     Budget,
+    FinishSettings,
     PatientSettings,
     ProtocolSettings,
     PrunerSettings,
@@ -71,6 +72,7 @@ class SearchSpace(Settings):
         sampler: What proposes trials.
         pruner: What stops them.
         protocol: How they are scored.
+        finish: How its leaders are trained on in the end; None for not at all.
         deterministic: Whether trainings use operations that repeat bit for bit, and no clock.
     """
 
@@ -84,6 +86,7 @@ class SearchSpace(Settings):
         default=SuccessiveHalvingSettings(), discriminator="name", validate_default=True
     )
     protocol: ProtocolSettings = ProtocolSettings()
+    finish: FinishSettings | None = None
     deterministic: bool = False
     _files: tuple[UserFile, ...] = pydantic.PrivateAttr(())
 
@@ -192,7 +195,7 @@ class SearchSpace(Settings):
 
     @property
     def sha256(self) -> str:
-        """Return a hash of everything that changes a study; name and description do not."""
+        """Return a hash of all that changes trials; name, description and finish do not."""
         text = json.dumps(self._meaning(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -323,7 +326,9 @@ class SearchSpace(Settings):
         return UserFunctions(self.files, tuple(examples))
 
     def _meaning(self) -> dict[str, Any]:
-        return self.model_dump(mode="json", exclude_none=True, exclude={"name", "description"})
+        # What comes after the last trial changes none of them.
+        without = {"name", "description", "finish"}
+        return self.model_dump(mode="json", exclude_none=True, exclude=without)
 
 
 def _without_renamed(record: Mapping[str, Any], faults: list[str]) -> Mapping[str, Any]:

@@ -14,6 +14,9 @@ from harness.gan.config.config import GANConfig
 from harness.training.training_folder import TrainingFolder
 
 BASELINE_PREFIX = "baseline-"
+FINISHES = "finish"
+"""Folder of the trainings that go on from a study's leaders."""
+_FINISH_SUFFIX = "-finish"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +24,8 @@ class Entry:
     """One training that has ended, or was scored and has not.
 
     Args:
-        name: Trial number with four digits, or `baseline-` and the preset's name.
+        name: Trial number with four digits, with `-finish` behind it where the trial is trained
+            on in the end; or `baseline-` and the preset's name.
         folder: Its folder.
         config: What was trained.
         outcome: How it ended, or where it stands.
@@ -36,6 +40,11 @@ class Entry:
     def is_baseline(self) -> bool:
         """Return whether it is a preset trained beside the search."""
         return self.name.startswith(BASELINE_PREFIX)
+
+    @property
+    def is_trial(self) -> bool:
+        """Return whether it is a trial of the search, neither a baseline nor a finish."""
+        return self.name.isdigit()
 
     @property
     def score(self) -> Score | None:
@@ -67,18 +76,33 @@ class Entry:
 
 
 def read_entries(study_folder: Path) -> list[Entry]:
-    """Return all trials and baselines that have ended or were scored, by their names."""
-    folders = sorted((study_folder / "trials").glob("[0-9]*"))
-    folders += sorted((study_folder / "baselines").glob("*"))
+    """Return all trainings that have ended or were scored: trials, finishes, baselines."""
     entries = []
-    for path in folders:
+    for path in training_folders(study_folder):
         folder = TrainingFolder(path)
         outcome, config = folder.read_outcome() or folder.read_standing(), folder.read_config()
         if outcome is not None and config is not None:
-            is_baseline = path.parent.name == "baselines"
-            name = f"{BASELINE_PREFIX}{path.name}" if is_baseline else path.name
-            entries.append(Entry(name, folder, config, outcome))
+            entries.append(Entry(name_of(path), folder, config, outcome))
     return entries
+
+
+def training_folders(study_folder: Path) -> list[Path]:
+    """Return the folders of a study's trials, finishes and baselines, each by their names."""
+    folders = sorted((study_folder / "trials").glob("[0-9]*"))
+    folders += sorted((study_folder / FINISHES).glob("[0-9]*"))
+    folders += sorted((study_folder / "baselines").glob("*"))
+    return folders
+
+
+def name_of(path: Path) -> str:
+    """Return what the training in one of these folders is called."""
+    kinds = {"baselines": f"{BASELINE_PREFIX}{path.name}", FINISHES: finish_name(path.name)}
+    return kinds.get(path.parent.name, path.name)
+
+
+def finish_name(trial: str) -> str:
+    """Return what the finish of a trial is called."""
+    return f"{trial}{_FINISH_SUFFIX}"
 
 
 def place_of(outcome: Outcome, name: str) -> tuple[bool, float, float, str]:

@@ -64,7 +64,7 @@ class StudyOverview:
         return dict(Counter(outcome.reason.value for outcome in self._ended()).most_common())
 
     def _ended(self) -> list[Outcome]:
-        found = (entry.outcome for entry in self.ranked if not entry.is_baseline)
+        found = (entry.outcome for entry in self.ranked if entry.is_trial)
         return [outcome for outcome in found if outcome.is_ended]
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def sum_up(folder: Path) -> StudyOverview:
     record = read_study(folder)
     ranked = rank(read_entries(folder))
     folders = [path for path in (folder / "trials").glob("[0-9]*") if path.is_dir()]
-    ended = sum(not entry.is_baseline and entry.outcome.is_ended for entry in ranked)
+    ended = sum(entry.is_trial and entry.outcome.is_ended for entry in ranked)
     try:
         Protocol(**record.protocol)
     except TypeError as error:

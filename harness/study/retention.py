@@ -10,7 +10,7 @@ from harness.core.option_values import Keep
 from harness.core.outcome import State
 from harness.study.leaderboard import Entry, place_of
 
-LEADERS = 2
+_LEADERS = 2
 """So many trials can be trained on, whatever ended them, where nothing else is asked for."""
 
 
@@ -20,20 +20,21 @@ class Retention:
     `all` keeps generator and discriminator of every trial that was scored, and the checkpoint,
     from which it can be trained on, of those that completed and of the leaders. `best` keeps these
     files of the best trial alone, `none` of no trial. Configurations, histories, outcomes and
-    grids always stay, as does everything about baselines and about trials that have not ended.
+    grids always stay, as does everything about baselines, about finishes and about trials that
+    have not ended.
 
     Args:
         keep: Which.
         entries: The study's; what ended before is brought in line at once.
-        leaders: How many leaders keep their checkpoint.
+        leaders: How many leaders a finish goes on from: so many keep everything in any case.
     """
 
-    def __init__(self, keep: Keep, entries: Iterable[Entry], *, leaders: int = LEADERS) -> None:
+    def __init__(self, keep: Keep, entries: Iterable[Entry], *, leaders: int = 0) -> None:
         self._keep = keep
-        self._most = {"all": leaders, "best": 1, "none": 0}[keep]
+        self._most = max(leaders, {"all": _LEADERS, "best": 1, "none": 0}[keep])
         self._leaders: list[Entry] = []
         for entry in entries:
-            if entry.outcome.is_ended and not entry.is_baseline:
+            if entry.outcome.is_ended and entry.is_trial:
                 self.note(entry)
 
     def note(self, entry: Entry) -> None:

@@ -123,7 +123,8 @@ def test_all_faults_of_a_file_are_one_message():
         "  - dataset is missing. Add it.",
         "  - budget.rungs_kimg must rise from rung to rung; received [64, 16].",
         "  - pruner.name must be one of successive_halving, hyperband, median, percentile, "
-        "none, promotion, patient; received 'successive_halvin'. Did you mean 'successive_halving'?",
+        "none, promotion, patient; received 'successive_halvin'. "
+        "Did you mean 'successive_halving'?",
         "  - protocol.num_images must be greater than or equal to 2; received 1.",
         "  - smapler is not a known key. Did you mean 'sampler'?",
     ]

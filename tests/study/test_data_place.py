@@ -85,7 +85,7 @@ def test_other_images_and_other_options_are_another_study(
 def test_a_command_is_told_where_the_images_lie_now(open_study, tmp_path: Path):
     folder = tmp_path / "studies" / "s"
     write_images(tmp_path / "second", seed=1)
-    with pytest.raises(StudyError, match="--dataset: .*second.* holds other images than study"):
+    with pytest.raises(StudyError, match=r"--dataset: .*second.* holds other images than study"):
         move_data(folder, f"npz:{tmp_path}/second/x.npz", None)
     shutil.move(tmp_path / "first", tmp_path / "third")
     move_data(folder, None, None)

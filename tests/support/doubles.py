@@ -17,6 +17,7 @@ from harness.core.events import Answer, Finished, Progressed, RungScored, Starte
 from harness.core.files import write_bytes
 from harness.core.outcome import Outcome, Reason
 from harness.core.score import Protocol, Score
+from harness.training.checkpoint import load_checkpoint, save_checkpoint
 
 PROTOCOL = Protocol(
     metric="fid",
@@ -185,7 +186,7 @@ def pretend(job, luck):
     config = job.config
     pace = SECONDS_PER_KIMG[config.family] * luck.uniform(0.9, 1.3)
     checkpoint = job.folder.checkpoint_file
-    saved = float(checkpoint.read_text()) if checkpoint.exists() else 0.0
+    saved = load_checkpoint(checkpoint)[1]["kimg"] if checkpoint.exists() else 0.0
     yield 0.0, Started(saved, 100_000, 100_000)
     ending = _Ending(job, luck)
     best, seconds = None, 0.0
@@ -211,6 +212,7 @@ def pretend(job, luck):
         if best is None or score.value < best.value:
             best = score
             write_bytes(job.folder.generator_file, b"a generator")
+            write_bytes(job.folder.discriminator_file, b"a discriminator")
         name = grid.relative_to(job.folder.path).as_posix()
         standing = Outcome(Reason.UNFINISHED, "", kimg, seconds, best)
         job.folder.write_standing(standing)
@@ -222,11 +224,18 @@ def pretend(job, luck):
             yield 0.0, Finished(Outcome(Reason.OUTRANKED, "", kimg, seconds, best))
             return
         if answer is Answer.PAUSE:
-            checkpoint.write_text(str(kimg))
+            save_stand_in(job, kimg)
             return
         before = kimg
+    save_stand_in(job, job.rungs_kimg[-1])
     final = dataclasses.replace(best, value=best.value * luck.uniform(0.99, 1.03))
     yield 5.0, Finished(Outcome(Reason.FINISHED, "", kimg, seconds, best, final))
+
+
+def save_stand_in(job, kimg):
+    """Write a checkpoint of no variables."""
+    meta = {"config": job.config.model_dump(mode="json"), "kimg": kimg}
+    save_checkpoint(job.folder.checkpoint_file, {}, meta)
 
 
 class _Ending:

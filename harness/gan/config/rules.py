@@ -66,7 +66,8 @@ def _is_penalized(config: GANSettings) -> bool:
 
 
 _SCHEDULE = tuple(
-    f"schedule.{name}" for name in ("name", "warmup_kimg", "decay_kimg", "final_share")
+    f"schedule.{name}"
+    for name in ("name", "warmup_kimg", "hold_kimg", "decay_kimg", "final_share")
 )
 _REGULARIZER = ("regularizer.name", "regularizer.weight", "regularizer.interval")
 _CRITIC = (
@@ -122,19 +123,21 @@ RULES: tuple[Rule, ...] = (
         _SCHEDULE,
         lambda c: (
             c.schedule.name == "constant"
-            and (c.schedule.decay_kimg > 0 or c.schedule.final_share > 0)
+            and (c.schedule.decay_kimg + c.schedule.hold_kimg > 0 or c.schedule.final_share > 0)
         ),
-        "schedule.decay_kimg and schedule.final_share must be 0 when schedule.name is constant; "
-        "received {c.schedule.decay_kimg} and {c.schedule.final_share}",
+        "schedule.decay_kimg, schedule.hold_kimg and schedule.final_share must be 0 when "
+        "schedule.name is constant; received {c.schedule.decay_kimg}, {c.schedule.hold_kimg} and "
+        "{c.schedule.final_share}",
     ),
     Rule(
         _SCHEDULE,
         lambda c: (
-            c.schedule.name != "constant" and c.schedule.decay_kimg <= c.schedule.warmup_kimg
+            c.schedule.name != "constant"
+            and c.schedule.decay_kimg <= max(c.schedule.warmup_kimg, c.schedule.hold_kimg)
         ),
-        "schedule.decay_kimg must be above schedule.warmup_kimg when schedule.name is "
-        "{c.schedule.name}, whose decay lies between the two; received {c.schedule.decay_kimg} "
-        "and {c.schedule.warmup_kimg}",
+        "schedule.decay_kimg must be above schedule.warmup_kimg and schedule.hold_kimg when "
+        "schedule.name is {c.schedule.name}, whose decay lies behind both; received "
+        "{c.schedule.decay_kimg}, {c.schedule.warmup_kimg} and {c.schedule.hold_kimg}",
     ),
     Rule(
         ("augment.noise", "augment.noise_kimg"),

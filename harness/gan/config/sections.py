@@ -249,6 +249,8 @@ class ScheduleConfig(Section):
     Args:
         name: Key of `SCHEDULES`: `constant`, `linear` or `cosine` decay.
         warmup_kimg: Thousands of real images over which the rates first rise linearly from 0.
+        hold_kimg: Thousands of real images, from the start of training, at which the decay begins;
+            by 0 it begins with the end of the warm-up.
         decay_kimg: Thousands of real images, from the start of training, at which the decay ends;
             needed by `linear` and `cosine`. Training beyond it keeps the final rate.
         final_share: Share of the full learning rate that is left then.
@@ -256,6 +258,7 @@ class ScheduleConfig(Section):
 
     name: Annotated[str, AfterValidator(one_of(SCHEDULE_NAMES))] = "constant"
     warmup_kimg: NotNegative = 0.0
+    hold_kimg: NotNegative = 0.0
     decay_kimg: NotNegative = 0.0
     final_share: Annotated[float, Field(ge=0, le=1)] = 0.0
 

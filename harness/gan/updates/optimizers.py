@@ -152,7 +152,8 @@ def is_scheduled(config: GANConfig) -> bool:
 def learning_rate_share(schedule: ScheduleConfig, kimg: Any) -> Any:
     """Return which share of the full learning rates holds when so many images have been seen.
 
-    A linear warm-up from 0 to `warmup_kimg`, then the decay up to `decay_kimg`. The trainer asks
+    A linear warm-up from 0 to `warmup_kimg`, then, from `hold_kimg` on, the decay up to
+    `decay_kimg`. The trainer asks
     for the images seen at the end of a step, so the first step of a warm-up is no idle one.
 
     Args:
@@ -163,6 +164,7 @@ def learning_rate_share(schedule: ScheduleConfig, kimg: Any) -> Any:
         Goyal et al. 2017, arXiv 1706.02677, section 2.2, for the gradual warm-up.
     """
     warmup = tf.minimum(1.0, kimg / schedule.warmup_kimg) if schedule.warmup_kimg else 1.0
-    length = schedule.decay_kimg - schedule.warmup_kimg
-    progress = tf.clip_by_value((kimg - schedule.warmup_kimg) / max(length, 1e-9), 0.0, 1.0)
+    begin = max(schedule.warmup_kimg, schedule.hold_kimg)
+    length = schedule.decay_kimg - begin
+    progress = tf.clip_by_value((kimg - begin) / max(length, 1e-9), 0.0, 1.0)
     return warmup * SCHEDULES[schedule.name](progress, schedule.final_share)

@@ -181,6 +181,12 @@ def test_linear_decay_begins_after_the_warm_up_and_stays_at_its_end():
     assert values == pytest.approx([0.5, 1, 0.9, 0.6, 0.2, 0.2])
 
 
+def test_a_decay_that_is_held_back_begins_later():
+    # From 8 to 12 kimg down to 0: a quarter per kimg.
+    values = shares((4, 8, 9, 12, 50), name="linear", hold_kimg=8, decay_kimg=12)
+    assert values == pytest.approx([1, 1, 0.75, 0, 0])
+
+
 def test_cosine_decay_by_hand():
     # 0.2 + 0.4 (1 + cos(π p)): at p = 1/4 0.2 + 0.4 x 1.707107, at 1/2 0.6.
     at = (0, 2, 4, 8, 20)
