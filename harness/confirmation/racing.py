@@ -24,8 +24,9 @@ _DRAWS = 10_000
 _SPREADS, _SPREAD_PRIOR = np.array([1.0, 4.0, 8.0, 16.0]), np.array([0.6, 0.25, 0.1, 0.05])
 
 # The true means of leaders scatter by so many common spreads: a search leaves few that differ by
-# much more than its own noise.
-_SCATTERS, _SCATTER_PRIOR = np.array([1.0, 1.5, 4.0, 16.0]), np.array([0.4, 0.55, 0.04, 0.01])
+# much more than its own noise. Those few must fit, too, or the common spread would grow instead.
+_SCATTERS = np.array([1.0, 1.5, 4.0, 16.0, 64.0, 256.0])
+_SCATTER_PRIOR = np.array([0.38, 0.48, 0.04, 0.04, 0.03, 0.03])
 
 _LOG_SCALES = np.linspace(-3.0, 3.0, 49)
 """Where the logarithm of the common spread may lie, from that of the pooled one."""
