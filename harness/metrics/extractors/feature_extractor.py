@@ -167,6 +167,12 @@ SHIPPED = {
         True,
         "12d1c80f23bdb67b0963f8fde58ec5b234072cf4afc82b2ba4fe6e69d16d6b59",
     ),
+    "fashion_turns": (
+        "stacked",
+        4,
+        False,
+        "6f373f3b3a7088cd5e44bab860f6fb5d4202ab729e19a4a17bb705caceb52f91",
+    ),
     "fashion_pixels": (
         "pixels",
         64,

@@ -24,7 +24,7 @@ from harness.metrics.extractors.feature_extractor import (
 Seen = tuple[NDArray[np.float32], NDArray[np.int32] | None]
 """Features (n, d) and likely labels (n,), as `Extractor.features_and_predictions` gives them."""
 
-JUDGES = ("fashion_cnn", "fashion_stacked")
+JUDGES = ("fashion_cnn", "fashion_stacked", "fashion_turns")
 WITNESSES = ("fashion_pixels",)
 
 
