@@ -4,6 +4,7 @@ import hashlib
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -98,7 +99,8 @@ def build_pixels(image_shape: tuple[int, int, int], num_classes: int) -> keras.M
     """
     images = keras.Input(image_shape, name="images")
     pool = (-(-image_shape[0] // 32), -(-image_shape[1] // 32))
-    pixels = layers.Flatten(name="pixels")(layers.AveragePooling2D(pool)(images))
+    x = layers.AveragePooling2D(pool)(layers.Rescaling(1 / 255)(images))
+    pixels = layers.Flatten(name="pixels")(x)
     count = min(num_classes, pixels.shape[-1])
     features = layers.Dense(count, use_bias=False, name="features")(pixels)
     return keras.Model(images, [features, features], name="pixels")
@@ -114,6 +116,52 @@ def _summarise(x: keras.KerasTensor) -> keras.KerasTensor:
     x = layers.Flatten()(layers.AveragePooling2D(pool, padding="same")(x))
     x = layers.Dense(HIDDEN_UNITS, use_bias=False)(layers.Dropout(0.3)(x))
     return layers.ReLU()(layers.BatchNormalization(momentum=0.95)(x))
+
+
+class _Unchanged(layers.Layer):  # type: ignore[misc]
+    """A layer in place of a normalization; it takes the mask that one takes."""
+
+    def call(self, inputs: keras.KerasTensor, mask: Any = None) -> keras.KerasTensor:
+        """Return the inputs."""
+        return inputs
+
+
+def without_normalization(model: keras.Model) -> keras.Model:
+    """Return the same function as in inference, with batch normalization folded into its kernels.
+
+    Scoring is most of what a short trial costs beside training, and normalizing maps most of that.
+
+    Args:
+        model: Functional; each normalization follows a layer with a kernel and without a bias.
+    """
+    norms = {
+        id(layer.input): layer
+        for layer in model.layers
+        if isinstance(layer, layers.BatchNormalization)
+    }
+    followed = {
+        layer.name: norms[id(layer.output)]
+        for layer in model.layers
+        if layer.weights and id(layer.output) in norms
+    }
+
+    def replace(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if isinstance(layer, layers.BatchNormalization):
+            return _Unchanged(name=layer.name)
+        bias = {"use_bias": True} if layer.name in followed else {}
+        return type(layer).from_config(layer.get_config() | bias)
+
+    folded = keras.models.clone_model(model, clone_function=replace)
+    for layer in model.layers:
+        if layer.name in followed:
+            norm = followed[layer.name]
+            gamma, beta, mean, variance = (x.astype(np.float64) for x in norm.get_weights())
+            scale = gamma / np.sqrt(variance + norm.epsilon)
+            (kernel,) = layer.get_weights()
+            folded.get_layer(layer.name).set_weights([kernel * scale, beta - mean * scale])
+        elif layer.weights and not isinstance(layer, layers.BatchNormalization):
+            folded.get_layer(layer.name).set_weights(layer.get_weights())
+    return folded
 
 
 ARCHITECTURES: dict[str, Callable[[tuple[int, int, int], int], keras.Model]] = {

@@ -14,7 +14,11 @@ from harness.core.errors import ConfigError, ScoreError, near_miss
 from harness.core.files import read_json
 from harness.data.fitting import MAX_SIZE
 from harness.metrics.extractors import inception
-from harness.metrics.extractors.classifier import ARCHITECTURES, read_weights
+from harness.metrics.extractors.classifier import (
+    ARCHITECTURES,
+    read_weights,
+    without_normalization,
+)
 from harness.metrics.extractors.inception_weights import load_inception_weights
 
 ImageShape = tuple[int, int, int]
@@ -57,7 +61,7 @@ class Extractor:
         self.name = name
         self.sha256 = sha256
         self.resize = resize
-        self._model = model
+        self._model = without_normalization(model)
         self.batch_size = batch_size
         height, width, channels = model.input_shape[1:]
         self.image_shape: ImageShape = (height, width, channels)

@@ -6,7 +6,12 @@ import pytest
 
 from harness.core.errors import ConfigError, ScoreError, StorageError
 from harness.metrics.extractors import feature_extractor
-from harness.metrics.extractors.feature_extractor import EMBEDDED_FOLDER, load_extractor
+from harness.metrics.extractors.classifier import ARCHITECTURES
+from harness.metrics.extractors.feature_extractor import (
+    EMBEDDED_FOLDER,
+    Extractor,
+    load_extractor,
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +45,20 @@ def test_features_do_not_depend_on_the_other_images(fashion_cnn, images):
     together = fashion_cnn.features(images)
     alone = fashion_cnn.features(images[1_200:1_201])
     np.testing.assert_allclose(alone[0], together[1_200], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("architecture", ["classifier", "stacked"])
+def test_folding_normalization_into_kernels_leaves_the_features(architecture, images):
+    model = ARCHITECTURES[architecture]((28, 28, 1), 10)
+    rng = np.random.default_rng(3)
+    # Statistics as a training leaves them, none of them 0 or 1.
+    model.set_weights(
+        [rng.uniform(0.5, 1.5, w.shape).astype(np.float32) - 0.4 for w in model.get_weights()]
+    )
+    batch = images[:20].astype(np.float32)
+    before, _ = model(batch, training=False)
+    after = Extractor("any", "", model).features(images[:20])
+    np.testing.assert_allclose(after, before, rtol=1e-3, atol=1e-3 * np.abs(before).max())
 
 
 @pytest.mark.parametrize("scale", [1 / 255, 1.0])
