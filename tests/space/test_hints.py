@@ -80,8 +80,8 @@ def test_words_of_others_are_translated(place, received, hint, mended):
 @pytest.mark.parametrize(
     ("place", "received"),
     [
-        ("BUDGET", ", max_seconds_per_kimg: None"),
-        ("BUDGET", ", max_seconds_per_kimg: off"),
+        ("BUDGET", ", max_relative_cost: None"),
+        ("BUDGET", ", max_relative_cost: off"),
         ("MORE", "sampler: {name: cmaes, popsize: None}"),
     ],
 )

@@ -1,0 +1,52 @@
+"""Show tables whole at any width, and names as they are."""
+
+import io
+
+import pytest
+from rich.console import Console
+from rich.progress_bar import ProgressBar
+
+from harness.core.terminal import FittingTable, new_console
+
+ROWS = [("[red]a[/b]", "12.3456", "0123456789abcdef"), (":smile:", "0.0001", "fedcba9876543210")]
+
+
+def shown(width: int) -> str:
+    table = FittingTable(("name", "value", "protocol", ""), left=("name",), title="a title")
+    for row in ROWS:
+        table.add_row(*row, ProgressBar(total=1, width=24))
+    console = new_console()
+    console.file, console.width = io.StringIO(), width
+    console.print(table)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [1, 20, 40, 60, 80, 200])
+def test_no_name_and_no_number_is_ever_cut(width: int):
+    text = shown(width)
+    for row in ROWS:
+        for cell in row:
+            assert cell in text
+    assert ("value: 12.3456" in text) == (width < 80)  # a list where the table is wider
+
+
+def test_a_list_names_each_value():
+    assert shown(40).splitlines() == [
+        "a title",
+        "name: [red]a[/b]",
+        "value: 12.3456",
+        "protocol: 0123456789abcdef",
+        "",
+        "name: :smile:",
+        "value: 0.0001",
+        "protocol: fedcba9876543210",
+        "",
+        "",
+    ]
+
+
+def test_consoles_leave_text_alone(capsys: pytest.CaptureFixture[str]):
+    console = new_console()
+    assert isinstance(console, Console)
+    console.print("runs [gan] [/y] :smile: 12")
+    assert capsys.readouterr().out == "runs [gan] [/y] :smile: 12\n"
