@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent / "_ext")]
 
 import harness  # noqa: E402 - the tree need not be installed
-from harness.core.quiet import quiet_imports  # noqa: E402
+from harness.core.process import quiet_imports  # noqa: E402
 
 with quiet_imports():
     import tensorflow  # noqa: F401 - which greets at length

@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from harness.core.foreign_settings import settle_variables
+from harness.core.process import settle_variables
 from harness.core.version import __version__ as __version__
 
 if TYPE_CHECKING:

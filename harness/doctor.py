@@ -10,9 +10,8 @@ from rich.text import Text
 from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
 from harness.core.errors import ConfigError
-from harness.core.foreign_settings import read_keras_file
 from harness.core.option_values import TrackerName
-from harness.core.quiet import quiet_imports
+from harness.core.process import quiet_imports, read_keras_file
 from harness.core.terminal import new_console
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from harness.cli.app import clear_errors, new_app
 from harness.core.errors import ConfigError, DataError
 from harness.core.files import place
 from harness.core.option_values import Noise, PixelRange, SplitName
-from harness.core.quiet import quiet_imports
+from harness.core.process import quiet_imports
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from harness.cli import options as option
 from harness.cli.app import EXIT_CODES, clear_errors, new_app, unwound_by_sigterm
-from harness.core.quiet import quiet_imports
+from harness.core.process import quiet_imports
 
 if TYPE_CHECKING:
     from harness.exporting.bundle import Bundle

@@ -11,7 +11,7 @@ import typer
 from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
 from harness.core.durations import format_seconds
-from harness.core.quiet import quiet_imports
+from harness.core.process import quiet_imports
 
 app = new_app()
 

@@ -14,7 +14,7 @@ from harness.cli import options as option
 from harness.cli.app import EXIT_CODES, clear_errors, new_app
 from harness.core.durations import format_seconds, parse_duration
 from harness.core.option_values import Keep
-from harness.core.quiet import quiet_imports
+from harness.core.process import quiet_imports
 from harness.core.terminal import new_console
 
 if TYPE_CHECKING:

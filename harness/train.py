@@ -11,7 +11,7 @@ from rich.console import Console
 from harness.cli import options as option
 from harness.cli.app import EXIT_CODES, clear_errors, new_app
 from harness.core.errors import ConfigError
-from harness.core.quiet import quiet_imports
+from harness.core.process import quiet_imports
 from harness.core.terminal import new_console
 
 if TYPE_CHECKING:

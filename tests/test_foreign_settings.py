@@ -142,7 +142,7 @@ def test_doctor_reports_each(commands: Commands, tmp_path: Path):
 
 def test_an_encoding_that_lacks_a_character_costs_the_character():
     code = (
-        "from harness.core.foreign_settings import settle_output\n"
+        "from harness.core.process import settle_output\n"
         "settle_output()\n"
         "print('0.817 \\u00b10.021', '\\udce9')\n"
     )

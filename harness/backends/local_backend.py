@@ -22,7 +22,7 @@ from harness.backends.backend import Message, Worker, WorkerDied, WorkerSetup
 from harness.backends.devices import gpu_environment
 from harness.backends.worker import serve
 from harness.core.events import Answer
-from harness.core.quiet import stderr_into
+from harness.core.process import stderr_into
 from harness.training.job import TrainingJob
 
 _LAST_LINES, _LAST_BYTES = 6, 2000

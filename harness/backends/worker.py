@@ -17,8 +17,8 @@ from harness.backends.backend import (
 )
 from harness.core.errors import HarnessError, StorageError, first_line
 from harness.core.events import Answer, Event
-from harness.core.foreign_settings import read_keras_file, settle_output
 from harness.core.outcome import Reason
+from harness.core.process import read_keras_file, settle_output
 from harness.training.job import TrainingJob
 
 RUNNER_IS_GONE = (EOFError, BrokenPipeError, ConnectionResetError)

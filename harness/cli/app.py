@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from harness.core.errors import ConfigError, HarnessError, near_miss, unprintable
-from harness.core.foreign_settings import NOT_FOLLOWED, read_keras_file, settle_output
+from harness.core.process import NOT_FOLLOWED, read_keras_file, settle_output
 
 _WARNING = re.compile(r".*?:\d+: \w+: (.*?)(?:\n  [^\n]*)?\n", re.DOTALL)
 """A warning as Python formats it, with the line of code behind it where there is one."""

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.core.errors import ConfigError, near_miss
-from harness.core.memory import within_memory
 from harness.data.fashion_mnist import download_location, find_location, read_location
 from harness.data.fitting import ImageForm, fit_images
 from harness.data.image_dataset import ImageDataset, Split
+from harness.data.memory import within_memory
 from harness.data.readers.csv_table import load_csv
 from harness.data.readers.idx import load_idx
 from harness.data.readers.image_folder import load_folder

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import DataError
-from harness.core.foreign_settings import keras_home
+from harness.core.process import keras_home
 from harness.data.download import download_files
 from harness.data.image_dataset import ImageDataset, Split
 from harness.data.readers.idx import read_idx

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import DataError
-from harness.core.memory import check_bytes
 from harness.data.image_dataset import ImageDataset, Split
+from harness.data.memory import check_bytes
 from harness.data.source import DEFAULT_SHARES, Source
 
 _KEY_BYTES = 400

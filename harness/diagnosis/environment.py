@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 from harness.backends.devices import available_cores
 from harness.core.errors import HarnessError
 from harness.core.files import nearest_folder
-from harness.core.foreign_settings import NOT_FOLLOWED
+from harness.core.process import NOT_FOLLOWED
 from harness.data.datasets import load_dataset
 from harness.data.fashion_mnist import NAME as FASHION_MNIST
 from harness.data.fashion_mnist import find_location

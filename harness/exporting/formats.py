@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import ConfigError, ExportError, first_line, near_miss, require_packages
-from harness.core.memory import check_bytes
+from harness.data.memory import check_bytes
 
 if TYPE_CHECKING:
     import keras

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from harness.core.errors import ConfigError, near_miss
-from harness.core.foreign_settings import NOT_FOLLOWED
 from harness.core.option_values import RequestedMode
+from harness.core.process import NOT_FOLLOWED
 
 Mode = Literal["online", "offline", "disabled"]
 

@@ -22,7 +22,7 @@ from harness.backends.devices import available_cores, find_gpus
 from harness.backends.local_backend import signals_held_back
 from harness.backends.ray import IMPATIENCE
 from harness.core.errors import ConfigError, first_line
-from harness.core.quiet import quiet_stderr
+from harness.core.process import quiet_stderr
 
 _NAMESPACE = "gan-sweep-harness"
 _CLIENT = "ray://"

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from harness.core.errors import DataError
-from harness.core.memory import check_bytes
 from harness.data.image_dataset import Split
+from harness.data.memory import check_bytes
 from harness.data.source import Source, labelled_source, safe_name
 
 MAX_LINE_BYTES = 1 << 24

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import DataError
-from harness.core.memory import check_bytes
 from harness.data.image_dataset import Split
+from harness.data.memory import check_bytes
 from harness.data.source import Source, as_labels, labelled_source, safe_name
 
 UNSIGNED_BYTES = 0x08  # the type code of images and labels; the format has five others

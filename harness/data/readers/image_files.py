@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import ConfigError, DataError
-from harness.core.memory import within_memory
 from harness.data.fitting import ImageForm, fit_images
+from harness.data.memory import within_memory
 from harness.data.pixel_range import Extent, choose_range, to_uint8
 from harness.data.readers.image_folder import FolderListing, decode_files, list_folder
 from harness.data.readers.npz import check_images, check_labels, image_shape, whole_labels

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from harness.core.errors import DataError
-from harness.core.memory import check_bytes
 from harness.data.fitting import MAX_SIZE, ImageForm, fit_image, fit_images
 from harness.data.image_dataset import Split
 from harness.data.image_opener import opened_image
+from harness.data.memory import check_bytes
 from harness.data.source import Source, safe_name
 
 SUFFIXES = frozenset(

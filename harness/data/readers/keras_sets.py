@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import DataError
-from harness.core.foreign_settings import keras_home
+from harness.core.process import keras_home
 from harness.data.download import probe, quiet_keras
 from harness.data.image_dataset import Split
 from harness.data.source import DEFAULT_SHARES, Source, as_labels

@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from harness.core.errors import DataError
-from harness.core.memory import check_bytes, within_memory
+from harness.data.memory import check_bytes, within_memory
 
 _MAX_HEADER = 10_000
 """Bytes; NumPy refuses longer ones, too, but not before it has read them."""

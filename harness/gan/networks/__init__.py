@@ -7,9 +7,10 @@ imports this room first.
 
 import warnings
 
+import keras
 import tensorflow as tf
 
-from harness.core.foreign_settings import settle_keras
+from harness.core.process import settle_keras
 
 
 def _compile_sums_as_they_stand() -> None:
@@ -41,4 +42,4 @@ def _compile_sums_as_they_stand() -> None:
 
 
 _compile_sums_as_they_stand()
-settle_keras()
+settle_keras(keras)

@@ -5,6 +5,8 @@ folder; its name and the hash of its weights are part of every protocol. A trial
 each rung.
 """
 
-from harness.core.foreign_settings import settle_keras
+import keras
 
-settle_keras()
+from harness.core.process import settle_keras
+
+settle_keras(keras)

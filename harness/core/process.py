@@ -1,14 +1,17 @@
-"""Settings that people made for other programs: what would change results is not followed.
+"""Settle this process: what it follows of its user's settings, and what reaches the terminal.
 
-`settle_variables` runs when `harness` is imported, before Keras can read anything. Keras reads its
-file while it is imported, hence `settle_keras` in the rooms that build networks.
+What would change results is not followed. `settle_variables` runs when `harness` is imported,
+before Keras can read anything. Keras reads its file while it is imported, hence `settle_keras` in
+the rooms that build networks.
 """
 
+import contextlib
 import json
 import os
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -105,14 +108,12 @@ def read_keras_file() -> None:
         NOT_FOLLOWED[str(path)] = f"{', '.join(others)}: results would be others"
 
 
-def settle_keras() -> None:
-    """Give Keras the settings that networks here are written for.
+def settle_keras(keras: Any) -> None:
+    """Give Keras, the module, the settings that networks here are written for.
 
     Raises:
         ConfigError: If Keras was imported with another backend before.
     """
-    import keras
-
     if keras.config.backend() != "tensorflow":
         raise ConfigError(
             f"Keras was imported with the backend {keras.config.backend()!r} before this package; "
@@ -128,3 +129,51 @@ def settle_keras() -> None:
 def _expand(path: str) -> Path:
     # Path.expanduser raises where an account has no home, as in some containers.
     return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
+@contextlib.contextmanager
+def quiet_imports() -> Iterator[None]:
+    """Suppress what TensorFlow's libraries log as they load, before any setting is read.
+
+    Raises:
+        ConfigError: If Keras could not be imported with its own file.
+    """
+    read_keras_file()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet_stderr(shows_at_failure=True):
+        yield
+
+
+@contextlib.contextmanager
+def quiet_stderr(*, shows_at_failure: bool) -> Iterator[None]:
+    """Suppress what is written to standard error.
+
+    Native libraries would write into the middle of a progress display, and Python cannot see it,
+    so the file descriptor is turned away.
+
+    Args:
+        shows_at_failure: Write it after all if the block fails.
+    """
+    with tempfile.TemporaryFile() as held:
+        try:
+            with stderr_into(held.fileno()):
+                yield
+        except BaseException:
+            if shows_at_failure:
+                held.seek(0)
+                os.write(2, held.read())
+            raise
+
+
+@contextlib.contextmanager
+def stderr_into(descriptor: int) -> Iterator[None]:
+    """Let this process, and those that it starts, write standard error into an open file."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    os.dup2(descriptor, 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
