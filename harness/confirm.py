@@ -8,9 +8,9 @@ from rich.console import Console
 
 from harness.cli import options as option
 from harness.cli.app import EXIT_CODES, clear_errors, new_app
+from harness.cli.terminal import new_console
 from harness.core.durations import format_seconds
 from harness.core.events import Event, Finished, RungScored, Started
-from harness.core.terminal import new_console
 
 if TYPE_CHECKING:
     from harness.confirmation.confirmation_jobs import ConfirmationJobs
@@ -75,8 +75,8 @@ def confirm(
 
 
 def _run(runner: "StudyRunner", jobs: "ConfirmationJobs", *, as_json: bool) -> None:
-    from harness.cli.display import print_wandb_hint
-    from harness.confirmation.confirmation_text import confirmation_lines, confirmation_table
+    from harness.cli.display import confirmation_table, print_wandb_hint
+    from harness.confirmation.confirmation_text import confirmation_lines
     from harness.confirmation.result import result_file
     from harness.reporting.study_publisher import run_published
 

@@ -9,10 +9,10 @@ from rich.text import Text
 
 from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
+from harness.cli.terminal import new_console
 from harness.core.errors import ConfigError
 from harness.core.option_values import TrackerName
 from harness.core.process import quiet_imports, read_keras_file
-from harness.core.terminal import new_console
 
 if TYPE_CHECKING:
     from harness.diagnosis.finding import Finding

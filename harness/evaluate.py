@@ -232,7 +232,7 @@ def _show(
         write_json(path, record)
         return
     from harness.cli.display import measurement_table
-    from harness.core.terminal import new_console
+    from harness.cli.terminal import new_console
 
     console = new_console()
     console.print(measurement_table(measured))

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
-from harness.core.terminal import FittingTable, new_console
+from harness.cli.terminal import FittingTable, new_console
 
 if TYPE_CHECKING:
     from harness.study.overview import StudyOverview, Unreadable

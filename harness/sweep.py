@@ -12,10 +12,10 @@ from rich.console import Console
 
 from harness.cli import options as option
 from harness.cli.app import EXIT_CODES, clear_errors, new_app
+from harness.cli.terminal import new_console
 from harness.core.durations import format_seconds, parse_duration
 from harness.core.option_values import Keep
 from harness.core.process import quiet_imports
-from harness.core.terminal import new_console
 
 if TYPE_CHECKING:
     from harness.runner.study_jobs import StudyJobs

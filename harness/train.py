@@ -10,9 +10,9 @@ from rich.console import Console
 
 from harness.cli import options as option
 from harness.cli.app import EXIT_CODES, clear_errors, new_app
+from harness.cli.terminal import new_console
 from harness.core.errors import ConfigError
 from harness.core.process import quiet_imports
-from harness.core.terminal import new_console
 
 if TYPE_CHECKING:
     import keras

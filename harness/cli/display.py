@@ -13,17 +13,18 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from harness.cli.terminal import FittingTable
 from harness.core.durations import format_kimg, format_seconds
 from harness.core.events import Event, Finished, Paused, Progressed, RungScored, Started
 from harness.core.option_values import TrackerName
 from harness.core.outcome import State
-from harness.core.terminal import FittingTable
 from harness.core.yaml_file import dump_yaml
 from harness.gan.config.config import GANConfig
 from harness.study.leaderboard import Entry, disagreements
 from harness.tracking.identity import TrackerOptions
 
 if TYPE_CHECKING:
+    from harness.confirmation.result import CandidateResult, Confirmation
     from harness.metrics.measures import Measurement
 
 _ROWS = 10
@@ -207,6 +208,36 @@ def measurement_table(measured: "list[Measurement]") -> Table:
             one.protocol.fingerprint,
         )
     return table
+
+
+def confirmation_table(result: "Confirmation") -> Table:
+    """Return the candidates, best first, with what search and confirmation found for each."""
+    protocol = result.protocol
+    columns = ("trial", "family", "seeds", "search", "again", "luck", "is best", "test mean")
+    title = (
+        f"{protocol.name} on {protocol.reference} (lower is better, ± 95 %), protocol "
+        f"{protocol.fingerprint}"
+    )
+    table = FittingTable(columns, left=("trial", "family"), title=title)
+    for each in result.candidates:
+        table.add_row(
+            each.trial,
+            each.family,
+            _seeds(each),
+            f"{each.search.value:.3f}",
+            "-" if each.validation_mean is None else f"{each.validation_mean:.3f}",
+            "-" if each.luck is None else f"{each.luck:+.3f}",
+            "-" if each.probability_best is None else f"{each.probability_best:.1%}",
+            each.text,
+        )
+    return table
+
+
+def _seeds(candidate: "CandidateResult") -> str:
+    count = str(len(candidate.seeds))
+    if candidate.failed:
+        return f"{count}, {candidate.failed} failed"
+    return f"{count}, out" if candidate.out_after is not None else count
 
 
 def count_outcomes(entries: list[Entry]) -> str:

@@ -1,47 +1,14 @@
-"""Show a confirmation at the terminal."""
+"""Say in sentences what a confirmation found."""
 
 import statistics
 
-from rich.table import Table
-
 from harness.confirmation.racing import t_interval
-from harness.confirmation.result import CHOSEN_BY_ITS_JUDGE, CandidateResult, Confirmation
-from harness.core.terminal import FittingTable
-
-
-def confirmation_table(result: Confirmation) -> Table:
-    """Return the candidates, best first, with what search and confirmation found for each."""
-    protocol = result.protocol
-    columns = ("trial", "family", "seeds", "search", "again", "luck", "is best", "test mean")
-    title = (
-        f"{protocol.name} on {protocol.reference} (lower is better, ± 95 %), protocol "
-        f"{protocol.fingerprint}"
-    )
-    table = FittingTable(columns, left=("trial", "family"), title=title)
-    for each in result.candidates:
-        table.add_row(
-            each.trial,
-            each.family,
-            _seeds(each),
-            f"{each.search.value:.3f}",
-            "-" if each.validation_mean is None else f"{each.validation_mean:.3f}",
-            "-" if each.luck is None else f"{each.luck:+.3f}",
-            "-" if each.probability_best is None else f"{each.probability_best:.1%}",
-            each.text,
-        )
-    return table
+from harness.confirmation.result import CHOSEN_BY_ITS_JUDGE, Confirmation
 
 
 def confirmation_lines(result: Confirmation) -> list[str]:
     """Return what a confirmation found, in sentences."""
     return [*_winner(result), *_width(result), *_luck(result), *_out(result)]
-
-
-def _seeds(candidate: CandidateResult) -> str:
-    count = str(len(candidate.seeds))
-    if candidate.failed:
-        return f"{count}, {candidate.failed} failed"
-    return f"{count}, out" if candidate.out_after is not None else count
 
 
 def _winner(result: Confirmation) -> list[str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness.confirmation.confirmation_text import confirmation_lines, confirmation_table
+from harness.cli.display import confirmation_table
+from harness.confirmation.confirmation_text import confirmation_lines
 from harness.confirmation.summary import make_plan, sum_up
 from tests.confirmation.made import TEST, make_study, outcomes_of
 

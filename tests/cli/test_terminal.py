@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 from rich.progress_bar import ProgressBar
 
-from harness.core.terminal import FittingTable, new_console
+from harness.cli.terminal import FittingTable, new_console
 
 ROWS = [("[red]a[/b]", "12.3456", "0123456789abcdef"), (":smile:", "0.0001", "fedcba9876543210")]
 
