@@ -92,6 +92,6 @@ def test_the_table_has_a_row_a_candidate(plan):
     console.print(confirmation_table(sum_up(plan, outcomes_of(plan, values), TEST)))
     text = console.export_text()
     assert "fid_cnn@1000 on images/test (lower is better, ± 95 %)" in text
-    rows = [line for line in text.splitlines() if "│ 000" in line]
+    rows = [line for line in text.splitlines() if line.strip().startswith("000")]
     assert len(rows) == 3
     assert "2, 1 failed" in next(row for row in rows if "0002" in row)
