@@ -10,6 +10,7 @@ import typer
 
 from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
+from harness.cli.terminal import new_console
 from harness.core.errors import ConfigError, DataError
 from harness.core.files import place
 from harness.core.option_values import Noise, PixelRange, SplitName
@@ -122,7 +123,7 @@ def evaluate(
                 noise=noise or "normal",
                 pixel_range=pixel_range,
             )
-            typer.echo(f"{source}: {generator.describe()}", err=True)
+            new_console(stderr=True).print(f"{source}: {generator.describe()}")
             images = generator.sample(seed, evaluator.labels, evaluator.num_images)
             labels = evaluator.labels if generator.conditional else None
             record |= {"noise_seed": seed, **generator.to_dict()}
@@ -167,7 +168,7 @@ def _read(
     from harness.data.readers.image_files import read_images
 
     read = read_images(source, dataset.class_names, form, pixel_range)
-    typer.echo(f"{source}: {read.describe(dataset.class_names)}", err=True)
+    new_console(stderr=True).print(f"{source}: {read.describe(dataset.class_names)}")
     if read.images.shape[1:] != dataset.image_shape:
         height, width, channels = dataset.image_shape
         size = f"--image-size {width} and " if height == width else ""
@@ -232,7 +233,6 @@ def _show(
         write_json(path, record)
         return
     from harness.cli.display import measurement_table
-    from harness.cli.terminal import new_console
 
     console = new_console()
     console.print(measurement_table(measured))

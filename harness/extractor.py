@@ -56,13 +56,13 @@ def extractor(
 def _train(
     dataset: str, data_dir: Path | None, *, out: Path | None, settings: dict[str, Any]
 ) -> None:
-    # TensorFlow takes seconds to import: --help must not wait for it.
+    from harness.data.datasets import load_dataset
+
+    images = load_dataset(dataset, data_dir)  # before TensorFlow takes memory
     with quiet_imports():
-        from harness.data.datasets import load_dataset
         from harness.metrics.extractors.extractor_training import TrainingPlan
         from harness.metrics.extractors.panel_training import judges_of, train_panel
 
-    images = load_dataset(dataset, data_dir)
     folder = out or Path("extractors") / images.name
     lines: Counter[str] = Counter()
     epochs = settings["epochs"]
