@@ -104,15 +104,30 @@ def evaluate(
         # What somebody may have made to fill the memory is read before TensorFlow takes any.
         form = DatasetRequest.parse(request).form
         given = None if is_network else _read(source, wanted, form, pixel_range)
-        count = num_images if given is None else min(num_images, len(given.images))
+        count = num_images
+        if given is not None:
+            count = min(count, len(given.images))
+            if cas:
+                _check_labels(given.labels)
         with quiet_imports():
             from harness.exporting.any_generator import AnyGenerator
+            from harness.metrics.cas import DEFAULT_PLAN
             from harness.metrics.evaluator import Evaluator
             from harness.metrics.extractors.panel import load_panel
+            from harness.metrics.measures import FEWEST_IMAGES, fewest_for_all
         panel = load_panel(extractor, image_shape=wanted.image_shape, weights=weights)
         dimensions = max(member.dimensions for member in panel.members)
         with warnings.catch_warnings(action="always", category=UserWarning):
-            _check_number(source, count, wanted, reference, dimensions, cas=cas)
+            least = max(FEWEST_IMAGES, DEFAULT_PLAN.batch_size if cas else 0)
+            needed = max(least, fewest_for_all(dimensions, wanted.num_classes))
+            has = len(getattr(wanted, reference))
+            _check_number(f"{source}: {count} images", count, has, least=least, needed=needed)
+            if given is not None and count < num_images:
+                warnings.warn(
+                    f"{source} holds {count} images: scores use {count} instead of {num_images}, "
+                    f"and FID of so few is biased upwards.",
+                    stacklevel=2,
+                )
             evaluator = Evaluator(wanted, extractor=panel, num_images=count, split=reference)
         record: dict[str, Any] = {"source": str(source), "noise_seed": None}
         if given is None:
@@ -130,12 +145,8 @@ def evaluate(
         else:
             images, labels = _choose(given, evaluator)
             record["range"] = given.pixel_range
-        if cas and labels is None:
-            raise ConfigError(
-                "--cas: trains a classifier on the generated images, so they need labels; "
-                "received none. Give a conditional generator, an .npz with `labels`, or a "
-                "subfolder a class."
-            )
+        if cas:
+            _check_labels(labels)
         measured = evaluator.measure(images, labels)
         if cas and labels is not None:
             measured.append(evaluator.classification_accuracy(images, labels))
@@ -180,34 +191,23 @@ def _read(
     return read
 
 
-def _check_number(
-    source: Path,
-    count: int,
-    dataset: "ImageDataset",
-    reference: SplitName,
-    dimensions: int,
-    *,
-    cas: bool,
-) -> None:
-    """Say how many images all measures need, where there are fewer; refuse too few for any."""
-    from harness.metrics.cas import DEFAULT_PLAN
-    from harness.metrics.measures import FEWEST_IMAGES, FEWEST_REFERENCES, fewest_for_all
-
-    has = len(getattr(dataset, reference))
-    needed = fewest_for_all(dimensions, dataset.num_classes)
-    needed = max(needed, DEFAULT_PLAN.batch_size) if cas else needed
-    least = max(FEWEST_IMAGES, DEFAULT_PLAN.batch_size if cas else 0)
-    if min(count, has) < least or has < FEWEST_REFERENCES:
+def _check_labels(labels: "NDArray[np.int32] | None") -> None:
+    if labels is None:
         raise ConfigError(
-            f"{source}: {count} images are too few, or the {has} of {dataset.name}/{reference} "
-            f"are; expected at least {needed} of each, which all measures need."
+            "--cas: trains a classifier on the generated images, so they need labels; received "
+            "none. Give a conditional generator, an .npz with `labels`, or a subfolder a class."
         )
+
+
+def _check_number(images: str, count: int, has: int, *, least: int, needed: int) -> None:
+    """Say how many images all measures need, where there are fewer; refuse too few for any."""
+    from harness.metrics.measures import FEWEST_REFERENCES
+
+    all_need = f"all measures need {needed}, and a reference of as many, which has {has}"
+    if count < least or has < FEWEST_REFERENCES:
+        raise ConfigError(f"{images} are too few to measure: {all_need}. Generate more.")
     if min(count, has) < needed:
-        warnings.warn(
-            f"{source}: {min(count, has)} images are compared: all measures need {needed}, and "
-            f"FID of so few is biased upwards.",
-            stacklevel=2,
-        )
+        warnings.warn(f"{images}: {all_need}; some are left out.", stacklevel=2)
 
 
 def _choose(

@@ -101,7 +101,8 @@ def test_what_cannot_be_evaluated_is_refused(folder, arrays, run):
     (folder / "broken.keras").write_bytes(b"no model")
     for arguments, expected in (
         (["missing.npz"], "missing.npz: no such file or folder"),
-        (["floats.npz"], "images must be uint8 from 0 to 255"),
+        (["floats.npz"], "not clear which range its images have"),
+        (["floats.npz", "--inputs", "noise=z"], "--inputs: floats.npz is no generator"),
         (["colour.npz"], "images must have the shape (n, 28, 28, 1)"),
         (["broken.keras"], "cannot be loaded by Keras"),
         (["bare.npz", "--cas"], "--cas: trains a classifier"),
@@ -112,3 +113,42 @@ def test_what_cannot_be_evaluated_is_refused(folder, arrays, run):
         assert result.stderr.count("error: ") == 1
         assert expected in result.stderr, arguments
     assert not (folder / "refused.json").exists()
+
+
+def test_too_few_images_name_the_one_number_that_all_measures_need(folder, run):
+    np.savez(folder / "three.npz", images=np.zeros((3, 28, 28), np.uint8))
+    result = run("three.npz", "--extractor", "fashion_cnn")
+    assert result.exit_code == 2
+    # Twice the 240 features, for FID at infinity: 480.
+    assert "three.npz: 3 images are too few to measure: all measures need 480" in result.stderr
+
+
+def test_a_folder_is_read_as_a_data_set_is(folder, fashion_mnist, run):
+    place = folder / "drawn"
+    for label in (0, 1):
+        (place / str(label)).mkdir(parents=True)
+        for number in range(4):
+            image = fashion_mnist.test.images[number, ..., 0]
+            Image.fromarray(image).save(place / str(label) / f"{number}.png")
+    (place / ".ipynb_checkpoints").mkdir()
+    result = run("drawn", "--extractor", "fashion_cnn", "--out", "drawn.json")
+    assert result.exit_code == 0, result.stderr
+    assert (
+        "drawn: 8 images of 28 x 28, gray, in [0, 255], 2 classes (T-shirt/top: 4, Trouser: 4); "
+        "passed over: .ipynb_checkpoints"
+    ) in result.stderr
+    record = json.loads((folder / "drawn.json").read_text())
+    assert record["range"] == "0,255"
+    Image.fromarray(image).save(place / "preview.png")
+    result = run("drawn", "--out", "stray.json")
+    assert result.exit_code == 2
+    assert "preview.png: lies beside the folders of the classes" in result.stderr
+
+
+def test_a_result_that_cannot_be_written_is_refused_before_it_is_computed(folder, arrays, run):
+    (folder / "taken").mkdir(exist_ok=True)
+    for out in ("taken", f"{arrays.name}/x.json"):
+        result = run(arrays.name, "--out", out)
+        assert result.exit_code == 2
+        assert f"{out}: cannot be read or written" in result.stderr
+        assert "fid" not in result.stdout
