@@ -1,13 +1,18 @@
 """Bring images to the size and the channels asked for."""
 
 import dataclasses
+import math
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from harness.core.memory import check_bytes
 from harness.core.option_values import Fit
+
+_EACH_BYTES = 200
+"""What an array takes beside its pixels."""
 
 MAX_SIZE = 1024
 """Pixels a side; larger images are beyond the networks here."""
@@ -68,6 +73,8 @@ def fit_images(images: NDArray[np.uint8], form: ImageForm) -> NDArray[np.uint8]:
     sized = form.size is None or (height, width) == (form.size, form.size)
     if sized and channels == wanted:
         return images
+    size = (height, width) if form.size is None else (form.size, form.size)
+    check_bytes(f"{len(images):,} images", (math.prod(size) * wanted + _EACH_BYTES) * len(images))
     mode = "L" if wanted == 1 else "RGB"
     fitted = [
         np.asarray(fit_image(Image.fromarray(image.squeeze(2) if channels == 1 else image), form)

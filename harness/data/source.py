@@ -10,12 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import ConfigError, DataError, unprintable
+from harness.core.memory import check_bytes
 from harness.data.image_dataset import Split
 
 DEFAULT_SHARES = (5, 1, 1)
 """Fashion-MNIST's proportions: 50,000 training, 10,000 validation and 10,000 test images."""
 
 _SHOWN = 12
+_EACH_BYTES = 400
+"""What is kept of an image beside its pixels while splits are drawn: it limits how many tiny ones
+there may be."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,7 +41,8 @@ class Source:
     shares: tuple[int, ...] = DEFAULT_SHARES
 
     def __post_init__(self) -> None:
-        """Refuse names that could not be shown, written and read back as they are."""
+        """Refuse more images than can be handled, and names that could not be shown and read."""
+        check_bytes(f"{self.pool.name}: {len(self.pool):,} images", len(self.pool) * _EACH_BYTES)
         for name in self.class_names or ():
             shown = unprintable(name) or ("" if name.strip() else repr(name))
             if shown:

@@ -12,9 +12,6 @@ from harness.data.image_dataset import ImageDataset, Split
 from harness.data.memory import check_bytes
 from harness.data.source import DEFAULT_SHARES, Source
 
-_KEY_BYTES = 400
-"""What a key takes while images are chosen: it limits how many tiny ones there may be."""
-
 MIN_IMAGES = 2
 """A split of fewer images has no covariance."""
 
@@ -66,7 +63,6 @@ def split_dataset(source: Source, shares: tuple[int, ...] = ()) -> ImageDataset:
         DataError: If a split gets fewer than two images, or a class none to train on.
     """
     name, test = source.pool.name, source.test
-    check_bytes(f"{name}: {len(source.pool):,} images", len(source.pool) * _KEY_BYTES)
     if source.validation is not None and not shares:
         train, validation = source.pool, source.validation
     else:

@@ -113,7 +113,7 @@ def test_labels_alone_and_rows_of_labels_are_read(tmp_path: Path):
     path = save(tmp_path, y, image(keras.layers.Embedding(CLASSES, 16)(y), "sigmoid"))
     images = AnyGenerator(path, CLASSES).sample(0, LABELS, 12)
     np.testing.assert_array_equal(images[:3], images[3:6])
-    z, rows = keras.Input((16,)), keras.Input((CLASSES,))
+    z, rows = keras.Input((16,), name="z"), keras.Input((CLASSES,), name="y")
     path = save(
         tmp_path, {"z": z, "y": rows}, image(keras.layers.Concatenate()([z, rows]), "tanh")
     )

@@ -135,7 +135,10 @@ def check_labels(path: Path, name: str, header: ArrayHeader, *, count: int) -> N
         return
     hint = f"Save one label for each of the {count} images, in their order."
     if header.dtype.kind not in "iufb":
-        hint = f"Turn names into numbers by np.unique({name}, return_inverse=True)[1]."
+        hint = (
+            f"Turn names into numbers by np.unique({name}, return_inverse=True)[1], which numbers "
+            f"classes in the order of their names."
+        )
     elif len(header.shape) > 2 and math.prod(header.shape) == count:
         hint = f"Use {name}.reshape({count})."
     raise DataError(
@@ -164,8 +167,8 @@ def whole_labels(path: Path, name: str, values: NDArray[Any]) -> NDArray[np.int6
     if wrong.any():
         raise DataError(
             f"{path}: {name} must be whole numbers of at most {_MOST_LABEL:,}; received "
-            f"{flat[wrong.argmax()]} for image {wrong.argmax()}. Number the classes from 0 on: "
-            f"np.unique({name}, return_inverse=True)[1]."
+            f"{flat[wrong.argmax()]} for image {wrong.argmax()}. Save the number of each image's "
+            f"class."
         )
     return flat.astype(np.int64)
 
