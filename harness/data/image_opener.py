@@ -52,8 +52,8 @@ def opened_image(file: Path, formats: tuple[str, ...] = FORMATS) -> Iterator[Ima
         cause = str(error).replace(f" file {str(file)!r}", "") or type(error).__name__
         expected = ", ".join(formats[:-1]) + " or " * (len(formats) > 1) + formats[-1]
         raise DataError(
-            f"{file}: cannot be read as an image: {cause.rstrip('.')}. Expected a sound {expected}: replace "
-            f"the file or remove it."
+            f"{file}: cannot be read as an image: {cause.rstrip('.')}. Expected a sound "
+            f"{expected}: replace the file or remove it."
         ) from error
 
 

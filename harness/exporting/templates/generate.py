@@ -13,6 +13,7 @@ import math
 import os
 import struct
 import sys
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 FOLDER = Path(__file__).resolve().parent
 BATCH = 250
+MOST_BYTES = 2**30
 REMEDY = "`sha256sum -c checksums.txt` tells what is damaged: restore it from a copy."
 Array = NDArray[Any]
 # Shape, None where any number will do, and type of each input by name; and what runs: from inputs
@@ -261,6 +263,9 @@ def read_inputs(file: Path, about: dict[str, Any]) -> tuple[Array, Array | None]
     """Return the noise and the labels of an earlier `--out FILE.npz`."""
     names = about["class_names"]
     try:
+        with zipfile.ZipFile(file) as archive:  # a small file may claim gigabytes
+            if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
+                raise ValueError(f"more than {MOST_BYTES:,} bytes")
         with np.load(file, allow_pickle=False) as drawn:
             noise, labels = drawn["noise"], drawn["labels"] if names else None
         fits = noise.ndim == 2 and len(noise) > 0 and noise.shape[1] == about["latent_dim"]
