@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from harness.core.memory import check_bytes
 from harness.core.option_values import Fit
+from harness.data.memory import check_bytes
 
 _EACH_BYTES = 200
 """What an array takes beside its pixels."""

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import ConfigError, DataError, unprintable
-from harness.core.memory import check_bytes
 from harness.data.image_dataset import Split
+from harness.data.memory import check_bytes
 
 DEFAULT_SHARES = (5, 1, 1)
 """Fashion-MNIST's proportions: 50,000 training, 10,000 validation and 10,000 test images."""

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from harness.core import memory
 from harness.core.errors import DataError
+from harness.data import memory
 from harness.data.datasets import load_dataset
 from harness.data.fitting import ImageForm
 from harness.data.readers.image_folder import load_folder

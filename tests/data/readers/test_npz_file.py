@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.core import memory
 from harness.core.errors import DataError
+from harness.data import memory
 from harness.data.readers.npz_file import ArrayHeader, read_npz
 
 
