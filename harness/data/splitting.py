@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from harness.core.errors import DataError
 from harness.data.image_dataset import ImageDataset, Split
-from harness.data.memory import check_bytes
 from harness.data.source import DEFAULT_SHARES, Source
 
 MIN_IMAGES = 2
