@@ -46,6 +46,7 @@ def preview(space: SearchSpace, options: SweepOptions) -> Iterator[str]:
     yield ""
     yield "The first three trials of a new study"
     queued = load_enqueued(options.enqueue, space.parameters) if options.enqueue else []
+    queued += space.start_params
     configs = first_configs(space, seed=options.seed or 0, queued=queued)
     yield from configuration_lines(space, configs, dataset)
     yield ""

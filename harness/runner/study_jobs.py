@@ -111,7 +111,7 @@ class StudyJobs:
             protocol=ready.protocol,
         )
         self._closing.callback(self._study.close)
-        for params in self._enqueued:
+        for params in (*self._enqueued, *space.start_params):
             self._study.optuna.enqueue_trial(params, skip_if_exists=True)
         entries = read_entries(options.folder)
         ended = [entry for entry in entries if entry.outcome.is_ended]

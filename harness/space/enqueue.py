@@ -31,15 +31,31 @@ def load_enqueued(path: Path, parameters: Sequence[Parameter]) -> list[dict[str,
             f"{path}: a list of configurations is expected, each after a dash; "
             f"received {type(entries).__name__}. Use - {{generator.width: 24}}."
         )
+    found = params_of_each(entries, parameters, faults, name="entry {}")
+    raise_faults(str(path), faults)
+    return found
+
+
+def params_of_each(
+    entries: Sequence[Any], parameters: Sequence[Parameter], faults: list[str], *, name: str
+) -> list[dict[str, Any]]:
+    """Return Optuna's parameters for each of several configurations; faults are appended.
+
+    Args:
+        entries: Configurations, whole or partial, nested or dotted.
+        parameters: What is searched.
+        faults: Gets a sentence for each fault.
+        name: What an entry is called there, with a place for its number, from 1.
+    """
     found = []
     for number, entry in enumerate(entries, start=1):
+        where = name.format(number)
         if not isinstance(entry, Mapping):
-            faults.append(f"entry {number} must map fields to values; received {entry!r}.")
+            faults.append(f"{where} must map fields to values; received {entry!r}.")
             continue
         own: list[str] = []
         found.append(params_of(entry, parameters, faults=own))
-        faults += [f"entry {number}: {fault}" for fault in own]
-    raise_faults(str(path), faults)
+        faults += [f"{where}: {fault}" for fault in own]
     return found
 
 

@@ -7,7 +7,7 @@ import random
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import pydantic
 
@@ -25,7 +25,7 @@ from harness.gan.user_code.user_functions import (
     named_functions,
     pin,
 )
-from harness.space.enqueue import params_of
+from harness.space.enqueue import params_of, params_of_each
 from harness.space.feasibility import combination_faults, sample_values
 from harness.space.fields import FIELDS
 from harness.space.parameter_parsing import parse_parameters
@@ -68,6 +68,7 @@ class SearchSpace(Settings):
             `SCHEME:PATH`, where a relative path begins at the folder in which the sweep is
             started; maybe with options.
         parameters: What is searched, in the order declared.
+        start: Configurations that are tried first, whole or some fields of them; None for none.
         budget: Rungs and the cost allowed.
         sampler: What proposes trials.
         pruner: What stops them.
@@ -80,6 +81,7 @@ class SearchSpace(Settings):
     description: str = ""
     dataset: str
     parameters: tuple[pydantic.InstanceOf[Parameter], ...]
+    start: Annotated[tuple[Any, ...], pydantic.Field(strict=False)] | None = None
     budget: Budget
     sampler: SamplerSettings = pydantic.Field(default=TPESettings(), discriminator="name")
     pruner: PrunerSettings = pydantic.Field(
@@ -89,6 +91,7 @@ class SearchSpace(Settings):
     finish: FinishSettings | None = None
     deterministic: bool = False
     _files: tuple[UserFile, ...] = pydantic.PrivateAttr(())
+    _start_params: tuple[dict[str, Any], ...] = pydantic.PrivateAttr(())
 
     @pydantic.field_validator("name", "description", "dataset", mode="before")
     @classmethod
@@ -130,6 +133,11 @@ class SearchSpace(Settings):
         Those names carry hashes, which belong to the meaning of the space.
         """
         return self._files
+
+    @property
+    def start_params(self) -> tuple[dict[str, Any], ...]:
+        """Return the Optuna parameters of the configurations that are tried first."""
+        return self._start_params
 
     @classmethod
     def load(cls, name_or_path: str) -> Self:
@@ -173,6 +181,9 @@ class SearchSpace(Settings):
             )
         faults: list[str] = []
         forms, files = pin(record.get("parameters"), folder, faults)
+        if "start" in record:
+            start, own = pin(record["start"], folder, faults)
+            record, files = {**record, "start": start}, files | own
         if "parameters" in record:
             record = {**record, "parameters": parse_parameters(forms, faults)}
         record = _without_renamed(record, faults)
@@ -182,7 +193,11 @@ class SearchSpace(Settings):
             faults += pydantic_faults(error, cls, where="")
         raise_faults(source, faults)
         space._files = tuple(files.values())
-        raise_faults(source, combination_faults(space.parameters))
+        params = params_of_each(
+            space.start or (), space.parameters, faults, name="start, entry {}"
+        )
+        space._start_params = tuple(params)
+        raise_faults(source, faults or combination_faults(space.parameters))
         return space
 
     def to_dict(self) -> dict[str, Any]:

@@ -160,3 +160,15 @@ def test_a_trial_that_costs_several_times_the_median_is_over_budget_at_its_first
         "1.200"
     )
     assert told(first, 99.0, rung=1) is Answer.GO_ON, "only the first rung judges"
+
+
+def test_a_study_begins_with_what_its_space_knows_once(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+):
+    record = SMOKE.to_dict() | {"start": [{"generator.width": 8}, {"generator.width": 4}]}
+    monkeypatch.setattr(f"{__name__}.SMOKE", SearchSpace.from_dict(record, source="known"))
+    taken = drain(queue(trials=1))
+    assert [each.job.config.generator.width for each in taken] == [8]
+    taken = drain(queue(trials=4))
+    assert names(taken) == ["0000", "0001", "0002", "0003"]
+    assert [each.job.config.generator.width for each in taken[:2]] == [8, 4]

@@ -490,3 +490,32 @@ def test_an_enqueued_configuration_names_it_as_the_space_does(tmp_path: Path):
     (params,) = load_enqueued(path, space.parameters)
     (pinned,) = (name for _, name, _ in space.user_functions().uses() if "build" in name)
     assert params["generator.name"] == pinned
+
+
+def test_a_space_begins_with_what_is_known():
+    start = [{"generator": {"learning_rate": 0.001}}, {}]
+    space = small(start=start)
+    first, second = space.start_params
+    assert first["generator.learning_rate"] == 0.001
+    assert second == {}
+    again = SearchSpace.from_dict(space.to_dict(), source="again")
+    assert again.start_params == space.start_params
+    assert space.sha256 != small().sha256
+    assert small().start_params == ()
+
+
+@pytest.mark.parametrize(
+    ("start", "match"),
+    [
+        (
+            [{}, {"generator.learning_rate": 99.0}],
+            r"small\.yaml: start, entry 2: generator\.learning_rate .*; received 99",
+        ),
+        ([{"generator.widht": 8}], r"entry 1: generator\.widht is not a field .*Did you mean"),
+        ([3], r"start, entry 1 must map fields to values; received 3"),
+        ({"generator.width": 8}, r"start must be a valid list"),
+    ],
+)
+def test_a_start_outside_the_space_is_refused(start: object, match: str):
+    with pytest.raises(ConfigError, match=match):
+        small(start=start)
