@@ -32,8 +32,14 @@ app = new_app()
 def sweep(
     *,
     trials: Annotated[
-        int, option.study_option(min=1, help="Trials the study shall have in total.")
-    ] = 50,
+        int | None,
+        option.study_option(
+            min=1,
+            help="Trials the study shall have in total; by default 50, or as many as the time "
+            "budget leaves.",
+            show_default=False,
+        ),
+    ] = None,
     search_space: Annotated[
         str, option.study_option(help="Name of a shipped search space, or a YAML file.")
     ] = "default",
@@ -67,7 +73,11 @@ def sweep(
         ),
     ] = False,
     time_budget: Annotated[
-        str | None, option.study_option(help="Stop this sweep in good order after e.g. 45m.")
+        str | None,
+        option.study_option(
+            help="Plan this sweep for e.g. 45m: about half for new trials, the end for training "
+            "the best ones on."
+        ),
     ] = None,
     target_fid: Annotated[
         float | None,
@@ -134,13 +144,15 @@ def sweep(
     with clear_errors(debug):
         from harness.runner.study_jobs import StudyJobs
         from harness.runner.study_runner import StudyRunner
-        from harness.runner.sweep_options import SweepOptions
+        from harness.runner.sweep_options import DEFAULT_TRIALS, MOST_TRIALS, SweepOptions
         from harness.space.space import SearchSpace
 
         space = SearchSpace.load(search_space)
         space = space.on_dataset(data.of(dataset or space.dataset))
         if extractor is not None:
             space = space.seen_through(extractor)
+        seconds = parse_duration(time_budget, "--time-budget")
+        trials = trials or (DEFAULT_TRIALS if seconds is None or dry_run else MOST_TRIALS)
         options = SweepOptions(
             name=fork or study or space.name,
             studies_dir=studies_dir,
@@ -158,7 +170,7 @@ def sweep(
             keep=keep,
             trial_timeout_seconds=parse_duration(trial_timeout, "--trial-timeout"),
             max_failed_share=max_failed_share,
-            time_budget_seconds=parse_duration(time_budget, "--time-budget"),
+            time_budget_seconds=seconds,
             target_fid=target_fid,
             **workers.settings(at_most=trials),
         )
@@ -166,10 +178,14 @@ def sweep(
         if dry_run:
             _preview(space, options)
             return
+        if seconds is not None:
+            from harness.diagnosis.time_check import check_time_budget
+
+            check_time_budget(space, options)
         runner = StudyRunner(jobs)
         if fork is not None:
             _fork(studies_dir, study or space.name, fork, jobs)
-        _run(runner, options, last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
+        _run(runner, jobs, last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
 
 
 def _fork(studies_dir: Path, source: str, target: str, jobs: "StudyJobs") -> None:
@@ -194,9 +210,7 @@ def _preview(space: "SearchSpace", options: "SweepOptions") -> None:
         print(line, flush=True)
 
 
-def _run(
-    runner: "StudyRunner", options: "SweepOptions", *, last_rung: float, as_json: bool
-) -> None:
+def _run(runner: "StudyRunner", jobs: "StudyJobs", *, last_rung: float, as_json: bool) -> None:
     from harness.cli.display import SweepDisplay, print_wandb_hint
     from harness.reporting.study_publisher import run_published
     from harness.runner.stop_rules import nothing_completed
@@ -205,9 +219,13 @@ def _run(
 
     console = new_console(stderr=as_json)
     began = time.monotonic()
+    options, plan = jobs.options, jobs.plan
     folder = options.folder
+    if plan is not None:
+        console.print(plan.describe(jobs.finish_leaders))
     print_wandb_hint(console, folder, options.tracker, options.tracker_options)
-    with SweepDisplay(console, trials=options.trials, kimg=last_rung) as display:
+    remains = plan.remains if plan else None
+    with SweepDisplay(console, trials=options.trials, kimg=last_rung, remains=remains) as display:
         stop = run_published(runner, display)
     ranked = rank(read_entries(folder))
     best = winner(ranked)
@@ -241,7 +259,7 @@ def _print_result(
     console.print(f"{count_outcomes(ranked)}; {format_seconds(seconds)}")
     if best is None:
         return
-    console.print(f"\nBest: trial {best.name} {best.stands}, {best.folder.path}")
+    console.print(f"\nBest: trial {best.name}, {best.folder.path}, {best.stands}")
     console.print(format_config(best.config))
 
 

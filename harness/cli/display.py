@@ -4,6 +4,7 @@ import dataclasses
 import math
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -41,9 +42,18 @@ class SweepDisplay:
         console: Where to write.
         trials: How many trials the study shall have.
         kimg: The last rung.
+        remains: Says what remains of a sweep that has so much time; None for one that has trials.
     """
 
-    def __init__(self, console: Console, *, trials: int, kimg: float) -> None:
+    def __init__(
+        self,
+        console: Console,
+        *,
+        trials: int,
+        kimg: float,
+        remains: Callable[[], str] | None = None,
+    ) -> None:
+        self._remains = remains
         self._console = console
         self._trials = trials
         self._ended = self._ended_before = 0
@@ -92,11 +102,16 @@ class SweepDisplay:
                 f"trial {row.name} {row.family:8} {format_kimg(outcome.kimg):>6} kimg  "
                 f"{outcome.state.value} ({outcome.reason.value})  "
                 f"{'final' if outcome.final else 'best '} {value}  "
-                f"[{self._ended}/{self._trials} ended{self._time_left()}]",
+                f"[{self._count()}{self._time_left()}]",
                 highlight=False,
             )
 
+    def _count(self) -> str:
+        return f"{self._ended}{'' if self._remains else f'/{self._trials}'} ended"
+
     def _time_left(self) -> str:
+        if self._remains is not None:
+            return f"; {self._remains()}"
         done = self._ended - self._ended_before
         left = self._trials - self._ended
         if not done or left <= 0:
@@ -112,7 +127,8 @@ class SweepDisplay:
         for row in shown:
             table.add_row(*row.cells(self._kimg))
         best = f"  best so far {self._best[0]:.3f} (trial {self._best[1]})" if self._best else ""
-        head = Text(f"trial {min(self._ended + 1, self._trials)} of {self._trials}{best}")
+        place = f"trial {min(self._ended + 1, self._trials)} of {self._trials}"
+        head = Text(f"{self._count() if self._remains else place}{best}")
         head.append(self._time_left())
         rest = len(running) - len(shown)
         return Group(head, table, Text(f"  and {rest} more")) if rest else Group(head, table)

@@ -23,6 +23,7 @@ from harness.core.files import nearest_folder
 from harness.diagnosis.environment import MEGABYTE, available_megabytes
 from harness.diagnosis.finding import Finding, fail, ok, warn
 from harness.gan.config.config import GANConfig, build_config
+from harness.runner.sweep_options import DEFAULT_TRIALS
 from harness.space.feasibility import sample_values
 from harness.space.settings import (
     PromotionSettings,
@@ -37,7 +38,6 @@ from harness.training.job import TrainingJob, WorkerSetup
 from harness.training.loop import run_job
 from harness.training.training_folder import TrainingFolder
 
-DEFAULT_TRIALS = 50
 THREADS = 1
 """TensorFlow threads of a worker when there is one a core, as by default."""
 

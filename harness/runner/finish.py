@@ -14,6 +14,9 @@ from harness.training.training_folder import TrainingFolder
 _PLAN = "finish.json"
 """A finish has begun when this stands in its folder; it goes on by what it says."""
 
+_MOST_BEYOND = 4
+"""So many times an estimate a finish that ends by time may be long."""
+
 
 class Finish:
     """The finish of one study.
@@ -29,7 +32,7 @@ class Finish:
         self._begun: set[str] = set()
 
     def open_leaders(self) -> list[Entry]:
-        """Return the leaders of a study whose trials have all ended, and whose finish has not.
+        """Return the leaders whose finish has not ended; no trial may be with a worker.
 
         A leader without a checkpoint cannot go on, and no other takes its place.
         """
@@ -41,7 +44,7 @@ class Finish:
             leader
             for leader in leaders[: self._settings.leaders]
             if not self.folder_of(leader).outcome_file.exists()
-            and (leader.may_go_on or self._plan_file(leader).exists())
+            and (leader.folder.checkpoint_file.exists() or self._plan_file(leader).exists())
         ]
 
     def next_leader(self) -> Entry | None:
@@ -56,12 +59,15 @@ class Finish:
         """Return the folder in which a leader is trained on."""
         return TrainingFolder(self._folder / FINISHES / leader.name)
 
-    def prepare(self, leader: Entry, *, kimg: float) -> tuple[GANConfig, tuple[float, ...]]:
+    def prepare(
+        self, leader: Entry, *, kimg: float, is_timed: bool = False
+    ) -> tuple[GANConfig, tuple[float, ...]]:
         """Make a finish ready where it has not begun; return what to train, and its rungs.
 
         Args:
             leader: Who is trained on.
             kimg: How far, in thousands of images beyond its checkpoint.
+            is_timed: Whether that is an estimate, and it ends by time: the rungs go on.
 
         Raises:
             StorageError: If its checkpoint cannot be read, or its folder not be written.
@@ -78,7 +84,8 @@ class Finish:
             for file in (leader.folder.generator_file, leader.folder.discriminator_file):
                 shutil.copyfile(file, folder.path / file.name)
             folder.write_config(config)
-            rungs = [start + kimg * part / settings.rungs for part in range(1, settings.rungs + 1)]
+            count = settings.rungs * (_MOST_BEYOND if is_timed else 1)
+            rungs = [start + kimg * part / settings.rungs for part in range(1, count + 1)]
             write_json(plan, {"rungs_kimg": [round(rung, 3) for rung in rungs]})
         return config, tuple(float(rung) for rung in read_json(plan)["rungs_kimg"])
 

@@ -37,6 +37,7 @@ class RunningJob:
         began_kimg: Where its present worker, or the last one, began.
         ended: Whether it has its outcome.
         verdict: Why the source ended it, in a sentence; empty where it did not.
+        pauses_at: When it is to save itself and leave, on the monotonic clock; None for never.
         waits_at: The rung in kimg at which it was told to wait; None otherwise.
         last: The last event about its progress.
         best: Its best rung score so far.
@@ -51,6 +52,7 @@ class RunningJob:
     began_kimg: float = 0.0
     ended: bool = False
     verdict: str = ""
+    pauses_at: float | None = None
     waits_at: float | None = None
     last: Progressed | RungScored | None = None
     best: Score | None = None
@@ -124,7 +126,7 @@ class JobSource(typing.Protocol):
         """Return whether a training that passed a rung goes on, ends there, or waits."""
 
     def release(self, running: RunningJob) -> None:
-        """Take back a training that has saved itself where it was told to wait."""
+        """Take back a training that has saved itself and left without an end."""
 
     def overtaken(self) -> Sequence[tuple[RunningJob, Outcome]]:
         """Return trainings that waited and end now, as others have left them behind."""

@@ -183,6 +183,10 @@ class Study:
         """Return how many trials have ended; one that another supersedes does not count."""
         return _count_ended(self._trials())
 
+    def count_begun(self) -> int:
+        """Return how many trials have begun; one that another supersedes does not count."""
+        return _count_begun(self._trials())
+
     def _trials(self) -> list[FrozenTrial]:
         return self.optuna.get_trials(deepcopy=False)
 

@@ -20,6 +20,7 @@ from harness.runner.job_source import RunningJob
 from harness.runner.open_study import Study
 from harness.runner.stop_rules import Stop, StopRules
 from harness.runner.sweep_options import SweepOptions
+from harness.runner.time_plan import TimePlan
 from harness.space.enqueue import load_enqueued
 from harness.space.settings import FinishSettings
 from harness.space.space import SearchSpace
@@ -66,8 +67,13 @@ class StudyJobs:
         self.space = space
         self.options = options
         self.size = options.trials
-        settings = space.finish or (FinishSettings() if options.finish else None)
-        self._finish_leaders = settings.leaders if settings else 0
+        budget = options.time_budget_seconds
+        self.plan = TimePlan(budget) if budget is not None else None
+        self._explored: int | None = None
+        settings = space.finish or (FinishSettings() if options.finish or self.plan else None)
+        if self.plan and settings and space.finish is None:
+            settings = settings.model_copy(update={"leaders": options.workers or 2})
+        self.finish_leaders = settings.leaders if settings else 0
         last = space.budget.rungs_kimg[-1]
         self._finish_kimg = float(settings.kimg or last) if settings else 0.0
         self._finish = Finish(settings, options.folder)
@@ -116,7 +122,7 @@ class StudyJobs:
         entries = read_entries(options.folder)
         ended = [entry for entry in entries if entry.outcome.is_ended]
         self._rules = StopRules(options, ended)
-        self._retention = Retention(options.keep, ended, leaders=self._finish_leaders)
+        self._retention = Retention(options.keep, ended, leaders=self.finish_leaders)
         passed_on = set(self._pass_on_unknown())
         for entry in ended:
             if entry.name not in passed_on:
@@ -134,17 +140,33 @@ class StudyJobs:
         """Return whether any training has not ended."""
         if not self._has_its_trials() or self._open_baselines():
             return True
+        if self.plan is not None and self.plan.finish_seconds is None:
+            return self.plan.is_over and self._study.count_ended() < self.options.trials
         return bool(self._finish.open_leaders())
 
     def _has_its_trials(self) -> bool:
+        """Return whether all trials have ended, or may not train any more."""
+        if self.plan is not None and not self.plan.tries:
+            return not self._handed_out
         study = self._study
-        return study.count_ended() >= self.options.trials and not study.interrupted()
+        return study.count_ended() >= self._total() and not study.interrupted()
+
+    def _total(self) -> int:
+        """Return how many trials the study shall have: those it has once its exploration ends."""
+        if self.plan is None or self.plan.explores:
+            return self.options.trials
+        if self._explored is None:
+            self._explored = min(self.options.trials, self._study.count_begun())
+            self._looks_for_overtaken = True
+        return self._explored
 
     def next(self) -> RunningJob | None:
         """Return the next training; None if there is none to hand out now."""
         if self._returned:
             return self._returned.pop(0)
-        asked = self._study.next_trial(self.options.trials, self._handed_out)
+        asked = None
+        if self.plan is None or self.plan.tries:
+            asked = self._study.next_trial(self._total(), self._handed_out)
         if asked is None:
             return self._next_baseline() or self._next_finish()
         self._handed_out.add(asked[0].number)
@@ -160,7 +182,7 @@ class StudyJobs:
             return Answer.TOO_COSTLY
         if not self._study.pauses(running.trial, self._handed_out):
             return Answer.GO_ON
-        hopeless = (frozen.number for frozen, _ in self._study.hopeless(self.options.trials))
+        hopeless = (frozen.number for frozen, _ in self._study.hopeless(self._total()))
         return Answer.STOP if running.trial.number in hopeless else Answer.PAUSE
 
     def _is_too_costly(self, running: RunningJob, trial: optuna.Trial, event: RungScored) -> bool:
@@ -176,19 +198,19 @@ class StudyJobs:
         return median is not None
 
     def release(self, running: RunningJob) -> None:
-        """Let a paused trial be promoted from now on."""
+        """Let a paused trial be promoted from now on, or a finish go on from it."""
         if running.trial is not None:
             self._handed_out.discard(running.trial.number)
             self._looks_for_overtaken = True
 
     def overtaken(self) -> Sequence[tuple[RunningJob, Outcome]]:
         """Return the paused trials that can no longer be promoted, outranked."""
-        if not self._looks_for_overtaken:
-            return ()
+        if not self._looks_for_overtaken or (self.plan is not None and not self.plan.tries):
+            return ()  # what still waits when the time for trials is over goes on another time
         self._looks_for_overtaken = False
         return [
             found
-            for frozen, place in self._study.hopeless(self.options.trials)
+            for frozen, place in self._study.hopeless(self._total())
             if (found := self._outrank(frozen, place)) is not None
         ]
 
@@ -243,6 +265,7 @@ class StudyJobs:
         if running.trial is None:
             return outcome
         job = running.job
+        self._handed_out.discard(running.trial.number)
         self._looks_for_overtaken = True
         if outcome.reason is Reason.OUT_OF_MEMORY and outcome.superseded_by is None:
             number = self._study.enqueue_retry(running.trial, job.config)
@@ -266,14 +289,24 @@ class StudyJobs:
         leader = self._finish.next_leader() if self._has_its_trials() else None
         if leader is None:
             return None
-        config, rungs = self._finish.prepare(leader, kimg=self._finish_kimg)
-        options = self.options
+        kimg, seconds = self._finish_kimg, self.plan.finish_seconds if self.plan else None
+        folder, options = self._finish.folder_of(leader), self.options
+        if self.plan is not None:
+            if seconds is None:
+                return None
+            # At the speed it had, scores included.
+            kimg = seconds * leader.outcome.kimg / max(leader.outcome.duration_seconds, 1e-9)
+        config, rungs = self._finish.prepare(leader, kimg=kimg, is_timed=seconds is not None)
+        if seconds is not None:
+            standing = folder.read_standing()
+            seconds += standing.duration_seconds if standing else 0.0
         job = TrainingJob(
             config=config,
-            folder=self._finish.folder_of(leader),
+            folder=folder,
             rungs_kimg=rungs,
             seed=self._study.record.seed,
             name=finish_name(leader.name),
+            stop_after_seconds=seconds,
             checkpoint_seconds=options.checkpoint_seconds,
             deterministic=self.space.deterministic,
             inspects=options.tracker_options.histograms,
@@ -302,7 +335,9 @@ class StudyJobs:
         )
         limit = options.trial_timeout_seconds
         deadline = None if limit is None else limit + options.grace_seconds
-        return RunningJob(job, self._open_tracker(job), trial, deadline)
+        pauses_at = self.plan.trials_end if self.plan else None
+        tracker = self._open_tracker(job)
+        return RunningJob(job, tracker, trial, deadline, pauses_at=pauses_at)
 
     def _baseline(self, preset: str) -> RunningJob:
         folder, options = self._study.baseline_folder(preset), self.options

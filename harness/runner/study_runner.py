@@ -165,7 +165,8 @@ class StudyRunner:
             running.waits_at = event.kimg if answer is Answer.PAUSE else None
             if answer is not Answer.GO_ON:
                 return answer
-        return Answer.PAUSE if self._stop or self._signals.received else Answer.GO_ON
+        is_over = running.pauses_at is not None and time.monotonic() >= running.pauses_at
+        return Answer.PAUSE if is_over or self._stop or self._signals.received else Answer.GO_ON
 
     def _end(self, running: RunningJob, outcome: Outcome) -> None:
         """Pass on how a training ended, in the order of truth: the trackers come last."""
@@ -178,10 +179,11 @@ class StudyRunner:
     def _vacate(self, slot: WorkerSlot, memory_megabytes: float) -> None:
         """Free a slot, with a new worker where the old one grew too much or ran out of memory."""
         running = slot.running
-        if running is not None and running.waits_at is not None and not running.ended:
-            paused = Paused(running.waits_at)
-            running.tracker.emit(paused)
-            self._listener.hear(running.job.name, running.job.config, paused)
+        if running is not None and not running.ended:
+            if running.waits_at is not None:
+                paused = Paused(running.waits_at)
+                running.tracker.emit(paused)
+                self._listener.hear(running.job.name, running.job.config, paused)
             self._source.release(running)
         if running is not None:
             running.tracker.close()

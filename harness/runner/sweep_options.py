@@ -7,6 +7,9 @@ from harness.backends.cluster import Cluster
 from harness.core.option_values import Keep, TrackerName, check_choices
 from harness.tracking.identity import TrackerOptions
 
+DEFAULT_TRIALS, MOST_TRIALS = 50, 100_000
+"""Trials of a study where nothing is said of them, and where its time says how many."""
+
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
@@ -64,7 +67,7 @@ class SweepOptions(RunOptions):
         trial_timeout_seconds: A trial that takes longer ends as timed out; None for no limit.
         grace_seconds: A worker that is silent for so long beyond that limit is killed.
         max_failed_share: The study stops when more than this share of its trials failed.
-        time_budget_seconds: Stop this sweep after so long; None for no limit.
+        time_budget_seconds: Plan this sweep for so long, and stop it then; None for no limit.
         target_fid: Stop when a completed trial's final FID is at most this; None for none.
     """
 
