@@ -79,10 +79,11 @@ def export(
 
 
 def _lines(bundle: "Bundle") -> list[str]:
-    final = bundle.entry.outcome.final
+    outcome = bundle.entry.outcome
+    score, kind = outcome.score, "final    " if outcome.final else "best rung"
     lines = [f"Exported trial {bundle.entry.name} to {bundle.folder}", f"  {bundle.why}"]
-    if final:
-        lines.append(f"  final      {final.protocol.name} {final.text} (validation split)")
+    if score:
+        lines.append(f"  {kind}  {score.protocol.name} {score.text} (validation split)")
     lines.append(f"  test split {bundle.test.protocol.name} {bundle.test.text}")
     lines += [
         f"  {proof.file}: the same images by {proof.runtime}, "
