@@ -179,6 +179,10 @@ def test_one_fault_is_one_line():
             r"budget\.max_relative_cost must be greater than 1; received 1",
         ),
         (
+            {"finish": {"rungs": 0}},
+            r"finish\.rungs must be greater than or equal to 1; received 0",
+        ),
+        (
             {"pruner": {"name": "promotion", "reduction_factor": 1}},
             r"pruner\.reduction_factor must be greater than or equal to 2; received 1",
         ),
