@@ -48,11 +48,14 @@ class StopRules:
     Args:
         options: What it is allowed.
         entries: What ended before.
+        began: When its time began, on the monotonic clock; None for now.
     """
 
-    def __init__(self, options: SweepOptions, entries: list[Entry]) -> None:
+    def __init__(
+        self, options: SweepOptions, entries: list[Entry], *, began: float | None = None
+    ) -> None:
         self._options = options
-        self._began = time.monotonic()
+        self._began = time.monotonic() if began is None else began
         self._best: tuple[float, str] | None = None
         self._ended: dict[str, Entry] = {}
         self._failed: set[str] = set()

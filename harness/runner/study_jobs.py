@@ -121,7 +121,7 @@ class StudyJobs:
             self._study.optuna.enqueue_trial(params, skip_if_exists=True)
         entries = read_entries(options.folder)
         ended = [entry for entry in entries if entry.outcome.is_ended]
-        self._rules = StopRules(options, ended)
+        self._rules = StopRules(options, ended, began=self.plan.began if self.plan else None)
         self._retention = Retention(options.keep, ended, leaders=self.finish_leaders)
         passed_on = set(self._pass_on_unknown())
         for entry in ended:

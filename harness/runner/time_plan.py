@@ -18,11 +18,14 @@ class TimePlan:
 
     Args:
         seconds: The time.
+
+    Attributes:
+        began: When it began, on the monotonic clock.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._began = time.monotonic()
+        self.began = time.monotonic()
 
     @property
     def explores(self) -> bool:
@@ -42,7 +45,7 @@ class TimePlan:
     @property
     def trials_end(self) -> float:
         """Return when trials pause where they are, on the monotonic clock."""
-        return self._began + TRIES * self.seconds
+        return self.began + TRIES * self.seconds
 
     @property
     def finish_seconds(self) -> float | None:
@@ -70,4 +73,4 @@ class TimePlan:
 
     @property
     def _elapsed(self) -> float:
-        return time.monotonic() - self._began
+        return time.monotonic() - self.began

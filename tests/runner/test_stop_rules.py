@@ -91,6 +91,12 @@ def test_a_time_budget_counts_from_the_beginning_of_the_sweep():
     assert re.search("time budget of 0.2 seconds is used. The same command goes on", stop.message)
 
 
+def test_a_plan_s_time_began_before_the_study_was_open():
+    options = SweepOptions("s", time_budget_seconds=100.0)
+    assert StopRules(options, [], began=time.monotonic() - 99.0).stop() is None
+    assert StopRules(options, [], began=time.monotonic() - 101.0).stop() is not None
+
+
 def test_what_ended_before_counts_and_baselines_do_not():
     entries = [Entry("baseline-x", FOLDER, CONFIG, finished(1.0))]
     options = SweepOptions("s", target_fid=3.0)
