@@ -44,9 +44,9 @@ def extractor(
     """Train the small networks whose hidden layers score generators of this data set.
 
     A panel judges, since what one network selects looks best to it: two classifiers of different
-    architecture and seed, and a network that tells how images were turned; without labels, two of
-    these. Writes extractor.json and one folder a member; the same command again goes on. Give the
-    folder to --extractor elsewhere.
+    architecture and seed; without labels, two networks that tell how images were turned. Writes
+    extractor.json and one folder a member; the same command again goes on. Give the folder to
+    --extractor elsewhere.
     """
     with clear_errors(debug):
         settings: dict[str, Any] = {"epochs": epochs, "seed": seed, "mirror": mirror}
@@ -68,7 +68,7 @@ def _train(
     epochs = settings["epochs"]
     total, began = len(judges_of(images)) * epochs, time.monotonic()
 
-    def foretell(member: str, step_seconds: float) -> None:
+    def estimate(member: str, step_seconds: float) -> None:
         seconds = step_seconds * (len(images.train) // TrainingPlan.batch_size) * epochs
         shape = " x ".join(map(str, images.image_shape))
         typer.echo(
@@ -86,7 +86,7 @@ def _train(
             f"<= {format_seconds(left)} left"
         )
 
-    record = train_panel(images, folder, report=report, foretell=foretell, **settings)
+    record = train_panel(images, folder, report=report, estimate=estimate, **settings)
     for name in record["judges"]:
         typer.echo(f"{name:17} test accuracy {record['members'][name]['test_accuracy']:.4f}")
     typer.echo(

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.core.durations import format_seconds
 from harness.core.errors import ConfigError
-from harness.core.quiet import quiet_imports
+from harness.core.process import quiet_imports
 from harness.runner.sweep_options import SweepOptions
 from harness.runner.time_plan import TRIES
 from harness.space.space import SearchSpace

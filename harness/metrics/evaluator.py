@@ -182,7 +182,7 @@ class Evaluator:
                 f"{', '.join(MEASURES)}.{near_miss(unknown[0], MEASURES)}"
             )
         classes = None if labels is None else check_labels(labels, len(images), self._dataset)
-        seen = self._see(images, classes)
+        seen = self._see(images, classes, witnesses=True)
         policy = self._label_policy(classes)
         found = []
         for key in measures:
@@ -270,13 +270,17 @@ class Evaluator:
         return float((self._panel.judges[0].predict(images) == classes).mean())
 
     def _see(
-        self, images: NDArray[np.uint8], labels: NDArray[np.int32] | None = None
+        self,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.int32] | None = None,
+        *,
+        witnesses: bool = False,
     ) -> list[ImageFeatures]:
-        """Return what each member of the panel makes of images, the witnesses last."""
+        """Return what each judge makes of images, and then each witness, if asked."""
         self._check_number(images)
         return [
             ImageFeatures(values, labels, predicted)
-            for values, predicted in self._panel.see(images)
+            for values, predicted in self._panel.see(images, witnesses=witnesses)
         ]
 
     def _judge(

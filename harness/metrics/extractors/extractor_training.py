@@ -133,7 +133,7 @@ def train_classifier(
 
 
 def _callbacks(
-    plan: TrainingPlan, report: Report, foretell: Callable[[float], None] | None
+    plan: TrainingPlan, report: Report, estimate: Callable[[float], None] | None
 ) -> list[keras.callbacks.Callback]:
     """Return what reports, and ends a stage that no longer improves with its best weights.
 
@@ -144,9 +144,9 @@ def _callbacks(
     def step(number: int, logs: Any) -> None:
         if number == _TIMED_STEPS[0]:
             began.setdefault("at", time.monotonic())
-        elif number == _TIMED_STEPS[1] and foretell is not None and "told" not in began:
+        elif number == _TIMED_STEPS[1] and estimate is not None and "told" not in began:
             began["told"] = time.monotonic()
-            foretell((began["told"] - began["at"]) / (_TIMED_STEPS[1] - _TIMED_STEPS[0]))
+            estimate((began["told"] - began["at"]) / (_TIMED_STEPS[1] - _TIMED_STEPS[0]))
 
     patience = max(_LEAST_PATIENCE, plan.epochs // 2)
     return [
@@ -241,7 +241,7 @@ def train_extractor(
     plans: Sequence[TrainingPlan],
     report: Report,
     build: Builder = build_classifier,
-    foretell: Callable[[float], None] | None = None,
+    estimate: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
     """Train a network on the training split, state its accuracy on the test split, write both.
 
@@ -253,7 +253,7 @@ def train_extractor(
             arXiv 1608.03983). A stage whose validation accuracy no longer improves ends early.
         report: Called with (epoch from 1, training accuracy, validation accuracy).
         build: The architecture; `load_extractor` reads those of `ARCHITECTURES`.
-        foretell: Called once, in the first epoch, with the seconds that a step takes; never where
+        estimate: Called once, in the first epoch, with the seconds that a step takes; never where
             there are few steps.
 
     Returns:
@@ -294,7 +294,7 @@ def train_extractor(
             plan,
             train=dataset.train,
             validation=dataset.validation,
-            callbacks=_callbacks(plan, report, foretell if weights is None else None),
+            callbacks=_callbacks(plan, report, estimate if weights is None else None),
         )
         weights = model.get_weights()
     sha256 = write_weights(model, folder / WEIGHTS_FILE)

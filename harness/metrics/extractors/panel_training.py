@@ -19,11 +19,7 @@ from harness.metrics.extractors.panel import Panel, load_panel
 
 Task = Literal["labels", "turns"]
 
-LABELLED: tuple[tuple[str, Task], ...] = (
-    ("classifier", "labels"),
-    ("stacked", "labels"),
-    ("stacked", "turns"),
-)
+LABELLED: tuple[tuple[str, Task], ...] = (("classifier", "labels"), ("stacked", "labels"))
 """Architecture and task of each judge of labelled images; each has a seed of its own."""
 
 UNLABELLED: tuple[tuple[str, Task], ...] = (("classifier", "turns"), ("stacked", "turns"))
@@ -48,7 +44,7 @@ def train_panel(
     seed: int = 1,
     mirror: bool = True,
     report: Report,
-    foretell: Callable[[str, float], None] | None = None,
+    estimate: Callable[[str, float], None] | None = None,
 ) -> dict[str, Any]:
     """Train the judges of a data set and fit their witness; go on where it was interrupted.
 
@@ -59,7 +55,7 @@ def train_panel(
         seed: Origin of all randomness; the k-th judge takes 10 k more.
         mirror: Whether images are mirrored for the tasks that allow it.
         report: Called with (member, epoch from 1, training accuracy, validation accuracy).
-        foretell: Called with (member, seconds a step) in a member's first epoch.
+        estimate: Called with (member, seconds a step) in a member's first epoch.
 
     Returns:
         What `extractor.json` holds: id, hash, judges, witnesses, shape, and the members' records.
@@ -94,7 +90,7 @@ def train_panel(
             plans=plans,
             report=functools.partial(report, name),
             build=ARCHITECTURES[architecture],
-            foretell=functools.partial(foretell, name) if foretell else None,
+            estimate=functools.partial(estimate, name) if estimate else None,
         )
     judges = list(records)
     records[_PIXELS] = fit_pixels(dataset, folder / _PIXELS)

@@ -65,7 +65,7 @@ def test_a_stage_that_no_longer_improves_ends_early(tiny_dataset, tmp_path):
         tmp_path,
         plans=[TrainingPlan(epochs=8, batch_size=16)],
         report=lambda *values: epochs.append(values),
-        foretell=steps.append,
+        estimate=steps.append,
     )
     validation = [accuracy for _, _, accuracy in epochs]
     best = validation.index(max(validation))
