@@ -1,8 +1,9 @@
 """Compare what a confirmation says of its winner with what holds: `python -m benchmarks.racing`.
 
-Races of candidates whose true means are drawn, and known: equal spreads over seeds (6 % each), and
-unequal ones (one candidate of 30 % among four of 6 %). A seed's luck is in both of its scores, for
-the validation and the test split see the same generator; each score adds a noise of its own.
+Races of candidates whose true means are known: evenly 3 % apart, or drawn with a standard deviation
+of 3, 6 or 12 %, in turn. Spreads over seeds are equal (6 % each) or unequal (one candidate of 30 %
+among four of 6 %). A seed's luck is in both of its scores, for the validation and the test split see
+the same generator; each score adds a noise of its own.
 Written into reports/racing/: README.md and results.json.
 """
 
@@ -15,15 +16,18 @@ from harness.confirmation.racing import probability_best, run_race
 from harness.core.files import write_json, write_text
 
 SPREADS = {"equal": (0.06,) * 5, "unequal": (0.30, 0.06, 0.06, 0.06, 0.06)}
-SCATTER = 0.06
-"""The true means are normal around 1 with this standard deviation."""
+EVENLY = (1.0, 1.03, 1.06, 1.09, 1.12)
+SCATTERS = (None, 0.03, 0.06, 0.12)
+"""The standard deviations of true means around 1; None where they are `EVENLY` apart."""
+FEWEST = 30
+"""A tenth with fewer races than these says nothing, and is left out."""
 SCORE_NOISE = 0.01
 """What a split and its noise add to a score."""
 
 
-def race_once(rng, spreads, seeds):
+def race_once(rng, spreads, seeds, scatter):
     """Return what was said and held of every candidate, and what was quoted for the winner."""
-    truths = rng.normal(1.0, SCATTER, len(spreads))
+    truths = rng.normal(1.0, scatter, len(spreads)) if scatter else rng.permutation(EVENLY)
     generators = rng.normal(truths, spreads, (seeds, len(spreads))).T
     validation = rng.normal(generators, SCORE_NOISE)
     test = rng.normal(generators, SCORE_NOISE)
@@ -59,14 +63,15 @@ def tenths(said, held):
             "held": float(held[place == tenth].mean()),
         }
         for tenth in range(10)
-        if (place == tenth).any()
+        if (place == tenth).sum() >= FEWEST
     ]
 
 
 def measure(spreads, races, seeds, seed):
     """Return the calibration of the winner's and of all probabilities, and what quoting costs."""
     rng = np.random.default_rng(seed)
-    found = [race_once(rng, spreads, seeds) for _ in range(races)]
+    scatters = [SCATTERS[race % len(SCATTERS)] for race in range(races)]
+    found = [race_once(rng, spreads, seeds, scatter) for scatter in scatters]
     winners = [(each["said"][each["winner"]], each["winner"] == each["best"]) for each in found]
     everyone = [
         (said, index == each["best"]) for each in found for index, said in enumerate(each["said"])

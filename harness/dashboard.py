@@ -42,7 +42,7 @@ def _confirmed(folder: Path) -> str | None:
 
     with contextlib.suppress(StorageError):  # damaged; `confirm` says so
         result = read_result(folder)
-        return result.winner if result else None
+        return result.winner if result and not result.doubt else None
     return None
 
 

@@ -8,7 +8,7 @@ from harness.confirmation.result import CHOSEN_BY_ITS_JUDGE, Confirmation
 
 def confirmation_lines(result: Confirmation) -> list[str]:
     """Return what a confirmation found, in sentences."""
-    return [*_winner(result), *_width(result), *_luck(result), *_out(result)]
+    return [*_winner(result), *_members(result), *_width(result), *_luck(result), *_out(result)]
 
 
 def _winner(result: Confirmation) -> list[str]:
@@ -27,7 +27,9 @@ def _winner(result: Confirmation) -> list[str]:
         sure = ", by one seed each. How sure that is is unknown; more --seeds show it."
     else:
         sure = f"; the probability that it is the best is {chance:.2f}."
-    lines = [f"Confirmed winner: trial {winner.trial}, {winner.text} on the test split{sure}"]
+    name = f"trial {winner.trial}"
+    name = f"First is {name}, {result.doubt}" if result.doubt else f"Confirmed winner: {name}"
+    lines = [f"{name}, {winner.text} on the test split{sure}"]
     if not result.judged_apart:
         lines[0] += f" {CHOSEN_BY_ITS_JUDGE}"
         return lines
@@ -37,6 +39,17 @@ def _winner(result: Confirmation) -> list[str]:
     if other is not winner:
         lines[0] += f" By the test split alone it would be trial {other.trial}, {other.text}."
     return lines
+
+
+def _members(result: Confirmation) -> list[str]:
+    means = {each.trial: each.member_means for each in result.candidates}
+    judges = list(next((each for each in means.values() if each), ()))
+    return [
+        f"By {judge} (again): "
+        + ", ".join(f"{of[judge]:.3f} trial {trial}" for trial, of in means.items() if judge in of)
+        + "."
+        for judge in judges
+    ]
 
 
 def _width(result: Confirmation) -> list[str]:

@@ -1,6 +1,7 @@
 """What a confirmation found, in the form of `confirmation/result.json`."""
 
 import dataclasses
+import statistics
 from pathlib import Path
 from typing import Any, Literal
 
@@ -84,6 +85,15 @@ class CandidateResult:
         return f"{self.mean:.3f} ±{self.interval[1] - self.mean:.3f}"
 
     @property
+    def member_means(self) -> dict[str, float]:
+        """Return the mean of its validation scores by each judge of a panel; empty for one."""
+        scores = [seed.validation.members for seed in self.seeds if seed.validation]
+        return {
+            of_judge[0].protocol.extractor: statistics.fmean(score.value for score in of_judge)
+            for of_judge in zip(*scores, strict=False)
+        }
+
+    @property
     def failed(self) -> int:
         """Return how many of its trainings failed."""
         return sum(seed.outcome != "finished" for seed in self.seeds)
@@ -100,7 +110,8 @@ class Confirmation:
         top: How many leaders are retrained: as many as were asked for, or more known before.
         seeds: How many new seeds each gets at most.
         protocol: How the test scores were measured.
-        winner: The confirmed trial; None before the end, or where every candidate failed.
+        winner: The trial with the lowest mean, confirmed unless there is `doubt`; None before the
+            end, or where every candidate failed.
         method: How intervals and probabilities were computed, in words.
         candidates: Best first by `validation_mean`: who is still in, then who is out.
         schema_version: Form of the file; raised when that changes. In form 1 the winner was chosen
@@ -123,10 +134,33 @@ class Confirmation:
         """Return whether the test split had no part in choosing the winner."""
         return self.schema_version > 1
 
+    @property
+    def leads_under(self) -> dict[str, bool]:
+        """Return by judge of a panel whether the winner has the lowest mean over new seeds.
+
+        Candidates of which a training failed are not compared. Empty for a single judge, without
+        a winner, or where nothing was compared.
+        """
+        means = {each.trial: each.member_means for each in self.candidates if not each.failed}
+        own = means.get(self.winner or "", {})
+        if len(own) < 2 or len(self.candidates) < 2:
+            return {}
+        lowest = {judge: min(of[judge] for of in means.values() if judge in of) for judge in own}
+        return {judge: own[judge] <= lowest[judge] for judge in own}
+
+    @property
+    def doubt(self) -> str:
+        """Return why a panel does not confirm the winner; empty where two judges or more do."""
+        leads = [judge for judge, first in self.leads_under.items() if first]
+        if not self.leads_under or len(leads) > 1:
+            return ""
+        return f"not confirmed: it leads under {f'{leads[0]} only' if leads else 'no judge'}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary; scores as `Score.to_dict` writes them."""
         record: dict[str, Any] = _plain(self)
-        return record | {"fingerprint": self.protocol.fingerprint}
+        derived = {"fingerprint": self.protocol.fingerprint, "leads_under": self.leads_under}
+        return record | derived
 
 
 def result_file(study_folder: Path) -> Path:

@@ -80,8 +80,9 @@ def _best_seed(study_folder: Path, winner: CandidateResult) -> Entry:
 def _why(result: Confirmation, winner: CandidateResult, best: Entry) -> str:
     trained, chance = len(winner.seeds), winner.probability_best
     alone = len(result.candidates) == 1
+    stands = f"is {result.doubt}" if result.doubt else "is the confirmed winner"
     why = (
-        f"Trial {winner.trial} {'alone was retrained' if alone else 'is the confirmed winner'}: "
+        f"Trial {winner.trial} {'alone was retrained' if alone else stands}: "
         f"{result.protocol.name} {winner.text} on the test split over {trained} new "
         f"seed{'s' if trained > 1 else ''}"
     )

@@ -30,6 +30,24 @@ def finished(value: float, test: float | None = None) -> Outcome:
     return Outcome(Reason.FINISHED, "", 4.0, 2.0, best, score(value), tests=tests)
 
 
+def judged(outcomes: Outcomes, members: dict[str, dict[str, float]]) -> Outcomes:
+    """Return outcomes whose validation scores a panel gave: by trial, what each judge says."""
+    return {
+        key: dataclasses.replace(
+            outcome,
+            final=dataclasses.replace(
+                outcome.final,
+                members=tuple(
+                    score(value, dataclasses.replace(VALIDATION, extractor=judge))
+                    for judge, value in members[key[0]].items()
+                ),
+            ),
+        )
+        for key, outcome in outcomes.items()
+        if outcome.final
+    }
+
+
 def make_study(folder: Path, finals: Sequence[float]) -> Path:
     """Write a study whose trials completed with these final scores, and one that failed."""
     write_json(folder / "study.json", dataclasses.asdict(RECORD))

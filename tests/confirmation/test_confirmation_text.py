@@ -10,7 +10,7 @@ from rich.console import Console
 from harness.cli.display import confirmation_table
 from harness.confirmation.confirmation_text import confirmation_lines
 from harness.confirmation.summary import make_plan, sum_up
-from tests.confirmation.made import TEST, make_study, outcomes_of
+from tests.confirmation.made import TEST, judged, make_study, outcomes_of
 
 VALUES = {
     "0001": [(1.2, 1.3), (1.4, 1.5), (1.3, 1.4)],
@@ -38,6 +38,53 @@ def test_the_sentences_say_winner_width_luck_lead_and_saving(plan):
     # It led by 1.1 - 1.0; now it is behind by 1.3 - 1.2.
     assert "Its lead over trial 0002 was 0.100 in the search and is -0.100 on new seeds." in text
     assert "The race saved 1 of 9 trainings." in text
+
+
+# What three judges say of each seed. Of trial 0000, which is out, only the third thinks highly.
+PANEL = {
+    "0002": {"cnn": 1.1, "vgg": 1.3, "turns": 1.25},
+    "0001": {"cnn": 1.2, "vgg": 1.4, "turns": 1.35},
+    "0000": {"cnn": 9.0, "vgg": 9.0, "turns": 1.2},
+}
+
+
+@pytest.mark.parametrize(
+    ("vgg", "doubt"),
+    [
+        (1.4, ""),  # 0002 is the lowest by cnn and vgg
+        (1.3, ""),  # of equals, both are
+        (1.29, "not confirmed: it leads under cnn only"),
+    ],
+)
+def test_a_winner_that_leads_under_one_judge_only_is_not_confirmed(plan, vgg, doubt):
+    panel = PANEL | {"0001": PANEL["0001"] | {"vgg": vgg}}
+    result = sum_up(plan, judged(outcomes_of(plan, VALUES), panel), TEST)
+    assert result.winner == "0002"
+    assert result.doubt == doubt
+    assert result.to_dict()["leads_under"] == {"cnn": True, "vgg": not doubt, "turns": False}
+    first, *judges = confirmation_lines(result)[:4]
+    assert first.startswith(f"First is trial 0002, {doubt}" if doubt else "Confirmed winner: tri")
+    assert judges == [
+        "By cnn (again): 1.100 trial 0002, 1.200 trial 0001, 9.000 trial 0000.",
+        f"By vgg (again): 1.300 trial 0002, {vgg:.3f} trial 0001, 9.000 trial 0000.",
+        "By turns (again): 1.250 trial 0002, 1.350 trial 0001, 1.200 trial 0000.",
+    ]
+
+
+def test_a_winner_that_leads_under_no_judge_is_not_confirmed(plan):
+    # The geometric mean of a panel can be the lowest where neither member is.
+    panel = PANEL | {"0001": {"cnn": 1.0, "vgg": 1.2, "turns": 1.3}}
+    result = sum_up(plan, judged(outcomes_of(plan, VALUES), panel), TEST)
+    assert result.doubt == "not confirmed: it leads under no judge"
+
+
+def test_one_judge_alone_or_no_other_candidate_leaves_no_doubt(plan, tmp_path: Path):
+    outcomes = outcomes_of(plan, VALUES)
+    one = judged(outcomes, {trial: {"cnn": PANEL[trial]["turns"]} for trial in VALUES})
+    assert sum_up(plan, one, TEST).doubt == sum_up(plan, outcomes, TEST).doubt == ""
+    alone = make_plan(make_study(tmp_path / "a", [1.2, 1.0]), top=1, seeds=1)
+    only = judged(outcomes_of(alone, {"0001": [(1.2, 1.3)]}), PANEL)
+    assert sum_up(alone, only, TEST).doubt == ""
 
 
 def test_a_test_split_that_would_have_chosen_another_is_named(plan):

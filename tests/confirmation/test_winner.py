@@ -9,7 +9,14 @@ from harness.confirmation.summary import make_plan, sum_up
 from harness.confirmation.winner import choose
 from harness.core.errors import StudyError
 from harness.training.training_folder import TrainingFolder
-from tests.confirmation.made import TEST, finished, make_study, outcomes_of, write_outcomes
+from tests.confirmation.made import (
+    TEST,
+    finished,
+    judged,
+    make_study,
+    outcomes_of,
+    write_outcomes,
+)
 
 
 @pytest.fixture
@@ -45,6 +52,18 @@ def test_the_confirmed_winners_best_seed_on_the_validation_split_is_taken(study:
     assert "Trial 0002 is the confirmed winner: fid_cnn@1000 1.200 ±1.271" in choice.why
     assert "the best of 2 with probability 0.9" in choice.why
     assert "best score on the validation split" in choice.why
+
+
+def test_a_winner_under_one_judge_only_is_handed_over_as_not_confirmed(study: Path):
+    plan = make_plan(study, top=2, seeds=2)
+    panel = {"0001": {"cnn": 1.5, "vgg": 1.1}, "0002": {"cnn": 1.2, "vgg": 1.3}}
+    outcomes = judged(outcomes_of(plan, VALUES), panel)
+    write_outcomes(plan, outcomes)
+    write_result(study, sum_up(plan, outcomes, TEST))
+    choice = choose(study)
+    assert choice.trial == "0002"
+    assert choice.why.startswith("Trial 0002 is not confirmed: it leads under cnn only: fid_cnn@")
+    assert "the confirmed winner" not in choice.why
 
 
 def test_what_was_compared_with_nothing_is_no_confirmed_winner(study: Path):
