@@ -21,12 +21,13 @@ _DRAWS = 10_000
 
 # A candidate's spread over seeds is one of these multiples of a common one, and so probable before
 # its values are seen: most are alike, and a few scatter several times as widely.
-_SPREADS, _SPREAD_PRIOR = np.array([1.0, 4.0, 8.0, 16.0]), np.array([0.6, 0.25, 0.1, 0.05])
+_SPREADS, _SPREAD_PRIOR = np.array([1.0, 5.0, 15.0]), np.array([0.79, 0.20, 0.01])
 
 # The true means of leaders scatter by so many common spreads: a search leaves few that differ by
-# much more than its own noise. Those few must fit, too, or the common spread would grow instead.
-_SCATTERS = np.array([1.0, 1.5, 4.0, 16.0, 64.0, 256.0])
-_SCATTER_PRIOR = np.array([0.38, 0.48, 0.04, 0.04, 0.03, 0.03])
+# much more than its own noise. Those few must fit, too, or the common spread would grow instead;
+# they are rare, or a wide spread that looks narrow would be taken for a lead.
+_SCATTERS = np.array([0.5, 1.0, 1.5, 2.0, 4.0, 16.0, 64.0, 256.0])
+_SCATTER_PRIOR = np.array([0.10, 0.28, 0.30, 0.30, 0.005, 0.005, 0.005, 0.005])
 
 _LOG_SCALES = np.linspace(-3.0, 3.0, 49)
 """Where the logarithm of the common spread may lie, from that of the pooled one."""

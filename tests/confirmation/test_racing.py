@@ -167,7 +167,8 @@ def summed_probability(samples: list[list[float]]) -> float:
         for function in (len, np.mean, lambda values: np.var(values) * len(values))
     )
     lead = means[1] - means[0]
-    terms = itertools.product(range(4), range(4), range(len(racing._SCATTERS)))
+    multiples = range(len(racing._SPREADS))
+    terms = itertools.product(multiples, multiples, range(len(racing._SCATTERS)))
     for first, second, scatter in terms:
         scale = np.exp(log_scales)
         sigmas = [scale * racing._SPREADS[first], scale * racing._SPREADS[second]]
