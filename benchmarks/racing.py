@@ -2,8 +2,8 @@
 
 Races of candidates whose true means are known: evenly 3 % apart, or drawn with a standard
 deviation of 3, 6 or 12 %, in turn. Spreads over seeds are equal (6 % each) or unequal (one
-candidate of 30 % among four of 6 %). A seed's luck is in both of its scores, for the validation and
-the test split see the same generator; each score adds a noise of its own.
+candidate of 30 % among four of 6 %). A seed's luck is in both of its scores, for the validation
+and the test split see the same generator; each score adds a noise of its own.
 Written into reports/racing/: README.md and results.json.
 """
 
@@ -97,9 +97,9 @@ def describe(results):
     lines = [
         "# What a confirmation says, and what holds",
         "",
-        f"`python -m benchmarks.racing --races {results['races']} --seed {results['seed']}`: that many simulated races of "
-        f"five candidates with {results['seeds']} seeds each, for each kind of spread over seeds "
-        "(equal: 6 % each; unequal: one of 30 % among four of 6 %). True means are in turn evenly "
+        f"`python -m benchmarks.racing --races {results['races']} --seed {results['seed']}`: "
+        f"that many simulated races of five candidates with {results['seeds']} seeds each, "
+        "for each kind of spread over seeds (equal: 6 % each; unequal: one of 30 % among four of 6 %). True means are in turn evenly "
         "3 % apart and drawn with a standard deviation of 3, 6 and 12 %; a score has the seed's "
         f"luck, which both splits share, and 1 % of its own. Tenths of fewer than {FEWEST} are "
         "left out.",
