@@ -99,7 +99,8 @@ def describe(results):
         "",
         f"`python -m benchmarks.racing --races {results['races']} --seed {results['seed']}`: "
         f"that many simulated races of five candidates with {results['seeds']} seeds each, "
-        "for each kind of spread over seeds (equal: 6 % each; unequal: one of 30 % among four of 6 %). True means are in turn evenly "
+        "for each kind of spread over seeds (equal: 6 % each; unequal: one of 30 % among four of "
+        "6 %). True means are in turn evenly "
         "3 % apart and drawn with a standard deviation of 3, 6 and 12 %; a score has the seed's "
         f"luck, which both splits share, and 1 % of its own. Tenths of fewer than {FEWEST} are "
         "left out.",
