@@ -11,7 +11,7 @@ HEADER = 84
 # Drawn larger and shrunk: Pillow's lines are not smooth by themselves.
 SCALE = 3
 INK, SOFT, GRID = (34, 40, 49), (104, 112, 124), (228, 231, 236)
-COLOURS = ((0, 92, 175), (208, 84, 18))
+COLOURS = ((0, 92, 175), (40, 140, 80), (150, 90, 190), (150, 150, 150), (208, 84, 18))
 
 
 def draw_curves(disturbances, names):
@@ -40,9 +40,9 @@ def _draw_header(draw, names):
         "10,000 images against the validation split, logarithmic scale; first level: undisturbed"
     )
     draw_text(draw, (MARGIN["left"], 54), subtitle, 14, SOFT, "lm")
-    x = COLUMNS * PANEL[0] - 190
     for index, name in enumerate(names):
-        y = 26 + 26 * index
+        column, row = divmod(index, 2)
+        x, y = COLUMNS * PANEL[0] - 190 * (-(-len(names) // 2) - column), 26 + 26 * row
         draw_line(draw, [(x, y), (x + 34, y)], COLOURS[index], 2.5)
         _marker(draw, (x + 17, y), index)
         draw_text(draw, (x + 44, y), name, 15, INK, "lm")

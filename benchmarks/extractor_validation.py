@@ -1,8 +1,8 @@
 """Validate the extractors like measuring instruments: `python -m benchmarks.extractor_validation`.
 
 Disturbs 10,000 training images by rising amounts, measures FID against the validation split under
-the embedded and the second extractor, and writes results.json, curves.png and README.md into
-reports/extractor/.
+every member of the panel and the held-back extractor, and writes results.json, curves.png and
+README.md into reports/extractor/. What results.json holds already is not measured again.
 """
 
 import argparse
@@ -15,10 +15,11 @@ from scipy import stats
 
 from benchmarks.curves import draw_curves
 from benchmarks.validation_readme import describe
-from harness.core.files import write_json, write_text
+from harness.core.files import read_json, write_json, write_text
 from harness.core.seeds import derive_seed
 from harness.data.fashion_mnist import load_fashion_mnist
 from harness.metrics.extractors.feature_extractor import load_extractor
+from harness.metrics.extractors.panel import JUDGES, WITNESSES
 from harness.metrics.fid import GaussianStatistics, frechet_distance
 from tests.extractors.residual import load_second_extractor
 from tests.metrics.disturbances import DISTURBANCES, dropped_classes
@@ -62,12 +63,16 @@ def rank_correlation(values):
     return float(stats.spearmanr(np.arange(len(values)), values).statistic)
 
 
-def measure_disturbances(images, labels, instruments):
-    results = {}
+def measure_disturbances(images, labels, instruments, known, save):
+    """Return all curves, those of known results and the missing ones, saved as they come."""
+    results = dict(known)
     for name, disturbance in DISTURBANCES.items():
-        fids = measure_levels(
-            images, labels, instruments, disturbance.apply, disturbance.levels, name
-        )
+        fids = dict(known.get(name, {}).get("fid", {}))
+        missing = {key: each for key, each in instruments.items() if key not in fids}
+        if missing:
+            fids |= measure_levels(
+                images, labels, missing, disturbance.apply, disturbance.levels, name
+            )
         results[name] = {
             "title": disturbance.title,
             "unit": disturbance.unit,
@@ -75,6 +80,7 @@ def measure_disturbances(images, labels, instruments):
             "fid": fids,
             "rank_correlation": {key: rank_correlation(v) for key, v in fids.items()},
         }
+        save(results)
         print(name, {key: [round(v, 3) for v in fid] for key, fid in fids.items()}, flush=True)
     return results
 
@@ -123,12 +129,13 @@ def measure_landmarks(train, instruments):
 
 def describe_extractor(extractor, test):
     start = time.perf_counter()
-    predicted = extractor.predict(test.images)
+    _, predicted = extractor.features_and_predictions(test.images)
+    accuracy = None if predicted is None else float((predicted == test.labels).mean())
     return {
         "name": extractor.name,
         "sha256": extractor.sha256,
         "dimensions": int(extractor.features(test.images[:1]).shape[1]),
-        "test_accuracy": float((predicted == test.labels).mean()),
+        "test_accuracy": accuracy,
         "seconds_for_10000_images": time.perf_counter() - start,
     }
 
@@ -138,18 +145,26 @@ def main():
     parser.add_argument("--out", type=Path, default=REPORT)
     out = parser.parse_args().out
     dataset = load_fashion_mnist()
-    extractors = [load_extractor("fashion_cnn"), load_second_extractor()]
+    file = out / "results.json"
+    results = read_json(file) if file.exists() else {}
+    extractors = [*map(load_extractor, JUDGES + WITNESSES), load_second_extractor()]
     instruments = {e.name: Instrument(e, dataset.validation) for e in extractors}
     rows = stratified_draw(dataset.train, 0, 1_000)
     images, labels = dataset.train.images[rows], dataset.train.labels[rows]
-    results = {
-        "reference": dataset.validation.name,
-        "num_images": len(images),
-        "extractors": {e.name: describe_extractor(e, dataset.test) for e in extractors},
-        "landmarks": measure_landmarks(dataset.train, instruments),
-        "disturbances": measure_disturbances(images, labels, instruments),
-        "class_orders": measure_class_orders(images, labels, instruments),
-    }
+    results |= {"reference": dataset.validation.name, "num_images": len(images)}
+    results["extractors"] = {e.name: describe_extractor(e, dataset.test) for e in extractors}
+    results["disturbances"] = measure_disturbances(
+        images,
+        labels,
+        instruments,
+        results.get("disturbances", {}),
+        lambda found: write_json(file, results | {"disturbances": found}),
+    )
+    landmarks = results.setdefault("landmarks", {})
+    missing = {key: each for key, each in instruments.items() if key not in landmarks}
+    landmarks |= measure_landmarks(dataset.train, missing)
+    if "class_orders" not in results:
+        results["class_orders"] = measure_class_orders(images, labels, instruments)
     write_json(out / "results.json", results)
     draw_curves(results["disturbances"], list(instruments)).save(out / "curves.png")
     write_text(out / "README.md", describe(results))

@@ -132,7 +132,7 @@ def without_normalization(model: keras.Model) -> keras.Model:
     Scoring is most of what a short trial costs beside training, and normalizing maps most of that.
 
     Args:
-        model: Functional; each normalization follows a layer with a kernel and without a bias.
+        model: Functional; each normalization follows a layer with a kernel.
     """
     norms = {
         id(layer.input): layer
@@ -157,8 +157,9 @@ def without_normalization(model: keras.Model) -> keras.Model:
             norm = followed[layer.name]
             gamma, beta, mean, variance = (x.astype(np.float64) for x in norm.get_weights())
             scale = gamma / np.sqrt(variance + norm.epsilon)
-            (kernel,) = layer.get_weights()
-            folded.get_layer(layer.name).set_weights([kernel * scale, beta - mean * scale])
+            kernel, *bias = layer.get_weights()
+            shift = beta + (sum(bias) - mean) * scale
+            folded.get_layer(layer.name).set_weights([kernel * scale, shift])
         elif layer.weights and not isinstance(layer, layers.BatchNormalization):
             folded.get_layer(layer.name).set_weights(layer.get_weights())
     return folded

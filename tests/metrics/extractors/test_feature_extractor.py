@@ -6,12 +6,13 @@ import pytest
 
 from harness.core.errors import ConfigError, ScoreError, StorageError
 from harness.metrics.extractors import feature_extractor
-from harness.metrics.extractors.classifier import ARCHITECTURES
+from harness.metrics.extractors.classifier import build_classifier, build_stacked
 from harness.metrics.extractors.feature_extractor import (
     EMBEDDED_FOLDER,
     Extractor,
     load_extractor,
 )
+from tests.extractors.residual import build_residual
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +48,9 @@ def test_features_do_not_depend_on_the_other_images(fashion_cnn, images):
     np.testing.assert_allclose(alone[0], together[1_200], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("architecture", ["classifier", "stacked"])
-def test_folding_normalization_into_kernels_leaves_the_features(architecture, images):
-    model = ARCHITECTURES[architecture]((28, 28, 1), 10)
+@pytest.mark.parametrize("build", [build_classifier, build_stacked, build_residual])
+def test_folding_normalization_into_kernels_leaves_the_features(build, images):
+    model = build((28, 28, 1), 10)
     rng = np.random.default_rng(3)
     # Statistics as a training leaves them, none of them 0 or 1.
     model.set_weights(
