@@ -57,7 +57,10 @@ def test_a_score_carries_value_and_protocol(evaluator, fashion_mnist):
 def test_a_second_evaluator_reads_the_same_reference_from_the_cache(fashion_mnist, tmp_path):
     images = fashion_mnist.train.images[:500]
     values = [
-        Evaluator(fashion_mnist, num_images=500, cache_dir=tmp_path).fid(images) for _ in range(2)
+        Evaluator(fashion_mnist, extractor="fashion_cnn", num_images=500, cache_dir=tmp_path).fid(
+            images
+        )
+        for _ in range(2)
     ]
     assert values[0] == values[1]
     kept = sorted(path.name.split("-")[0] for path in tmp_path.iterdir())

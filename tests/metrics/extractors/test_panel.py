@@ -17,6 +17,11 @@ def panel():
     return load_panel("panel")
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
 def images():
     return np.random.default_rng(0).integers(0, 256, (1_203, 28, 28, 1), dtype=np.uint8)
@@ -41,9 +46,9 @@ def test_one_pass_gives_what_each_member_gives_alone(panel, images):
         assert (predicted is None) == (labels is None)
 
 
-def test_a_score_is_the_geometric_mean_of_its_members(panel, fashion_mnist, tmp_path):
+def test_a_score_is_the_geometric_mean_of_its_members(panel, fashion_mnist, cache):
     images = fashion_mnist.train.images[:2_000]
-    evaluator = Evaluator(fashion_mnist, extractor=panel, num_images=2_000, cache_dir=tmp_path)
+    evaluator = Evaluator(fashion_mnist, extractor=panel, num_images=2_000, cache_dir=cache)
     score = evaluator.score(images, kimg=1.0, noise_seed=3)
     assert score.protocol.name == "fid_panel@2000"
     assert [member.protocol.extractor for member in score.members] == list(JUDGES)
@@ -52,7 +57,7 @@ def test_a_score_is_the_geometric_mean_of_its_members(panel, fashion_mnist, tmp_
             fashion_mnist,
             extractor=member.protocol.extractor,
             num_images=2_000,
-            cache_dir=tmp_path,
+            cache_dir=cache,
         ).score(images, kimg=1.0, noise_seed=3)
         assert member.protocol == alone.protocol
         assert member.value == pytest.approx(alone.value, rel=1e-3)
@@ -64,8 +69,8 @@ def test_a_score_is_the_geometric_mean_of_its_members(panel, fashion_mnist, tmp_
     assert type(score).from_dict(json.loads(json.dumps(score.to_dict()))) == score
 
 
-def test_the_witness_is_measured_and_decides_nothing(panel, fashion_mnist, tmp_path):
-    evaluator = Evaluator(fashion_mnist, extractor=panel, num_images=500, cache_dir=tmp_path)
+def test_the_witness_is_measured_and_decides_nothing(panel, fashion_mnist, cache):
+    evaluator = Evaluator(fashion_mnist, extractor=panel, num_images=500, cache_dir=cache)
     images = fashion_mnist.train.images[:500]
     measured = evaluator.measure(images, None, ["fid"])
     names = [one.protocol.name for one in measured]
