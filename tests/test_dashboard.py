@@ -65,14 +65,14 @@ def test_a_trial_page_shows_its_grid_and_its_note(page: Any, address: str):
     )
     text = page.locator("body").inner_text()
     assert "Trial 0000: complete (finished)" in text
-    assert "final fid_panel@1000:" in text
+    assert "final fid_fashion_cnn@1000:" in text
     assert "W&B run: endings 0000" in text
     assert page.get_by_alt_text("2 kimg.png").count() == 1
 
 
 def test_the_study_page_names_its_metric_and_its_note_how_to_read_it(page: Any, address: str):
     page.goto(address)
-    page.get_by_text("fid_panel@1000").first.wait_for()
+    page.get_by_text("fid_fashion_cnn@1000").first.wait_for()
     page.goto(f"{address}/note")
     page.get_by_text("lower is better").wait_for()
     assert "Best: trial 0000" in page.locator("body").inner_text()

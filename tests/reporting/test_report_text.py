@@ -19,7 +19,9 @@ def test_text_tells_winner_board_cost_and_endings(data: ReportData):
 
 
 def test_text_tells_of_a_confirmation(confirmed: ReportData):
-    assert "Confirmed winner: trial 0000, 1.500 ±0.500; " in report_text(confirmed)
+    assert "Confirmed winner: trial 0000, 1.500 ±0.500 on the test split; " in report_text(
+        confirmed
+    )
 
 
 def test_a_study_without_a_winner_says_so(tmp_path: Path):

@@ -106,6 +106,9 @@ class NoJobs:
     def next(self) -> None:
         return None
 
+    def overtaken(self) -> tuple[()]:
+        return ()
+
     def stop(self) -> None:
         return None
 

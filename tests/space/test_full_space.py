@@ -14,6 +14,7 @@ from harness.space.parameters import Range
 from harness.space.space import SearchSpace
 
 LEFT_OUT = {
+    "schedule.hold_kimg",  # set by a finish, which goes on from a trial's end
     "generator.widths",  # width and depth say it for every network whose widths double
     "discriminator.widths",
     "discriminator.dropouts",  # presets have one a layer; one for all layers is searched

@@ -221,7 +221,7 @@ def test_another_extractor_is_another_meaning():
     other = space.seen_through("extractors/mine")
     assert other.protocol.num_images == space.protocol.num_images
     assert other.sha256 != space.sha256
-    assert space.diff(other) == ["protocol.extractor: fashion_cnn -> extractors/mine"]
+    assert space.diff(other) == ["protocol.extractor: panel -> extractors/mine"]
 
 
 def test_yaml_form_reads_back_as_the_same_space():

@@ -7,6 +7,7 @@ from optuna.trial import TrialState
 
 from harness.core.errors import StudyError
 from harness.core.outcome import Outcome, Reason
+from harness.core.seeds import derive_seed
 from harness.optimization.samplers import first_configs
 from harness.space.space import SearchSpace
 from harness.study.record import StudyRecord
@@ -34,7 +35,8 @@ def test_a_retry_is_known_again_with_its_batch_in_the_space_or_not(
 ):
     space = space_with(batch_size)
     (first,) = first_configs(space, seed=0, count=1, queued=[{"batch_size": 32}])
-    half = first.model_copy(update={"batch_size": 16})
+    seed = derive_seed(RECORD.seed, 1, "training")
+    half = first.model_copy(update={"batch_size": 16, "seed": seed})
     with StoredStudy(tmp_path, RECORD, space) as stored:
         assert stored.trials() == []
         outcome = Outcome(Reason.OUT_OF_MEMORY, superseded_by="0001")
