@@ -85,7 +85,7 @@ def test_wandb_has_a_group_of_its_own_with_the_test_score(confirmed):
     run = runs["endings-confirm 0000-s0"]
     assert (run.group, run.job_type) == ("endings-confirm", "confirm")
     outcome = TrainingFolder(study / "confirmation" / "0000-s0").read_outcome()
-    assert run.summary["test_fid_panel@1000"] == pytest.approx(outcome.tests[0].value)
+    assert run.summary["test_fid_fashion_cnn@1000"] == pytest.approx(outcome.tests[0].value)
     assert runs["endings 0000"].group == "endings"
 
 

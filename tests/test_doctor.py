@@ -12,7 +12,10 @@ from tests.conftest import SweptStudy
 from tests.support.commands import Commands, the_one_message
 
 
-def test_a_sound_machine_gets_a_line_for_everything(commands: Commands, tmp_path: Path):
+def test_a_sound_machine_gets_a_line_for_everything(
+    commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("WANDB_SERVICE", raising=False)  # that of these tests' own process
     result = commands.run("doctor", "--no-calibration", cwd=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
     lines = [line.split() for line in result.stdout.splitlines()]

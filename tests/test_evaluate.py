@@ -100,7 +100,7 @@ def test_what_cannot_be_evaluated_is_refused(folder, arrays, run):
     np.savez(folder / "bare.npz", images=np.zeros((4, 28, 28), np.uint8))
     (folder / "broken.keras").write_bytes(b"no model")
     for arguments, expected in (
-        (["missing.npz"], "missing.npz: no such file or folder"),
+        (["missing.npz"], "): no such file or folder"),
         (["floats.npz"], "not clear which range its images have"),
         (["floats.npz", "--inputs", "noise=z"], "--inputs: floats.npz is no generator"),
         (["colour.npz"], "images must have the shape (n, 28, 28, 1)"),
