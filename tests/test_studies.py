@@ -150,7 +150,7 @@ def test_the_command_lists_shows_and_asks_before_removing(commands: Commands, st
     assert "1 / 1 / 2 / 0" in listed.stdout
     shown = commands.run("studies", "show", "endings", cwd=cwd)
     assert "4 trials: 1 complete, 1 pruned (outranked 1), 2 failed" in shown.stdout
-    assert "fid_panel@1000 (lower is better)" in shown.stdout
+    assert "fid_fashion_cnn@1000 (lower is better)" in shown.stdout
     asked = commands.run("studies", "rm", "endings", cwd=cwd)  # nothing to read an answer from
     assert asked.returncode == 1
     assert (studies / "endings").is_dir()

@@ -22,7 +22,7 @@ from tests.support.journals import forget_the_ends, states
 from tests.tracking.disks import run_command_on_disk
 from tests.tracking.offline_log import OfflineRun, read_trainings
 
-FID = "fid_panel@1000"
+FID = "fid_fashion_cnn@1000"
 
 
 @pytest.fixture(scope="module")

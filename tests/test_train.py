@@ -70,7 +70,7 @@ def test_a_dry_run_prints_exact_parameter_counts_and_writes_nothing(
         ([], r"Expected exactly one of --preset, --config, --from and --continue; received none"),
         (["--preset", "mlp_cgan", "--from", "s"], r"received --preset, --from"),
         (["--preset", "mlp_gan"], r"no preset 'mlp_gan'.* Did you mean 'mlp_cgan'\?"),
-        (["--config", "absent.yaml"], r"absent\.yaml: .*(cannot be read|No such file)"),
+        (["--config", "absent.yaml"], r"absent\.yaml .*(cannot be read|No such file)"),
         (["--from", "absent"], r"no study named 'absent'; there is no study there"),
         (["--from", "../s"], r"--study: expected .* received '\.\./s'"),
         (["--from", "s:first"], r"--from: expected STUDY or STUDY:NUMBER; received 's:first'"),

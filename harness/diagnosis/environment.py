@@ -176,7 +176,8 @@ def check_settings() -> list[Finding]:
     No value that is followed is shown: it may be a key. Looks at what remains once W&B has been
     looked at, which removes what is not followed.
     """
-    followed = sorted(name for name in os.environ if name.startswith("WANDB_"))
+    # The service is W&B's own, begun by that look.
+    followed = sorted(n for n in os.environ if n.startswith("WANDB_") and n != "WANDB_SERVICE")
     return [ok(name, "is followed") for name in followed] + [
         warn(Path(name).name, f"{name} is not followed: {why}")
         for name, why in NOT_FOLLOWED.items()

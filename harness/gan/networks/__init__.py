@@ -27,11 +27,13 @@ def _compile_sums_as_they_stand() -> None:
     rewriting.memory_optimization = rewriting.NO_MEM_OPT
     # Options are taken where eager execution is turned on, so it is turned off and on again.
     tf.compat.v1.disable_eager_execution()
+    tf.compat.v1.reset_default_graph()  # one that is there, though unused, keeps eager mode off
     try:
         tf.compat.v1.enable_eager_execution(options)
     except (ValueError, AttributeError):
         # It has been used, and keeps its options. TensorFlow 2.21 errs in the text of its error.
         tf.compat.v1.disable_eager_execution()
+        tf.compat.v1.reset_default_graph()
         tf.compat.v1.enable_eager_execution()
         warnings.warn(
             "TensorFlow was used in this process before harness.gan was imported: large sums may "
