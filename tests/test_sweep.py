@@ -211,12 +211,12 @@ def test_an_unknown_key_and_a_range_upside_down_are_told_together(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--search-space", "absent.yaml"], r"absent\.yaml: .*No such file"),
+        (["--search-space", "absent.yaml"], r"absent\.yaml .*No such file"),
         (["--search-space", "defalt"], r"no search space 'defalt'\. Did you mean 'default'\?"),
         (["--study", "../elsewhere"], r"--study: expected up to 100 .*'\.\./elsewhere'"),
         (["--workers", "many"], r"--workers: expected a number from 1, or auto; received 'many'"),
         (["--tracker", "wandbb"], r"--tracker: expected one of .* Did you mean 'wandb'\?"),
-        (["--enqueue", "absent.yaml"], r"absent\.yaml: .*No such file"),
+        (["--enqueue", "absent.yaml"], r"absent\.yaml .*No such file"),
     ],
     ids=lambda value: value[0].strip("-") if isinstance(value, list) else "",
 )
