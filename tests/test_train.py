@@ -199,7 +199,10 @@ def test_what_cannot_go_on_says_so(
     studies = ("--studies-dir", swept.folder.parent, "--tracker", "none")
     for arguments, message in (
         (("--from", "endings:3"), "holds no checkpoint to go on from"),  # it was pruned
-        (("--from", "endings:9"), "has no ended trial 9; ended trials: 0000, 0001"),
+        (
+            ("--from", "endings:9"),
+            "has no trial 9 that has ended or was scored; such trials: 0000, 0001",
+        ),
         (("--from", "endings", "--kimg", 3), "has been trained to 4.032 kimg"),
         (("--from", "endings", "--seed", 1), "--seed: a trial goes on with its own seed"),
         (("--from", "endigns"), "Did you mean 'endings'?"),

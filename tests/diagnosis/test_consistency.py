@@ -168,7 +168,7 @@ def test_a_lost_journal_is_made_anew_from_the_folders(study: Path, lose: Callabl
 
 def test_a_damaged_journal_says_how_to_make_it_anew(study: Path):
     journal_file(study).write_bytes(b"no journal at all\n" * 100)
-    with pytest.raises(StorageError, match=r"move it away .* --study endings --repair"):
+    with pytest.raises(StorageError, match=r"move it away .* --study endings .* --repair"):
         examine(study)
 
 

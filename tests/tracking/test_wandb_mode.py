@@ -106,4 +106,4 @@ def test_the_hint_names_a_folder_that_leet_reads(tmp_path: Path):
     result = subprocess.run(wandb, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 0, result.stderr
     assert "finished" in result.stdout
-    assert "fid_panel@10000" in result.stdout
+    assert "fid_fashion_cnn@10000" in result.stdout

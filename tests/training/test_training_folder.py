@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import ConfigError, StorageError
-from harness.core.outcome import Outcome, Reason
+from harness.core.outcome import Outcome, Reason, State
 from harness.core.score import Protocol, Score
 from harness.gan.config.config import GANConfig
 from harness.gan.presets import PRESETS, load_preset
@@ -55,7 +55,7 @@ def test_a_damaged_outcome_is_one_message(tmp_path: Path, content: str):
         folder.read_outcome()
 
 
-def test_only_a_complete_training_keeps_its_checkpoint(tmp_path: Path):
+def test_a_failed_training_loses_its_checkpoint(tmp_path: Path):
     for reason in Reason:
         folder = TrainingFolder(tmp_path / reason.value)
         folder.path.mkdir()
@@ -63,7 +63,7 @@ def test_only_a_complete_training_keeps_its_checkpoint(tmp_path: Path):
         folder.previous_checkpoint_file.write_bytes(b"state")
         folder.write_outcome(outcome(reason))
         assert not folder.previous_checkpoint_file.exists()
-        assert folder.checkpoint_file.exists() == (reason is Reason.FINISHED)
+        assert folder.checkpoint_file.exists() == (reason.state is not State.FAILED)
 
 
 def test_networks_go_and_facts_stay(tmp_path: Path):
