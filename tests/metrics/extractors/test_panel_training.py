@@ -106,5 +106,5 @@ def test_pixels_are_seen_by_their_principal_components(tiny_splits, tmp_path):
     variances = np.diag(covariance)
     assert (np.diff(variances) <= 1e-6 * variances[0]).all()
     assert np.abs(covariance - np.diag(variances)).max() < 1e-3 * variances[0]
-    total = images.reshape(len(images), -1).astype(np.float64).var(axis=0, ddof=1).sum()
+    total = (images.reshape(len(images), -1) / 255).var(axis=0, ddof=1).sum()
     assert 0.5 * total < variances.sum() <= total * (1 + 1e-6)
