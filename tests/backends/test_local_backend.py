@@ -43,7 +43,9 @@ def test_a_worker_that_cannot_load_refuses_and_ends_and_ignores_ctrl_c(tmp_path)
 
 def test_a_worker_that_never_becomes_ready_says_why_itself(tmp_path, monkeypatch):
     # As for a script on standard input: the process ends before its first line of ours.
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(tmp_path / "<stdin>"))
+    monkeypatch.setattr(
+        sys.modules["__main__"], "__file__", str(tmp_path / "<stdin>"), raising=False
+    )
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
     worker, backend = (
         LocalWorker(worker_setup(tmp_path)),

@@ -71,6 +71,7 @@ def test_an_exchanged_member_is_refused(trained, tmp_path):
         path.write_text(kept)
 
 
+@pytest.mark.slow
 def test_images_without_labels_are_judged_by_how_they_are_turned(tiny_splits, tmp_path):
     bare = {
         name: dataclasses.replace(getattr(tiny_splits, name), labels=None)
