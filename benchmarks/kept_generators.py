@@ -3,7 +3,7 @@
 Two groups: the recipes of recipes.yaml, up to a thousand kimg, and configurations that are spread
 evenly over the default space, to its first rungs. The averaged generator of each is kept at every
 mark, with what it cost. Give the same command again to go on where it was stopped; what is there
-is not trained again. It holds one core and some gigabytes of nothing: 40 MB of generators.
+is not trained again.
 """
 
 import argparse

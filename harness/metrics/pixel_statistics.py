@@ -78,7 +78,7 @@ class PixelStatistics:
             word = "few" if bright < 0 else "many"
             found.append(
                 f"too {word} white pixels ({self.bright:.2%} against {real.bright:.2%} of real "
-                f"images): the output's ends are hard to reach; a longer training helps"
+                f"images): the output's ends are hard to reach; a longer training may help"
             )
         noise = _relative(self.noise, real.noise)
         if abs(noise) > _NOISE:

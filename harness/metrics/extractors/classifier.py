@@ -129,7 +129,7 @@ class _Unchanged(layers.Layer):  # type: ignore[misc]
 def without_normalization(model: keras.Model) -> keras.Model:
     """Return the same function as in inference, with batch normalization folded into its kernels.
 
-    Scoring is most of what a short trial costs beside training, and normalizing maps most of that.
+    It leaves out a pass over every map; what that saves has not been measured.
 
     Args:
         model: Functional; each normalization follows a layer with a kernel.
