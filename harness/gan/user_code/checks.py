@@ -67,14 +67,6 @@ def check_form(
             _check_bounds(name, model)
         if config.regularizer.name != "none" and not config.discriminator.minibatch_deviation:
             _check_single_images(name, model, config, num_classes)
-        return
-    expected, received = config.generator.output, output_activation(model)
-    if received != expected:
-        raise broken(
-            name,
-            f"the last activation must be config.generator.output, {expected}, which says what "
-            f"range images lie in; received {received or 'none'}.",
-        )
 
 
 def check_values(
@@ -100,6 +92,13 @@ def check_values(
             name,
             f"images must lie in [{low:g}, 1] with generator.output {config.generator.output}; "
             f"received {values.min():.3g} to {values.max():.3g}.",
+        )
+    expected, received = config.generator.output, output_activation(model)
+    if role == "generator" and received != expected:
+        raise broken(
+            name,
+            f"the last activation must be config.generator.output, {expected}, which says what "
+            f"range images lie in; received {received or 'none'}.",
         )
 
 
