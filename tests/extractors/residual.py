@@ -10,11 +10,13 @@ import keras
 from keras import layers
 
 from harness.core.files import read_json
+from harness.gan.networks.layers import leaky_relu_of_sum
 from harness.metrics.extractors.classifier import read_weights
 from harness.metrics.extractors.feature_extractor import RECORD_FILE, WEIGHTS_FILE, Extractor
 
 FOLDER = Path(__file__).parent / "residual"
 NAME = "fashion_residual"
+SLOPE = 0.1
 
 
 def build_residual(image_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
@@ -57,11 +59,11 @@ def load_second_extractor() -> Extractor:
 
 def _residual_block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     inner = _convolve(_activate(_convolve(x, filters, 3)), filters, 3)
-    return _activate(layers.Add()([_convolve(x, filters, 1), inner]))
+    return leaky_relu_of_sum(layers.Add()([_convolve(x, filters, 1), inner]), SLOPE)
 
 
 def _activate(x: keras.KerasTensor) -> keras.KerasTensor:
-    return layers.LeakyReLU(negative_slope=0.1)(x)
+    return layers.LeakyReLU(negative_slope=SLOPE)(x)
 
 
 def _convolve(

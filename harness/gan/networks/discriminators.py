@@ -92,7 +92,7 @@ def build_resnet(config: GANConfig, image_shape: ImageShape, num_classes: int) -
         )
         if (settings.attention, i) in (("half", 1), ("quarter", 2)):
             x = self_attention(x, f"attention_{settings.attention}")
-    x = finish_hidden(x, settings, "features")
+    x = finish_hidden(x, settings, "features", of_sum=True)
     # The paper sums over the places, whose logits start at 20; means of them learn too slowly.
     x = keras.layers.Flatten(name="flat")(x)
     return _judge(x, config, inputs, num_classes)

@@ -124,7 +124,7 @@ def build_resnet(config: GANConfig, image_shape: ImageShape, num_classes: int) -
         x = residual_up(
             x, settings, channels=channels, enlarge=left <= 2, name=f"block_{i}", label=label
         )
-    x = finish_hidden(x, settings, "features", label=label)
+    x = finish_hidden(x, settings, "features", label=label, of_sum=True)
     image = convolution(settings, image_shape[2], "image", activation=settings.output)(x)
     return keras.Model(inputs, image, name="generator")
 

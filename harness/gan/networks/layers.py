@@ -177,6 +177,20 @@ def convolution(
     return kind(channels, padding="same", name=name, **given)
 
 
+def leaky_relu_of_sum(x: Any, slope: float) -> Any:
+    """Return x where it is positive, else slope times x; for an x that is a sum.
+
+    Where TensorFlow works with oneDNN, it makes one kernel of a convolution, a sum and a LeakyReLU
+    behind it, and that has a slope of 0.2 whatever the layer's is (seen in 2.21). Two rectifiers
+    are equal to the last bit, and are left alone.
+
+    Args:
+        x: Symbolic.
+        slope: At least 0.
+    """
+    return keras.ops.relu(x) - slope * keras.ops.relu(-x)
+
+
 def finish_hidden(
     x: Any,
     config: GeneratorConfig | DiscriminatorConfig,
@@ -185,21 +199,26 @@ def finish_hidden(
     normalized: bool = True,
     dropout: float | None = None,
     label: Label | None = None,
+    of_sum: bool = False,
 ) -> Any:
     """Apply normalization, activation and dropout, in this order, as the configuration says.
 
     Args:
-        x: Output of a linear layer, symbolic.
+        x: Output of a linear layer or of a sum, symbolic.
         config: Of the network it belongs to.
         name: Name of that layer; those added here begin with it.
         normalized: Whether this layer is normalized at all.
         dropout: Share to drop, where it differs from the configuration's.
         label: For conditional batch normalization.
+        of_sum: Whether x is a sum, behind which LeakyReLU needs care.
     """
     if normalized:
         x = normalize(x, config.normalization, f"{name}_normalization", label=label)
     if config.activation == "leaky_relu":
-        x = keras.layers.LeakyReLU(config.leaky_slope, name=f"{name}_activation")(x)
+        if of_sum:
+            x = leaky_relu_of_sum(x, config.leaky_slope)
+        else:
+            x = keras.layers.LeakyReLU(config.leaky_slope, name=f"{name}_activation")(x)
     else:
         x = keras.layers.ReLU(name=f"{name}_activation")(x)
     share = config.dropout if dropout is None else dropout

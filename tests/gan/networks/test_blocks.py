@@ -1,8 +1,13 @@
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from harness.gan.config.config import GANConfig
 from harness.gan.config.sections import DiscriminatorConfig, GeneratorConfig
 from harness.gan.networks.blocks import (
     minibatch_deviation,
@@ -14,6 +19,10 @@ from harness.gan.networks.blocks import (
 RNG = np.random.default_rng(0)
 GENERATOR = GeneratorConfig(normalization="none", kernel_size=3)
 DISCRIMINATOR = DiscriminatorConfig(kernel_size=3)
+LEAKY = GANConfig(
+    conditional=False,
+    discriminator=DiscriminatorConfig(name="resnet", width=8, depth=3, leaky_slope=0.05),
+)
 
 
 def build(shape, block):
@@ -117,3 +126,23 @@ def test_minibatch_deviation_of_equal_samples_has_a_finite_gradient():
         y = model(x)[:, 3]
     np.testing.assert_allclose(y, 1e-4, rtol=1e-4)  # the root of 1e-8
     np.testing.assert_array_equal(tape.gradient(y, x), 0)
+
+
+ONEDNN = """
+import numpy as np, tensorflow as tf
+from harness.gan.networks.discriminators import build_discriminator
+from tests.gan.networks.test_blocks import LEAKY
+
+model = build_discriminator(LEAKY, (16, 16, 1), 0)
+inputs = {"image": tf.random.normal((16, 16, 16, 1))}
+fused = tf.function(lambda: model(inputs, training=False))().numpy()
+np.testing.assert_allclose(fused, model(inputs, training=False).numpy(), rtol=1e-4, atol=1e-5)
+"""
+
+
+def test_a_sums_slope_is_kept_where_kernels_are_fused():
+    settings = {"TF_ENABLE_ONEDNN_OPTS": "1"}
+    finished = subprocess.run(
+        [sys.executable, "-c", ONEDNN], env=os.environ | settings, capture_output=True, text=True
+    )
+    assert finished.returncode == 0, finished.stderr
