@@ -1,9 +1,11 @@
 r"""Turn each ingredient on and off: `python -m benchmarks.ablation --kimg 256 --seeds 3`.
 
 Trains every row of ablation.yaml on every seed, two at a time with one thread each, scores the
-averaged generator of the last step with fresh noise, and writes a table into reports/ablation/.
-Results are kept as they come, so the same command goes on after an interruption. Speeds are those
-of `benchmarks.ablation_speed`, which measures each row beside its rival.
+averaged generator of the last step with fresh noise, by each judge and by an extractor that is
+held back from every choice, and writes a table into reports/ablation/. Results are kept as they
+come, so the same command goes on after an interruption, and generators under studies/ablation/,
+for measures to come. Speeds are those of `benchmarks.ablation_speed`, which measures each row
+beside its rival.
 
 A few rows can be compared on more seeds, in a folder of their own:
 
@@ -16,6 +18,7 @@ import json
 import multiprocessing
 import os
 import platform
+import shutil
 import statistics
 import tempfile
 from pathlib import Path
@@ -26,12 +29,17 @@ from harness.core.files import write_text
 from harness.gan.config.config import GANConfig
 
 ROWS_FILE = Path(__file__).with_suffix(".yaml")
+KEPT = Path("studies/ablation")
+HELD_BACK = "fashion_residual"
 SPEED_NOTE = (
     "Speeds are the backbone's images a second on one thread, times how many times as fast a row "
     "is: medians of turns with the row it is compared with "
     "(`python -m benchmarks.ablation_speed`)."
 )
+SURE = 0.05
+"""A change of the mean beyond this share counts as one, and below it as none."""
 _context = None
+_held_back = None
 
 
 def load_rows():
@@ -62,15 +70,19 @@ def build(fields):
 
 def train(task):
     """Train one row on one seed in a worker process; return its result."""
-    global _context
+    global _context, _held_back
     name, config, seed, kimg = task
     from harness.core.events import Answer, Finished
+    from harness.gan.sampling import Sampler, load_generator
+    from harness.metrics.evaluator import Evaluator
     from harness.training.context import prepare_context
     from harness.training.job import TrainingJob, WorkerSetup
     from harness.training.loop import run_job
     from harness.training.training_folder import TrainingFolder
+    from tests.extractors.residual import load_second_extractor
 
     _context = _context or prepare_context(WorkerSetup(threads=1))
+    _held_back = _held_back or Evaluator(_context.dataset, extractor=load_second_extractor())
     outcomes = []
 
     def listen(event):
@@ -89,23 +101,33 @@ def train(task):
             name=name,
         )
         run_job(job, _context, listen)
-    outcome = outcomes[-1]
+        outcome, found = outcomes[-1], {}
+        if outcome.final:
+            kept = Sampler(load_generator(target.generator_file))
+            noise = outcome.final.noise_seed
+            found = {m.protocol.extractor: m.value for m in outcome.final.members}
+            found[HELD_BACK] = _held_back.fid(
+                kept.sample(noise_seed=noise, labels=_held_back.labels)
+            )
+            KEPT.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(target.generator_file, KEPT / f"{name}, {seed}, {kimg:g}.keras")
     return {
         "row": name,
         "seed": seed,
         "kimg": kimg,
         "reason": outcome.reason.value,
         "fid": outcome.final.value if outcome.final else None,
-        "fingerprint": outcome.final.protocol.fingerprint if outcome.final else None,
+        "by": found,
+        "fingerprint": _context.evaluator.protocol.fingerprint,
         "seconds": outcome.duration_seconds,
     }
 
 
 def read_results(path, kimg):
-    """Return the results so far, by row and seed."""
+    """Return the results so far by row and seed; those of one extractor alone are made anew."""
     lines = path.read_text().splitlines() if path.exists() else []
     records = [json.loads(line) for line in lines]
-    return {(r["row"], r["seed"]): r for r in records if r["kimg"] == kimg}
+    return {(r["row"], r["seed"]): r for r in records if r["kimg"] == kimg and "by" in r}
 
 
 def summarise(rows, results):
@@ -113,7 +135,8 @@ def summarise(rows, results):
     summary = {}
     for name in rows:
         found = [r for (row, _), r in sorted(results.items()) if row == name]
-        values = [r["fid"] for r in found if r["fid"] is not None]
+        ended = [r for r in found if r["fid"] is not None]
+        values = [r["fid"] for r in ended]
         if not found:
             continue
         summary[name] = {
@@ -121,16 +144,20 @@ def summarise(rows, results):
             "failed": len(found) - len(values),
             "mean": statistics.mean(values) if values else None,
             "deviation": statistics.stdev(values) if len(values) > 1 else None,
+            "by": {
+                extractor: statistics.mean(r["by"][extractor] for r in ended)
+                for extractor in (ended[0]["by"] if ended else ())
+            },
         }
     return summary
 
 
 def table(rows, summary, speeds):
     """Return the table as Markdown lines."""
-    lines = [
-        "| group | ingredient | final FID | against | failed | images/s | x the other's |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    members = next((list(found["by"]) for found in summary.values() if found["by"]), [])
+    head = ["group", "ingredient", "final FID", "against", *members, "they say", "failed"]
+    head += ["images/s", "x the other's"]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for name, row in rows.items():
         if name not in summary:
             continue
@@ -138,18 +165,27 @@ def table(rows, summary, speeds):
         fid = "-" if own["mean"] is None else f"{own['mean']:.2f}"
         if own["deviation"] is not None:
             fid += f" ± {own['deviation']:.2f}"
-        gain, speed, relative = "-", "-", "-"
+        gain, speed, relative, verdict = "-", "-", "-", "-"
+        each = ["-" for _ in members]
         both = rival and name != row["against"] and None not in (own["mean"], rival["mean"])
         if both:
             gain = f"{100 * (own['mean'] / rival['mean'] - 1):+.0f} % ({row['against']})"
+            changes = [own["by"][member] / rival["by"][member] - 1 for member in members]
+            each = [f"{100 * change:+.0f} %" for change in changes]
+            verdict = agreement(changes)
         if name in speeds:
             speed = f"{images_per_second(name, rows, speeds):,.0f}"
             relative = f"{speeds[name]['relative']:.2f}"
-        lines.append(
-            f"| {row['group']} | {name} | {fid} | {gain} | {own['failed']} of {own['runs']} | "
-            f"{speed} | {relative} |"
-        )
+        cells = [row["group"], name, fid, gain, *each, verdict]
+        cells += [f"{own['failed']} of {own['runs']}", speed, relative]
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def agreement(changes):
+    """Return in a word what all extractors say of a row's change, or that they differ."""
+    words = {"better" if c < -SURE else "worse" if c > SURE else "no change" for c in changes}
+    return words.pop() if len(words) == 1 else "differ"
 
 
 def images_per_second(name, rows, speeds):
@@ -183,9 +219,11 @@ def write_report(out, rows, results, options):
         "",
         f"One small conditional DCGAN on Fashion-MNIST (the backbone of "
         f"`benchmarks/ablation.yaml`), {options.kimg:g} kimg, each ingredient changed "
-        "alone. Final FID by `fashion_cnn` on 10,000 images against the validation split: mean ± "
+        "alone. Final FID by the panel on 10,000 images against the validation split: mean ± "
         "standard deviation over seeds. `against` is the change of the mean, relative to the row "
-        "it names. " + (SPEED_NOTE if speeds else "Speeds have not been measured yet."),
+        f"it names, and then what each judge says of it, and `{HELD_BACK}`, by which nothing was "
+        f"ever chosen. They say better or worse where all find more than {SURE:.0%}. "
+        + (SPEED_NOTE if speeds else "Speeds have not been measured yet."),
         "",
     ]
     lines = table(rows, summarise(rows, results), speeds)
