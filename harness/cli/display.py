@@ -84,7 +84,8 @@ class SweepDisplay:
         row = self._running.setdefault(name, _Row(name, config.family))
         row.hear(event)
         if isinstance(event, RungScored):
-            self._best = min(self._best or (math.inf, name), (event.best.value, name))
+            best = (-event.best.protocol.num_images, event.best.value, name)
+            self._best = min(self._best or best, best)
             self._console.out(
                 f"trial {row.name} {row.family:8} {event.kimg:6g} kimg "
                 f"{row.images_per_second:7,.0f} images/s  "
@@ -183,7 +184,14 @@ def leaderboard_table(ranked: list[Entry], *, rows: int = _ROWS) -> Table:
         {e.name: e.outcome.final for e in ranked if e.outcome.final and not e.is_baseline}
     )
     shown = [entry.name for entry in ranked[:rows]]
+    most = max((score.protocol.num_images for score in scored), default=0)
+    fewer = {
+        entry.name: entry.outcome.best.protocol.num_images
+        for entry in ranked
+        if entry.outcome.best and entry.outcome.best.protocol.num_images < most
+    }
     notes = [f"* {torn[name]}" for name in shown if name in torn]
+    notes += [f"~ a score of {fewer[n]} images, at the first rung" for n in shown if n in fewer][:1]
     notes += [f"{entry.name}: {text}" for entry in ranked[:1] for text in entry.outcome.warnings]
     table.caption = Text("\n".join(notes)) if notes else None
     for place, entry in enumerate(ranked, start=1):
@@ -196,7 +204,7 @@ def leaderboard_table(ranked: list[Entry], *, rows: int = _ROWS) -> Table:
             entry.config.family,
             format_kimg(outcome.kimg),
             f"{outcome.final.text}{'*' * (entry.name in torn)}" if outcome.final else "-",
-            f"{outcome.best.value:.3f}" if outcome.best else "-",
+            f"{'~' * (entry.name in fewer)}{outcome.best.value:.3f}" if outcome.best else "-",
             outcome.reason.value,
             f"{outcome.duration_seconds:.0f}",
         )

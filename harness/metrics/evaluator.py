@@ -1,12 +1,13 @@
 """Score images against a data set by one fixed protocol."""
 
+import copy
 import dataclasses
 import functools
 import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,6 +98,20 @@ class Evaluator:
             resize=self._panel.resize,
             labels="none" if self._labels is None else "frequencies of the reference",
         )
+
+    def with_images(self, num_images: int | None) -> Self:
+        """Return an evaluator of another number of images, which shares everything else.
+
+        Args:
+            num_images: At least 2, and at most as many as the reference split has; None for the
+                same number.
+        """
+        other = copy.copy(self)
+        if num_images is not None:
+            other._num_images = min(num_images, self._num_images)
+            other._labels = draw_labels(self._split.labels, other._num_images)
+            other._protocol = dataclasses.replace(self._protocol, num_images=other._num_images)
+        return other
 
     @property
     def protocol(self) -> Protocol:

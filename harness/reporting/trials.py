@@ -82,6 +82,7 @@ class Rung:
         index: Which rung, from 0.
         kimg: Where it was scored; that may lie a step beyond the rung.
         value: The score measured there; lower is better.
+        images: How many images it compares; at a first rung these may be fewer.
         interval: Its 95 % interval, where one was computed.
         seconds: Time spent up to there, interruptions left out.
         paused: Whether the training paused there, to be promoted or not.
@@ -91,6 +92,7 @@ class Rung:
     index: int
     kimg: float
     value: float
+    images: int
     interval: tuple[float, float] | None
     seconds: float
     paused: bool
@@ -194,10 +196,19 @@ class TrialData:
 
     @property
     def best_value(self) -> float | None:
-        """Return its best rung score."""
+        """Return its best rung score, those of fewer images left out where there are others."""
         if self.outcome and self.outcome.best:
             return self.outcome.best.value
-        return min((rung.value for rung in self.rungs), default=None)
+        best = min(self.rungs, key=_place, default=None)
+        return best.value if best else None
+
+    @property
+    def best_images(self) -> int:
+        """Return how many images that score compares; 0 without one."""
+        if self.outcome and self.outcome.best:
+            return self.outcome.best.protocol.num_images
+        best = min(self.rungs, key=_place, default=None)
+        return best.images if best else 0
 
     @property
     def kept_kimg(self) -> float | None:
@@ -209,7 +220,7 @@ class TrialData:
     def best_rung(self) -> Rung | None:
         """Return the rung with the best score, whose generator is kept; grids preferred."""
         shown = [rung for rung in self.rungs if rung.grid] or list(self.rungs)
-        return min(shown, key=lambda rung: rung.value, default=None)
+        return min(shown, key=_place, default=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -232,6 +243,7 @@ class TrialData:
                 {
                     "kimg": r.kimg,
                     "value": r.value,
+                    "images": r.images,
                     "interval": r.interval,
                     "seconds": r.seconds,
                     "paused": r.paused,
@@ -278,6 +290,7 @@ def _read(name: str, folder: TrainingFolder, config: GANConfig) -> TrialData:
             index=event.rung,
             kimg=event.kimg,
             value=event.score.value,
+            images=event.score.protocol.num_images,
             interval=event.score.interval,
             seconds=event.duration_seconds,
             paused=event.kimg in pauses,
@@ -309,3 +322,7 @@ def _grid(folder: Path, name: str) -> Path | None:
     path = folder / name
     inside = path.resolve().is_relative_to(folder.resolve())  # a history may come from anyone
     return path if inside and path.is_file() else None
+
+
+def _place(rung: Rung) -> tuple[int, float]:
+    return -rung.images, rung.value

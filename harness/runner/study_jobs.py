@@ -325,6 +325,7 @@ class StudyJobs:
             config=config,
             folder=self._study.trial_folder(trial.number),
             rungs_kimg=budget.rungs_kimg,
+            first_images=self.space.protocol.first_images,
             seed=self._study.record.seed,
             name=f"{trial.number:04d}",
             timeout_seconds=options.trial_timeout_seconds,

@@ -71,11 +71,23 @@ class ProtocolSettings(Settings):
             sets too small for FID.
         extractor: Key of `EXTRACTORS`, or the folder of one.
         num_images: How many generated images each score compares.
+        first_images: How many the score at the first rung compares, where fewer tell who goes on;
+            None for num_images. Such a score ranks behind all others.
     """
 
     metric: Literal["fid", "kid"] = "fid"
     extractor: Annotated[str, Field(min_length=1)] = "panel"
     num_images: Annotated[int, Field(ge=2)] = 10_000
+    first_images: Annotated[int, Field(ge=2)] | None = None
+
+    @model_validator(mode="after")
+    def _check_first(self) -> Self:
+        if self.first_images is not None and self.first_images > self.num_images:
+            raise ValueError(
+                f"first_images must be at most num_images, {self.num_images}; received "
+                f"{self.first_images}. Leave it out to compare as many at every rung"
+            )
+        return self
 
 
 class TPESettings(Settings):

@@ -9,7 +9,7 @@ from typing import Any
 from harness.core.durations import format_kimg
 from harness.core.errors import StudyError
 from harness.core.outcome import Outcome
-from harness.core.score import Score, require_comparable
+from harness.core.score import Score, require_same_protocol
 from harness.gan.config.config import GANConfig
 from harness.training.training_folder import TrainingFolder
 
@@ -105,24 +105,27 @@ def finish_name(trial: str) -> str:
     return f"{trial}{_FINISH_SUFFIX}"
 
 
-def place_of(outcome: Outcome, name: str) -> tuple[bool, float, float, str]:
+def place_of(outcome: Outcome, name: str) -> tuple[bool, int, float, float, str]:
     """Return what trainings are ranked by, the best first: their kept generators, then names.
 
-    A training's state does not count, but what was found faulty comes behind everything else; and
-    what was never scored by how far it came.
+    A training's state does not count, but what was found faulty comes behind everything else, what
+    a first rung scored on fewer images behind what was scored in full, and what was never scored
+    by how far it came.
     """
     score = outcome.score
-    value = score.value if score else math.inf
-    return not outcome.competes, value, -outcome.kimg, name
+    images, value = (score.protocol.num_images, score.value) if score else (0, math.inf)
+    return not outcome.competes, -images, value, -outcome.kimg, name
 
 
 def rank(entries: list[Entry]) -> list[Entry]:
     """Return the entries best first.
 
     Raises:
-        ProtocolMismatchError: If two scores were measured differently.
+        ProtocolMismatchError: If two scores were measured differently, but for the fewer images
+            of a first rung.
     """
-    require_comparable(entry.score for entry in entries if entry.score)
+    scores = [entry.score for entry in entries if entry.score]
+    require_same_protocol(dataclasses.replace(s.protocol, num_images=0) for s in scores)
     return sorted(entries, key=lambda entry: place_of(entry.outcome, entry.name))
 
 

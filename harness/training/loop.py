@@ -12,13 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
 from harness.core.events import Answer, Event, Finished, Progressed, RungScored, Started
 from harness.core.files import replacing, write_bytes
 from harness.core.outcome import Outcome, Reason
-from harness.core.score import Score, require_comparable
+from harness.core.score import require_same_protocol
 from harness.core.seeds import derive_seed
 from harness.gan.sampling import Sampler, load_generator
 from harness.gan.trainer import Progress, Trainer
@@ -65,6 +63,8 @@ class TrainingLoop:
         self._job = job
         self._context = context
         self._evaluator = context.evaluator
+        few = job.first_images if len(job.rungs_kimg) > 1 else None
+        self._first_evaluator = context.evaluator.with_images(few)
         self._emit = emit
         self._on_estimate = on_estimate
         train = context.dataset.train
@@ -202,10 +202,12 @@ class TrainingLoop:
 
     def _score_rung(self, rung: int, kimg: float) -> None:
         seed = derive_seed(self._job.seed, "rung noise")
-        images = sample_for(self._evaluator, self._sampler, noise_seed=seed)
-        score = self._score(images, seed)
+        evaluator = self._evaluator if rung else self._first_evaluator
+        images = sample_for(evaluator, self._sampler, noise_seed=seed)
+        score = evaluator.score(images, kimg=self._trainer.kimg, noise_seed=seed)
         best = self._position.best
-        if best is None or score.value < best.value:
+        # What fewer images said at the first rung compares with no later score.
+        if best is None or best.protocol != score.protocol or score.value < best.value:
             best = self._position.best = score
             _save_model(self._trainer.ema_generator, self._job.folder.generator_file)
             _save_model(self._trainer.discriminator, self._job.folder.discriminator_file)
@@ -237,9 +239,6 @@ class TrainingLoop:
             raise _Paused
         self._save()
 
-    def _score(self, images: NDArray[np.uint8], noise_seed: int) -> Score:
-        return self._evaluator.score(images, kimg=self._trainer.kimg, noise_seed=noise_seed)
-
     def _draw_grid(self) -> bytes:
         conditional = self._job.config.conditional
         images = self._sampler.sample(
@@ -253,7 +252,7 @@ class TrainingLoop:
         kept = load_generator(self._job.folder.generator_file)
         seed = derive_seed(self._job.seed, self._job.name, "final noise")
         images = sample_for(self._evaluator, Sampler(kept), noise_seed=seed)
-        final = self._score(images, seed)
+        final = self._evaluator.score(images, kimg=self._trainer.kimg, noise_seed=seed)
         if self._position.best is not None:
             final = dataclasses.replace(final, kimg=self._position.best.kimg)
         ending = Ending(Reason.FINISHED, f"{final.protocol.name} {final.value:.3f}")
@@ -283,9 +282,8 @@ class TrainingLoop:
         self._position, note = restore(self._job, self._trainer)
         self._seconds_before = self._position.seconds
         best = self._position.best
-        if best is not None:
-            now = dataclasses.replace(best, protocol=self._evaluator.protocol)
-            require_comparable([best, now])
+        if best is not None and best.protocol != self._first_evaluator.protocol:
+            require_same_protocol([best.protocol, self._evaluator.protocol])
         return note
 
 

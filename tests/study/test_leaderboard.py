@@ -106,6 +106,17 @@ def test_scores_of_two_protocols_are_never_ranked_together():
         rank([one, two])
 
 
+def test_a_score_of_a_first_rungs_fewer_images_ranks_behind_those_in_full():
+    fewer = Score(0.5, 1.0, 0, dataclasses.replace(PROTOCOL, num_images=250))
+    stopped = dataclasses.replace(
+        entry("0000", Reason.OUTRANKED), outcome=Outcome(Reason.OUTRANKED, kimg=1.0, best=fewer)
+    )
+    whole = entry("0001", Reason.FINISHED, best=1.0, final=1.1)
+    assert names(rank([stopped, whole])) == ["0001", "0000"]
+    assert winner([stopped]) is stopped  # in hand as long as there is no other
+    assert winner([stopped, whole]) is whole
+
+
 def test_only_what_has_ended_or_was_scored_is_read(tmp_path: Path):
     store(tmp_path, "trials/0000", outcome(Reason.FINISHED, best=2.0, final=3.0))
     store(tmp_path, "trials/0001", None)

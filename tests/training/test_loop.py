@@ -1,5 +1,6 @@
 """Run real trainings through the session: rungs, answers, endings, interruptions."""
 
+import dataclasses
 import re
 import shutil
 from pathlib import Path
@@ -85,6 +86,31 @@ def test_rungs_are_scored_in_their_order_by_one_noise(complete, evaluator: Evalu
     assert second.best.value == min(first.score.value, second.score.value)
     assert outcome.best == second.best
     assert outcome.final.protocol == evaluator.protocol
+
+
+def test_a_first_rung_of_fewer_images_decides_nothing_but_who_goes_on(train, evaluator):
+    heard = Heard()
+    outcome = train(heard, rungs_kimg=(1.0, 2.0, 2.2), first_images=250)
+    first, second, third = heard.of(RungScored)
+    assert first.score.protocol == dataclasses.replace(evaluator.protocol, num_images=250)
+    assert first.best == first.score
+    # Later ones compare as many as the study asks for, and never with the first.
+    assert second.best == second.score
+    assert second.score.protocol == third.score.protocol == outcome.final.protocol
+    assert third.best == min(second.score, third.score, key=lambda score: score.value)
+
+
+def test_a_pause_at_a_first_rung_of_fewer_images_changes_nothing(train):
+    options = {"rungs_kimg": (1.0, 2.0), "first_images": 250}
+    whole = train(Heard(), folder="0000", **options)
+    assert train(Heard(stop_at(RungScored, 1, Answer.PAUSE)), folder="0001", **options) is None
+    resumed = train(Heard(), folder="0001", **options)
+    assert (resumed.best, resumed.kimg) == (whole.best, whole.kimg)
+
+
+def test_the_only_rung_is_scored_in_full(train, evaluator):
+    outcome = train(Heard(), rungs_kimg=(1.0,), first_images=250)
+    assert outcome.best.protocol == evaluator.protocol
 
 
 def test_the_final_score_is_the_kept_file_scored_with_its_own_noise(complete, evaluator):
