@@ -457,7 +457,7 @@ def contents_of(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("kind", ["read-only", "full"])
+@pytest.mark.parametrize("kind", ["read-only", pytest.param("full", marks=pytest.mark.slow)])
 def test_a_disk_that_takes_nothing_is_one_message_and_keeps_the_earlier_bundle(
     kind: str, commands: Commands, swept: SweptStudy, bundle: Bundle, tmp_path: Path
 ):

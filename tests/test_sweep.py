@@ -263,8 +263,12 @@ def test_a_truncated_and_a_tampered_data_file_are_refused(commands: Commands, tm
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [("ro", "Read-only file system"), ("size=200k", "(No space left|disk is full)")],
-    ids=["read-only", "full"],
+    [
+        pytest.param("ro", "Read-only file system", id="read-only"),
+        pytest.param(
+            "size=200k", "(No space left|disk is full)", id="full", marks=pytest.mark.slow
+        ),
+    ],
 )
 def test_a_disk_that_takes_nothing_is_one_message(
     options: str, message: str, commands: Commands, tmp_path: Path
@@ -278,7 +282,10 @@ def test_a_disk_that_takes_nothing_is_one_message(
     assert re.search(message, the_one_message(result)), result.stderr
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+@pytest.mark.parametrize(
+    "share",
+    [pytest.param(0.0, marks=pytest.mark.slow), 0.5, pytest.param(0.99, marks=pytest.mark.slow)],
+)
 def test_a_study_whose_journal_ends_within_its_last_write_goes_on(
     share: float, commands: Commands, swept: SweptStudy, tmp_path: Path
 ):
