@@ -47,22 +47,22 @@ def describe(results):
 
 
 def _verdict(results, names):
-    curves = [
-        (entry["title"], name, entry["fid"][name])
+    falls = [
+        (entry["title"], name)
         for entry in results["disturbances"].values()
         for name in names
+        if any(later <= earlier for earlier, later in itertools.pairwise(entry["fid"][name]))
     ]
-    falls = [
-        f"{title} ({name})"
-        for title, name, fid in curves
-        if any(later <= earlier for earlier, later in itertools.pairwise(fid))
-    ]
-    if not falls:
-        return (
-            f"**Result: FID rises at every step of all {len(curves)} curves** (rank correlation "
-            f"1.0 in each).\n"
-        )
-    return f"**Result: FID does not rise everywhere: {', '.join(falls)}.**\n"
+    rising = [name for name in names if name not in {each for _, each in falls}]
+    count = len(rising) * len(results["disturbances"])
+    text = (
+        f"**Result: FID rises at every step of all {count} curves of {', '.join(rising)}** (rank "
+        f"correlation 1.0 in each)."
+    )
+    if falls:
+        where = ", ".join(f"{title.lower()} ({name})" for title, name in falls)
+        text += f" Not everywhere under those that decide nothing: {where}."
+    return f"{text}\n"
 
 
 def _extractors(results, names):
