@@ -5,6 +5,8 @@ workers nor an interruption changes it, and nothing about it has to be stored.
 """
 
 import dataclasses
+import functools
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,21 +18,26 @@ from numpy.typing import NDArray
 
 _Array = NDArray[Any]
 
-_DRAWS = 10_000
-"""Draws from the posterior; they leave a standard error of about 0.01 on a probability."""
-
-# A candidate's spread over seeds is one of these multiples of a common one, and so probable before
-# its values are seen: most are alike, and a few scatter several times as widely.
-_SPREADS, _SPREAD_PRIOR = np.array([1.0, 5.0, 15.0]), np.array([0.79, 0.20, 0.01])
+# All that is not known lies on a grid, and so probable is each of its points before any value is
+# seen. Either all candidates' spreads over seeds are alike, or one is odd and a few times as wide,
+# rarely two. If each were odd on its own account, one seen to be wide would not clear the rest.
+_ODD_PRIOR = np.array([0.30, 0.65, 0.05])
+"""Of no odd spread, of one and of two."""
+_MULTIPLES = np.array([1.0, 2.5, 5.0, 10.0, 100.0])
+"""A spread, in common ones; the first is that of a candidate that is not odd."""
+_MULTIPLE_PRIOR = np.array([math.nan, 0.2498, 0.5, 0.25, 0.0002])
+"""Of the spread of one that is odd; the last is for a training that went wrong altogether."""
 
 # The true means of leaders scatter by so many common spreads: a search leaves few that differ by
-# much more than its own noise. Those few must fit, too, or the common spread would grow instead;
-# they are rare, or a wide spread that looks narrow would be taken for a lead.
-_SCATTERS = np.array([0.5, 1.0, 1.5, 2.0, 4.0, 16.0, 64.0, 256.0])
-_SCATTER_PRIOR = np.array([0.10, 0.28, 0.30, 0.30, 0.005, 0.005, 0.005, 0.005])
+# much more than its own noise. Those few must fit, too, or the common spread would grow instead.
+_SCATTERS = np.array([0.75, 1.0, 1.5, 2.0, 16.0, 64.0, 256.0])
+_SCATTER_PRIOR = np.array([0.394, 0.2955, 0.14775, 0.14775, 0.005, 0.005, 0.005])
 
-_LOG_SCALES = np.linspace(-3.0, 3.0, 49)
+_LOG_SCALES = np.linspace(-5.0, 1.2, 32)
 """Where the logarithm of the common spread may lie, from that of the pooled one."""
+
+_DRAWS = 2048
+"""Draws from the posterior; they leave an error of up to 0.01 on a probability."""
 
 
 def t_interval(values: Sequence[float], *, level: float = 0.95) -> tuple[float, float] | None:
@@ -61,11 +68,11 @@ def t_interval(values: Sequence[float], *, level: float = 0.95) -> tuple[float, 
 def probability_best(samples: Sequence[Sequence[float]]) -> tuple[float, ...] | None:
     """Return for each candidate the probability that its true mean is the lowest.
 
-    The values of a candidate are taken as normal around its true mean, each candidate with a
-    spread of its own. Two or three values say little of a spread, so it is shrunk towards what all
-    show together: it is the common spread or a multiple of it. The true means in turn are normal
-    around a common one, so that a lead that only a wide spread explains counts for little. The
-    probabilities are weighted shares of draws from this, always the same draws.
+    The values of a candidate are taken as normal around its true mean. Their spread is a common
+    one, but for one or two candidates whose spread may be odd: two or three values say little of
+    it, so all that are seen say together which. The true means in turn are normal around a common
+    one, so that a lead that only a wide spread explains counts for little. The probabilities are
+    shares of draws from this, always the same draws.
 
     Args:
         samples: The values of each candidate, at least one each; lower is better.
@@ -75,9 +82,9 @@ def probability_best(samples: Sequence[Sequence[float]]) -> tuple[float, ...] | 
         so that nothing is known of a spread.
 
     References:
-        Box & Tiao 1968, A Bayesian approach to some outlier problems, Biometrika 55 (spreads that
-        are multiples of a common one); Rubin 1981, Estimation in parallel randomized experiments
-        (means around a common one). Calibration: `benchmarks/racing.py`.
+        Box & Tiao 1968, A Bayesian approach to some outlier problems, Biometrika 55 (few spreads
+        that are multiples of a common one); Rubin 1981, Estimation in parallel randomized
+        experiments (means around a common one). Calibration: `benchmarks/racing.py`.
     """
     counts = np.array([len(values) for values in samples])
     freedom = int(counts.sum()) - len(samples)
@@ -87,53 +94,83 @@ def probability_best(samples: Sequence[Sequence[float]]) -> tuple[float, ...] | 
     squares = np.array([np.var(values) * len(values) for values in samples])
     # Values that are all alike have some spread nevertheless.
     pooled = max(math.sqrt(squares.sum() / freedom), 1e-9 * float(np.abs(means).max()), 1e-150)
-    rng = np.random.default_rng((len(samples), freedom))
-    scale, sigma = _draw_spreads(rng, counts, squares / pooled**2)
-    truths, weights = _draw_means(rng, (means - means.mean()) / pooled, sigma**2 / counts, scale)
-    shares = np.bincount(truths.argmin(axis=1), weights=weights, minlength=len(samples))
+    means = (means - means.mean()) / pooled
+    errors, scatter = _draw_variances(counts, means, squares / pooled**2)
+    truths = _draw_means(means, errors, scatter)
+    shares = np.bincount(truths.argmin(axis=1), minlength=len(samples)) / _DRAWS
     return tuple(float(share) for share in shares)
 
 
-def _draw_spreads(rng: np.random.Generator, counts: _Array, squares: _Array) -> tuple[_Array, ...]:
-    """Return draws of the common spread, (draws,), and of each candidate's, (draws, k).
+@functools.lru_cache(maxsize=8)
+def _cases(candidates: int) -> tuple[_Array, _Array]:
+    """Return which multiples the spreads may be, as zeros and ones, and their logarithmic prior.
 
-    Args:
-        rng: Where they come from.
-        counts: How many values each candidate has, (k,).
-        squares: Their squared deviations from its mean, summed, in units of the pooled variance.
+    Returns:
+        Of shape (cases, k, multiples), one 1 a candidate; and of shape (cases,).
     """
-    logs = _LOG_SCALES[:, None] + np.log(_SPREADS)  # (scales, spreads)
-    fits = np.log(_SPREAD_PRIOR) - (counts[:, None, None] - 1) * logs
-    fits = fits - squares[:, None, None] / 2.0 * np.exp(-2.0 * logs)  # (k, scales, spreads)
-    of_scale = scipy.special.softmax(scipy.special.logsumexp(fits, axis=2).sum(axis=0))
-    drawn = rng.choice(len(_LOG_SCALES), _DRAWS, p=of_scale)
-    upto = scipy.special.softmax(fits, axis=2).cumsum(axis=2)[:, drawn, :-1]
-    picked = (rng.random((len(counts), _DRAWS, 1)) > upto).sum(axis=2).T
-    scale = np.exp(_LOG_SCALES[drawn])
-    return scale, scale[:, None] * _SPREADS[picked]
+    cases, logs = [], []
+    for odd, prior in enumerate(_ODD_PRIOR):
+        places = list(itertools.combinations(range(candidates), odd))
+        multiples = list(itertools.product(range(1, len(_MULTIPLES)), repeat=odd))
+        for where, which in itertools.product(places, multiples):
+            picked = np.zeros(candidates, int)
+            picked[list(where)] = which
+            cases.append(np.eye(len(_MULTIPLES))[picked])
+            logs.append(math.log(prior / len(places)) + np.log(_MULTIPLE_PRIOR[list(which)]).sum())
+    return np.array(cases), np.array(logs)
 
 
-def _draw_means(
-    rng: np.random.Generator, means: _Array, errors: _Array, scale: _Array
-) -> tuple[_Array, _Array]:
-    """Return draws of the true means, (draws, k), and their weights, (draws,).
+@functools.lru_cache(maxsize=8)
+def _normals(candidates: int) -> _Array:
+    """Return the standard normal numbers behind the draws, evenly spread, (draws, k + 1)."""
+    source = scipy.stats.qmc.MultivariateNormalQMC(np.zeros(candidates + 1), rng=0)
+    return np.asarray(source.random(_DRAWS))
+
+
+def _draw_variances(counts: _Array, means: _Array, squares: _Array) -> tuple[_Array, _Array]:
+    """Return draws of the variances of the means, (draws, k), and of the true means, (draws, 1).
 
     Args:
-        rng: Where they come from.
+        counts: How many values each candidate has, (k,).
+        means: Their means, (k,).
+        squares: Their squared deviations from them, summed, in units of the pooled variance.
+    """
+    cases, prior = _cases(len(counts))
+    scales = np.exp(_LOG_SCALES)[:, None, None, None]
+    sigma = scales * _MULTIPLES
+    errors = sigma**2 / counts[:, None]  # (scales, 1, k, multiples)
+    scatter = (scales * _SCATTERS[:, None, None]) ** 2  # (scales, scatters, 1, 1)
+    total = scatter + errors
+    fits = (1 - counts[:, None]) * np.log(sigma) - squares[:, None] / 2.0 / sigma**2
+    fits = fits - (np.log(total) + np.square(means[:, None]) / total) / 2.0
+    fit, precision, pull = (
+        np.tensordot(term, cases, axes=([2, 3], [1, 2]))  # (scales, scatters, cases)
+        for term in (fits, 1.0 / total, means[:, None] / total)
+    )
+    fit += (pull**2 / precision - np.log(precision)) / 2.0
+    fit += prior + np.log(_SCATTER_PRIOR)[:, None]
+    upto = scipy.special.softmax(fit).cumsum()
+    places = np.searchsorted(upto, (np.arange(_DRAWS) + 0.5) / _DRAWS * upto[-1])
+    scale, spread, case = np.unravel_index(places, fit.shape)
+    return np.einsum("dkm,dkm->dk", errors[scale, 0], cases[case]), scatter[scale, spread, 0]
+
+
+def _draw_means(means: _Array, errors: _Array, scatter: _Array) -> _Array:
+    """Return draws of the true means, (draws, k).
+
+    Args:
         means: The means of the candidates' values, (k,).
         errors: The variances of these means, (draws, k).
-        scale: The common spread, (draws,).
+        scatter: The variance of the true means, (draws, 1).
     """
-    scatter = scale * rng.choice(_SCATTERS, _DRAWS, p=_SCATTER_PRIOR)
-    total = scatter[:, None] ** 2 + errors
-    precision = (1.0 / total).sum(axis=1)
-    centre = (means / total).sum(axis=1) / precision
-    misfit = np.log(total).sum(axis=1) + (np.square(means - centre[:, None]) / total).sum(axis=1)
-    weights = scipy.special.softmax(-(misfit + np.log(precision)) / 2.0)
-    centre = centre + rng.standard_normal(_DRAWS) / np.sqrt(precision)
-    kept = 1.0 - errors / total
-    noise = rng.standard_normal(errors.shape) * np.sqrt(kept * errors)
-    return centre[:, None] + kept * (means - centre[:, None]) + noise, weights
+    normals = _normals(len(means))
+    total = scatter + errors
+    precision = (1.0 / total).sum(axis=1, keepdims=True)
+    centre = (means / total).sum(axis=1, keepdims=True) / precision
+    centre = centre + normals[:, :1] / np.sqrt(precision)
+    kept = scatter / total
+    truths: _Array = centre + kept * (means - centre) + normals[:, 1:] * np.sqrt(kept * errors)
+    return truths
 
 
 LEAST_PROBABILITY = 0.02

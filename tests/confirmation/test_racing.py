@@ -65,14 +65,14 @@ def simulate(means: tuple[float, ...], seeds: int, races: int) -> Rates:
     return Rates(dropped / races, spent / (races * seeds * len(means)), *shares)
 
 
-# Measured under other priors than racing.py now has, with 3,000 races of three seeds and 1,000 of
-# ten; five candidates, seeds that spread by 6 % of the best mean:
+# Measured with 3,000 races of three seeds and 500 of ten; five candidates, seeds that spread by
+# 6 % of the best mean:
 #
 #   true means                 seeds  best dropped  trainings spent  wrong winner, without a race
-#   1, 1.03, 1.06, 1.09, 1.12      3         1.9 %           90.7 %        31.2 %         31.1 %
-#   1, 1.1, 1.2, 1.3, 1.4          3         0.1 %           79.8 %         2.2 %          2.1 %
-#   1, 1.03, 1.06, 1.09, 1.12     10         2.5 %           59.4 %        13.9 %         12.7 %
-#   1, 1.1, 1.2, 1.3, 1.4         10         0.0 %           41.6 %         0.0 %          0.0 %
+#   1, 1.03, 1.06, 1.09, 1.12      3         0.3 %           95.3 %        31.1 %         31.1 %
+#   1, 1.1, 1.2, 1.3, 1.4          3         0.0 %           86.0 %         2.1 %          2.1 %
+#   1, 1.03, 1.06, 1.09, 1.12     10         1.2 %           66.2 %        14.2 %         13.4 %
+#   1, 1.1, 1.2, 1.3, 1.4         10         0.0 %           47.1 %         0.0 %          0.0 %
 #
 # Without a race nothing is dropped and 100 % are spent. With three seeds a race can save 26.7 % at
 # most: the third seed of four candidates.
@@ -160,19 +160,21 @@ def test_the_interval_holds_the_true_mean_as_often_as_it_says():
 
 def summed_probability(samples: list[list[float]]) -> float:
     """Return the first of two candidates' probability, summed over all that is not known."""
-    log_scales = np.linspace(-5, 5, 401)
+    scale = np.exp(np.linspace(-5, 5, 401))
     total = won = 0.0
     counts, means, squares = (
         [function(values) for values in samples]
         for function in (len, np.mean, lambda values: np.var(values) * len(values))
     )
     lead = means[1] - means[0]
-    multiples = range(len(racing._SPREADS))
+    multiples = range(len(racing._MULTIPLES))
     terms = itertools.product(multiples, multiples, range(len(racing._SCATTERS)))
     for first, second, scatter in terms:
-        scale = np.exp(log_scales)
-        sigmas = [scale * racing._SPREADS[first], scale * racing._SPREADS[second]]
-        prior = racing._SPREAD_PRIOR[first] * racing._SPREAD_PRIOR[second]
+        sigmas = [scale * racing._MULTIPLES[first], scale * racing._MULTIPLES[second]]
+        odd = [which for which in (first, second) if which > 0]
+        # Either of the two may be the odd one.
+        prior = racing._ODD_PRIOR[len(odd)] / math.comb(2, len(odd))
+        prior *= math.prod(racing._MULTIPLE_PRIOR[which] for which in odd)
         weight = prior * racing._SCATTER_PRIOR[scatter]
         for sigma, count, square in zip(sigmas, counts, squares, strict=True):
             weight = weight * sigma ** (1 - count) * np.exp(-square / 2 / sigma**2)
@@ -195,7 +197,7 @@ def summed_probability(samples: list[list[float]]) -> float:
     ],
 )
 def test_of_two_candidates_the_probability_is_that_of_a_sum_over_the_model(samples):
-    assert probability_best(samples)[0] == pytest.approx(summed_probability(samples), abs=0.02)
+    assert probability_best(samples)[0] == pytest.approx(summed_probability(samples), abs=0.015)
 
 
 def test_what_scatters_widely_is_less_surely_the_best():
@@ -206,14 +208,22 @@ def test_what_scatters_widely_is_less_surely_the_best():
     assert wide < 0.6
 
 
-# The benchmark's page has 2,000 races of each kind, by tenths of what is said.
+# The benchmark's page has 20,000 races of each kind, by tenths of what is said.
 @pytest.mark.parametrize(("kind", "most_sure"), [("equal", 0.25), ("unequal", 0.08)])
 def test_what_is_said_of_the_winner_holds_on_average(kind, most_sure):
-    winner = measure(SPREADS[kind], races=80, seeds=3, seed=1)["winner"]
-    gap = sum(row["count"] * (row["said"] - row["held"]) for row in winner) / 80
-    assert abs(gap) < 0.12  # the standard error of a share of 80 races is 0.055
+    winner = measure(SPREADS[kind], races=200, seeds=3, seed=1)["winner"]
+    gap = sum(row["count"] * (row["said"] - row["held"]) for row in winner) / 200
+    assert abs(gap) < 0.1  # on the page 0.03; the standard error of a share of 200 is 0.034
     # With one spread for all, 0.9 and more was said in a fifth of the unequal races.
-    assert sum(row["count"] for row in winner if row["said"] >= 0.9) / 80 <= most_sure
+    assert sum(row["count"] for row in winner if row["said"] >= 0.9) / 200 <= most_sure
+
+
+def test_a_training_that_went_wrong_altogether_does_not_hide_who_leads():
+    others = [[1.0, 1.1, 1.05], [1.5, 1.6, 1.55], [1.3, 1.35, 1.4]]
+    best, *rest = probability_best([*others, [0.9, 30.0, 1.0]])
+    assert best > 0.75
+    # Of the other two the steady ones are out; two values of the fourth are below all.
+    assert max(rest[:2]) < 0.05 < rest[2]
 
 
 def test_probabilities_add_up_and_follow_the_means():
@@ -224,7 +234,7 @@ def test_probabilities_add_up_and_follow_the_means():
 
 def test_equal_candidates_are_equally_likely():
     found = probability_best([[1.0, 2.0, 3.0]] * 4)
-    assert found == pytest.approx([0.25] * 4, abs=0.03)
+    assert found == pytest.approx([0.25] * 4, abs=0.01)
 
 
 def test_scale_and_place_do_not_matter_and_the_same_values_give_the_same_numbers():
