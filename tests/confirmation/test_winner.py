@@ -50,7 +50,7 @@ def test_the_confirmed_winners_best_seed_on_the_validation_split_is_taken(study:
     assert choice.entry.outcome == finished(1.2, 1.3)
     # 1.1 and 1.3: mean 1.2, standard deviation 0.141421, half width 12.7062 * 0.1 = 1.271.
     assert "Trial 0002 is the confirmed winner: fid_cnn@1000 1.200 ±1.271" in choice.why
-    assert "the best of 2 with probability 0.9" in choice.why
+    assert "the best of 2 with probability 0.8" in choice.why
     assert "best score on the validation split" in choice.why
 
 
