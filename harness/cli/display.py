@@ -1,7 +1,6 @@
 """Show a sweep at the terminal: live where there is one, plain lines where output is piped."""
 
 import dataclasses
-import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -60,7 +59,7 @@ class SweepDisplay:
         self._kimg = kimg
         self._began = time.monotonic()
         self._running: dict[str, _Row] = {}
-        self._best: tuple[float, str] | None = None
+        self._best: tuple[int, float, str] | None = None
         # Drawn four times a second, however often events come.
         self._live = Live(
             get_renderable=self._render, console=console, refresh_per_second=4, transient=True
@@ -127,7 +126,7 @@ class SweepDisplay:
         shown = running[: max(1, self._console.height - _LINES_AROUND)]
         for row in shown:
             table.add_row(*row.cells(self._kimg))
-        best = f"  best so far {self._best[0]:.3f} (trial {self._best[1]})" if self._best else ""
+        best = f"  best so far {self._best[1]:.3f} (trial {self._best[2]})" if self._best else ""
         place = f"trial {min(self._ended + 1, self._trials)} of {self._trials}"
         head = Text(f"{self._count() if self._remains else place}{best}")
         head.append(self._time_left())
@@ -191,7 +190,8 @@ def leaderboard_table(ranked: list[Entry], *, rows: int = _ROWS) -> Table:
         if entry.outcome.best and entry.outcome.best.protocol.num_images < most
     }
     notes = [f"* {torn[name]}" for name in shown if name in torn]
-    notes += [f"~ a score of {fewer[n]} images, at the first rung" for n in shown if n in fewer][:1]
+    few = next((fewer[name] for name in shown if name in fewer), None)
+    notes += [f"~ a score of {few} images, at the first rung"] if few else []
     notes += [f"{entry.name}: {text}" for entry in ranked[:1] for text in entry.outcome.warnings]
     table.caption = Text("\n".join(notes)) if notes else None
     for place, entry in enumerate(ranked, start=1):
