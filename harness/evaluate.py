@@ -139,6 +139,14 @@ def evaluate(
                 pixel_range=pixel_range,
             )
             new_console(stderr=True).print(f"{source}: {generator.describe()}")
+            if noise is not None and generator.roles.noise is None:
+                raise ConfigError(f"--noise: {source} takes none. Leave the option out.")
+            if generator.image_shape != wanted.image_shape:
+                raise DataError(
+                    f"{source}: draws images of shape {generator.image_shape}; those of "
+                    f"{wanted.name} have {wanted.image_shape}. Choose the --dataset that it "
+                    f"imitates, brought to that shape by --image-size and --channels."
+                )
             images = generator.sample(seed, evaluator.labels, evaluator.num_images)
             labels = evaluator.labels if generator.conditional else None
             record |= {"noise_seed": seed, **generator.to_dict()}

@@ -184,20 +184,25 @@ def sweep(
             check_time_budget(space, options)
         runner = StudyRunner(jobs)
         if fork is not None:
-            _fork(studies_dir, study or space.name, fork, jobs)
+            _fork(study or space.name, jobs)
         _run(runner, jobs, last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
 
 
-def _fork(studies_dir: Path, source: str, target: str, jobs: "StudyJobs") -> None:
+def _fork(source: str, jobs: "StudyJobs") -> None:
     from harness.study.fork import IncomparableTrialsError, fork_study, leading_params
 
+    options = jobs.options
+    studies_dir = options.studies_dir
     try:
-        made = fork_study(studies_dir, source, target, space=jobs.space)
+        made = fork_study(
+            studies_dir, source, options.name, space=jobs.space, data_dir=options.data_dir
+        )
     except IncomparableTrialsError as error:
         params = leading_params(studies_dir, source, jobs.space)
         jobs.enqueue(params)
         lines = [str(error), f"Its {len(params)} best configurations are trained again, first."]
     else:
+        jobs.space = made.space
         lines = [f"{made.folder} begins with {made.copied} trials of {source}."]
         lines += [f"  left out: {line}" for line in made.left_out]
     print("\n".join(lines), file=sys.stderr)

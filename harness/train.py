@@ -108,6 +108,7 @@ def train(
     is scored as its study was, and from a training as that was.
     """
     with clear_errors(debug):
+        from harness.metrics.extractor_folder import located_extractor
         from harness.study.training_source import find_start, with_cadences
 
         given: dict[str, Any] = {
@@ -125,6 +126,8 @@ def train(
         )
         gan, measure = start.config, start.measure | measure
         measure["dataset"] = data.of(measure.get("dataset", "fashion_mnist"))
+        if "extractor" in measure:
+            measure["extractor"] = located_extractor(measure["extractor"])
         if seed is not None:
             if start.begin_from is not None:
                 kind = "trial" if start.earlier is None else "training"
@@ -133,8 +136,9 @@ def train(
         if dry_run:
             _print_networks(gan, start.functions, measure["dataset"], data_dir)
             return
+        from harness.training.earlier_training import as_known, check_same_data
         from harness.training.job import WorkerSetup
-        from harness.training.standalone import check, check_same_data, claim, standalone_job
+        from harness.training.standalone import check, claim, standalone_job
         from harness.training.training_folder import TrainingFolder
 
         job = standalone_job(
@@ -147,6 +151,7 @@ def train(
         setup = WorkerSetup(
             data_dir=data_dir, weights=weights, functions=start.functions, **measure
         )
+        setup = as_known(setup, job.folder, start.images)
         tracker_options = tracking.options(histograms=histograms)
         check(job, setup, start.begin_from)  # what needs no images is checked first
         if start.note:

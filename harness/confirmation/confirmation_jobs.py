@@ -15,6 +15,7 @@ from harness.core.outcome import Outcome, State
 from harness.core.score import Protocol, require_same_protocol
 from harness.core.seeds import derive_seed
 from harness.gan.user_code.user_functions import UserFunctions
+from harness.metrics.extractor_folder import located_extractor
 from harness.runner.job_source import RunningJob
 from harness.runner.stop_rules import Stop
 from harness.runner.sweep_options import RunOptions
@@ -80,7 +81,8 @@ class ConfirmationJobs:
     def setup(self) -> WorkerSetup:
         """Return what every worker loads."""
         options, record, protocol = self.options, self.plan.record, self._space.protocol
-        same = options.extractor in (None, record.extractor)
+        asked = located_extractor(options.extractor or record.extractor)
+        same = asked == located_extractor(record.extractor)
         return WorkerSetup(
             dataset=record.dataset,
             data_dir=options.data_dir,
@@ -93,9 +95,7 @@ class ConfirmationJobs:
             functions=UserFunctions(
                 self._space.files, tuple(entry.config for entry in self.plan.candidates)
             ),
-            test_scoring=TestScoring()
-            if same
-            else TestScoring(options.extractor, options.weights),
+            test_scoring=TestScoring() if same else TestScoring(asked, options.weights),
         )
 
     def open(self, ready: WorkerReady) -> int:

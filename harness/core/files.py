@@ -108,6 +108,11 @@ def place(path: Path | str) -> str:
     return str(path) if Path(path).is_absolute() else f"{path} (in {Path.cwd()})"
 
 
+def whole_path(path: str) -> str:
+    """Return the whole path of what is meant, `~` included, with links as they were written."""
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
+
+
 def storage_error(path: Path, error: OSError) -> StorageError:
     """Return the message for a file that the operating system refused."""
     return StorageError(

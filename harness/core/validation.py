@@ -14,22 +14,32 @@ from harness.core.errors import ConfigError, near_miss
 _ELSEWHERE = {
     "values": "choices",
     "categories": "choices",
+    "options": "choices",
     "suggest_categorical": "choices",
+    "constant": "value",
     "min": "low",
+    "lower": "low",
     "max": "high",
+    "upper": "high",
     "q": "step",
-    "distribution": "log: true for a logarithmic scale, and nothing for a uniform one",
+    "distribution": "log: true for a logarithmic scale, and nothing for any other",
+    "scale": "log: true for a logarithmic scale, and nothing for any other",
     "suggest_float": "low and high",
     "suggest_int": "low and high",
     "suggest_uniform": "low and high",
+    "suggest_discrete_uniform": "low and high, with step",
     "suggest_loguniform": "low and high, with log: true",
     "method": "sampler: {name: tpe}, or random, or another",
     "early_terminate": "pruner: {name: hyperband}, or another",
     "metric": "protocol: {metric: fid}, or kid",
+    "direction": "protocol: {metric: fid}, which is always minimized",
+    "study_name": "name",
 }
 """The words of W&B and Optuna for keys here."""
 
-_ON, _OFF = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+_OTHER_NAMES = {"bayes": "tpe", "bayesian": "tpe", "asha": "successive_halving"}
+_ON, _OFF = ("true", "yes", "y", "on", "1", "1.0"), ("false", "no", "n", "off", "0", "0.0")
+_NONE = ("none", "null", "nil", "~", "no", "off", "false")
 
 
 def raise_faults(source: str, faults: Sequence[str]) -> None:
@@ -73,21 +83,41 @@ def pydantic_faults(
             faults.append(f"{path} is missing. Add it.")
         elif detail["type"] == "model_type":
             keys = ", ".join(_fields_of(kind))
-            faults.append(
-                f"{path} must be a mapping with the keys {keys}; received {detail['input']!r}."
-            )
+            expected = f"must be a mapping with the keys {keys}"
+            remedy = yaml_hint(detail["input"], expected)
+            if detail["input"] is True and not any(
+                each.is_required() for each in _fields_of(kind).values()
+            ):
+                remedy = " Write {}."
+            faults.append(f"{path} {expected}; received {detail['input']!r}.{remedy}")
         elif detail["type"] == "union_tag_invalid":
             faults.append(f"{path}.{fault_of(detail)}")
         elif detail["type"] in ("union_tag_not_found", "model_attributes_type"):
             known = _tags(model, detail["loc"])
-            received = detail["input"]
-            word = "none" if _means_none(received) else str(received)
+            word = _named_by(detail["input"])
             near = difflib.get_close_matches(word, known, n=1)
             remedy = f" Use {{name: {(near or known)[0]}}}." if known else ""
             faults.append(f"{path} {fault_of(detail)}{remedy}")
         else:
-            faults.append(" ".join(filter(None, [path, fault_of(detail)])))
+            fault = " ".join(filter(None, [path, fault_of(detail)]))
+            if where and _is_needed(model, detail["loc"]):  # all of it can be left out, no part
+                fault = re.sub("Leave it out[.]$", f"Leave {where} out.", fault)
+            faults.append(fault)
     return faults
+
+
+def _is_needed(model: type[pydantic.BaseModel], location: Sequence[int | str]) -> bool:
+    _, parent = _place(model, location[:-1], where="")
+    fields = _fields_of(parent)
+    return any(name in fields and fields[name].is_required() for name in location[-1:])
+
+
+def _named_by(received: Any) -> str:
+    """Return the name that somebody meant who gave no mapping with a name."""
+    if isinstance(received, dict) and isinstance(received.get("type"), str):
+        received = received["type"]
+    word = str(received).lower().removesuffix("pruner").removesuffix("sampler")
+    return "none" if _means_none(received) else _OTHER_NAMES.get(word, word)
 
 
 def _place(
@@ -118,7 +148,9 @@ def _tags(model: type[pydantic.BaseModel], location: Sequence[int | str]) -> lis
 
 
 def _fields_of(kind: Any) -> dict[Any, Any]:
-    return getattr(kind, "model_fields", {})
+    kinds = [kind, *typing.get_args(kind)]  # of one that may be left out, the one that it is
+    models = [each for each in kinds if hasattr(each, "model_fields")]
+    return models[0].model_fields if len(models) == 1 else {}
 
 
 def fault_of(detail: Any) -> str:
@@ -128,7 +160,7 @@ def fault_of(detail: Any) -> str:
         known = [each.strip("' ") for each in detail["ctx"]["expected_tags"].split(",")]
         tag = detail["ctx"]["tag"]
         written = " Write none." if _means_none(tag) and "none" in known else ""
-        suggestion = written or near_miss(tag, known)
+        suggestion = written or near_miss(_named_by(tag), known)
         return f"name must be one of {', '.join(known)}; received {tag!r}.{suggestion}"
     if detail["type"] in ("union_tag_not_found", "model_attributes_type"):
         return f"must be a mapping with a name; received {received!r}."
@@ -139,7 +171,11 @@ def fault_of(detail: Any) -> str:
         message = message[0].lower() + message[1:]
     if detail["type"] == "value_error":  # our own validators say all there is to say
         return message if message.endswith((".", "?")) else f"{message}."
-    return f"{message}; received {received!r}.{yaml_hint(received, message)}"
+    hint = yaml_hint(received, message)
+    if detail["type"] == "literal_error" and not hint:
+        near = near_miss(str(received).lower(), re.findall("'([^']*)'", message))
+        hint = near.replace(" Did you mean '", " Write ").replace("'?", ".")
+    return f"{message}; received {received!r}.{hint}"
 
 
 def yaml_hint(value: Any, expected: str) -> str:
@@ -149,16 +185,17 @@ def yaml_hint(value: Any, expected: str) -> str:
         value: What YAML has read.
         expected: What is expected, in words.
     """
+    word = str(value).strip().lower()
+    if "boolean" in expected and word in (*_ON, *_OFF):
+        return f" Write {'true' if word in _ON else 'false'}."
     if _means_none(value):
         return " Write none." if "'none'" in expected else " Leave it out."
-    if "boolean" in expected:
-        word = str(value).lower()
-        written = "true" * (word in _ON) or "false" * (word in _OFF)
-        return f" Write {written}." if written else ""
     try:
         number = float(_plain_digits(value))
     except ValueError:
-        return ""
+        if not re.fullmatch("[-+]?0[xob][0-9a-f_]+", word):
+            return ""
+        number = float(int(word, 0))
     whole = re.search("integer|whole number", expected)
     if not math.isfinite(number) or not (whole or "number" in expected):
         return ""
@@ -172,7 +209,7 @@ def yaml_hint(value: Any, expected: str) -> str:
 
 
 def _means_none(value: Any) -> bool:
-    return value in ("None", "False") or value is None or value is False
+    return value is None or value is False or str(value).strip().lower() in _NONE
 
 
 def _plain_digits(value: Any) -> str:

@@ -46,7 +46,8 @@ class _PlainMappings(yaml.constructor.SafeConstructor):
         read = self.construct_yaml_int if whole else self.construct_yaml_float
         text, value = node.value, read(node)
         meant = text.replace("_", "").lstrip("+-")
-        if ":" in text or (whole and len(meant) > 1 and meant.isdecimal() and meant[0] == "0"):
+        octal = whole and len(meant) > 1 and meant.isdecimal() and meant[0] == "0" and value != 0
+        if ":" in text or octal:
             base, written = ("60", value) if ":" in text else ("8", int(text.replace("_", "")))
             problem = (
                 f"YAML counts {text} to base {base}, as {value}; write {written}, or '{text}' in "
@@ -57,10 +58,15 @@ class _PlainMappings(yaml.constructor.SafeConstructor):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
-        for key_node, _ in node.value:
+        for key_node, value_node in node.value:
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
                 problem = f"keys must be text; received {key!r}. Quote it"
+                if node.flow_style and value_node.value == "":  # what a comma cut off a number
+                    problem = (
+                        f"a comma ends the value before {key_node.value}; write 10,000 as 10000, "
+                        f"and 1,5 as 1.5"
+                    )
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
             if key in seen:
                 problem = f"the key {key!r} appears twice; keep one of them"

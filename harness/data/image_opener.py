@@ -1,6 +1,7 @@
 """Open image files: the one way in which this project reads a picture that lies on a disk."""
 
 import contextlib
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,9 +35,11 @@ def opened_image(file: Path, formats: tuple[str, ...] = FORMATS) -> Iterator[Ima
     try:
         if file.exists() and not file.is_file():  # reading a pipe or a device may never end
             raise DataError(f"{file}: is no file. Expected an image: remove it.")
+        # Opened here: by its name, Pillow 13 maps a TIFF on its side into memory the wrong way.
         with (
             warnings.catch_warnings(action="ignore"),
-            Image.open(file, formats=formats) as image,
+            file.open("rb") as stream,
+            Image.open(stream, formats=formats) as image,
         ):
             warnings.simplefilter("error", Image.DecompressionBombWarning)  # of a frame, say
             if image.width * image.height > MAX_PIXELS:
@@ -49,7 +52,8 @@ def opened_image(file: Path, formats: tuple[str, ...] = FORMATS) -> Iterator[Ima
         raise
     except Exception as error:  # Pillow raises whatever a damaged file runs into
         # Pillow names the file too, in its own way; the message begins with it already.
-        cause = str(error).replace(f" file {str(file)!r}", "") or type(error).__name__
+        said = getattr(error, "strerror", None) or str(error)
+        cause = re.sub(" file <_io.*>$", "", said) or type(error).__name__
         expected = ", ".join(formats[:-1]) + " or " * (len(formats) > 1) + formats[-1]
         raise DataError(
             f"{file}: cannot be read as an image: {cause.rstrip('.')}. Expected a sound "

@@ -3,13 +3,13 @@
 import csv
 import dataclasses
 import io
-import os
 import re
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from harness.core.errors import ConfigError, near_miss
+from harness.core.files import whole_path
 from harness.data.fitting import MAX_SIZE, RULES, ImageForm
 
 _QUERY = re.compile(r"(?P<head>.*)\?(?P<query>[a-z_]+=.*)", re.DOTALL)
@@ -87,7 +87,21 @@ class DatasetRequest:
         scheme, colon, path = self.source.partition(":")
         if not path:
             return self
-        return dataclasses.replace(self, source=f"{scheme}{colon}{os.path.abspath(path)}")  # noqa: PTH100
+        return dataclasses.replace(self, source=f"{scheme}{colon}{whole_path(path)}")
+
+    def is_but_elsewhere(self, other: "DatasetRequest") -> bool:
+        """Return whether another one asks for the same, wherever the images lie."""
+        return dataclasses.replace(self, source=other.source, name=other.name) == other
+
+    def named_as(self, earlier: "DatasetRequest", name: str) -> Self:
+        """Return the request under the name that the images had where they lay earlier.
+
+        Args:
+            earlier: What was asked for then.
+            name: What scores called it; empty where that is not known.
+        """
+        moved = self != earlier and self.is_but_elsewhere(earlier)
+        return dataclasses.replace(self, name=self.name or name) if moved else self
 
     def changed(self, options: Mapping[str, str]) -> Self:
         """Return the request with other options, given as its text has them.

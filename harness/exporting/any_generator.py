@@ -72,7 +72,10 @@ class InputRoles:
         floats = {n for n, (shape, kind) in inputs.items() if "float" in kind and len(shape) > 1}
         if not named and len(inputs) == 1:
             (only,) = inputs
-            named = {"label" if only in wholes else "noise": only} if floats | wholes else {}
+            if only in wholes:
+                named = {"label": only}
+            elif only in floats - one_hot:  # as many as there are classes may be either
+                named = {"noise": only}
         if not named and len(inputs) == 2:
             labels = wholes or one_hot
             rest = floats - labels
@@ -183,6 +186,7 @@ class AnyGenerator:
             bounds = bounds_of(lambda factor: self._draw(0, labels, factor=factor)) or last
         if probe.dtype.kind in "iu" and pixel_range is None:
             pixel_range = "0,255"
+        self.image_shape = probe.shape[1:]
         extent = Extent.of(path, probe)
         self.pixel_range = choose_range(path, extent, asked=pixel_range, bounds=bounds)
 
@@ -261,6 +265,11 @@ class AnyGenerator:
 
     def _as_images(self, images: NDArray[Any]) -> NDArray[Any]:
         """Return what was drawn as (n, height, width, channels)."""
+        if isinstance(images, list | tuple | dict):
+            raise DataError(
+                f"{self._path}: draws {len(images)} arrays; expected one, of images. Save a model "
+                f"with that output alone."
+            )
         if images.ndim == 3:
             return images[..., np.newaxis]
         if images.ndim == 4 and images.shape[3] in (1, 3):
@@ -295,6 +304,11 @@ def _load(path: Path) -> tuple[Inputs, Run, str | None]:
 
 def _load_keras(path: Path) -> tuple[Inputs, Run, str | None]:
     model = load_generator(path)
+    if not getattr(model, "inputs", None):
+        raise DataError(
+            f"{path}: is a model without named inputs, a class of somebody's own; expected a "
+            f"functional or sequential one. Save it by model.export(FOLDER), as a SavedModel."
+        )
     inputs = {each.name: (tuple(each.shape), str(each.dtype)) for each in model.inputs}
     # Our own, whose layers are known, as fast as they are sampled while they train.
     fast = fast_convolutions(model) if set(inputs) <= {"noise", "label"} else model
@@ -303,9 +317,8 @@ def _load_keras(path: Path) -> tuple[Inputs, Run, str | None]:
     form = model.inputs[0] if len(inputs) == 1 else model.input
 
     def run(given: dict[str, NDArray[Any]]) -> NDArray[Any]:
-        return np.asarray(
-            forward(keras.tree.map_structure(lambda each: tf.constant(given[each.name]), form))
-        )
+        drawn = forward(keras.tree.map_structure(lambda each: tf.constant(given[each.name]), form))
+        return drawn.numpy() if hasattr(drawn, "numpy") else drawn
 
     return inputs, run, _LAST.get(output_activation(model) or "")
 

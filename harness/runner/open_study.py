@@ -15,13 +15,14 @@ from harness.core.locks import LOCK_FILE, lock_folder
 from harness.core.provenance import code_commit, lock_sha256
 from harness.core.score import Protocol
 from harness.core.seeds import derive_seed
+from harness.data.request import DatasetRequest
 from harness.gan.config.config import GANConfig
 from harness.gan.user_code.user_functions import FOLDER, write_copies
 from harness.optimization.promotion import promote, promotion_for
 from harness.optimization.pruners import pruner_for
 from harness.optimization.samplers import sampler_for, visible_trials
 from harness.space.space import SearchSpace
-from harness.study.data_place import same_but_for_place, write_place
+from harness.study.data_place import write_place
 from harness.study.record import StudyRecord, check_study_name, read_study
 from harness.study.repair import describe_retry
 from harness.study.trial_storage import (
@@ -252,7 +253,8 @@ class Study:
             for key, new in asked.protocol.items()
             if stored.protocol.get(key) != new
         ]
-        if not lines and same_but_for_place(stored.dataset, asked.dataset):
+        images = [DatasetRequest.parse(each.dataset) for each in (stored, asked)]
+        if not lines and images[0].is_but_elsewhere(images[1]):
             old_space = old_space.on_dataset(asked.dataset).seen_through(asked.extractor)
             stored = dataclasses.replace(stored, dataset=asked.dataset)
         lines = old_space.diff(self.space) + lines

@@ -25,7 +25,7 @@ from harness.space.enqueue import load_enqueued
 from harness.space.settings import FinishSettings
 from harness.space.space import SearchSpace
 from harness.study import optuna_trials
-from harness.study.data_place import known_as
+from harness.study.data_place import on_known_images
 from harness.study.leaderboard import BASELINE_PREFIX, Entry, finish_name, read_entries
 from harness.study.record import StudyRecord, check_study_name
 from harness.study.retention import Retention
@@ -59,8 +59,7 @@ class StudyJobs:
         space = space.located()
         if (options.folder / "study.json").exists():
             refuse_database(options.folder)
-            known = known_as(options.folder, space.dataset, options.data_dir)
-            space = space.on_dataset(known or space.dataset)
+            space = on_known_images(options.folder, space, options.data_dir)
         self._enqueued = (
             load_enqueued(options.enqueue, space.parameters) if options.enqueue else []
         )

@@ -25,6 +25,7 @@ from harness.gan.user_code.user_functions import (
     named_functions,
     pin,
 )
+from harness.metrics.extractor_folder import located_extractor
 from harness.space.enqueue import params_of, params_of_each
 from harness.space.feasibility import combination_faults, sample_values
 from harness.space.fields import FIELDS
@@ -244,9 +245,7 @@ class SearchSpace(Settings):
 
     def located(self) -> Self:
         """Return the same search space with whole paths of data set and extractor."""
-        extractor = self.protocol.extractor
-        if Path(extractor).is_dir():
-            extractor = os.path.abspath(extractor)  # noqa: PTH100
+        extractor = located_extractor(self.protocol.extractor)
         dataset = str(DatasetRequest.parse(self.dataset).located())
         return self.on_dataset(dataset).seen_through(extractor)
 

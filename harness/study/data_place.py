@@ -11,10 +11,16 @@ from harness.space.space import SearchSpace
 from harness.study.record import lock_study, read_study
 
 
-def same_but_for_place(one: str, other: str) -> bool:
-    """Return whether two data sets are asked for with the same options, wherever they lie."""
-    first, second = DatasetRequest.parse(one), DatasetRequest.parse(other)
-    return dataclasses.replace(first, source=second.source, name=second.name) == second
+def on_known_images(folder: Path, space: SearchSpace, data_dir: Path | None) -> SearchSpace:
+    """Return a search space with whole paths, its images named as a study knows them.
+
+    Args:
+        folder: The study's.
+        space: What is to be searched; the study may know nothing of its images.
+        data_dir: Where to look for the data first.
+    """
+    space = space.located()
+    return space.on_dataset(known_as(folder, space.dataset, data_dir) or space.dataset)
 
 
 def known_as(folder: Path, dataset: str, data_dir: Path | None) -> str | None:
@@ -33,7 +39,7 @@ def known_as(folder: Path, dataset: str, data_dir: Path | None) -> str | None:
     record = read_study(folder)
     if dataset == record.dataset:
         return dataset
-    if not same_but_for_place(dataset, record.dataset):
+    if not DatasetRequest.parse(dataset).is_but_elsewhere(DatasetRequest.parse(record.dataset)):
         return None
     found = load_dataset(dataset, data_dir)
     if found.validation.sha256 != record.protocol.get("reference_sha256"):

@@ -12,7 +12,9 @@ from harness.core.errors import ConfigError, StudyError
 from harness.core.files import copy_folder, storage_error, write_json, write_text
 from harness.core.version import __version__
 from harness.gan.user_code.user_functions import write_copies
+from harness.metrics.extractor_folder import stored_sha256
 from harness.space.space import SearchSpace
+from harness.study.data_place import known_as
 from harness.study.leaderboard import rank, read_entries
 from harness.study.record import (
     SEMANTICS_VERSION,
@@ -33,11 +35,13 @@ class Fork:
 
     Args:
         folder: The new study's folder.
+        space: What it searches, its images named as the old study knew them.
         copied: How many trials it begins with.
         left_out: One line for each trial that does not compare, with the reason.
     """
 
     folder: Path
+    space: SearchSpace
     copied: int
     left_out: tuple[str, ...]
 
@@ -76,7 +80,14 @@ def leading_params(studies_dir: Path, source: str, space: SearchSpace) -> list[d
     return found
 
 
-def fork_study(studies_dir: Path, source: str, target: str, *, space: SearchSpace) -> Fork:
+def fork_study(
+    studies_dir: Path,
+    source: str,
+    target: str,
+    *,
+    space: SearchSpace,
+    data_dir: Path | None = None,
+) -> Fork:
     """Make a new study that begins with every trial of an old one that it could have made.
 
     A trial compares when it was scored by the same protocol on the same rungs, by code of the same
@@ -87,7 +98,8 @@ def fork_study(studies_dir: Path, source: str, target: str, *, space: SearchSpac
         studies_dir: Folder of both studies.
         source: The old study.
         target: Name of the new one.
-        space: What the new one searches.
+        space: What the new one searches; images and an extractor that moved are the same.
+        data_dir: Where to look for the data first.
 
     Raises:
         StudyError: If there is no such study, a sweep is running it, the new name is taken, its
@@ -103,9 +115,19 @@ def fork_study(studies_dir: Path, source: str, target: str, *, space: SearchSpac
             f"{folder}: exists already. Go on with it by --study {target} without --fork, or "
             f"choose another name."
         )
+    space = space.located()
+    known = known_as(old, space.dataset, data_dir)
+    if known is None:
+        raise StudyError(
+            f"{old}: is a study of {record.dataset}; received the data set {space.dataset}, which "
+            f"holds others. Name that data set, or start a new study without --fork."
+        )
+    space = space.on_dataset(known)
     _refuse_incomparable(old, record, space)
     made = dataclasses.replace(
         record,
+        dataset=space.dataset,
+        extractor=space.protocol.extractor,
         id=str(uuid.uuid4()),
         name=target,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -124,17 +146,14 @@ def fork_study(studies_dir: Path, source: str, target: str, *, space: SearchSpac
             unnamed.rename(folder)
     except OSError as error:
         raise storage_error(folder, error) from error
-    return Fork(folder, copied, left_out)
+    return Fork(folder, space, copied, left_out)
 
 
 def _refuse_incomparable(old: Path, record: StudyRecord, space: SearchSpace) -> None:
     """Refuse what makes every trial of the old study worthless to the new one."""
-    old_space, space = SearchSpace.load(str(old / "search_space.yaml")).located(), space.located()
-    if old_space.dataset != space.dataset:
-        raise StudyError(
-            f"{old}: is a study of {old_space.dataset}; received the data set {space.dataset}. "
-            f"Name that data set, or start a new study without --fork."
-        )
+    old_space = SearchSpace.load(str(old / "search_space.yaml")).located()
+    if stored_sha256(space.protocol.extractor) == record.protocol["extractor_sha256"]:
+        old_space = old_space.seen_through(space.protocol.extractor)
     pairs = {
         "semantics_version": (record.semantics_version, SEMANTICS_VERSION),
         "budget.rungs_kimg": (old_space.budget.rungs_kimg, space.budget.rungs_kimg),

@@ -11,7 +11,12 @@ from harness.gan.presets import PRESETS, read_config, read_preset
 from harness.gan.user_code.user_functions import NO_FUNCTIONS, UserFunctions, kept_functions
 from harness.study.leaderboard import find_entry
 from harness.study.record import find_study, read_study
-from harness.training.standalone import Earlier, default_folder, read_training
+from harness.training.earlier_training import (
+    NAME_KEY,
+    Earlier,
+    default_folder,
+    read_training,
+)
 from harness.training.training_folder import TrainingFolder
 
 
@@ -26,6 +31,7 @@ class Start:
         begin_from: A folder whose checkpoint to go on from; None to begin anew.
         earlier: The training to go on from where it was one alone.
         measure: Data set and scoring to keep, by the names of `Training`'s fields.
+        images: What is recorded of the images it saw, by the keys of a training's record.
         functions: Functions of the user's own that the configuration names.
         note: What there is to say of it; empty where nothing is.
     """
@@ -36,6 +42,7 @@ class Start:
     begin_from: TrainingFolder | None = None
     earlier: Earlier | None = None
     measure: dict[str, Any] = dataclasses.field(default_factory=dict)
+    images: dict[str, Any] = dataclasses.field(default_factory=dict)
     functions: UserFunctions = NO_FUNCTIONS
     note: str = ""
 
@@ -124,6 +131,10 @@ def _start_from_study(text: str, studies_dir: Path) -> Start:
             "metric": record.protocol["metric"],
             "num_images": record.protocol["num_images"],
         },
+        images={
+            "dataset": record.dataset,
+            NAME_KEY: str(record.protocol["reference"]).partition("/")[0],
+        },
         functions=kept_functions(study, entry.config),
         note=f"Goes on from trial {entry.name}, whose kept generator stands {entry.stands}.",
     )
@@ -138,5 +149,6 @@ def _start_from_training(path: Path) -> Start:
         begin_from=earlier.folder,
         earlier=earlier,
         measure=earlier.measure,
+        images=earlier.record,
         functions=kept_functions(path, earlier.config),
     )

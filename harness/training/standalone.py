@@ -1,16 +1,13 @@
 """Train one GAN outside any search, into a folder of the same form as a trial's, or go on."""
 
 import contextlib
-import re
 import signal
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import pydantic
-
-from harness.core.errors import StudyError, near_miss
+from harness.core.errors import StudyError
 from harness.core.events import Answer, Event, Finished
 from harness.core.files import read_json, storage_error, write_bytes, write_json
 from harness.core.locks import LOCK_FILE, lock_folder
@@ -18,7 +15,7 @@ from harness.core.nested import flatten
 from harness.core.outcome import Outcome
 from harness.core.signals import Signals
 from harness.core.validation import raise_faults
-from harness.data.image_dataset import ImageDataset
+from harness.data.request import DatasetRequest
 from harness.gan.config.config import GANConfig
 from harness.gan.config.renamed_keys import renamed_faults
 from harness.gan.monitor import UNMONITORED, MonitorConfig
@@ -27,6 +24,7 @@ from harness.tracking.identity import TrialIdentity
 from harness.tracking.jsonl_tracker import HISTORY_NAME
 from harness.tracking.tracker import Tracker
 from harness.training.checkpoint import load_checkpoint
+from harness.training.earlier_training import DATA_KEY, NAME_KEY, RECORD_FILE, check_same_data
 from harness.training.job import TrainingJob, WorkerSetup
 from harness.training.training_folder import TrainingFolder
 
@@ -34,94 +32,8 @@ if TYPE_CHECKING:
     from harness.training.calibration import Estimate
     from harness.training.context import TrainingContext  # loads TensorFlow
 
-RECORD_FILE = "training.json"
-_DATA_KEY = "data_sha256"
 _SCORES = 8
 """How often a training is scored on its way."""
-
-
-class Earlier(NamedTuple):
-    """A training outside any search, read from its folder.
-
-    Args:
-        folder: Where.
-        config: The GAN.
-        monitor: How it showed itself.
-        measure: Its data set and how it was scored, by the names of `WorkerSetup`'s fields.
-        record: All that its record says.
-    """
-
-    folder: TrainingFolder
-    config: GANConfig
-    monitor: MonitorConfig
-    measure: dict[str, Any]
-    record: dict[str, Any]
-
-
-def read_training(path: Path) -> Earlier:
-    """Return the training in a folder that `gansweep train` wrote.
-
-    Raises:
-        StudyError: If there is no such folder, or it holds something else.
-        StorageError: If its record cannot be read.
-    """
-    if not path.is_dir():
-        siblings = [each.name for each in path.parent.glob("*") if each.is_dir()]
-        raise StudyError(
-            f"--continue: there is no folder {path}. Name one that harness.train wrote."
-            f"{near_miss(path.name, siblings)}"
-        )
-    if not (path / RECORD_FILE).exists():
-        raise StudyError(
-            f"--continue: {path} holds no {RECORD_FILE}, so it is no training of harness.train. "
-            f"To go on from a trial of a study, use --from STUDY:TRIAL."
-        )
-    record = read_json(path / RECORD_FILE)
-    try:
-        raise_faults(str(path / RECORD_FILE), renamed_faults(record["config"]))
-        return Earlier(
-            folder=TrainingFolder(path),
-            config=GANConfig.model_validate(record["config"]),
-            monitor=MonitorConfig.model_validate(record.get("monitor") or {}),
-            measure={key: record[key] for key in ("dataset", "extractor", "metric", "num_images")},
-            record=record,
-        )
-    except (KeyError, TypeError, AttributeError, pydantic.ValidationError) as error:
-        raise StudyError(
-            f"{path / RECORD_FILE}: expected the record of a training; received something else "
-            f"({type(error).__name__}). Restore it from a copy."
-        ) from error
-
-
-def default_folder(path: Path, kimg: float) -> Path:
-    """Return the folder beside one for the same training to another total.
-
-    Args:
-        path: Of the earlier training; what its name says of its total is replaced.
-        kimg: The new total.
-    """
-    stem = re.sub(r"-[\d.e+]+kimg$", "", path.resolve().name)
-    return path.parent / f"{stem}-{kimg:g}kimg"
-
-
-def check_same_data(folder: Path, record: dict[str, Any], dataset: ImageDataset) -> None:
-    """Refuse images that are others than those a training saw.
-
-    Args:
-        folder: The training's.
-        record: What its record says.
-        dataset: What it would see now.
-
-    Raises:
-        StudyError: If these are other images.
-    """
-    seen = record.get(_DATA_KEY)
-    if seen not in (None, dataset.train.sha256):
-        raise StudyError(
-            f"{folder}: has been trained on other images than {dataset.name} holds now (SHA-256 "
-            f"{seen[:12]}, now {dataset.train.sha256[:12]}). Give it the same images, or train "
-            f"anew."
-        )
 
 
 def copy_history(source: TrainingFolder, target: TrainingFolder) -> None:
@@ -208,7 +120,7 @@ def prepare(
     record_file = folder.path / RECORD_FILE
     if record_file.exists():
         stored: dict[str, Any] = read_json(record_file)
-        return stored
+        return stored | {"dataset": str(setup.dataset)}  # where it lies now
     if begin_from is not None:
         files = (
             begin_from.generator_file,
@@ -285,7 +197,8 @@ def run(
 
     folder = job.folder.path
     check_same_data(folder, record, context.dataset)
-    write_json(folder / RECORD_FILE, record | {_DATA_KEY: context.dataset.train.sha256})
+    seen = {DATA_KEY: context.dataset.train.sha256, NAME_KEY: context.dataset.name}
+    write_json(folder / RECORD_FILE, record | seen)
     with Signals() as signals, contextlib.closing(open_tracker()) as tracker:
 
         def emit(event: Event) -> Answer:
@@ -318,6 +231,10 @@ def _refuse_changes(folder: TrainingFolder, record: dict[str, Any], asked: dict[
     raise_faults(str(folder.path / RECORD_FILE), renamed_faults(record.get("config") or {}))
     old, new = dict(flatten(record)), dict(flatten(asked))
     changed = [key for key in new if old.get(key) != new[key]]
+    if "dataset" in changed and DATA_KEY in record:  # by which moved images are known later
+        places = [DatasetRequest.parse(str(each["dataset"])) for each in (record, asked)]
+        if places[0].is_but_elsewhere(places[1]):
+            changed.remove("dataset")
     if changed:
         lines = (f"\n  {key}: {old.get(key)} -> {new[key]}" for key in changed)
         raise StudyError(

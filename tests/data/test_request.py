@@ -93,6 +93,8 @@ def test_classes_are_typed_as_a_line_of_a_table(typed: str, names: set[str]):
 
 def test_a_path_of_the_users_own_is_whole(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for text in ("folder:data", "folder:data/", "folder:./data", f"folder:{tmp_path}/x/../data"):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    paths = ("data", "data/", "./data", "~/data", f"{tmp_path}/x/../data")
+    for text in (f"folder:{path}" for path in paths):
         assert str(DatasetRequest.parse(text).located()) == f"folder:{tmp_path}/data"
     assert str(DatasetRequest.parse("fashion_mnist?size=8").located()) == "fashion_mnist?size=8"

@@ -30,6 +30,8 @@ ROWS = ((None, CLASSES), "float32")
         ({"y": INDEX}, None, (None, "y", False)),
         ({"a": Z, "b": ((None, 1), "float32")}, "noise=a,label=b", ("a", "b", False)),
         ({"a": ROWS, "b": ROWS}, "label=a,noise=b", ("b", "a", True)),
+        ({"a": ROWS}, "label=a", (None, "a", True)),
+        ({"noise": ROWS}, None, ("noise", None, False)),
     ],
 )
 def test_types_and_shapes_tell_what_inputs_are_for(inputs, given, expected):
@@ -46,6 +48,7 @@ def test_types_and_shapes_tell_what_inputs_are_for(inputs, given, expected):
         ),
         ({"a": Z, "b": ((None, 1), "float32")}, None, "Say which is which"),
         ({"a": ROWS, "b": ROWS}, None, "Say which is which"),
+        ({"a": ROWS}, None, "Say which is which"),
         ({"a": Z, "b": INDEX, "c": Z}, None, "Say which is which"),
         ({"a": ((None, None), "float32")}, None, "must be floats of a fixed shape"),
         ({"a": Z, "b": ((None, 5), "float32")}, "noise=a,label=b", r"one-hot rows \(n, 3\)"),
@@ -148,6 +151,9 @@ def test_what_draws_no_images_is_refused(tmp_path: Path):
     noise = keras.Input((16,))
     path = save(tmp_path, noise, keras.layers.Dense(3)(noise))
     with pytest.raises(DataError, match=r"draws arrays of shape \(250, 3\); expected images"):
+        AnyGenerator(path, 0)
+    save(tmp_path, noise, [image(noise), keras.layers.Dense(3)(noise)])
+    with pytest.raises(DataError, match="draws 2 arrays; expected one, of images"):
         AnyGenerator(path, 0)
     path.write_bytes(b"no model")
     with pytest.raises(StorageError, match="cannot be loaded by Keras"):

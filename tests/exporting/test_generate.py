@@ -11,7 +11,7 @@ from PIL import Image
 
 from harness.exporting.bundle_folder import write_checksums
 from harness.exporting.scoring import Original
-from harness.exporting.templates.generate import grid, to_pixels
+from harness.exporting.templates.generate import class_number, grid, to_pixels
 from tests.exporting.generators import build, write_bundle
 
 # Hides whole packages, as if they were not installed, and then runs the program.
@@ -87,6 +87,22 @@ def test_the_names_of_classes_serve_too(bundle: Path, original: Original, tmp_pa
     result = run(bundle, "--class", "Class 1", "--count", 2, "--out", out)
     assert result.returncode == 0, result.stderr
     assert difference(np.load(out), expected_pixels(original, 0, [1, 1])) <= 1
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "expected"),
+    [
+        (["a", "A", "b"], "A", 1),
+        (["a", "A", "b"], "B", 2),
+        (["a", "A", "b"], "2", 2),
+        (["1", "2", "3"], "1", 0),
+        (["1", "2", "3"], "0", None),
+        (["aa", "Aa"], "AA", None),
+        (["x=1, [y]", "-z"], "-z", 1),
+    ],
+)
+def test_every_class_can_be_named(names: list[str], wanted: str, expected: int | None):
+    assert class_number(wanted, names) == expected
 
 
 def test_another_runtime_draws_the_same_from_an_earlier_file(

@@ -11,8 +11,9 @@ from keras import layers
 
 from harness.core.files import read_json
 from harness.gan.networks.layers import leaky_relu_of_sum
+from harness.metrics.extractor_folder import RECORD_FILE
 from harness.metrics.extractors.classifier import read_weights
-from harness.metrics.extractors.feature_extractor import RECORD_FILE, WEIGHTS_FILE, Extractor
+from harness.metrics.extractors.feature_extractor import WEIGHTS_FILE, Extractor
 
 FOLDER = Path(__file__).parent / "residual"
 NAME = "fashion_residual"

@@ -47,6 +47,17 @@ def load(place: str, text: str) -> SearchSpace:
         ("MORE", "pruner: None", "Use {name: none}.", "{name: none}"),
         ("MORE", "pruner: mediann", "Use {name: median}.", "{name: median}"),
         ("MORE", "pruner: {name: no}", "Write none.", "none}"),
+        ("MORE", "pruner: 'off'", "Use {name: none}.", "{name: none}"),
+        ("MORE", "pruner: MedianPruner", "Use {name: median}.", "{name: median}"),
+        ("MORE", "pruner: {type: median}", "Use {name: median}.", "{name: median}"),
+        ("MORE", "sampler: bayes", "Use {name: tpe}.", "{name: tpe}"),
+        ("MORE", "protocol: {metric: FID}", "Write fid.", "fid}"),
+        ("MORE", "finish: yes", "Write {}.", "{}"),
+        ("PARAMETER", "conditional: {value: 'False'}", "Write false.", "false}"),
+        ("PARAMETER", "conditional: {value: n}", "Write false.", "false}"),
+        ("PARAMETER", "conditional: {value: 1.0}", "Write true.", "true}"),
+        ("PARAMETER", "batch_size: {value: 0o100}", "Write 64.", "64}"),
+        ("PARAMETER", "batch_size: {value: '0x40'}", "Write 64.", "64}"),
     ],
 )
 def test_what_a_hint_says_to_write_is_accepted(place, received, hint, followed):
@@ -69,6 +80,9 @@ def test_what_a_hint_says_to_write_is_accepted(place, received, hint, followed):
         ("MORE", "method: tpe", "sampler: {name: tpe}, or", "sampler: {name: tpe}"),
         ("MORE", "early_terminate: x", "pruner: {name: hyper", "pruner: {name: hyperband}"),
         ("MORE", "metric: {name: x}", "protocol: {metric: fid}", "protocol: {metric: fid}"),
+        ("MORE", "direction: minimize", "protocol: {metric: fid}, wh", "protocol: {metric: fid}"),
+        ("PARAMETER", "batch_size: {scale: log, low: 3, high: 6}", "log: true for", ""),
+        ("PARAMETER", "batch_size: {upper: 6, low: 3}", "high.", "batch_size: {low: 3, high: 6}"),
     ],
 )
 def test_words_of_others_are_translated(place, received, hint, mended):
@@ -89,6 +103,23 @@ def test_what_may_be_left_out_is(place, received):
     with pytest.raises(ConfigError, match=re.escape("Leave it out.")):
         load(place, received)
     load(place, re.sub(r", \w+: (None|off)", "", received))
+
+
+@pytest.mark.parametrize(
+    "received", ["batch_size: {value: None}", "batch_size: {low: ~, high: 8}"]
+)
+def test_a_parameter_without_a_value_is_left_out_as_a_whole(received):
+    with pytest.raises(ConfigError, match=r"Leave batch_size out\."):
+        load("PARAMETER", received)
+    load("PARAMETER", "")
+
+
+@pytest.mark.parametrize("written", ["10,000", "10,0", "1,5"])
+def test_a_comma_in_a_number_is_named(written):
+    place, text = "MORE", f"protocol: {{metric: fid, num_images: {written}}}"
+    with pytest.raises(ConfigError, match="write 10,000 as 10000, and 1,5 as"):
+        load(place, text)
+    load(place, text.replace(written, "10000"))
 
 
 @pytest.mark.parametrize("name", ["123", "no", "1e3"])

@@ -6,15 +6,19 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 from harness.core.errors import StudyError
+from harness.core.files import write_json
 from harness.core.score import Protocol
+from harness.data.datasets import load_dataset
 from harness.diagnosis.consistency import examine_study
 from harness.runner.open_study import Study
 from harness.space.space import SearchSpace
-from harness.study.fork import fork_study
+from harness.study.data_place import write_place
+from harness.study.fork import IncomparableTrialsError, fork_study
 from harness.study.leaderboard import read_entries
 from harness.study.record import SEMANTICS_VERSION, read_study
 from harness.training.training_folder import TrainingFolder
@@ -119,6 +123,42 @@ def test_a_space_that_holds_none_of_the_trials_is_refused_and_leaves_nothing(stu
 def test_the_new_name_cannot_escape(studies: Path, name: str):
     with pytest.raises(StudyError, match="expected up to 100 letters"):
         fork_study(studies, "endings", name, space=space())
+
+
+def test_images_and_an_extractor_that_moved_are_the_same(studies: Path, tmp_path: Path):
+    def write_extractor(folder: Path, sha256: str) -> str:
+        folder.mkdir()
+        (folder / "extractor.json").write_text(json.dumps({"sha256": sha256}))
+        return str(folder)
+
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "now called so.npz", images=images, labels=np.arange(40) % 2)
+    now, before = f"npz:{tmp_path}/now called so.npz", f"npz:{tmp_path}/shapes.npz"
+    old = studies / "endings"
+    write_place(old, dataset=before, extractor="/before/extractor")
+    record = read_study(old)
+    known = {
+        "reference": "shapes/validation",
+        "reference_sha256": load_dataset(now).validation.sha256,
+    }
+    changed = dataclasses.replace(record, protocol=record.protocol | known)
+    write_json(old / "study.json", dataclasses.asdict(changed))
+    moved = space().on_dataset(now)
+    extractor = write_extractor(tmp_path / "ex", record.protocol["extractor_sha256"])
+
+    fork = fork_study(studies, "endings", "copy", space=moved.seen_through(extractor))
+    assert fork.copied == 4
+    made = read_study(fork.folder)
+    assert (made.dataset, made.extractor) == (f"{now}?name=shapes", extractor)
+    assert made.protocol == changed.protocol
+    assert fork.space.dataset == SearchSpace.load(str(fork.folder / "search_space.yaml")).dataset
+
+    other = write_extractor(tmp_path / "other", "0" * 64)
+    with pytest.raises(IncomparableTrialsError, match=r"protocol.extractor: .* -> .*other"):
+        fork_study(studies, "endings", "third", space=moved.seen_through(other))
+    np.savez(tmp_path / "now called so.npz", images=255 - images, labels=np.arange(40) % 2)
+    with pytest.raises(StudyError, match=r"is a study of npz:.*shapes.npz; received .*so.npz"):
+        fork_study(studies, "endings", "third", space=moved.seen_through(extractor))
 
 
 def test_a_name_that_is_taken_is_refused(studies: Path):

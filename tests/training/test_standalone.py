@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from harness.core.errors import StudyError
+from harness.core.files import write_json
 from harness.core.outcome import Outcome, Reason
 from harness.gan.config.config import GANConfig
 from harness.training.checkpoint import save_checkpoint
+from harness.training.earlier_training import DATA_KEY, NAME_KEY, as_known
 from harness.training.job import TrainingJob, WorkerSetup
 from harness.training.standalone import claim, prepare, standalone_job
 from harness.training.training_folder import TrainingFolder
@@ -78,6 +80,27 @@ def test_another_training_is_refused(job: TrainingJob, change: dict, message: st
     with pytest.raises(StudyError, match=message):
         prepare(*((other, SETUP) if of_job else (job, other)))
     assert contents(job.folder.path) == before
+
+
+def test_images_that_moved_keep_the_name_that_scores_know(job: TrainingJob):
+    began = WorkerSetup(dataset="npz:/there/shapes.npz?size=32")
+    record = prepare(job, began)
+    moved = WorkerSetup(dataset="npz:/here/other.npz?size=32")
+    with pytest.raises(StudyError, match=r"dataset: npz:/there/shapes.npz.* -> npz:/here"):
+        prepare(job, moved)  # nothing is known of what it saw
+    seen = {DATA_KEY: "ab" * 32, NAME_KEY: "shapes"}
+    write_json(job.folder.path / "training.json", record | seen)
+    for _ in range(2):
+        known = as_known(moved, job.folder, {})
+        assert known.dataset == "npz:/here/other.npz?size=32&name=shapes"
+        again = prepare(job, known)
+        assert again == record | seen | {"dataset": known.dataset}
+        write_json(job.folder.path / "training.json", again)
+    with pytest.raises(StudyError, match=r"dataset: .* -> npz:/here/other.npz\?size=28"):
+        prepare(job, WorkerSetup(dataset="npz:/here/other.npz?size=28"))
+    elsewhere = TrainingFolder(job.folder.path.parent / "two")
+    assert as_known(began, elsewhere, again).dataset == f"{began.dataset}&name=shapes"
+    assert as_known(began, elsewhere, {}) == began
 
 
 def test_a_finished_training_is_refused(job: TrainingJob):

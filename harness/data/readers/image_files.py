@@ -127,6 +127,11 @@ def _check_headers(path: Path, headers: Mapping[str, ArrayHeader]) -> None:
 def _folder_labels(listing: FolderListing, names: Sequence[str]) -> NDArray[np.int32] | None:
     """Return the class of each image by the name of its folder; None where they have none."""
     labels: dict[int, Path] = {}
+    if len(listing.classes) > 1 and not names:
+        raise DataError(
+            f"{listing.path}: holds subfolders, {listing.classes[0].name}, ..., while the data "
+            f"set has no classes. Put all images directly into {listing.path}."
+        )
     for folder in listing.classes:
         try:
             label = class_number(folder.name, names, "the data set")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from harness.core.errors import DataError
+from harness.core.errors import DataError, unprintable
 from harness.data.fitting import MAX_SIZE, ImageForm, fit_image, fit_images
 from harness.data.image_dataset import Split
 from harness.data.image_opener import opened_image
@@ -31,7 +31,13 @@ _DRAFT_PIXELS = 25_000_000
 _GRAY_MODES = ("1", "L", "LA")
 _COLOR_MODES = ("P", "PA", "RGB", "RGBA", "CMYK")
 # What systems leave in folders of pictures; hidden files are passed over too.
-_LITTER = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir"})
+_LITTER = frozenset(
+    {
+        *("thumbs.db", "ehthumbs.db", "desktop.ini", "picasa.ini", "icon\r", "__macosx"),
+        *("@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found"),
+        "__pycache__",
+    }
+)
 _WHITE = (255, 255, 255, 255)
 # How a camera was held: what undoes it. Left out are the pictures that are upright already.
 _UPRIGHT = {
@@ -121,6 +127,12 @@ def list_folder(path: Path) -> FolderListing:
         )
     if not entries:
         raise DataError(f"{path}: is empty; expected images, or one subfolder a class.")
+    for folder in folders:
+        if shown := unprintable(folder.name):
+            raise DataError(
+                f"{path}: the class name {shown} is no single line of UTF-8 text. Rename the "
+                f"folder."
+            )
     numbered = all(folder.name.isdecimal() for folder in folders)
     folders.sort(key=lambda folder: (int(folder.name) if numbered else 0, folder.name))
     groups = []
@@ -140,10 +152,15 @@ def list_folder(path: Path) -> FolderListing:
 def _image_files(folder: Path, files: list[Path]) -> list[Path]:
     """Return the files of a folder, all of them images by their names."""
     for file in files:
-        if file.is_dir() or file.suffix.lower() not in SUFFIXES:
+        if file.is_dir():
             raise DataError(
-                f"{file}: is {'a folder' if file.is_dir() else 'no image'}; expected only files "
-                f"that end in {', '.join(sorted(SUFFIXES))} in {folder}. Remove it or convert it."
+                f"{file}: is a folder in the folder of a class; expected its images. Move them "
+                f"into {folder}, or name the folder whose subfolders are classes, maybe {folder}."
+            )
+        if file.suffix.lower() not in SUFFIXES:
+            raise DataError(
+                f"{file}: is no image; expected only files that end in "
+                f"{', '.join(sorted(SUFFIXES))} in {folder}. Remove it or convert it."
             )
     if not files:
         raise DataError(
@@ -216,10 +233,11 @@ def _decode_file(file: Path, form: ImageForm) -> NDArray[np.uint8]:
                 f"a side, or a size to bring it to: --image-size 32."
             )
         gray = image.mode in _GRAY_MODES
-        turn = _UPRIGHT.get(_orientation(image))
         transparent = image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info
         if form.size is not None and image.width * image.height > _DRAFT_PIXELS:
             image.draft(image.mode, (4 * form.size, 4 * form.size))
+        image.load()
+        turn = _UPRIGHT.get(_orientation(image))  # Pillow turns a TIFF itself while it decodes it
         fitted = fit_image(_plain(image, gray=gray, transparent=transparent), form)
         if turn is not None:
             fitted = fitted.transpose(turn)

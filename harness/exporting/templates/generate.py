@@ -248,15 +248,27 @@ def choose_inputs(
     noise = generator.standard_normal((options.count, about["latent_dim"]), np.float32)
     if options.label is None:
         return noise, np.arange(options.count) % len(names) if names else None
-    known = {str(number): number for number in range(len(names))}
-    known |= {name.lower(): number for number, name in enumerate(names)}
-    if options.label.lower() not in known:
+    label = class_number(options.label, names)
+    if label is None:
         classes = ", ".join(f"{number} {name}" for number, name in enumerate(names))
         raise RefusedError(
             f"--class: received {options.label}; expected "
             f"{f'one of {classes}' if classes else 'none, for the generator has no classes'}."
         )
-    return noise, np.full(options.count, known[options.label.lower()])
+    return noise, np.full(options.count, label)
+
+
+def class_number(wanted: str, names: list[str]) -> int | None:
+    """Return the class of a name, or of a number where no name is one; None for no class."""
+    if wanted in names:
+        return names.index(wanted)
+    alike = [number for number, name in enumerate(names) if name.lower() == wanted.lower()]
+    if len(alike) == 1:
+        return alike[0]
+    # Among names such as 1, 2, 3 a number that is none of them must not mean another class.
+    numbered = any(name.isdecimal() for name in names)
+    known = [str(number) for number in range(len(names)) if not numbered]
+    return known.index(wanted) if wanted in known else None
 
 
 def read_inputs(file: Path, about: dict[str, Any]) -> tuple[Array, Array | None]:

@@ -1,9 +1,11 @@
 """Train an extractor for a data set, reproducibly, and write the folder load_extractor reads."""
 
+import contextlib
 import dataclasses
+import logging
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,8 +16,9 @@ import tensorflow as tf
 from harness.core.errors import DataError, StorageError
 from harness.core.files import storage_error, write_json
 from harness.data.image_dataset import ImageDataset, Split
+from harness.metrics.extractor_folder import RECORD_FILE
 from harness.metrics.extractors.classifier import build_classifier, write_weights
-from harness.metrics.extractors.feature_extractor import RECORD_FILE, WEIGHTS_FILE, Extractor
+from harness.metrics.extractors.feature_extractor import WEIGHTS_FILE, Extractor
 
 Report = Callable[[int, float, float], None]
 
@@ -120,16 +123,32 @@ def train_classifier(
         ),
         metrics=["accuracy"],
     )
-    classifier.fit(
-        _batches(train, plan, num_classes),
-        validation_data=(validation.images, np.eye(num_classes)[validation.labels]),
-        validation_batch_size=500,
-        epochs=plan.epochs,
-        steps_per_epoch=steps,
-        shuffle=False,  # the rows are shuffled already
-        verbose=0,
-        callbacks=list(callbacks),
-    )
+    with _silent_about_retracing():
+        classifier.fit(
+            _batches(train, plan, num_classes),
+            validation_data=(validation.images, np.eye(num_classes)[validation.labels]),
+            validation_batch_size=500,
+            epochs=plan.epochs,
+            steps_per_epoch=steps,
+            shuffle=False,  # the rows are shuffled already
+            verbose=0,
+            callbacks=list(callbacks),
+        )
+
+
+@contextlib.contextmanager
+def _silent_about_retracing() -> Iterator[None]:
+    """Keep TensorFlow from warning that small networks of few steps are compiled often."""
+    logger = tf.get_logger()
+
+    def passes(record: logging.LogRecord) -> bool:
+        return "retracing" not in record.getMessage()
+
+    logger.addFilter(passes)
+    try:
+        yield
+    finally:
+        logger.removeFilter(passes)
 
 
 def _callbacks(

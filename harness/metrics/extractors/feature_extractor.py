@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from harness.core.errors import ConfigError, ScoreError, near_miss
 from harness.core.files import read_json
 from harness.data.fitting import MAX_SIZE
+from harness.metrics.extractor_folder import RECORD_FILE
 from harness.metrics.extractors import inception
 from harness.metrics.extractors.classifier import (
     ARCHITECTURES,
@@ -24,7 +25,6 @@ from harness.metrics.extractors.inception_weights import load_inception_weights
 ImageShape = tuple[int, int, int]
 BATCH_SIZE = 500
 WEIGHTS_FILE = "weights.npz"
-RECORD_FILE = "extractor.json"
 PANEL = "panel"
 """The name of the shipped panel; see `load_panel`."""
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from harness.core.errors import ConfigError
 from harness.core.files import read_json
+from harness.metrics.extractor_folder import RECORD_FILE
 from harness.metrics.extractors.feature_extractor import (
     PANEL,
-    RECORD_FILE,
     Extractor,
     ImageShape,
     in_batches,

@@ -12,9 +12,10 @@ import numpy as np
 from harness.core.errors import StorageError
 from harness.core.files import read_json, write_json
 from harness.data.image_dataset import ImageDataset
+from harness.metrics.extractor_folder import RECORD_FILE
 from harness.metrics.extractors.classifier import ARCHITECTURES, build_pixels, write_weights
 from harness.metrics.extractors.extractor_training import standard_plans, train_extractor
-from harness.metrics.extractors.feature_extractor import BATCH_SIZE, RECORD_FILE, WEIGHTS_FILE
+from harness.metrics.extractors.feature_extractor import BATCH_SIZE, WEIGHTS_FILE
 from harness.metrics.extractors.panel import Panel, load_panel
 
 Task = Literal["labels", "turns"]
@@ -78,11 +79,15 @@ def train_panel(
         kept = folder / name / RECORD_FILE
         if kept.exists():
             records[name] = read_json(kept)
-            if records[name].get("plans") == [dataclasses.asdict(plan) for plan in plans]:
+            asked = {
+                "plans": [dataclasses.asdict(plan) for plan in plans],
+                "train_sha256": dataset.train.sha256,
+            }
+            if {key: records[name].get(key) for key in asked} == asked:
                 continue
             raise StorageError(
-                f"{folder / name}: was trained by another plan. Give the options it was begun "
-                f"with, choose another folder, or remove this one."
+                f"{folder / name}: was trained by another plan or on other images. Give the "
+                f"options and images it was begun with, choose another folder, or remove this one."
             )
         records[name] = train_extractor(
             dataset,

@@ -95,12 +95,27 @@ def test_what_systems_leave_is_passed_over_and_named(tmp_path):
     folder = write_folder(tmp_path / "made" / "cat", IMAGES)
     (tmp_path / "made" / ".ipynb_checkpoints").mkdir()
     (tmp_path / "made" / "__MACOSX").mkdir()
+    (tmp_path / "made" / "$RECYCLE.BIN").mkdir()
     (folder / "._0.png").write_bytes(b"\0\5\x16\7")
     found = read_images(tmp_path / "made", ("dog", "cat"))
-    assert found.passed_over == (".ipynb_checkpoints", "__MACOSX", "cat/._0.png")
+    assert found.passed_over == ("$RECYCLE.BIN", ".ipynb_checkpoints", "__MACOSX", "cat/._0.png")
     assert found.describe(("dog", "cat")).endswith(
-        "1 classes (cat: 4); passed over: .ipynb_checkpoints, __MACOSX, cat/._0.png"
+        "1 classes (cat: 4); passed over: $RECYCLE.BIN, .ipynb_checkpoints, __MACOSX, cat/._0.png"
     )
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\tb", "caf\udce9"])
+def test_a_class_that_no_data_set_can_name_is_refused(tmp_path, name):
+    write_folder(tmp_path / "made" / name, IMAGES[:1])
+    with pytest.raises(DataError, match=r"the class name .* is no single line of UTF-8 text"):
+        read_images(tmp_path / "made", (name, "cat"))
+
+
+def test_classes_mean_nothing_where_the_data_set_has_none(tmp_path):
+    for name in ("cat", "dog"):
+        write_folder(tmp_path / name, IMAGES[:1])
+    with pytest.raises(DataError, match=r"while the data set has no classes\. Put all images"):
+        read_images(tmp_path, None)
 
 
 def test_images_are_brought_to_the_form_asked_for(tmp_path):

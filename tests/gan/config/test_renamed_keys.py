@@ -15,8 +15,9 @@ from harness.space.enqueue import load_enqueued
 from harness.space.fields import FIELDS
 from harness.space.space import SearchSpace
 from harness.training.checkpoint import load_checkpoint, save_checkpoint
+from harness.training.earlier_training import read_training
 from harness.training.job import WorkerSetup
-from harness.training.standalone import prepare, read_training, standalone_job
+from harness.training.standalone import prepare, standalone_job
 from harness.training.training_folder import TrainingFolder
 
 OLD = {
