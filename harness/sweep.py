@@ -174,6 +174,12 @@ def sweep(
             target_fid=target_fid,
             **workers.settings(at_most=trials),
         )
+        if fork is not None:
+            from harness.study.data_place import on_known_images
+            from harness.study.record import find_study
+
+            old = find_study(studies_dir, study or space.name)
+            space = on_known_images(old, space, data_dir)
         jobs = StudyJobs(space, options)  # refuses bad options before anything is written
         if dry_run:
             _preview(space, options)
@@ -194,15 +200,12 @@ def _fork(source: str, jobs: "StudyJobs") -> None:
     options = jobs.options
     studies_dir = options.studies_dir
     try:
-        made = fork_study(
-            studies_dir, source, options.name, space=jobs.space, data_dir=options.data_dir
-        )
+        made = fork_study(studies_dir, source, options.name, space=jobs.space)
     except IncomparableTrialsError as error:
         params = leading_params(studies_dir, source, jobs.space)
         jobs.enqueue(params)
         lines = [str(error), f"Its {len(params)} best configurations are trained again, first."]
     else:
-        jobs.space = made.space
         lines = [f"{made.folder} begins with {made.copied} trials of {source}."]
         lines += [f"  left out: {line}" for line in made.left_out]
     print("\n".join(lines), file=sys.stderr)

@@ -109,6 +109,7 @@ def train(
     """
     with clear_errors(debug):
         from harness.metrics.extractor_folder import located_extractor
+        from harness.study.data_place import check_places
         from harness.study.training_source import find_start, with_cadences
 
         given: dict[str, Any] = {
@@ -124,6 +125,8 @@ def train(
             continue_from=continue_from,
             studies_dir=studies_dir,
         )
+        if start.study is not None:
+            check_places(start.study, dataset=dataset is None, extractor=extractor is None)
         gan, measure = start.config, start.measure | measure
         measure["dataset"] = data.of(measure.get("dataset", "fashion_mnist"))
         if "extractor" in measure:

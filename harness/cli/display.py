@@ -219,7 +219,8 @@ def measurement_table(measured: "list[Measurement]") -> Table:
         f"(resize: {protocol.resize}; labels: {protocol.labels})"
     )
     columns = ("measure", "value", "95 % interval", "protocol")
-    table = FittingTable(columns, left=("measure", "95 % interval", "protocol"), title=title)
+    left = ("measure", "95 % interval", "protocol")
+    table = FittingTable(columns, left=left, wraps="measure", title=title)
     for one in measured:
         interval, note = one.quantity.interval, one.quantity.note
         direction = _DIRECTIONS.get(one.quantity.better, f"→ {one.quantity.better}")

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import rich.box
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
@@ -23,11 +23,17 @@ class FittingTable(Table):
     Args:
         columns: Their heads.
         left: Those of them that hold text.
+        wraps: The one of them whose words may stand in several lines.
         **options: As Rich has them.
     """
 
     def __init__(
-        self, columns: Sequence[str], *, left: Collection[str] = (), **options: Any
+        self,
+        columns: Sequence[str],
+        *,
+        left: Collection[str] = (),
+        wraps: str = "",
+        **options: Any,
     ) -> None:
         # Without lines between columns more of them fit.
         looks: dict[str, Any] = {
@@ -37,12 +43,13 @@ class FittingTable(Table):
         }
         super().__init__(**(looks | options))
         for column in columns:
-            self.add_column(column, justify="left" if column in left else "right")
+            justify: JustifyMethod = "left" if column in left else "right"
+            self.add_column(column, justify=justify, no_wrap=column != wraps)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Return the table, or a line for each of its cells."""
         unbounded = options.update(max_width=_ANY_WIDTH)
-        if Measurement.get(console, unbounded, self).maximum <= options.max_width:
+        if Measurement.get(console, unbounded, self).minimum <= options.max_width:
             yield from super().__rich_console__(console, options)
             return
         heads = [str(column.header) for column in self.columns]

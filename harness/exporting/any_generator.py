@@ -29,7 +29,7 @@ from harness.gan.sampling import latent_noise, load_generator, output_activation
 
 Shape = tuple[int | None, ...]
 Inputs = Mapping[str, tuple[Shape, str]]
-Run = Callable[[dict[str, NDArray[Any]]], NDArray[Any]]
+Run = Callable[[dict[str, NDArray[Any]]], Any]
 
 _PROBED = 300
 _LAST = {"tanh": "-1,1", "sigmoid": "0,1"}
@@ -263,9 +263,9 @@ class AnyGenerator:
             batches.append(finish(self._as_images(images)))
         return np.concatenate(batches)[:total]
 
-    def _as_images(self, images: NDArray[Any]) -> NDArray[Any]:
+    def _as_images(self, images: Any) -> NDArray[Any]:
         """Return what was drawn as (n, height, width, channels)."""
-        if isinstance(images, list | tuple | dict):
+        if not isinstance(images, np.ndarray):
             raise DataError(
                 f"{self._path}: draws {len(images)} arrays; expected one, of images. Save a model "
                 f"with that output alone."
@@ -316,9 +316,9 @@ def _load_keras(path: Path) -> tuple[Inputs, Run, str | None]:
     # In the form that its maker gave: a tensor, a list, or by names.
     form = model.inputs[0] if len(inputs) == 1 else model.input
 
-    def run(given: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    def run(given: dict[str, NDArray[Any]]) -> Any:
         drawn = forward(keras.tree.map_structure(lambda each: tf.constant(given[each.name]), form))
-        return drawn.numpy() if hasattr(drawn, "numpy") else drawn
+        return np.asarray(drawn) if tf.is_tensor(drawn) else drawn
 
     return inputs, run, _LAST.get(output_activation(model) or "")
 

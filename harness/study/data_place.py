@@ -1,14 +1,15 @@
 """Know a study's images by their content, wherever they lie now."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 from harness.core.errors import StudyError
-from harness.core.files import write_json, write_text
+from harness.core.files import whole_path, write_json, write_text
 from harness.data.datasets import load_dataset
 from harness.data.request import DatasetRequest
 from harness.space.space import SearchSpace
-from harness.study.record import lock_study, read_study
+from harness.study.record import StudyRecord, lock_study, read_study
 
 
 def on_known_images(folder: Path, space: SearchSpace, data_dir: Path | None) -> SearchSpace:
@@ -49,6 +50,30 @@ def known_as(folder: Path, dataset: str, data_dir: Path | None) -> str | None:
     return str(request if found.name == name else dataclasses.replace(request, name=name))
 
 
+def check_places(record: StudyRecord, *, dataset: bool = True, extractor: bool = True) -> None:
+    """Refuse a study whose images or extractor have left their place, saying how to name another.
+
+    Args:
+        record: The study's.
+        dataset: Whether its images are looked for.
+        extractor: Whether its extractor is.
+
+    Raises:
+        StudyError: If there is no file or folder of that name any more.
+    """
+    places = {
+        "--dataset": DatasetRequest.parse(record.dataset).source.partition(":")[2] * dataset,
+        "--extractor": record.extractor * (extractor and os.sep in record.extractor),
+    }
+    for option, path in places.items():
+        if path and not Path(whole_path(path)).exists():
+            told = "" if option == "--dataset" else ", to its sweep"
+            raise StudyError(
+                f"{path}: nothing is there any more of what the study {record.name} needs. Put it "
+                f"back, or say where it lies now by {option}{told}."
+            )
+
+
 def write_place(folder: Path, *, dataset: str, extractor: str) -> None:
     """Write into a study's record where its images and its extractor lie now."""
     space = SearchSpace.load(str(folder / "search_space.yaml"))
@@ -60,7 +85,7 @@ def write_place(folder: Path, *, dataset: str, extractor: str) -> None:
 
 
 def move_data(folder: Path, dataset: str | None, data_dir: Path | None) -> None:
-    """Write where a study's images lie now; nothing happens where no place is named.
+    """Write where a study's images lie now; without a place only see that they are there.
 
     Args:
         folder: The study's.
@@ -68,11 +93,12 @@ def move_data(folder: Path, dataset: str | None, data_dir: Path | None) -> None:
         data_dir: Where to look for the data first.
 
     Raises:
-        StudyError: If other images are there, or a sweep is running.
+        StudyError: If other images or none are there, or a sweep is running.
     """
+    record = read_study(folder)
+    check_places(record, dataset=dataset is None)
     if dataset is None:
         return
-    record = read_study(folder)
     place = DatasetRequest.parse(dataset).located().source
     options = DatasetRequest.parse(record.dataset)
     asked = str(dataclasses.replace(options, source=place, name=""))

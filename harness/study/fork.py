@@ -35,13 +35,11 @@ class Fork:
 
     Args:
         folder: The new study's folder.
-        space: What it searches, its images named as the old study knew them.
         copied: How many trials it begins with.
         left_out: One line for each trial that does not compare, with the reason.
     """
 
     folder: Path
-    space: SearchSpace
     copied: int
     left_out: tuple[str, ...]
 
@@ -86,7 +84,6 @@ def fork_study(
     target: str,
     *,
     space: SearchSpace,
-    data_dir: Path | None = None,
 ) -> Fork:
     """Make a new study that begins with every trial of an old one that it could have made.
 
@@ -98,8 +95,8 @@ def fork_study(
         studies_dir: Folder of both studies.
         source: The old study.
         target: Name of the new one.
-        space: What the new one searches; images and an extractor that moved are the same.
-        data_dir: Where to look for the data first.
+        space: What the new one searches, its images named as the old one knows them; see
+            `on_known_images`.
 
     Raises:
         StudyError: If there is no such study, a sweep is running it, the new name is taken, its
@@ -116,13 +113,11 @@ def fork_study(
             f"choose another name."
         )
     space = space.located()
-    known = known_as(old, space.dataset, data_dir)
-    if known is None:
+    if known_as(old, space.dataset, None) != space.dataset:
         raise StudyError(
             f"{old}: is a study of {record.dataset}; received the data set {space.dataset}, which "
             f"holds others. Name that data set, or start a new study without --fork."
         )
-    space = space.on_dataset(known)
     _refuse_incomparable(old, record, space)
     made = dataclasses.replace(
         record,
@@ -146,7 +141,7 @@ def fork_study(
             unnamed.rename(folder)
     except OSError as error:
         raise storage_error(folder, error) from error
-    return Fork(folder, space, copied, left_out)
+    return Fork(folder, copied, left_out)
 
 
 def _refuse_incomparable(old: Path, record: StudyRecord, space: SearchSpace) -> None:

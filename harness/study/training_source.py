@@ -10,7 +10,7 @@ from harness.gan.monitor import UNMONITORED, MonitorConfig, parse_cadence
 from harness.gan.presets import PRESETS, read_config, read_preset
 from harness.gan.user_code.user_functions import NO_FUNCTIONS, UserFunctions, kept_functions
 from harness.study.leaderboard import find_entry
-from harness.study.record import find_study, read_study
+from harness.study.record import StudyRecord, find_study, read_study
 from harness.training.earlier_training import (
     NAME_KEY,
     Earlier,
@@ -34,6 +34,7 @@ class Start:
         images: What is recorded of the images it saw, by the keys of a training's record.
         functions: Functions of the user's own that the configuration names.
         note: What there is to say of it; empty where nothing is.
+        study: The study that it goes on from a trial of, if it does.
     """
 
     config: GANConfig
@@ -45,6 +46,7 @@ class Start:
     images: dict[str, Any] = dataclasses.field(default_factory=dict)
     functions: UserFunctions = NO_FUNCTIONS
     note: str = ""
+    study: StudyRecord | None = None
 
     def folder_for(self, seed: int, kimg: float) -> Path:
         """Return the folder of a training to a total, where none was asked for."""
@@ -131,6 +133,7 @@ def _start_from_study(text: str, studies_dir: Path) -> Start:
             "metric": record.protocol["metric"],
             "num_images": record.protocol["num_images"],
         },
+        study=record,
         images={
             "dataset": record.dataset,
             NAME_KEY: str(record.protocol["reference"]).partition("/")[0],

@@ -30,6 +30,20 @@ def test_no_name_and_no_number_is_ever_cut(width: int):
     assert ("value: 12.3456" in text) == (width < 80)  # a list where the table is wider
 
 
+def test_words_wrap_where_that_keeps_the_table():
+    def lines(width: int) -> list[str]:
+        table = FittingTable(("measure", "value"), left=("measure",), wraps="measure")
+        table.add_row("fid_class_1 (Trouser) by fashion_cnn", "12.3456")
+        console = new_console()
+        console.file, console.width = io.StringIO(), width
+        console.print(table)
+        return [" ".join(line.split()) for line in console.file.getvalue().splitlines()[2:]]
+
+    assert lines(60)[-2] == "fid_class_1 (Trouser) by fashion_cnn 12.3456"
+    assert lines(40)[-3:-1] == ["fid_class_1 (Trouser) by 12.3456", "fashion_cnn"]
+    assert "value: 12.3456" in lines(15)
+
+
 def test_a_list_names_each_value():
     assert shown(40).splitlines() == [
         "a title",

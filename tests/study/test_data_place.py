@@ -13,7 +13,7 @@ from harness.core.score import Protocol
 from harness.data.datasets import load_dataset
 from harness.runner.open_study import Study
 from harness.space.space import SearchSpace
-from harness.study.data_place import known_as, move_data
+from harness.study.data_place import check_places, known_as, move_data
 from harness.study.record import read_study
 
 
@@ -87,8 +87,16 @@ def test_a_command_is_told_where_the_images_lie_now(open_study, tmp_path: Path):
     write_images(tmp_path / "second", seed=1)
     with pytest.raises(StudyError, match=r"--dataset: .*second.* holds other images than study"):
         move_data(folder, f"npz:{tmp_path}/second/x.npz", None)
-    shutil.move(tmp_path / "first", tmp_path / "third")
     move_data(folder, None, None)
+    shutil.move(tmp_path / "first", tmp_path / "third")
+    with pytest.raises(StudyError, match=r"first/x.npz: nothing is there .* now by --dataset\."):
+        move_data(folder, None, None)
     assert read_study(folder).dataset == f"npz:{tmp_path}/first/x.npz"
     move_data(folder, f"npz:{tmp_path}/third/x.npz", None)
-    assert read_study(folder).dataset == f"npz:{tmp_path}/third/x.npz"
+    record = read_study(folder)
+    assert record.dataset == f"npz:{tmp_path}/third/x.npz"
+    check_places(dataclasses.replace(record, dataset="fashion_mnist"))
+    gone = dataclasses.replace(record, extractor="/gone/extractor")
+    with pytest.raises(StudyError, match=r"now by --extractor, to its sweep\."):
+        check_places(gone)
+    check_places(gone, extractor=False)

@@ -17,7 +17,7 @@ from harness.data.datasets import load_dataset
 from harness.diagnosis.consistency import examine_study
 from harness.runner.open_study import Study
 from harness.space.space import SearchSpace
-from harness.study.data_place import write_place
+from harness.study.data_place import on_known_images, write_place
 from harness.study.fork import IncomparableTrialsError, fork_study
 from harness.study.leaderboard import read_entries
 from harness.study.record import SEMANTICS_VERSION, read_study
@@ -146,12 +146,14 @@ def test_images_and_an_extractor_that_moved_are_the_same(studies: Path, tmp_path
     moved = space().on_dataset(now)
     extractor = write_extractor(tmp_path / "ex", record.protocol["extractor_sha256"])
 
+    moved = on_known_images(old, moved, None)
+    assert moved.dataset == f"{now}?name=shapes"
     fork = fork_study(studies, "endings", "copy", space=moved.seen_through(extractor))
     assert fork.copied == 4
     made = read_study(fork.folder)
     assert (made.dataset, made.extractor) == (f"{now}?name=shapes", extractor)
     assert made.protocol == changed.protocol
-    assert fork.space.dataset == SearchSpace.load(str(fork.folder / "search_space.yaml")).dataset
+    assert SearchSpace.load(str(fork.folder / "search_space.yaml")).dataset == moved.dataset
 
     other = write_extractor(tmp_path / "other", "0" * 64)
     with pytest.raises(IncomparableTrialsError, match=r"protocol.extractor: .* -> .*other"):
