@@ -18,11 +18,13 @@ FOREIGN = {
     "KERAS_BACKEND": "jax",
     "KERAS_MAX_EPOCHS": "1",
     "KERAS_MAX_STEPS_PER_EPOCH": "many",
+    "KERAS_NNX_ENABLED": "true",
     "PYTHONIOENCODING": "ascii:strict",
     "PYTHONWARNINGS": "error",
     "TF_USE_LEGACY_KERAS": "1",
     "WANDB_BASE_URL": "api.example.org",
     "WANDB_CONSOLE": "yes",
+    "WANDB_IDENTITY_TOKEN_FILE": "/no/such/file",
     "WANDB_MODE": "",
     "WANDB_PROJECT": "a/b c",
     "WANDB_RESUME": "always",
@@ -31,12 +33,12 @@ FOREIGN = {
     "WANDB_SWEEP_ID": "abcd1234",
 }
 SAID_AT_ONCE = (
-    "KERAS_BACKEND", "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "PYTHONWARNINGS",
-    "TF_USE_LEGACY_KERAS",
+    "KERAS_BACKEND", "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED",
+    "PYTHONWARNINGS", "TF_USE_LEGACY_KERAS",
 )  # fmt: skip
 SAID_OF_WANDB = (
-    "WANDB_BASE_URL", "WANDB_CONSOLE", "WANDB_PROJECT", "WANDB_RESUME", "WANDB_RUN_ID",
-    "WANDB_SWEEP_ID",
+    "WANDB_BASE_URL", "WANDB_CONSOLE", "WANDB_IDENTITY_TOKEN_FILE", "WANDB_PROJECT",
+    "WANDB_RESUME", "WANDB_RUN_ID", "WANDB_SWEEP_ID",
 )  # fmt: skip
 KERAS_FILE = {
     "backend": "torch",
@@ -54,6 +56,7 @@ QUICK = {
     "evaluate": ("absent.npz",),
     "sweep": ("--search-space", "absent"),
     "train": ("--preset", "absent"),
+    "extractor": ("--dataset", "npz:absent.npz"),
 }
 
 
@@ -75,22 +78,60 @@ def run(commands: Commands, cwd: Path, *command: str, **variables: str) -> tuple
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("command", QUICK)
-def test_every_command_survives_all_of_them(commands: Commands, tmp_path: Path, command: str):
-    code, _, said = run(commands, tmp_path, command, *QUICK[command], **FOREIGN)
-    assert code == (0 if command == "studies" else 2), said
-    for name in SAID_AT_ONCE:
-        assert sum(name in line and FOREIGN[name] in line for line in said.splitlines()) == 1
-    errors = [line for line in said.splitlines() if not line.startswith("note: ")]
-    assert len(errors) == (command != "studies"), said
+TABLE_ROW = """
+import json, os, runpy, sys, tempfile
+import harness, harness.cli.options, harness.space.space, pydantic, rich.table
+
+said = {}
+for name, *arguments in json.loads(sys.argv[1]):
+    streams = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+    if not (child := os.fork()):
+        for number, stream in enumerate(streams, start=1):
+            os.dup2(stream.fileno(), number)
+        sys.argv = [name, *arguments]
+        runpy.run_module(f"harness.{name}", run_name="__main__")
+        raise SystemExit
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    for stream in streams:
+        stream.seek(0)
+    said[name] = code, *(stream.read().decode(errors="replace") for stream in streams)
+print(json.dumps(said))
+"""
+"""Under one row's variables, read as Python begins: every command in a process forked from there,
+so that what all of them import is imported once."""
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("variable", FOREIGN)
-def test_each_of_them_alone_is_survived(commands: Commands, tmp_path: Path, variable: str):
-    code, shown, said = run(commands, tmp_path, "studies", "list", **{variable: FOREIGN[variable]})
-    assert (code, shown) == (0, "There is no study in studies.\n")
-    assert said.count("\n") == (variable in SAID_AT_ONCE)
+@pytest.mark.parametrize(
+    "variables",
+    [FOREIGN, *(pytest.param({name: FOREIGN[name]}, marks=pytest.mark.slow) for name in FOREIGN)],
+    ids=" ".join,
+)
+def test_every_command_survives_every_variable(
+    commands: Commands, tmp_path: Path, variables: dict[str, str]
+):
+    kept = {key: value for key, value in commands.environment.items() if "WANDB" not in key}
+    rows = [[name, *arguments] for name, arguments in QUICK.items()]
+    done = subprocess.run(
+        [sys.executable, "-c", TABLE_ROW, json.dumps(rows)],
+        cwd=tmp_path,
+        env=kept | {"PYTHONPATH": str(Path(__file__).parents[1])} | variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for command, (code, shown, said) in json.loads(done.stdout).items():
+        refused = command != "studies"
+        assert code == 2 * refused, (command, said)
+        assert refused or shown == "There is no study in studies.\n"
+        lines = said.splitlines()
+        for name in SAID_AT_ONCE:
+            named = [line for line in lines if name in line and FOREIGN[name] in line]
+            assert len(named) == (name in variables), (command, said)
+        errors = [line for line in lines if not line.startswith("note: ")]
+        assert len(errors) == refused, (command, said)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +153,17 @@ def test_a_file_with_which_keras_cannot_be_imported_is_named(
 def test_no_result_changes(commands: Commands, tmp_path: Path):
     (tmp_path / "keras").mkdir()
     (tmp_path / "keras" / "keras.json").write_text(json.dumps(KERAS_FILE))
-    training = ("train", "--preset", "mlp_cgan", "--kimg", "0.5", "--num-images", "200")
+    training = (
+        "train",
+        "--preset",
+        "mlp_cgan",
+        "--kimg",
+        "0.1",
+        "--num-images",
+        "200",
+        "--extractor",
+        "fashion_cnn",
+    )
     code, _, said = run(commands, tmp_path, *training, "--out", "plain", "--tracker", "none")
     assert code == 0, said
     foreign = FOREIGN | {"KERAS_HOME": str(tmp_path / "keras")}

@@ -46,7 +46,7 @@ _QUIETED = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, Resour
 def settle_variables() -> None:
     """Make the environment of this process and its children what trainings need."""
     given = os.environ.get(_BACKEND, "")
-    if given not in ("", "tensorflow"):
+    if given.lower() not in ("", "tensorflow"):
         NOT_FOLLOWED[_BACKEND] = f"{given!r}: networks here are TensorFlow's"
     os.environ[_BACKEND] = "tensorflow"
     for name, why in _UNWANTED.items():

@@ -69,6 +69,30 @@ class Extent:
         return name if self.lies_in(name) else None
 
 
+def range_of_whole(where: str | Path, images: NDArray[Any], extent: Extent) -> str | None:
+    """Return the range of whole numbers: 0 to 255, unless 1 is the highest of them.
+
+    Args:
+        where: What the message begins with.
+        images: Of integers.
+        extent: Where they lie.
+
+    Returns:
+        Key of RANGES; None for masks and the like, of which only the pixels tell.
+
+    Raises:
+        DataError: If they lie elsewhere.
+    """
+    if images.max() == 1:
+        return None
+    if not extent.lies_in("0,255"):
+        raise DataError(
+            f"{where}: whole numbers must be pixels from 0 to 255; 99 of 100 lie from "
+            f"{extent.low:.3g} to {extent.high:.3g}. Divide 16-bit ones by 257."
+        )
+    return "0,255"
+
+
 def choose_range(
     where: str | Path, extent: Extent, *, asked: str | None, bounds: str | None = None
 ) -> str:

@@ -21,7 +21,7 @@ from harness.core.errors import (
     require_packages,
 )
 from harness.core.option_values import Noise
-from harness.data.pixel_range import Extent, bounds_of, choose_range, to_uint8
+from harness.data.pixel_range import Extent, bounds_of, choose_range, range_of_whole, to_uint8
 from harness.exporting.formats import DESCRIPTION, SUFFIXES, runtime_of
 from harness.exporting.templates.generate import BATCH, RUNTIMES
 from harness.gan.networks.fast_conv import fast_convolutions
@@ -184,10 +184,10 @@ class AnyGenerator:
         bounds = last
         if self.roles.noise is not None:
             bounds = bounds_of(lambda factor: self._draw(0, labels, factor=factor)) or last
-        if probe.dtype.kind in "iu" and pixel_range is None:
-            pixel_range = "0,255"
         self.image_shape = probe.shape[1:]
         extent = Extent.of(path, probe)
+        if probe.dtype.kind in "iu" and pixel_range is None:
+            pixel_range = range_of_whole(path, probe, extent)
         self.pixel_range = choose_range(path, extent, asked=pixel_range, bounds=bounds)
 
     @property

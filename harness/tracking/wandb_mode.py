@@ -117,7 +117,10 @@ def settle_wandb() -> None:
         os.environ.pop("WANDB_SERVICE", None)  # another process's, which may end before this one
     others = []
     for name, value in sorted(os.environ.items()):
-        if not name.startswith("WANDB_") or (name == "WANDB_MODE" and value):
+        if not name.startswith("WANDB_"):
+            continue
+        if name == "WANDB_MODE" and value.strip():
+            os.environ[name] = value.strip().lower()
             continue
         shown = f"{name}={'...' if _SECRET.search(name) else repr(value)}"
         fault = _fault(name, value) if value and _FOLLOWED.fullmatch(name) else ""
@@ -138,6 +141,8 @@ def _fault(name: str, value: str) -> str:
     """Return why W&B cannot read a variable; nothing where it can."""
     import wandb
 
+    if name == "WANDB_IDENTITY_TOKEN_FILE" and not Path(value).is_file():
+        return "there is no such file"  # W&B's own process would panic
     try:
         wandb.Settings().update_from_env_vars({name: value})
     except Exception as error:  # pydantic's, or W&B's own, or a ValueError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.core.errors import DataError
-from harness.data.pixel_range import Extent, bounds_of, choose_range, to_uint8
+from harness.data.pixel_range import Extent, bounds_of, choose_range, range_of_whole, to_uint8
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,27 @@ def test_an_extent_leaves_out_a_hundredth_on_each_side():
     assert (extent.low, extent.high) == (pytest.approx(0.01), pytest.approx(0.99))
     with pytest.raises(DataError, match="x: its images hold NaN or infinity"):
         Extent.of("x", np.array([0.0, np.nan]))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "expected"),
+    [
+        ([0, 255], "0,255"),
+        ([0, 2], "0,255"),  # dark
+        ([0, 0], "0,255"),  # all black
+        ([0, 1], None),  # a mask
+        ([-1, 1], None),
+    ],
+)
+def test_whole_numbers_are_bytes_unless_one_is_the_highest(pixels, expected):
+    images = np.array(pixels)
+    assert range_of_whole("x", images, Extent.of("x", images)) == expected
+
+
+def test_whole_numbers_beyond_bytes_are_refused():
+    images = np.array([0, 65535])
+    with pytest.raises(DataError, match=r"x: whole numbers must .* Divide 16-bit ones by 257\."):
+        range_of_whole("x", images, Extent.of("x", images))
 
 
 def test_the_bounds_of_a_network_decide_where_its_images_leave_doubt():

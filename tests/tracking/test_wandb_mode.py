@@ -45,7 +45,13 @@ def ask(home: Path, **environment: str) -> tuple[str, str, float]:
 
 
 @pytest.mark.parametrize(
-    ("name", "mode"), [("offline", "offline"), ("dryrun", "offline"), ("disabled", "disabled")]
+    ("name", "mode"),
+    [
+        ("offline", "offline"),
+        ("dryrun", "offline"),
+        ("disabled", "disabled"),
+        (" OFFLINE", "offline"),
+    ],
 )
 def test_follows_the_environment(monkeypatch: pytest.MonkeyPatch, name: str, mode: str):
     monkeypatch.setenv("WANDB_MODE", name)

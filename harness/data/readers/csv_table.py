@@ -123,10 +123,12 @@ def _is_header(path: Path, fields: list[bytes]) -> bool:
             f"{path}: the label is column {names.index(b'label') + 1}; expected it to be the "
             f"first, before the pixels. Reorder the columns."
         )
+    if len(names) > 2 and names == [b"%d" % column for column in range(len(names))]:
+        return True  # pandas' names for columns without names
     try:
         float(names[0])
-    except ValueError:
-        return True
+    except ValueError:  # before pixels it is a label, though a bad one
+        return not names[1:] or not all(map(_is_pixel, names[1:]))
     return False
 
 

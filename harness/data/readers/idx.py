@@ -30,8 +30,8 @@ def load_idx(path: Path) -> Source:
 
     A folder holds `train-images-idx3-ubyte` and `t10k-images-idx3-ubyte`, each maybe with `.gz`,
     or a dot before `idx3`. The labels of a file of images lie beside it, in a file of the same
-    name with `labels` and `idx1` in the place of `images` and `idx3`, compressed or not; without
-    that file the images are unlabelled.
+    name with `labels` and `idx1` in the place of `images` and `idx3`, compressed or not, with dots
+    or hyphens, in capitals or not; without that file the images are unlabelled.
 
     Args:
         path: The folder or the file; a relative path begins at the current folder.
@@ -56,10 +56,9 @@ def load_idx(path: Path) -> Source:
 
 
 def _member(folder: Path, stem: str) -> Path:
-    for name in (stem, stem.replace("-idx", ".idx")):
-        for file in (folder / name, folder / f"{name}{_SUFFIX}"):
-            if file.is_file():
-                return file
+    found = _named(folder, stem)
+    if found is not None:
+        return found
     raise DataError(
         f"{folder}: received no {stem} or {stem}.gz; expected the files of Fashion-MNIST's form. "
         f"Name them so, or give one file: idx:{folder}/FILE."
@@ -75,9 +74,8 @@ def _read(path: Path, name: str) -> Split:
             f"{path}: expected images of shape (n, height, width) or (n, height, width, 1 or 3); "
             f"received {images.shape}. Give the file of the images, not of the labels."
         )
-    stem = re.sub("idx[34]", "idx1", path.name.replace("images", "labels")).removesuffix(_SUFFIX)
-    found = [path.with_name(each) for each in (stem, f"{stem}{_SUFFIX}")]
-    beside = next((file for file in found if file != path and file.is_file()), None)
+    wanted = re.sub("idx[34]", "idx1", _plain(path.name).replace("images", "labels"))
+    beside = _named(path.parent, wanted) if wanted != _plain(path.name) else None
     if beside is None:
         return Split(name, images)
     labels = read_idx(beside, remedy=_REMEDY)
@@ -87,6 +85,16 @@ def _read(path: Path, name: str) -> Split:
             f"one an image. Use the file that belongs to {path.name}."
         )
     return Split(name, images, as_labels(labels))
+
+
+def _named(folder: Path, plain: str) -> Path | None:
+    files = (file for file in sorted(folder.iterdir()) if _plain(file.name) == plain)
+    return next((file for file in files if file.is_file()), None)
+
+
+def _plain(name: str) -> str:
+    """Return a file's name without what differs between copies of one data set."""
+    return re.sub("[._]", "-", name.lower().removesuffix(_SUFFIX))
 
 
 def read_idx(

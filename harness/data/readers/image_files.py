@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from harness.core.errors import ConfigError, DataError
 from harness.data.fitting import ImageForm, fit_images
 from harness.data.memory import within_memory
-from harness.data.pixel_range import Extent, choose_range, to_uint8
+from harness.data.pixel_range import Extent, choose_range, range_of_whole, to_uint8
 from harness.data.readers.image_folder import FolderListing, decode_files, list_folder
 from harness.data.readers.npz import check_images, check_labels, image_shape, whole_labels
 from harness.data.readers.npz_file import ArrayHeader, read_npz
@@ -95,9 +95,10 @@ def _read_npz(
 ) -> GeneratedImages:
     arrays = read_npz(path, lambda headers: _check_headers(path, headers))
     images = arrays["images"]
-    if images.dtype.kind in "iu":
-        pixel_range = pixel_range or "0,255"
-    found = choose_range(path, Extent.of(path, images), asked=pixel_range)
+    extent = Extent.of(path, images)
+    if images.dtype.kind in "iu" and pixel_range is None:
+        pixel_range = range_of_whole(path, images, extent)
+    found = choose_range(path, extent, asked=pixel_range)
     if images.dtype != np.uint8 or found != "0,255":
         images = to_uint8(images, found)
     images = fit_images(images.reshape(len(images), *image_shape(images.shape)), form)

@@ -114,9 +114,12 @@ def check_images(
             f"(images * 255).round().clip(0, 255).astype('uint8')."
         )
     if len(shape) not in (3, 4) or min(shape) < 1 or (len(shape) == 4 and shape[3] not in (1, 3)):
+        hint = "Move the channels to the end, and drop transparency."
+        if len(shape) == 2 and (side := math.isqrt(shape[1])) ** 2 == shape[1]:
+            hint = f"If each row is an image, use {name}.reshape(-1, {side}, {side})."
         raise DataError(
             f"{path}: {name} must have the shape (n, height, width) or (n, height, width, 1 or "
-            f"3); received {shape}. Move the channels to the end, and drop transparency."
+            f"3); received {shape}. {hint}"
         )
 
 
@@ -139,8 +142,10 @@ def check_labels(path: Path, name: str, header: ArrayHeader, *, count: int) -> N
             f"Turn names into numbers by np.unique({name}, return_inverse=True)[1], which numbers "
             f"classes in the order of their names."
         )
-    elif len(header.shape) > 2 and math.prod(header.shape) == count:
+    elif math.prod(header.shape) == count:
         hint = f"Use {name}.reshape({count})."
+    elif len(header.shape) > 2 and header.shape[0] == count:
+        hint = f"If each holds a one-hot row, use {name}.reshape({count}, -1)."
     raise DataError(
         f"{path}: {name} must be one whole number an image, of shape ({count},), or one-hot rows; "
         f"received {header.dtype} of shape {header.shape}. {hint}"
@@ -215,5 +220,10 @@ def _class_names(
 
 def _split(name: str, arrays: Arrays, pair: tuple[str, str]) -> Split:
     images, labels = arrays[pair[0]], arrays.get(pair[1])
+    if images.max() == 1:  # a mask: seen as pixels, all of it would be black
+        raise DataError(
+            f"{name}: {pair[0]} holds 0 and 1 alone; expected pixels from 0 to 255. Save "
+            f"{pair[0]} * 255."
+        )
     images = images.reshape(len(images), *image_shape(images.shape))
     return Split(name, images, None if labels is None else as_labels(labels))

@@ -79,6 +79,13 @@ def test_a_byte_order_mark_is_passed_over(tmp_path: Path, headers: list[str]):
     assert len(marked) == 14
 
 
+def test_columns_that_pandas_numbered_are_a_header(tmp_path: Path):
+    rows = lines(14, 16)
+    plain = load_csv(write(tmp_path / "a.csv", *rows)).pool
+    numbered = load_csv(write(tmp_path / "a.csv", ",".join(map(str, range(17))), *rows)).pool
+    assert numbered.sha256 == plain.sha256
+
+
 def test_labels_may_be_whole_floats(tmp_path: Path):
     (tmp_path / "a.csv").write_text("3.0,1,2,3,4\n5.,1,2,3,4")
     assert load_csv(tmp_path / "a.csv").class_names == ("3", "5")
@@ -92,7 +99,7 @@ ROW = "1," + ",".join(["9"] * 16)
     [
         ([ROW, ROW, ROW[:-2]], "line 3 has 16 values; expected 17"),
         ([ROW, "", ROW + ",5"], "line 3 has 18 values; expected 17"),
-        (["cat" + ROW[1:]] * 2, "line 2 begins with 'cat'; expected the label, an integer"),
+        (["cat" + ROW[1:]] * 2, "line 1 begins with 'cat'; expected the label, an integer"),
         ([ROW, "1.5" + ROW[1:]], "line 2 begins with '1.5'"),
         ([ROW, "-1" + ROW[1:]], "line 2 begins with '-1'"),
         ([ROW, ROW[:-1] + "256"], "line 2 has '256' in column 17; expected a pixel"),

@@ -153,6 +153,9 @@ def test_one_file_takes_the_labels_beside_it(tmp_path: Path):
         ("images-idx3-ubyte.gz", "labels-idx1-ubyte"),
         ("x_images.idx3-ubyte", "x_labels.idx1-ubyte.gz"),
         ("images.idx", "labels.idx"),
+        ("train-images.idx3-ubyte", "train-labels-idx1-ubyte"),
+        ("train-images-idx3-ubyte", "train-labels.idx1-ubyte.gz"),
+        ("Train-Images.IDX3-ubyte", "Train-Labels.IDX1-ubyte"),
     ],
 )
 def test_labels_are_found_by_other_names_too(tmp_path: Path, images: str, labels: str):

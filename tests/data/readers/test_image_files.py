@@ -142,6 +142,7 @@ def test_images_are_brought_to_the_form_asked_for(tmp_path):
         ({"images": IMAGES, "labels": list("abcd")}, r"np\.unique\(labels, return_inverse=True\)"),
         ({}, "an array named `images`; received none"),
         ({"images": IMAGES[:0]}, "must have the shape"),
+        ({"images": IMAGES * np.uint16(257)}, "Divide 16-bit ones by 257"),
         ({"images": np.array([{}], dtype=object)}, "object"),
     ],
 )
@@ -149,6 +150,15 @@ def test_other_arrays_are_refused(tmp_path, arrays, message):
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(DataError, match=message):
         read_images(tmp_path / "a.npz", tuple("abcd"))
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int64", "float32"])
+def test_masks_are_black_and_white(tmp_path, kind):
+    masks = (IMAGES > 127).astype(kind)
+    np.savez(tmp_path / "a.npz", images=masks)
+    found = read_images(tmp_path / "a.npz")
+    assert found.pixel_range == "0,1"
+    np.testing.assert_array_equal(found.images, masks * 255)
 
 
 def test_damaged_files_are_refused(tmp_path):

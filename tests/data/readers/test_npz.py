@@ -113,7 +113,19 @@ FAULTS = {
     "no images": ({"pictures": images()}, r"expected an array `images`, .*; received pictures\."),
     "nothing": ({}, r"received no array\. Save with np\.savez"),
     "floats": ({"images": images() / 255.0}, r"uint8 from 0 to 255; received float64\. Undo"),
-    "flat": ({"images": images(shape=(64,))}, r"must have the shape .* received \(42, 64\)"),
+    "flat": (
+        {"images": images(shape=(64,))},
+        r"must have the shape .* \(42, 64\)\. .*images\.reshape\(-1, 8, 8\)",
+    ),
+    "mask": ({"images": images() // 128}, r"holds 0 and 1 alone; .* Save images \* 255\."),
+    "row of labels": (
+        {"images": images(), "labels": LABELS[None]},
+        r"received int64 of shape \(1, 42\)\. Use labels\.reshape\(42\)\.",
+    ),
+    "deep one-hot": (
+        {"images": images(), "labels": np.eye(3)[LABELS][:, None]},
+        r"use labels\.reshape\(42, -1\)\.",
+    ),
     "alpha": ({"images": images(shape=(8, 8, 4))}, r"\(42, 8, 8, 4\)\. .*drop transparency"),
     "channels first": ({"images": images(shape=(3, 8, 8))}, r"Move the channels to the end"),
     "empty": ({"images": images()[:0]}, r"received \(0, 8, 12, 3\)"),
