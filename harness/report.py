@@ -10,6 +10,7 @@ import typer
 
 from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
+from harness.cli.terminal import new_console
 from harness.core.errors import ConfigError, HarnessError
 from harness.core.process import quiet_imports
 
@@ -68,7 +69,10 @@ def report(
 def _print(data: "ReportData", *, as_json: bool) -> None:
     from harness.reporting.report_text import report_text
 
-    print(json.dumps(data.to_dict(), indent=2) if as_json else report_text(data))
+    if as_json:
+        print(json.dumps(data.to_dict(), indent=2))
+    else:
+        print(report_text(data, width=new_console().width))
 
 
 def _write(folder: Path, target: Path, data_dir: Path | None, *, follows: bool = False) -> None:

@@ -8,8 +8,16 @@ from harness.reporting.report_data import Compute, ReportData
 _ROWS = 10
 
 
-def report_text(data: ReportData) -> str:
-    """Return the report without its pictures, some eighty columns wide."""
+_TABLE_WIDTH = 80
+
+
+def report_text(data: ReportData, *, width: int = _TABLE_WIDTH) -> str:
+    """Return the report without its pictures.
+
+    Args:
+        data: What it says.
+        width: Columns of the terminal; with fewer than 80 the table of trials becomes a list.
+    """
     text = (
         template_environment(__file__)
         .get_template("report.txt.j2")
@@ -20,6 +28,7 @@ def report_text(data: ReportData) -> str:
             torn=data.torn,
             confirmed_lines=confirmation_lines(data.confirmation) if data.confirmation else (),
             most_rows=_ROWS,
+            is_narrow=width < _TABLE_WIDTH,
         )
     )
     return text.rstrip()

@@ -35,7 +35,7 @@ _FOLLOWED = re.compile(
     "ERROR_REPORTING|HTTP_TIMEOUT|IDENTITY_TOKEN_FILE|INSECURE_DISABLE_SSL|MODE|PROJECT|"
     "SERVICE|X_EXTRA_HTTP_HEADERS|_.*)"
 )
-_SECRET = re.compile("KEY|TOKEN|SECRET|PASSWORD|HEADERS")
+_SECRET = re.compile("(KEY|TOKEN|SECRET|PASSWORD|HEADERS)(?!.*_FILE$)")
 _PROBE_SECONDS = 3.0
 _OWN_RUNS = "each training here is a run of its own, in the study's folder"
 # Why this process gave up going online, if it did: later trials must not wait for the same.

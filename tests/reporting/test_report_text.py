@@ -18,6 +18,13 @@ def test_text_tells_winner_board_cost_and_endings(data: ReportData):
     assert "  diverged              1  0003" in text
 
 
+def test_a_narrow_terminal_gets_a_list_of_trials(data: ReportData):
+    text = report_text(data, width=40)
+    best = "rank: 1\ntrial: 0001\nfamily: dcgan\nkimg: 32\nfinal: 1.100 ±0.100\nbest rung: 1.000\n"
+    assert f"\n\n{best}outcome: finished\n\nrank: 2\n" in text
+    assert "best rung  outcome" not in text
+
+
 def test_text_tells_of_a_confirmation(confirmed: ReportData):
     assert "Confirmed winner: trial 0000, 1.500 ±0.500 on the test split; " in report_text(
         confirmed
