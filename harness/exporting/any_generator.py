@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,124 +23,15 @@ from harness.core.errors import (
 from harness.core.option_values import Noise
 from harness.data.pixel_range import Extent, bounds_of, choose_range, range_of_whole, to_uint8
 from harness.exporting.formats import DESCRIPTION, SUFFIXES, runtime_of
+from harness.exporting.input_roles import InputRoles, Inputs, listed, shown, sizes_of
 from harness.exporting.templates.generate import BATCH, RUNTIMES
 from harness.gan.networks.fast_conv import fast_convolutions
 from harness.gan.sampling import latent_noise, load_generator, output_activation
 
-Shape = tuple[int | None, ...]
-Inputs = Mapping[str, tuple[Shape, str]]
 Run = Callable[[dict[str, NDArray[Any]]], Any]
 
 _PROBED = 300
 _LAST = {"tanh": "-1,1", "sigmoid": "0,1"}
-_SAYING = "Say which is which: --inputs noise=NAME,label=NAME."
-
-
-@dataclasses.dataclass(frozen=True)
-class InputRoles:
-    """What each input of a generator is for.
-
-    Args:
-        noise: Name of the noise; None for a generator of labels alone.
-        label: Name of the label; None for an unconditional one.
-        one_hot: Whether labels are rows of as many values as there are classes.
-    """
-
-    noise: str | None
-    label: str | None = None
-    one_hot: bool = False
-
-    @classmethod
-    def read(cls, inputs: Inputs, given: str | None, num_classes: int) -> "InputRoles":
-        """Return what the inputs are for, where types and shapes leave no doubt.
-
-        Args:
-            inputs: Shape and type of each by name.
-            given: What `--inputs` says, `noise=NAME,label=NAME` or one of the two; None for
-                nothing.
-            num_classes: Of the data set.
-
-        Raises:
-            ConfigError: If it is in doubt, or says what cannot be.
-        """
-        named = _named(given, inputs) if given is not None else {}
-        if given is None and "noise" in inputs and set(inputs) <= {"noise", "label"}:
-            named = {name: name for name in inputs}
-        wholes = {name for name in inputs if _is_index(*inputs[name])}
-        rows = {n for n, (shape, _) in inputs.items() if len(shape) == 2 and _sizes(shape)[0] > 1}
-        one_hot = {n for n in rows if inputs[n][0][1] == num_classes}
-        floats = {n for n, (shape, kind) in inputs.items() if "float" in kind and len(shape) > 1}
-        if not named and len(inputs) == 1:
-            (only,) = inputs
-            if only in wholes:
-                named = {"label": only}
-            elif only in floats - one_hot:  # as many as there are classes may be either
-                named = {"noise": only}
-        if not named and len(inputs) == 2:
-            labels = wholes or one_hot
-            rest = floats - labels
-            if len(labels) == len(rest) == 1:
-                named = {"noise": next(iter(rest)), "label": next(iter(labels))}
-        if not named:
-            raise ConfigError(
-                f"the inputs are {_listed(inputs)}; expected noise as one float input (n, z), and "
-                f"maybe labels as whole numbers (n,) or (n, 1) or as one-hot rows (n, "
-                f"{num_classes or 'classes'}). {_SAYING}"
-            )
-        noise, label = named.get("noise"), named.get("label")
-        if noise is not None and (None in inputs[noise][0][1:] or noise not in floats):
-            raise ConfigError(
-                f"the noise must be floats of a fixed shape; received {_listed(inputs)}. Draw the "
-                f"images yourself, and evaluate them as an .npz."
-            )
-        if label is not None and not num_classes:
-            raise ConfigError(
-                f"the generator asks for labels, {label}, but the data set has none. Choose a "
-                f"labelled data set, or draw the images yourself."
-            )
-        single = label is not None and math.prod(_sizes(inputs[label][0])) == 1
-        if label is not None and not single and label not in one_hot:
-            raise ConfigError(
-                f"labels must be whole numbers (n,) or (n, 1) or one-hot rows (n, {num_classes}), "
-                f"as the data set has {num_classes} classes; received {_listed(inputs)}. {_SAYING}"
-            )
-        return cls(noise, label, label is not None and not single)
-
-
-def _is_index(shape: Shape, kind: str) -> bool:
-    return "int" in kind and (len(shape) == 1 or shape[1:] == (1,))
-
-
-def _sizes(shape: Shape) -> list[int]:
-    """Return the sizes of one example; one where any will do."""
-    return [size or 1 for size in shape[1:]]
-
-
-def _listed(inputs: Inputs) -> str:
-    return ", ".join(f"{name} {kind} {_shown(shape)}" for name, (shape, kind) in inputs.items())
-
-
-def _shown(shape: Shape) -> str:
-    rest = ", ".join("?" if size is None else str(size) for size in shape[1:])
-    return f"(n, {rest})" if rest else "(n,)"
-
-
-def _named(given: str, inputs: Inputs) -> dict[str, str]:
-    """Return the input of each role that `--inputs` names."""
-    named: dict[str, str] = {}
-    for part in given.split(","):
-        role, _, name = part.partition("=")
-        if role not in ("noise", "label") or name not in inputs or role in named:
-            raise ConfigError(
-                f"--inputs: expected noise=NAME,label=NAME, or one of them, with names of "
-                f"{_listed(inputs)}; received {given!r}."
-            )
-        named[role] = name
-    if set(named.values()) != set(inputs):
-        raise ConfigError(
-            f"--inputs: expected a role for each of {_listed(inputs)}; received {given!r}."
-        )
-    return named
 
 
 class AnyGenerator:
@@ -199,10 +90,10 @@ class AnyGenerator:
         """Return in a line how it is read."""
         parts = []
         if self.roles.noise is not None:
-            shape = _shown(self._inputs[self.roles.noise][0])
+            shape = shown(self._inputs[self.roles.noise][0])
             parts.append(f"noise {self.roles.noise} {shape} {self._distribution}")
         if self.roles.label is not None:
-            shape = _shown(self._inputs[self.roles.label][0])
+            shape = shown(self._inputs[self.roles.label][0])
             form = "one-hot rows" if self.roles.one_hot else "whole numbers"
             parts.append(f"label {self.roles.label} {shape} {form}")
         return f"{', '.join(parts)}; images in [{self.pixel_range.replace(',', ', ')}]"
@@ -243,13 +134,13 @@ class AnyGenerator:
         given: dict[str, NDArray[Any]] = {}
         if self.roles.noise is not None:
             shape, kind = self._inputs[self.roles.noise]
-            size = math.prod(_sizes(shape))
+            size = math.prod(sizes_of(shape))
             noise = latent_noise(noise_seed, len(classes), size, self._distribution) * factor
-            given[self.roles.noise] = noise.reshape(-1, *_sizes(shape)).astype(kind)
+            given[self.roles.noise] = noise.reshape(-1, *sizes_of(shape)).astype(kind)
         if self.roles.label is not None:
             shape, kind = self._inputs[self.roles.label]
             one_hot = np.eye(self._num_classes, dtype=kind)[classes]
-            values = one_hot if self.roles.one_hot else classes.reshape(-1, *_sizes(shape))
+            values = one_hot if self.roles.one_hot else classes.reshape(-1, *sizes_of(shape))
             given[self.roles.label] = values.astype(kind)
         for start in range(0, len(classes), self._batch):
             rows = slice(start, start + self._batch)
@@ -258,7 +149,7 @@ class AnyGenerator:
             except Exception as error:  # a runtime raises whatever it runs into
                 raise DataError(
                     f"{self._path}: cannot draw: {type(error).__name__}: {first_line(error)}. "
-                    f"Expected a generator of images from {_listed(self._inputs)}."
+                    f"Expected a generator of images from {listed(self._inputs)}."
                 ) from error
             batches.append(finish(self._as_images(images)))
         return np.concatenate(batches)[:total]
@@ -303,7 +194,13 @@ def _load(path: Path) -> tuple[Inputs, Run, str | None]:
 
 
 def _load_keras(path: Path) -> tuple[Inputs, Run, str | None]:
-    model = load_generator(path)
+    try:
+        model = load_generator(path)
+    except StorageError as error:
+        raise StorageError(
+            f"{error}. One with classes of somebody's own is read as a SavedModel: save it by "
+            f"model.export(FOLDER)."
+        ) from error
     if not getattr(model, "inputs", None):
         raise DataError(
             f"{path}: is a model without named inputs, a class of somebody's own; expected a "
