@@ -24,14 +24,21 @@ def dashboard(
     changes the study.
     """
     with clear_errors(debug):
-        from harness.study.record import find_study
+        from harness.study.record import find_study, read_study
 
         folder = find_study(studies_dir, study)
         remedy = "Install it: `pip install 'gan-sweep-harness[dashboard]'`."
         require_packages("The dashboard", ["optuna_dashboard"], remedy)
-        from harness.optuna_dashboard.dashboard_server import DashboardServer
+        from harness.cli.local_server import LocalServer
+        from harness.optuna_dashboard.live_dashboard import LiveDashboard, read_trials
 
-        with DashboardServer(folder, port, confirmed=lambda: _confirmed(folder)) as server:
+        page = LiveDashboard(
+            folder,
+            read_study(folder),
+            lambda: read_trials(folder),
+            confirmed=lambda: _confirmed(folder),
+        )
+        with LocalServer(page, port) as server:
             message = f"Study {study} is shown at {server.address}"
             serve(server, server.address, message, browser=not no_browser)
 

@@ -20,10 +20,11 @@ def explore(
 ) -> None:
     """Serve a bundle's explorer to this machine's browser until Ctrl-C."""
     with clear_errors(debug):
-        from harness.exporting.explorer_server import BundleServer, check_explorable
+        from harness.cli.local_server import LocalServer
+        from harness.exporting.explorer_files import BundleFiles, check_explorable
 
         check_explorable(bundle)
-        server = BundleServer(bundle, port)
+        server = LocalServer(BundleFiles(bundle), port)
     with server:
         serve(server, server.address, server.address, browser=not no_browser)
 

@@ -13,8 +13,8 @@ import optuna
 import pytest
 
 from harness.dashboard import app
-from harness.optuna_dashboard import dashboard_server
-from harness.optuna_dashboard.dashboard_server import LiveDashboard
+from harness.optuna_dashboard import live_dashboard
+from harness.optuna_dashboard.live_dashboard import LiveDashboard
 from harness.study.record import read_study
 from harness.study.trial_storage import journal_file
 from tests.conftest import SweptStudy
@@ -92,6 +92,15 @@ def test_nothing_done_there_reaches_the_study(address: str, study: Path, method:
     assert journal_file(study).read_bytes() == before
 
 
+def test_a_page_of_another_name_cannot_read_the_study(address: str):
+    server = address.partition("/dashboard")[0]
+    headers = {"Host": f"rebind.evil.example:{server.rpartition(':')[2]}"}
+    request = urllib.request.Request(f"{server}/api/studies/0", headers=headers)
+    with pytest.raises(urllib.error.HTTPError, match="403: Forbidden") as refused:
+        urllib.request.urlopen(request, timeout=30)
+    refused.value.close()
+
+
 def test_a_browser_that_keeps_the_terminal_is_served_too(
     study: Path, commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -115,7 +124,7 @@ def test_a_browser_that_keeps_the_terminal_is_served_too(
 
 def test_the_page_follows_a_study_that_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     folder = make_study(tmp_path / "small")
-    monkeypatch.setattr(dashboard_server, "_FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(live_dashboard, "_FRESH_SECONDS", 0.0)
     study = optuna.create_study(study_name="small")
     live = LiveDashboard(folder, read_study(folder), study.get_trials)
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from harness.core.errors import MissingExtraError
 from harness.core.files import read_json, write_text
+from harness.exporting.explorer_files import DIRECTIONS, FOLDER, PAGE, PARTS
 from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
 from harness.exporting.explorer_runtime import find_runtime
-from harness.exporting.explorer_server import DIRECTIONS, FOLDER, PAGE, PARTS
 from harness.exporting.formats import DESCRIPTION
 from harness.exporting.templates.generate import generate
 

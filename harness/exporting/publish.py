@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from harness.core.errors import ConfigError, StorageError, first_line
 from harness.core.files import read_json, storage_error
+from harness.exporting.explorer_files import FOLDER as EXPLORER_FOLDER
 from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
 from harness.exporting.explorer_runtime import PACKAGE, VERSION
-from harness.exporting.explorer_server import FOLDER as EXPLORER_FOLDER
 from harness.study.record import read_study
 from harness.tracking.identity import TrackerOptions, TrialIdentity
 from harness.tracking.wandb_mode import Mode, wandb_mode

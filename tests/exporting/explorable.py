@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from harness.exporting.bundle_folder import write_checksums
+from harness.exporting.explorer_files import DIRECTIONS, FOLDER, PARTS
 from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
-from harness.exporting.explorer_server import DIRECTIONS, FOLDER, PARTS
 
 
 def make_explorable(folder: Path) -> Path:

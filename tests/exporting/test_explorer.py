@@ -13,9 +13,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from harness.cli.local_server import LocalServer
 from harness.core.files import write_json
 from harness.exporting.explorer import Draw, add_explorer, main_directions
-from harness.exporting.explorer_server import BundleServer
+from harness.exporting.explorer_files import BundleFiles
 from harness.exporting.formats import write_format
 from harness.gan.config.config import GANConfig
 from harness.gan.networks.generators import build_generator
@@ -67,7 +68,7 @@ def make_generator(folder: Path, config: GANConfig, shape: tuple[int, int, int])
 def served(folder: Path, config: GANConfig, image_shape: tuple[int, int, int]) -> Iterator[Served]:
     generator = make_generator(folder, config, image_shape)
     assert add_explorer(folder) is None
-    with BundleServer(folder) as server:
+    with LocalServer(BundleFiles(folder)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield Served(folder, generator, server.address)
         server.shutdown()

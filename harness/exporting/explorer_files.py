@@ -1,10 +1,9 @@
-"""Serve a bundle's files to this machine's browser, to read and nothing else."""
+"""A bundle's files, to be served to this machine's browser."""
 
-import http.server
-import urllib.parse
-from http import HTTPStatus
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from wsgiref.util import FileWrapper
 
 from harness.core.errors import ConfigError
 from harness.exporting.bundle_folder import CHECKSUMS, damaged_files
@@ -58,9 +57,8 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-HOST = "127.0.0.1"
-"""Only this machine can reach it."""
 PAGE = "explorer.html"
+_BLOCK_BYTES = 1 << 20
 
 # Written out: what Python takes from the system differs from machine to machine, and a browser
 # runs neither a module nor WebAssembly that comes under another type.
@@ -80,65 +78,47 @@ _TYPES = {
 }
 
 
-class BundleServer(http.server.ThreadingHTTPServer):
-    """A server of the files that a bundle has when the server is made.
+class BundleFiles:
+    """A WSGI application that gives the files which a bundle has when this is made.
 
     Args:
         bundle: A bundle with an explorer: `check_explorable` tells.
-        port: 0 for any that is free.
-
-    Raises:
-        ConfigError: If the port cannot be used.
     """
 
-    daemon_threads = True
+    path = f"/{PAGE}"
+    # Nothing is loaded from elsewhere, and nothing is sent anywhere.
+    policy = (
+        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; "
+        "object-src 'none'; base-uri 'none'; form-action 'none'"
+    )
 
-    def __init__(self, bundle: Path, port: int = 0) -> None:
+    def __init__(self, bundle: Path) -> None:
         root = bundle.resolve()
         # By their names in an address; nothing that links elsewhere.
-        self.files = {
+        self._files = {
             name: path
             for path in sorted(root.rglob("*"))
             if path.is_file() and path.resolve() == path
             if not (name := path.relative_to(root).as_posix()).startswith(".")
         }
-        try:
-            super().__init__((HOST, port), _Handler)
-        except (OSError, OverflowError) as error:
-            raise ConfigError(
-                f"--port {port}: cannot be used: {error}. Choose another, or leave it out for any "
-                f"that is free."
-            ) from error
 
-    @property
-    def address(self) -> str:
-        """Return the address of the page."""
-        return f"http://{HOST}:{self.server_port}/{PAGE}"
-
-
-class _Handler(http.server.SimpleHTTPRequestHandler):
-    server: BundleServer
-    protocol_version = "HTTP/1.1"  # one connection for all files of the page
-
-    def send_head(self) -> Any:
-        # A page from elsewhere could have its own name lead here, to read what is served.
-        if self.headers.get("Host", "").rpartition(":")[0] not in (HOST, "localhost"):
-            self.send_error(HTTPStatus.FORBIDDEN)
-            return None
-        return super().send_head()
-
-    def translate_path(self, path: str) -> str:
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Answer GET or HEAD, as WSGI wants it."""
         # Looked up, never joined to a folder: what is not in the bundle has no name here.
-        name = urllib.parse.unquote(urllib.parse.urlsplit(path).path).removeprefix("/")
-        return str(self.server.files.get(name or PAGE, ""))
-
-    def guess_type(self, path: Any) -> str:
-        return _TYPES.get(Path(path).suffix, "application/octet-stream")
-
-    def end_headers(self) -> None:
-        self.send_header("Cache-Control", "no-store")  # the next bundle may have this port
-        self.send_header("X-Content-Type-Options", "nosniff")
-        super().end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Stay silent: the terminal shows the address, not every file."""
+        name = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace").removeprefix("/")
+        path = self._files.get(name or PAGE)
+        try:
+            if path is None:
+                raise FileNotFoundError(name)
+            size, file = path.stat().st_size, path.open("rb")
+        except OSError:
+            start_response("404 Not Found", [("Content-Type", "text/plain")])
+            return [b"The bundle has no such file."]
+        kind = _TYPES.get(path.suffix, "application/octet-stream")
+        start_response("200 OK", [("Content-Type", kind), ("Content-Length", str(size))])
+        if environ["REQUEST_METHOD"] == "HEAD":
+            file.close()
+            return []
+        return FileWrapper(file, _BLOCK_BYTES)
