@@ -98,7 +98,7 @@ def _log_bundle(bundle: "Bundle", study_folder: Path, options: TrackerOptions, m
         metadata=read_json(bundle.folder / "metrics.json"),
         description=_WITHOUT_RUNTIME if runtime & files.keys() else "",
     )
-    run = start_run(identity, options, mode)
+    run, _ = start_run(identity, options, mode)
     log_artifact(run, contents)
     end_run(run)
     return record.name

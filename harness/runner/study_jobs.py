@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,16 +28,19 @@ from harness.space.space import SearchSpace
 from harness.study import optuna_trials
 from harness.study.data_place import on_known_images
 from harness.study.leaderboard import BASELINE_PREFIX, Entry, finish_name, read_entries
-from harness.study.record import StudyRecord, check_study_name
+from harness.study.record import StudyRecord, check_study_name, study_options
 from harness.study.retention import Retention
 from harness.study.trial_storage import refuse_database
-from harness.tracking.catch_up import catch_up
+from harness.tracking.catch_up import RecordedEnds, catch_up
 from harness.tracking.identity import TrialIdentity
 from harness.tracking.tracker import Tracker, open_tracker
 from harness.training.job import TrainingJob
 
 _FILM_FRAMES = 25
 """So many grids, from the same noise, show how a trial came to draw what it draws."""
+
+_MOST_UNTOLD = 20
+"""So many ends are told to the trackers when a study is opened: W&B takes half a second each."""
 
 _SLOWEST_SCORE_SECONDS = 1800.0
 """A baseline that is silent for so long hangs; large ones take minutes to draw 10,000 images."""
@@ -123,10 +127,7 @@ class StudyJobs:
         self._rules = StopRules(options, ended, began=self.plan.began if self.plan else None)
         self._retention = Retention(options.keep, ended, leaders=self.finish_leaders)
         passed_on = set(self._pass_on_unknown())
-        for entry in ended:
-            if entry.name not in passed_on:
-                identity = self._identity(entry.name, entry.folder.path, entry.config)
-                catch_up(options.tracker, identity, entry.outcome, options.tracker_options)
+        self._catch_up([entry for entry in ended if entry.name not in passed_on])
         return self._study.count_ended()
 
     def close(self) -> None:
@@ -258,6 +259,25 @@ class StudyJobs:
                 running.tracker.emit(Finished(self._pass_on(running, outcome)))
                 running.tracker.close()
                 yield running.job.name
+
+    def _catch_up(self, ended: Sequence[Entry]) -> None:
+        """Tell the trackers of the ends that a crash kept from them, which are never many."""
+        options = self.options
+        known = RecordedEnds(
+            options.tracker, options.folder, self._study.record.id, options.tracker_options
+        )
+        untold = [e for e in ended if not known.tell(e.name, e.folder.path, e.outcome)]
+        if len(untold) > _MOST_UNTOLD:
+            warnings.warn(
+                f"W&B or the histories lack the ends of {len(untold)} trainings, as after another "
+                f"--tracker or where a folder was removed. `gansweep doctor "
+                f"{study_options(options.folder)} --repair` adds them.",
+                stacklevel=2,
+            )
+            return
+        for entry in untold:
+            identity = self._identity(entry.name, entry.folder.path, entry.config)
+            catch_up(options.tracker, identity, entry.outcome, options.tracker_options)
 
     def _pass_on(self, running: RunningJob, outcome: Outcome) -> Outcome:
         """Pass on an outcome that the training's folder has; baselines have no consequences."""

@@ -1,6 +1,7 @@
 """Rank the trials of a study from its folder alone, the place where the truth stands."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from harness.core.errors import StudyError
 from harness.core.outcome import Outcome
 from harness.core.score import Score, require_same_protocol
 from harness.gan.config.config import GANConfig
+from harness.gan.presets import load_config
 from harness.training.training_folder import TrainingFolder
 
 BASELINE_PREFIX = "baseline-"
@@ -27,14 +29,23 @@ class Entry:
         name: Trial number with four digits, with `-finish` behind it where the trial is trained
             on in the end; or `baseline-` and the preset's name.
         folder: Its folder.
-        config: What was trained.
+        known_config: What was trained; None to read it from the folder when it is asked for.
         outcome: How it ended, or where it stands.
     """
 
     name: str
     folder: TrainingFolder
-    config: GANConfig
+    known_config: GANConfig | None
     outcome: Outcome
+
+    @functools.cached_property
+    def config(self) -> GANConfig:
+        """Return what was trained.
+
+        Raises:
+            ConfigError: If the folder's file cannot be read or is damaged.
+        """
+        return self.known_config or load_config(self.folder.config_file)
 
     @property
     def is_baseline(self) -> bool:
@@ -76,13 +87,16 @@ class Entry:
 
 
 def read_entries(study_folder: Path) -> list[Entry]:
-    """Return all trainings that have ended or were scored: trials, finishes, baselines."""
+    """Return all trainings that have ended or were scored: trials, finishes, baselines.
+
+    Their configurations are read when they are asked for: those of thousands take half a minute.
+    """
     entries = []
     for path in training_folders(study_folder):
         folder = TrainingFolder(path)
-        outcome, config = folder.read_outcome() or folder.read_standing(), folder.read_config()
-        if outcome is not None and config is not None:
-            entries.append(Entry(name_of(path), folder, config, outcome))
+        outcome = folder.read_outcome() or folder.read_standing()
+        if outcome is not None and folder.config_file.exists():
+            entries.append(Entry(name_of(path), folder, None, outcome))
     return entries
 
 

@@ -2,14 +2,68 @@
 
 import contextlib
 from collections.abc import Sequence
+from pathlib import Path
 
 from harness.core.errors import StorageError
 from harness.core.events import Event, Finished, Progressed, RungScored, Started
 from harness.core.outcome import Outcome
-from harness.tracking.identity import TrackerOptions, TrialIdentity
-from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history, rewrite_history
-from harness.tracking.wandb_log import find_runs, is_offline, noted_end, rows_given
+from harness.tracking.identity import TrackerOptions, TrialIdentity, run_id
+from harness.tracking.jsonl_tracker import (
+    HISTORY_NAME,
+    last_event,
+    read_history,
+    rewrite_history,
+)
+from harness.tracking.wandb_log import (
+    find_runs,
+    has_end,
+    is_offline,
+    latest_runs,
+    noted_end,
+    rows_given,
+)
 from harness.tracking.wandb_mode import wandb_mode
+
+
+class RecordedEnds:
+    """What the trackers of a study know of the ends of its trainings, by one look at the disk.
+
+    Args:
+        tracker: A `TrackerName`.
+        study_folder: The study.
+        study_id: Its UUID.
+        options: Where W&B logs to.
+    """
+
+    def __init__(
+        self, tracker: str, study_folder: Path, study_id: str, options: TrackerOptions
+    ) -> None:
+        self._tracker = tracker
+        self._study_id = study_id
+        self._runs: dict[str, Path] | None = None
+        if tracker == "wandb" and wandb_mode(study_folder, options.wandb_mode).mode == "offline":
+            self._runs = latest_runs(study_folder / "wandb")
+
+    def tell(self, trial: str, folder: Path, outcome: Outcome) -> bool:
+        """Return whether history and W&B's offline log end with an outcome.
+
+        Their ends alone are looked at: what lies before is examined by `doctor`.
+
+        Args:
+            trial: Name of the training.
+            folder: Its folder.
+            outcome: Its end.
+        """
+        if self._tracker == "none":
+            return True
+        if last_event(folder / HISTORY_NAME) != Finished(outcome):
+            return False
+        if self._runs is None:
+            return True
+        run = self._runs.get(run_id(self._study_id, trial))
+        if run is None:
+            return False
+        return not is_offline(run) or has_end(run, outcome.reason.value)
 
 
 def catch_up(

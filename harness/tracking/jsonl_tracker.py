@@ -10,6 +10,9 @@ from harness.core.events import Event, Finished, RungScored, Started, from_recor
 
 HISTORY_NAME = "history.jsonl"
 
+_LONGEST_LINE = 1 << 20
+"""Bytes; histograms of all weights take a tenth of that."""
+
 
 class JsonlTracker:
     """A tracker that appends to `history.jsonl`, the truth that others are repaired from.
@@ -143,11 +146,20 @@ def _parse(line: bytes) -> Event | None:
         return None
 
 
+def last_event(path: Path) -> Event | None:
+    """Return what a history ends with, its beginning unread; None for one that was cut, too."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _LONGEST_LINE))
+            end = file.read()
+    except OSError:
+        return None
+    return _parse(end[:-1].rpartition(b"\n")[2]) if end.endswith(b"\n") else None
+
+
 def ends_cleanly(path: Path) -> bool:
     """Return whether a history ends with a whole record, as it does unless a crash cut it."""
-    content = path.read_bytes()
-    last = content.rstrip(b"\n").rsplit(b"\n", 1)[-1]
-    return not content or (content.endswith(b"\n") and _parse(last) is not None)
+    return path.stat().st_size == 0 or last_event(path) is not None
 
 
 def _write_line(file: BinaryIO, event: Event) -> None:

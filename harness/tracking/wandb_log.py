@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ RUNG_KIMG_KEY = "rung_kimg"
 """Where a rung was to be scored; `kimg` is where it was: at the end of a batch, perhaps later."""
 
 _NOTES = "given.jsonl"
+_SEGMENT = "segment"
 
 
 @dataclasses.dataclass
@@ -57,13 +58,20 @@ def find_runs(wandb_folder: Path, run_id: str) -> list[Path]:
     # `offline-run-20261122_101500-<id>/run-<id>.wandb`, without the prefix when online; two
     # within a second end in `-1`, `-2`, hence the second star.
     files = wandb_folder.glob(f"*run-*-{run_id}*/run-{run_id}.wandb")
-    return sorted((file.parent for file in files), key=_start)
+    return _in_order(file.parent for file in files)
 
 
 def latest_runs(wandb_folder: Path) -> dict[str, Path]:
     """Return the newest folder of every run by its id, from one look at the disk."""
-    files = sorted(wandb_folder.glob("*run-*/run-*.wandb"), key=lambda file: _start(file.parent))
-    return {file.stem.removeprefix("run-"): file.parent for file in files}
+    found: dict[str, list[Path]] = {}
+    for file in wandb_folder.glob("*run-*/run-*.wandb"):
+        found.setdefault(file.stem.removeprefix("run-"), []).append(file.parent)
+    return {run_id: _in_order(folders)[-1] for run_id, folders in found.items()}
+
+
+def note_begin(folder: Path, earlier: Sequence[Path]) -> None:
+    """Note that a run's folder comes after these; the names say what the clock showed then."""
+    note(folder, **{_SEGMENT: 1 + max(map(_segment, earlier), default=0)})
 
 
 def is_offline(folder: Path) -> bool:
@@ -134,6 +142,12 @@ def noted_end(folder: Path) -> str | None:
     return last["end"] if hashlib.sha256(content).hexdigest() == last["sha256"] else None
 
 
+def has_end(folder: Path, end: str) -> bool:
+    """Return whether a run ended so and its log is as long as W&B wrote it, by a quick look."""
+    last: dict[str, Any] = next(reversed(read_notes(folder)), {})
+    return last.get("end") == end and _log_of(folder).stat().st_size >= last["size"]
+
+
 def run_address(folder: Path) -> str | None:
     """Return where a browser finds a run; None for one that is on this disk alone."""
     return next((each["url"] for each in read_notes(folder) if each.get("url")), None)
@@ -143,7 +157,19 @@ def _log_of(folder: Path) -> Path:
     return next(folder.glob("run-*.wandb"))
 
 
-def _start(folder: Path) -> tuple[str, int, str]:
+def _in_order(folders: Iterable[Path]) -> list[Path]:
+    """Return the folders of one run in the order they were made, whatever the clock showed."""
+    listed = list(folders)
+    return sorted(listed, key=_start) if len(listed) > 1 else listed
+
+
+def _start(folder: Path) -> tuple[int, str, int, str]:
     name = folder.name
     start = name.removeprefix("offline-").removeprefix("run-").split("-", 1)[0]
-    return start, len(name), name
+    return _segment(folder), start, len(name), name
+
+
+def _segment(folder: Path) -> int:
+    """Return the number of a run's folder; 0 where an earlier version made it."""
+    found = (each[_SEGMENT] for each in read_notes(folder) if _SEGMENT in each)
+    return next(found, 0)

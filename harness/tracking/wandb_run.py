@@ -12,7 +12,7 @@ from typing import Any
 import wandb
 
 from harness.tracking.identity import TrackerOptions, TrialIdentity
-from harness.tracking.wandb_log import note
+from harness.tracking.wandb_log import find_runs, note, note_begin
 from harness.tracking.wandb_mode import Mode
 
 PROJECT = "gan-sweep-harness"
@@ -36,13 +36,18 @@ _QUIET: dict[str, Any] = {
 _END_SECONDS, _LOOK_SECONDS = 5.0, 0.02
 
 
-def start_run(identity: TrialIdentity, options: TrackerOptions, mode: Mode) -> wandb.Run:
+def start_run(
+    identity: TrialIdentity, options: TrackerOptions, mode: Mode
+) -> tuple[wandb.Run, list[Path]]:
     """Begin a W&B run, or go on with the one of the same id.
 
     Args:
         identity: What the run is about; its id derives from it.
         options: Project and entity.
         mode: Where it is logged to.
+
+    Returns:
+        The run, and the folders that it has from before, the oldest first.
 
     Raises:
         PermissionError: If W&B's folder cannot be written.
@@ -60,6 +65,7 @@ def start_run(identity: TrialIdentity, options: TrackerOptions, mode: Mode) -> w
     # W&B's debug.log is of no use here, and on a full disk each of its lines would become a
     # traceback at the terminal. Importing W&B sets this level, hence not in the settings.
     logging.getLogger("wandb").setLevel(logging.ERROR)
+    earlier = find_runs(folder, identity.run_id)
     run = wandb.init(
         id=identity.run_id,
         resume="allow",
@@ -75,9 +81,10 @@ def start_run(identity: TrialIdentity, options: TrackerOptions, mode: Mode) -> w
         config=identity.config,
         settings=wandb.Settings(**_QUIET),
     )
+    note_begin(run_folder(run), earlier)
     if mode == "online":
         note(run_folder(run), url=run.url)
-    return run
+    return run, earlier
 
 
 def run_folder(run: wandb.Run) -> Path:

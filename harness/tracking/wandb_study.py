@@ -17,7 +17,7 @@ from harness.core.locks import lock_folder
 from harness.data.image_opener import read_grid
 from harness.tracking import wandb_run
 from harness.tracking.identity import TrackerOptions, TrialIdentity
-from harness.tracking.wandb_log import find_runs, note_row, rows_given
+from harness.tracking.wandb_log import note_row, rows_given
 from harness.tracking.wandb_mode import Mode, remember_online_failure, wandb_mode
 from harness.tracking.wandb_run import ArtifactContents
 
@@ -80,8 +80,7 @@ def publish_study(snapshot: StudySnapshot, options: TrackerOptions) -> None:
 
 
 def _publish(snapshot: StudySnapshot, options: TrackerOptions, mode: Mode) -> None:
-    before = find_runs(snapshot.identity.wandb_folder, snapshot.identity.run_id)
-    run = wandb_run.start_run(snapshot.identity, options, mode)
+    run, before = wandb_run.start_run(snapshot.identity, options, mode)
     try:
         # Only a server knows of steps that were removed here.
         step = max(rows_given(before).next_step, run.step)

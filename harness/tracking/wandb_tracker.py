@@ -65,8 +65,7 @@ class WandbTracker:
         if mode == "disabled":
             return
         with self._giving_up(online=mode == "online"):
-            earlier = wandb_log.find_runs(identity.wandb_folder, identity.run_id)
-            self._run = start_run(identity, options, mode)
+            self._run, earlier = start_run(identity, options, mode)
             self._run.define_metric("kimg")
             self._run.define_metric("*", step_metric="kimg")
             self._logged = _take_over(earlier, self._run, mode)

@@ -30,7 +30,7 @@ def logged(study: Path, files: Mapping[str, Path]) -> dict[str, Any]:
         metadata={"fid": 1.5},
         description="A generator.",
     )
-    run = start_run(identify(study, "export"), OFFLINE, "offline")
+    run, _ = start_run(identify(study, "export"), OFFLINE, "offline")
     log_artifact(run, contents)
     end_run(run)
     records = read_records(next((study / "wandb").glob("*/run-*.wandb")))
