@@ -3,7 +3,6 @@
 import json
 import shlex
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +12,7 @@ from rich.console import Console
 from harness.cli import options as option
 from harness.cli.app import EXIT_CODES, clear_errors, new_app
 from harness.cli.terminal import new_console
-from harness.core.durations import format_seconds, parse_duration
+from harness.core.durations import elapsed_seconds, format_seconds, parse_duration
 from harness.core.option_values import Keep
 from harness.core.process import quiet_imports
 
@@ -226,7 +225,7 @@ def _run(runner: "StudyRunner", jobs: "StudyJobs", *, last_rung: float, as_json:
     from harness.study.retention import disk_use
 
     console = new_console(stderr=as_json)
-    began = time.monotonic()
+    began = elapsed_seconds()
     options, plan = jobs.options, jobs.plan
     folder = options.folder
     if plan is not None:
@@ -247,7 +246,7 @@ def _run(runner: "StudyRunner", jobs: "StudyJobs", *, last_rung: float, as_json:
         }
         print(json.dumps(record, indent=2))
     else:
-        _print_result(console, ranked, best, seconds=time.monotonic() - began)
+        _print_result(console, ranked, best, seconds=elapsed_seconds() - began)
         _print_next(console, best, options)
     if folder.exists():
         console.print(f"Disk: {disk_use(folder) / 2**20:.1f} MiB in {folder}")

@@ -1,11 +1,27 @@
-"""Read and write durations the way people do on a command line."""
+"""Measure durations, and read and write them the way people do on a command line."""
 
 import re
+import sys
+import time
 
 from harness.core.errors import ConfigError
 
 _FORM = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+_CLOCK = getattr(time, "CLOCK_MONOTONIC" if sys.platform == "darwin" else "CLOCK_BOOTTIME", None)
+"""The clock that goes on while the machine sleeps; that of Linux has a name of its own."""
+
+
+def elapsed_seconds() -> float:
+    """Return seconds of a clock that nobody sets, and that goes on while the machine sleeps.
+
+    For what a person waits for: a time budget, how old a page is. `time.monotonic` stands still
+    then, which is right for what a training took and may take: a night in a closed notebook is an
+    interruption of it. What something costs is told by `time.process_time`.
+    """
+    return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
 
 
 def parse_duration(text: str | None, option: str) -> float | None:

@@ -60,7 +60,7 @@ class Outcome:
         reason: Why it ended; it implies the state.
         detail: One sentence with the numbers behind the reason.
         kimg: Thousands of real images shown to the discriminator, every step counted.
-        duration_seconds: Wall-clock time spent on it, interruptions left out.
+        duration_seconds: Time spent on it, interruptions and the machine's sleep left out.
         best: The best rung score so far, the value the search minimizes; None before a rung.
         final: The kept checkpoint scored once more with other noise; completed trials only.
         superseded_by: Name of the trial that counts in this one's place; None for most.

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import cmaes
 import numpy as np
@@ -12,6 +12,8 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
+
+from harness.study.optuna_trials import ENDED_AS
 
 Number = FloatDistribution | IntDistribution
 
@@ -129,8 +131,14 @@ def _scored_trials(study: Study) -> list[tuple[FrozenTrial, float]]:
             value = trial.intermediate_values[trial.last_step]
         if value is not None and math.isfinite(value):
             scored.append((trial, value))
-    # An ended trial has its time; one that ended later cannot change what was told before.
-    return sorted(scored, key=lambda each: (cast(Any, each[0].datetime_complete), each[0].number))
+
+    # One that ended later cannot change what was told before. Trials that were taken over, or are
+    # an earlier version's, have no number and come first, by their times.
+    def place(each: tuple[FrozenTrial, float]) -> tuple[float, Any, int]:
+        trial = each[0]
+        return trial.user_attrs.get(ENDED_AS, -1), trial.datetime_complete, trial.number
+
+    return sorted(scored, key=place)
 
 
 def _bounds(distribution: Number) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from harness.core.seeds import derive_seed
 from harness.gan.config.config import GANConfig
 from harness.space.settings import PromotionSettings
 from harness.space.space import SearchSpace
-from harness.study.optuna_trials import violates
+from harness.study.optuna_trials import ENDED_AS, violates
 
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 """In these states a trial tells a sampler something."""
@@ -105,6 +105,7 @@ def _as_it_stands(trial: FrozenTrial) -> FrozenTrial:
         return trial
     shown = copy.copy(trial)
     shown.state, shown.datetime_complete = TrialState.PRUNED, trial.datetime_start
+    shown.user_attrs = trial.user_attrs | {ENDED_AS: math.inf}  # later than what has ended
     return shown
 
 

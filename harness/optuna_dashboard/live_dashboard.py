@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import optuna
 import optuna_dashboard
 
+from harness.core.durations import elapsed_seconds
 from harness.core.errors import StorageError
 from harness.optuna_dashboard.dashboard_view import make_view
 from harness.study.record import StudyRecord
@@ -57,18 +57,18 @@ class LiveDashboard:
         self._read, self._confirmed = read, confirmed
         self._turn = threading.Lock()
         self._app = self._make()
-        self._made = time.monotonic()
+        self._made = elapsed_seconds()
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         """Answer a request, as WSGI wants it."""
         with self._turn:
-            if time.monotonic() - self._made > _FRESH_SECONDS:
+            if elapsed_seconds() - self._made > _FRESH_SECONDS:
                 # A journal that is damaged meanwhile leaves the page as it was.
                 with contextlib.suppress(StorageError):
                     self._app = self._make()
-                self._made = time.monotonic()
+                self._made = elapsed_seconds()
             app = self._app
         return app(environ, start_response)
 

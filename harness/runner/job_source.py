@@ -37,7 +37,7 @@ class RunningJob:
         began_kimg: Where its present worker, or the last one, began.
         ended: Whether it has its outcome.
         verdict: Why the source ended it, in a sentence; empty where it did not.
-        pauses_at: When it is to save itself and leave, on the monotonic clock; None for never.
+        pauses_at: When it is to save itself and leave, by `elapsed_seconds`; None for never.
         waits_at: The rung in kimg at which it was told to wait; None otherwise.
         last: The last event about its progress.
         best: Its best rung score so far.

@@ -4,10 +4,10 @@ import dataclasses
 import itertools
 import operator
 import statistics
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from harness.core.durations import elapsed_seconds
 from harness.core.nested import flatten
 from harness.core.outcome import State
 from harness.gan.config.config import GANConfig
@@ -48,14 +48,14 @@ class StopRules:
     Args:
         options: What it is allowed.
         entries: What ended before.
-        began: When its time began, on the monotonic clock; None for now.
+        began: When its time began, as `elapsed_seconds` has it; None for now.
     """
 
     def __init__(
         self, options: SweepOptions, entries: list[Entry], *, began: float | None = None
     ) -> None:
         self._options = options
-        self._began = time.monotonic() if began is None else began
+        self._began = elapsed_seconds() if began is None else began
         self._best: tuple[float, str] | None = None
         self._ended: dict[str, Entry] = {}
         self._failed: set[str] = set()
@@ -104,7 +104,7 @@ class StopRules:
 
     def _time(self) -> Stop | None:
         budget = self._options.time_budget_seconds
-        if budget is None or time.monotonic() - self._began < budget:
+        if budget is None or elapsed_seconds() - self._began < budget:
             return None
         return Stop(
             f"Stopped: the time budget of {budget:g} seconds is used. The same command goes on "

@@ -19,6 +19,7 @@ from harness.backends.backend import (
     WorkerRefused,
 )
 from harness.backends.factory import find_room, open_backend
+from harness.core.durations import elapsed_seconds
 from harness.core.events import Answer, Event, Finished, Paused, RungScored
 from harness.core.outcome import Outcome, Reason
 from harness.core.signals import Signals
@@ -165,7 +166,7 @@ class StudyRunner:
             running.waits_at = event.kimg if answer is Answer.PAUSE else None
             if answer is not Answer.GO_ON:
                 return answer
-        is_over = running.pauses_at is not None and time.monotonic() >= running.pauses_at
+        is_over = running.pauses_at is not None and elapsed_seconds() >= running.pauses_at
         return Answer.PAUSE if is_over or self._stop or self._signals.received else Answer.GO_ON
 
     def _end(self, running: RunningJob, outcome: Outcome) -> None:

@@ -1,8 +1,6 @@
 """Divide a sweep's time into exploration, last promotions and the finish."""
 
-import time
-
-from harness.core.durations import format_seconds
+from harness.core.durations import elapsed_seconds, format_seconds
 
 _EXPLORES, TRIES = 0.5, 0.6
 """Shares of the time after which no new trial begins, and after which no trial goes on."""
@@ -20,12 +18,12 @@ class TimePlan:
         seconds: The time.
 
     Attributes:
-        began: When it began, on the monotonic clock.
+        began: When it began, as `elapsed_seconds` has it.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.began = time.monotonic()
+        self.began = elapsed_seconds()
 
     @property
     def explores(self) -> bool:
@@ -44,7 +42,7 @@ class TimePlan:
 
     @property
     def trials_end(self) -> float:
-        """Return when trials pause where they are, on the monotonic clock."""
+        """Return when trials pause where they are, as `elapsed_seconds` has it."""
         return self.began + TRIES * self.seconds
 
     @property
@@ -73,4 +71,4 @@ class TimePlan:
 
     @property
     def _elapsed(self) -> float:
-        return time.monotonic() - self.began
+        return elapsed_seconds() - self.began

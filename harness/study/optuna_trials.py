@@ -26,6 +26,9 @@ VIOLATIONS = frozenset(
 
 _COST = "processor_seconds_per_kimg"
 
+ENDED_AS = "ended_as"
+"""How many trials had ended before one did: their order, whatever the clock showed."""
+
 
 def violates(trial: FrozenTrial) -> bool:
     """Return whether a trial was found faulty, as `tell` told Optuna."""
@@ -110,6 +113,8 @@ def tell(study: Study, trial: Trial, outcome: Outcome) -> None:
         # score may lie a step beyond its rung, so it is the second choice.
         if outcome.best is not None and not stored.intermediate_values:
             report(trial, round(outcome.best.kimg), outcome.best.value)
+        ended = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+        trial.set_user_attr(ENDED_AS, len(study.get_trials(deepcopy=False, states=ended)))
         for key, value in outcome.to_dict().items():
             if value is not None:
                 trial.set_user_attr(key, value)

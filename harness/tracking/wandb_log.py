@@ -144,7 +144,9 @@ def noted_end(folder: Path) -> str | None:
 
 def has_end(folder: Path, end: str) -> bool:
     """Return whether a run ended so and its log is as long as W&B wrote it, by a quick look."""
-    last: dict[str, Any] = next(reversed(read_notes(folder)), {})
+    last: dict[str, Any] = {}
+    with contextlib.suppress(OSError, ValueError):
+        last = json.loads((folder / _NOTES).read_bytes().rstrip(b"\n").rpartition(b"\n")[2])
     return last.get("end") == end and _log_of(folder).stat().st_size >= last["size"]
 
 
@@ -154,7 +156,7 @@ def run_address(folder: Path) -> str | None:
 
 
 def _log_of(folder: Path) -> Path:
-    return next(folder.glob("run-*.wandb"))
+    return next(path for path in folder.iterdir() if path.suffix == ".wandb")
 
 
 def _in_order(folders: Iterable[Path]) -> list[Path]:

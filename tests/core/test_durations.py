@@ -1,8 +1,11 @@
-"""Read durations from command lines."""
+"""Read durations from command lines, and measure them."""
+
+import sys
+from pathlib import Path
 
 import pytest
 
-from harness.core.durations import format_kimg, parse_duration
+from harness.core.durations import elapsed_seconds, format_kimg, parse_duration
 from harness.core.errors import ConfigError
 
 
@@ -12,6 +15,12 @@ from harness.core.errors import ConfigError
 )
 def test_durations_are_seconds(text: str, seconds: float):
     assert parse_duration(text, "--x") == seconds
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems name their clocks otherwise")
+def test_the_clock_goes_on_while_the_machine_sleeps():
+    since_boot = float(Path("/proc/uptime").read_text().split()[0])  # sleep included
+    assert elapsed_seconds() == pytest.approx(since_boot, abs=0.5)
 
 
 def test_an_option_that_is_not_given_is_none():

@@ -1,5 +1,6 @@
 """CMA-ES rebuilt from ended trials proposes what one that is kept would."""
 
+import datetime
 import math
 from pathlib import Path
 
@@ -16,8 +17,12 @@ from optuna.distributions import (
 from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
+from harness.core.outcome import Outcome, Reason
+from harness.core.score import Score
 from harness.optimization.cma_sampler import CMASampler
+from harness.study import optuna_trials
 from harness.study.trial_storage import TrialStorage, journal_file
+from tests.support.doubles import PROTOCOL
 
 SPACE: dict[str, BaseDistribution] = {
     "rate": FloatDistribution(1e-4, 1e-2, log=True),
@@ -74,6 +79,27 @@ def test_it_proposes_what_an_optimizer_driven_by_hand_does():
             by_hand.tell(told)
             told = []
     assert by_hand.generation == 6  # 24 of 29 trials had a score
+
+
+def test_the_order_of_ends_is_counted_and_not_told_by_the_clock():
+    study = optuna.create_study()
+    asked = [ask(study, seed) for seed in range(7)]
+    for trial in (asked[0], asked[5], asked[1], asked[4], asked[2], asked[3]):
+        value = loss(trial.params)
+        best = Score(value, 5.0, 0, PROTOCOL)
+        optuna_trials.tell(study, trial, Outcome(Reason.FINISHED, kimg=5.0, best=best))
+    proposed = ask(study, 50).params
+    turned = optuna.create_study()
+    ended = study.get_trials()[:6]
+    for trial in ended:  # as if the clock had been set back before each of them ended
+        trial.datetime_complete = datetime.datetime(2026, 1, 1) - (
+            trial.user_attrs["ended_as"] * datetime.timedelta(days=1)
+        )
+    turned.add_trials(ended)
+    for key, value in study.user_attrs.items():
+        turned.set_user_attr(key, value)
+    turned.add_trial(optuna.trial.create_trial(state=TrialState.FAIL))  # keeps the numbers
+    assert ask(turned, 50).params == proposed
 
 
 def test_trials_that_end_late_change_nothing_that_was_told():

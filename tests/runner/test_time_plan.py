@@ -35,7 +35,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(time_plan, "time", clock)
+    monkeypatch.setattr(time_plan, "elapsed_seconds", clock.monotonic)
     return clock
 
 

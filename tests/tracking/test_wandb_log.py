@@ -4,6 +4,7 @@ from harness.tracking.wandb_log import (
     find_runs,
     latest_runs,
     note,
+    note_begin,
     note_end,
     noted_end,
     read_notes,
@@ -28,6 +29,15 @@ def test_the_folders_of_a_run_come_in_the_order_they_began(tmp_path: Path):
     assert latest_runs(tmp_path) == {"s-0007": folders[-1]}
     remove_offline(folders)
     assert find_runs(tmp_path, "s-0007") == folders[:1]
+
+
+def test_their_order_is_counted_and_not_told_by_the_clock(tmp_path: Path):
+    late = folder_of(tmp_path, "run-20261130_100000-s-0007")
+    note_begin(late, [])
+    early = folder_of(tmp_path, "offline-run-20261130_090000-s-0007")  # an hour was given back
+    note_begin(early, [late])
+    assert find_runs(tmp_path, "s-0007") == [late, early]
+    assert latest_runs(tmp_path) == {"s-0007": early}
 
 
 def test_a_run_on_this_disk_alone_has_no_address(tmp_path: Path):

@@ -13,7 +13,7 @@ from PIL import Image
 from harness.core.errors import ConfigError
 from harness.core.events import Event, Progressed, RungScored
 from harness.gan.config.config import GANConfig
-from harness.tracking.catch_up import wandb_fault
+from harness.tracking.catch_up import catch_up, wandb_fault
 from harness.tracking.identity import TrackerOptions, TrialIdentity
 from harness.tracking.jsonl_tracker import read_history
 from harness.tracking.tracker import open_tracker
@@ -310,6 +310,24 @@ def test_a_run_that_a_server_has_in_part_goes_on_behind_that(tmp_path: Path):
     assert run.column("_step") == [0, 1, 2, 3, 4, 5]
     assert len(run.segments) == 2
     assert wandb_fault(identity, read_history(identity.folder / "history.jsonl")) is None
+
+
+def test_a_clock_that_steps_back_gives_no_row_twice(tmp_path: Path):
+    identity = identify(tmp_path)
+    tracker = open_tracker("wandb", identity, OFFLINE)
+    play(tracker, [start(), *between(identity, 0, 4)])
+    tracker.close()
+    (folder,) = find_runs(identity.wandb_folder, identity.run_id)
+    # A server has it, and it began when the clock was a day ahead.
+    online = folder.rename(folder.with_name(f"run-29991231_000000-{identity.run_id}"))
+    tracker = open_tracker("wandb", identity, OFFLINE)
+    play(tracker, [start(3.0), *between(identity, 3, 6), complete()])
+    tracker.close()
+    before = find_runs(identity.wandb_folder, identity.run_id)
+    assert before[0] == online
+    catch_up("wandb", identity, complete().outcome, OFFLINE)
+    assert find_runs(identity.wandb_folder, identity.run_id) == before
+    assert rows_given(before).next_step == 6
 
 
 def test_what_other_processes_left_counts_against_the_budget(tmp_path: Path):
