@@ -68,7 +68,9 @@ def fashion_mnist() -> ImageDataset:
 @pytest.fixture(scope="session")
 def commands(tmp_path_factory: pytest.TempPathFactory) -> Commands:
     """Return what runs the commands with a home folder of their own."""
-    return Commands(tmp_path_factory.mktemp("home"))
+    home = tmp_path_factory.mktemp("home") / "plantedname"
+    home.mkdir()
+    return Commands(home)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Run commands under what users set for other programs: nothing ends in a traceback.
 
-What is not followed is named in one line with its value, and results stay what they are.
+What is not followed is named in one line without its value, and results stay what they are.
 """
 
 import json
@@ -186,7 +186,8 @@ def test_doctor_reports_each(commands: Commands, tmp_path: Path):
     _, shown, _ = run(commands, tmp_path, "doctor", "--no-calibration", **foreign)
     lines = shown.splitlines()
     for name in (*SAID_AT_ONCE, *SAID_OF_WANDB):
-        assert any(line.startswith(f"warn  {name} ") and FOREIGN[name] in line for line in lines)
+        assert any(line.startswith(f"warn  {name} ") for line in lines)
+    assert not [value for value in ("fixed777", "abcd1234", "api.example.org") if value in shown]
     assert any(line.startswith("ok    WANDB_ENTITY ") for line in lines)
     assert "floatx 'float16', image_data_format 'channels_first', epsilon 0.1" in shown
 

@@ -21,6 +21,7 @@ from typing import Any
 from harness.backends.backend import Message, Worker, WorkerDied, WorkerSetup
 from harness.backends.devices import gpu_environment
 from harness.backends.worker import serve
+from harness.core.errors import without_secrets
 from harness.core.events import Answer
 from harness.core.process import stderr_into
 from harness.training.job import TrainingJob
@@ -133,7 +134,8 @@ class LocalWorker:
         size = os.fstat(self._stderr).st_size
         text = os.pread(self._stderr, _LAST_BYTES, max(0, size - _LAST_BYTES))
         lines = text.decode(errors="replace").split("\n")
-        return "\n".join([f"  {line}" for line in lines if line.strip()][-_LAST_LINES:])
+        last = [f"  {line}" for line in lines if line.strip()][-_LAST_LINES:]
+        return without_secrets("\n".join(last))
 
     def _send(self, value: TrainingJob | Answer) -> None:
         # That a worker just died shows at the next `receive`.

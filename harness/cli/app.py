@@ -23,6 +23,9 @@ from harness.core.process import NOT_FOLLOWED, read_keras_file, settle_output
 _WARNING = re.compile(r".*?:\d+: \w+: (.*?)(?:\n  [^\n]*)?\n", re.DOTALL)
 """A warning as Python formats it, with the line of code behind it where there is one."""
 
+_PASSWORD = re.compile(r"://[^/\s@]*:[^/\s@]+@")
+"""Credentials in an address."""
+
 EXIT_BAD_INPUT = 2
 """Exit code for input that was refused, or a folder or file that cannot be used."""
 
@@ -78,6 +81,12 @@ def _check_text(arguments: Sequence[str]) -> None:
         expected = ""
         if not value:
             expected = "expected some text; received ''. Leave it out, or look at the variable"
+        elif _PASSWORD.search(value):
+            expected = (
+                "expected no password; received an address with one, which others could read in "
+                "the list of this machine's processes, in logs and in a cluster's records. "
+                "Leave it out"
+            )
         elif shown := unprintable(value):
             expected = f"expected one line of UTF-8 text; received {shown}. Rename it"
         if expected:

@@ -1,5 +1,6 @@
 """The ways in which the harness refuses: one root, one message each."""
 
+import contextlib
 import difflib
 import importlib.util
 import os
@@ -63,9 +64,41 @@ def unprintable(text: str) -> str:
     return ascii(text) if re.search("[\x00-\x1f\x7f-\x9f\u2028\u2029]", text) else ""
 
 
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
+_SECRET_NAME = re.compile("KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|COOKIE|HEADERS", re.IGNORECASE)
+_LEAST_SECRET, _LEAST_VALUE = 6, 8
+
+
+def without_credentials(text: str) -> str:
+    """Return text whose addresses have no name and password before the host."""
+    return _CREDENTIALS.sub("", text)
+
+
+def without_secrets(text: str) -> str:
+    """Return text of somebody else's as it may be kept, printed and shared.
+
+    Values of environment variables become the variables' names: any value in a variable whose
+    name tells of a secret, and elsewhere what is too long and odd for a word. Credentials in
+    addresses are left out; the home folder is `~`, and paths from here on are relative.
+    """
+    kept = without_credentials(text)
+    with contextlib.suppress(OSError):  # a folder that was removed meanwhile
+        kept = kept.replace(f"{os.getcwd()}/", "")  # noqa: PTH109 - a text
+    home = os.path.expanduser("~")  # noqa: PTH111 - a text, and some accounts have none
+    hidden = {home: "~"} if len(home) > 1 else {}
+    for name, value in os.environ.items():
+        told = _SECRET_NAME.search(name) and len(value) >= _LEAST_SECRET
+        if told or (len(value) >= _LEAST_VALUE and not value.isalpha()):
+            hidden.setdefault(value, f"${name}")
+    for value in sorted(hidden, key=len, reverse=True):
+        whole = r"(?![\w.-])" if value.startswith("/") else ""  # no part of another folder's name
+        kept = re.sub(re.escape(value) + whole, hidden[value].replace("\\", r"\\"), kept)
+    return kept
+
+
 def first_line(error: BaseException) -> str:
-    """Return the first line of an exception's message, at most 300 characters of it."""
-    return (str(error).strip().splitlines() or [""])[0][:300]
+    """Return the first line of an exception's message, at most 300 characters, without secrets."""
+    return without_secrets((str(error).strip().splitlines() or [""])[0])[:300]
 
 
 def require_packages(wanted: str, packages: Iterable[str], remedy: str) -> None:

@@ -110,7 +110,25 @@ def place(path: Path | str) -> str:
 
 def whole_path(path: str) -> str:
     """Return the whole path of what is meant, `~` included, with links as they were written."""
-    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
+    return os.path.abspath(home_expanded(path))  # noqa: PTH100
+
+
+def shared_path(path: Path | str) -> str:
+    """Return a path as others may see it: from here or from the home folder on, or its end.
+
+    What lies elsewhere, or is a home folder of somebody else, is named by its last part alone.
+    """
+    absolute = Path(os.path.abspath(home_expanded(path)))  # noqa: PTH100 - links stay as they are
+    for base, sign in ((Path.cwd(), ""), (home_expanded("~"), "~/")):
+        if absolute.is_relative_to(base) and base.parent != base:
+            return f"{sign}{absolute.relative_to(base)}"
+    return f".../{absolute.name}"
+
+
+def home_expanded(path: Path | str) -> Path:
+    """Return a path with the home folder for `~`; unchanged where an account has none."""
+    # Path.expanduser raises then, as in some containers.
+    return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import ConfigError
+from harness.core.files import home_expanded
 
 NOT_FOLLOWED: dict[str, str] = {}
-"""What is set and not followed, by the name of its variable or file: the value, and why."""
+"""What is set and not followed, by the name of its variable or file: the value, and why. It
+is printed, and kept nowhere."""
 
 _BACKEND = "KERAS_BACKEND"
 _UNWANTED = {
@@ -78,8 +80,8 @@ def settle_output() -> None:
 def keras_home() -> Path:
     """Return Keras' folder by Keras' own rule, without the seconds that importing it takes."""
     if "KERAS_HOME" in os.environ:
-        return _expand(os.environ["KERAS_HOME"])
-    home = _expand("~")
+        return home_expanded(os.environ["KERAS_HOME"])
+    home = home_expanded("~")
     return (home if os.access(home, os.W_OK) else Path(tempfile.gettempdir())) / ".keras"
 
 
@@ -124,11 +126,6 @@ def settle_keras(keras: Any) -> None:
     keras.config.set_dtype_policy(_WANTED["floatx"])
     keras.config.set_image_data_format(_WANTED["image_data_format"])
     keras.config.set_epsilon(_WANTED["epsilon"])
-
-
-def _expand(path: str) -> Path:
-    # Path.expanduser raises where an account has no home, as in some containers.
-    return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
 @contextlib.contextmanager

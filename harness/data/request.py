@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from harness.core.errors import ConfigError, near_miss
-from harness.core.files import whole_path
+from harness.core.files import shared_path, whole_path
 from harness.data.fitting import MAX_SIZE, RULES, ImageForm
 
 _QUERY = re.compile(r"(?P<head>.*)\?(?P<query>[a-z_]+=.*)", re.DOTALL)
@@ -102,6 +102,11 @@ class DatasetRequest:
         """
         moved = self != earlier and self.is_but_elsewhere(earlier)
         return dataclasses.replace(self, name=self.name or name) if moved else self
+
+    def shared(self) -> Self:
+        """Return the request as others may see it, with no whole path."""
+        scheme, colon, path = self.source.partition(":")
+        return dataclasses.replace(self, source=f"{scheme}{colon}{path and shared_path(path)}")
 
     def changed(self, options: Mapping[str, str]) -> Self:
         """Return the request with other options, given as its text has them.

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.confirmation.result import Confirmation
+from harness.core.files import shared_path
 from harness.core.provenance import code_commit, lock_sha256
 from harness.reporting.trials import TrialData
 from harness.space.space import SearchSpace, space_names
@@ -77,7 +78,7 @@ def name_space(space: SearchSpace, folder: Path) -> str:
         shipped = SearchSpace.load(space.name)
         if (shipped.sha256, shipped.finish) == (space.sha256, space.finish):
             return space.name
-    return str(folder / "search_space.yaml")
+    return shared_path(folder / "search_space.yaml")
 
 
 def baseline_options(baselines: Iterable[TrialData]) -> str:

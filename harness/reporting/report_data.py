@@ -306,8 +306,8 @@ def read_report(folder: Path, *, class_names: tuple[str, ...] | None = None) -> 
         formats=exported.formats if exported else (),
     )
     return ReportData(
-        record=record,
-        space=space,
+        record=record.shared(),
+        space=space.shared(),
         class_names=class_names,
         trials=tuple(trials),
         confirmation=confirmation,

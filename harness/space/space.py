@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import pydantic
 
 from harness.core.errors import ConfigError, near_miss
+from harness.core.files import shared_path
 from harness.core.nested import flatten
 from harness.core.validation import pydantic_faults, raise_faults
 from harness.core.yaml_file import dump_yaml, read_yaml, shipped_yaml
@@ -247,6 +248,14 @@ class SearchSpace(Settings):
         """Return the same search space with whole paths of data set and extractor."""
         extractor = located_extractor(self.protocol.extractor)
         dataset = str(DatasetRequest.parse(self.dataset).located())
+        return self.on_dataset(dataset).seen_through(extractor)
+
+    def shared(self) -> Self:
+        """Return the same search space as others may see it, without whole paths."""
+        extractor = self.protocol.extractor
+        if Path(extractor).is_absolute():
+            extractor = shared_path(extractor)
+        dataset = str(DatasetRequest.parse(self.dataset).shared())
         return self.on_dataset(dataset).seen_through(extractor)
 
     def check_labels(self, *, labelled: bool) -> None:

@@ -5,12 +5,13 @@ import re
 import shutil
 from pathlib import Path
 from shlex import quote
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from harness.core.errors import StorageError, StudyError, near_miss
-from harness.core.files import place, read_json, storage_error
+from harness.core.files import place, read_json, shared_path, storage_error
 from harness.core.locks import lock_folder
 from harness.core.version import __version__
+from harness.data.request import DatasetRequest
 
 SCHEMA_VERSION = 1
 """Raised when the files of a study change their form."""
@@ -56,6 +57,14 @@ class StudyRecord:
     semantics_version: int = SEMANTICS_VERSION
     commit: str | None = None
     lock_sha256: str | None = None
+
+    def shared(self) -> Self:
+        """Return the record as others may see it, without whole paths."""
+        extractor = self.extractor
+        if Path(extractor).is_absolute():
+            extractor = shared_path(extractor)
+        dataset = str(DatasetRequest.parse(self.dataset).shared())
+        return dataclasses.replace(self, dataset=dataset, extractor=extractor)
 
 
 def check_study_name(name: str) -> str:

@@ -13,7 +13,13 @@ import warnings
 from pathlib import Path
 from typing import Literal
 
-from harness.core.errors import ConfigError, near_miss
+from harness.core.errors import (
+    ConfigError,
+    first_line,
+    near_miss,
+    without_credentials,
+    without_secrets,
+)
 from harness.core.option_values import RequestedMode
 from harness.core.process import NOT_FOLLOWED
 
@@ -88,7 +94,7 @@ def wandb_mode(root: Path, requested: RequestedMode = "auto") -> WandbMode:
             remember_online_failure(error)
             mode, why = "offline", _online_failures[0]
         else:
-            address = settings.app_url
+            address = without_credentials(settings.app_url)
             if mode is None:
                 mode, asked_by = _MODES[settings.mode], "in its settings"
                 why = "as W&B's settings ask"
@@ -122,15 +128,16 @@ def settle_wandb() -> None:
         if name == "WANDB_MODE" and value.strip():
             os.environ[name] = value.strip().lower()
             continue
-        shown = f"{name}={'...' if _SECRET.search(name) else repr(value)}"
+        told = "..." if _SECRET.search(name) else repr(without_credentials(value))
         fault = _fault(name, value) if value and _FOLLOWED.fullmatch(name) else ""
         if fault:
-            NOT_FOLLOWED[name] = f"{shown}: {fault}"
-            _online_failures.append(f"{shown} is not followed: {fault}")
-            warnings.warn(f"{_online_failures[-1]}. W&B stays offline.", stacklevel=2)
+            NOT_FOLLOWED[name] = f"{told}: {fault}"
+            _online_failures.append(f"{name} is not followed: {fault}")
+            text = f"{name}={told} is not followed: {fault}. W&B stays offline."
+            warnings.warn(text, stacklevel=2)
         elif value and not _FOLLOWED.fullmatch(name):
-            NOT_FOLLOWED[name] = f"{shown}: {_OWN_RUNS}"
-            others.append(shown)
+            NOT_FOLLOWED[name] = f"{told}: {_OWN_RUNS}"
+            others.append(f"{name}={told}")
         if fault or not (value and _FOLLOWED.fullmatch(name)):
             del os.environ[name]
     if others:
@@ -147,13 +154,14 @@ def _fault(name: str, value: str) -> str:
         wandb.Settings().update_from_env_vars({name: value})
     except Exception as error:  # pydantic's, or W&B's own, or a ValueError
         lines = [line.strip() for line in str(error).splitlines()]
-        return lines[min(2, len(lines) - 1)].partition(" [type=")[0].rstrip(".")
+        told = lines[min(2, len(lines) - 1)].partition(" [type=")[0].rstrip(".")
+        return without_secrets(told.replace(value, "..."))
     return ""
 
 
 def remember_online_failure(error: Exception) -> None:
     """Keep the later runs of this process offline, after one could not be started online."""
-    _online_failures.append(f"{type(error).__name__}: {error}".splitlines()[0].rstrip("."))
+    _online_failures.append(f"{type(error).__name__}: {first_line(error)}".rstrip("."))
 
 
 def _why_not_online(base_url: str) -> str:
@@ -165,8 +173,8 @@ def _why_not_online(base_url: str) -> str:
         if not wandb.login(prompt=False, verify=False):
             return "no credentials"
     except wandb.errors.AuthenticationError as error:
-        return str(error).rstrip(".")
-    return "" if _is_reachable(base_url) else f"{base_url} does not answer"
+        return first_line(error).rstrip(".")
+    return "" if _is_reachable(base_url) else f"{without_credentials(base_url)} does not answer"
 
 
 @functools.cache

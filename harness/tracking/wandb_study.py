@@ -12,7 +12,7 @@ from typing import Any
 import wandb
 from PIL import Image
 
-from harness.core.errors import DataError, StudyError
+from harness.core.errors import DataError, StudyError, first_line
 from harness.core.locks import lock_folder
 from harness.data.image_opener import read_grid
 from harness.tracking import wandb_run
@@ -75,7 +75,7 @@ def publish_study(snapshot: StudySnapshot, options: TrackerOptions) -> None:
             "gansweep report shows the study without W&B.",
             snapshot.identity.study,
             type(error).__name__,
-            str(error).partition("\n")[0],
+            first_line(error),
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import wandb
 
-from harness.core.errors import DataError
+from harness.core.errors import DataError, first_line
 from harness.core.events import Event, Finished, Inspection, Progressed, RungScored, Started
 from harness.core.outcome import Outcome, State
 from harness.core.score import Score
@@ -176,7 +176,7 @@ class WandbTracker:
                 self._identity.trial,
                 self._identity.study,
                 type(error).__name__,
-                str(error).partition("\n")[0],
+                first_line(error),
                 self._identity.folder / HISTORY_NAME,
             )
 

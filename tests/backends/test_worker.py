@@ -1,6 +1,9 @@
 """Turn what goes wrong in a worker into messages."""
 
 import mmap
+from pathlib import Path
+
+import pytest
 
 from harness.backends.worker import failure_of, own_megabytes
 from harness.core.errors import ScoreError
@@ -19,6 +22,12 @@ def test_a_broken_training_says_what_and_where():
     assert broke.reason is Reason.CRASHED
     assert broke.detail.startswith("ScoreError at test_worker.py:")
     assert broke.detail.endswith(": features are not finite")
+
+
+def test_what_a_library_says_is_kept_without_secrets(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MY_API_KEY", "planted-0e8a")
+    broke = failure_of(caught(ValueError(f"planted-0e8a in {Path.home()}/own/file.py")))
+    assert broke.detail.endswith(": $MY_API_KEY in ~/own/file.py")
 
 
 def test_too_little_memory_is_told_apart():

@@ -1,6 +1,7 @@
 """Read and write data sets as text, and refuse options that make no sense."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,22 @@ def test_text_is_read_and_written_alike():
 def test_options_have_one_order_and_defaults_no_words():
     text = "npz:a.npz?split=8,1,1&classes=10,2,b,a&fit=crop&size=28"
     assert str(DatasetRequest.parse(text)) == "npz:a.npz?size=28&classes=2,10,a,b&split=8,1,1"
+
+
+def test_others_see_no_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "ann"))
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    for source, shared in (
+        (f"folder:{tmp_path}/ann/shapes", "folder:~/shapes"),
+        (f"folder:{tmp_path}/work/shapes", "folder:shapes"),
+        ("folder:/home/bob/shapes", "folder:.../shapes"),
+        ("folder:../bob/shapes", "folder:.../shapes"),
+        ("fashion_mnist", "fashion_mnist"),
+    ):
+        assert str(DatasetRequest.parse(f"{source}?size=32").shared()) == f"{shared}?size=32"
+    located = DatasetRequest.parse("folder:~/shapes").located()
+    assert located.source == f"folder:{tmp_path}/ann/shapes"
 
 
 def test_a_question_mark_alone_belongs_to_the_path():

@@ -12,6 +12,15 @@ from pathlib import Path
 TIMEOUT_SECONDS = 300
 
 
+PLANTED = {
+    "AWS_SECRET_ACCESS_KEY": "planted-0e8a",
+    "DATABASE_URL": "mysql://joe:planted-1f9b@db.example.org/x",
+    "MY_SETTING": "planted-2a7c",
+    "USER": "plantedname",
+}
+"""What no command may write down or print, wherever it is found: most of it by `planted`."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Commands:
     """Start `python -m harness.NAME`.
@@ -31,7 +40,7 @@ class Commands:
         }
         if "HARNESS_DATA_DIR" in os.environ:
             kept["HARNESS_DATA_DIR"] = os.environ["HARNESS_DATA_DIR"]
-        return kept | {"HOME": str(self.home), "COLUMNS": "100"}
+        return kept | {"HOME": str(self.home), "COLUMNS": "100"} | PLANTED
 
     def run(self, name: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, with nothing to read from."""

@@ -22,7 +22,7 @@ from harness.backends.cluster import Cluster
 from harness.backends.ray.connection import HeadMonitor, connect, disconnect, head_address
 from harness.backends.ray.file_transfer import pack, pack_inputs, unpack
 from harness.backends.ray.worker_actor import JobMessage, WorkerActor, WorkerMessage
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, without_secrets
 from harness.core.events import Answer
 from harness.data.datasets import load_dataset
 from harness.data.image_dataset import ImageDataset
@@ -289,4 +289,5 @@ class RayWorker:
 def _first_and_last_line(error: Exception) -> str:
     """Return what Ray says of a loss, without the traceback of the node."""
     lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    return " ".join(lines[:1] + lines[-1:] if len(lines) > 1 else lines)[:500]
+    text = " ".join(lines[:1] + lines[-1:] if len(lines) > 1 else lines)
+    return without_secrets(text)[:500]

@@ -26,9 +26,10 @@ ADDRESS = (
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
     "weights-inception-2015-12-05-6726825d.pth"
 )
-"""The weights of 2015-12-05 as published for PyTorch; the name ends in the file's hash."""
+"""The weights of 2015-12-05 as published for PyTorch."""
+SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+"""The hash of that file; its name has the first digits."""
 
-_PREFIX_LENGTH = 8  # digits of the SHA-256 in names of files, as in the published name
 _TIMEOUT_SECONDS = 30.0
 _SHOWN_FAULTS = 4
 
@@ -64,8 +65,9 @@ def load_inception_weights(weights: Path | None, shapes: Shapes) -> Arrays:
             f"{path}: expected the weights of Inception as .safetensors or .pth; received "
             f"{path.suffix or 'no suffix'}. They are published at {ADDRESS}."
         )
-    converted = _converted_path(_sha256(path) if named else _hash_in_name(path))
-    if converted.is_file():
+    source = _sha256(path) if named else SHA256
+    converted = _find_converted(source)
+    if converted is not None:
         return _read_safetensors(converted, shapes)
     require_packages(f"inception: reading {path}, once,", ["torch"], _remedy())
     if not named:
@@ -74,7 +76,8 @@ def load_inception_weights(weights: Path | None, shapes: Shapes) -> Arrays:
         _check_hash(path, path)
     arrays = _check_arrays(path, _read_pth(path), shapes)
     try:
-        write_bytes(converted, save(arrays))
+        content = save(arrays)
+        write_bytes(_converted_path(source, hashlib.sha256(content).hexdigest()), content)
     except StorageError as error:  # costs the next conversion, not this result
         warnings.warn(f"The converted weights are not kept. {error}", stacklevel=2)
     return arrays
@@ -154,24 +157,23 @@ def _download(target: Path) -> None:
 
 
 def _check_hash(path: Path, published: Path) -> None:
-    """Refuse a file whose content is not what the published name promises."""
-    received, expected = _sha256(path), _hash_in_name(published)
-    if not received.startswith(expected):
+    """Refuse a file whose content is not what was published."""
+    received = _sha256(path)
+    if received != SHA256:
         raise StorageError(
-            f"{published}: expected a SHA-256 that begins with {expected}; received {received}. "
-            f"The file was changed or cut short on its way: remove it if it is there. "
+            f"{published}: expected the SHA-256 {SHA256}; received {received}. The file was "
+            f"changed or cut short on its way: remove it if it is there. "
             f"{_remedy()}"
         )
 
 
 def _remedy() -> str:
     """Return where to get the weights and where to put them, with PyTorch and without."""
-    converted = _converted_path(_hash_in_name(_published_path()))
     return (
         f"Get {ADDRESS} and copy it to {_published_path()}, or name its place by --weights or "
         f"{WEIGHTS_VARIABLE}. Converting it needs PyTorch, once: pip install torch. Or let a "
-        f"machine with PyTorch do so: the same command leaves {converted.name} in its cache "
-        f"folder, and that file alone will do, as {converted} or named in the same way."
+        f"machine with PyTorch do so: the same command leaves a .safetensors in its cache folder, "
+        f"and that file alone will do, copied to {default_cache_dir()} or named in the same way."
     )
 
 
@@ -179,12 +181,17 @@ def _published_path() -> Path:
     return default_cache_dir() / ADDRESS.rpartition("/")[2]
 
 
-def _converted_path(digest: str) -> Path:
-    return default_cache_dir() / f"inception-{digest[:_PREFIX_LENGTH]}.safetensors"
+def _find_converted(source: str) -> Path | None:
+    """Return what was made of a file with this hash; None where it is not, or was changed."""
+    for path in default_cache_dir().glob(_converted_path(source, "*").name):
+        if path == _converted_path(source, _sha256(path)):
+            return path
+    return None
 
 
-def _hash_in_name(published: Path) -> str:
-    return published.stem.rpartition("-")[2]
+def _converted_path(source: str, content: str) -> Path:
+    """Return where converted weights lie: the name has the hashes of what they were and are."""
+    return default_cache_dir() / f"inception-{source}-{content}.safetensors"
 
 
 def _sha256(path: Path) -> str:

@@ -12,12 +12,11 @@ from safetensors.numpy import load_file, save_file
 from harness.core.errors import ConfigError, MissingExtraError, StorageError
 from harness.data import download
 from harness.metrics.extractors import inception_weights
-from harness.metrics.extractors.inception_weights import load_inception_weights
+from harness.metrics.extractors.inception_weights import SHA256, load_inception_weights
 
 # The rules are the same for two small arrays as for the network's 472.
 SHAPES = {"Conv2d_1a_3x3.conv.weight": (2, 3, 1, 1), "fc.bias": (4,)}
 PUBLISHED = "weights-inception-2015-12-05-6726825d.pth"
-CONVERTED = "inception-6726825d.safetensors"
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +113,9 @@ def test_wrong_arrays_are_named(arrays, tmp_path, change, fault):
 def test_a_pth_file_is_converted_once(pth, arrays, cache, request):
     digest = hashlib.sha256(pth.read_bytes()).hexdigest()
     assert_same(load_inception_weights(pth, SHAPES), arrays)
-    assert_same(load_file(cache / f"inception-{digest[:8]}.safetensors"), arrays)
+    (converted,) = cache.iterdir()
+    assert converted.name.startswith(f"inception-{digest}-")
+    assert_same(load_file(converted), arrays)
     request.getfixturevalue("without_torch")  # from here on torch is not needed
     assert_same(load_inception_weights(pth, SHAPES), arrays)
 
@@ -165,8 +166,8 @@ def test_without_torch_the_message_says_how_to_do_without(tmp_path, without_torc
         with pytest.raises(MissingExtraError, match="pip install torch") as caught:
             load_inception_weights(weights, SHAPES)
         message = str(caught.value)
-        assert f"a machine with PyTorch do so: the same command leaves {CONVERTED}" in message
-        assert str(cache / CONVERTED) in message
+        assert "a machine with PyTorch do so: the same command leaves a .safetensors" in message
+        assert f"copied to {cache} or named" in message
 
 
 @pytest.mark.torch
@@ -183,15 +184,26 @@ def test_converted_weights_copied_to_the_cache_need_neither_network_nor_torch(
     safetensors, arrays, cache, without_torch
 ):
     cache.mkdir()
-    safetensors.rename(cache / CONVERTED)
+    content = hashlib.sha256(safetensors.read_bytes()).hexdigest()
+    kept = safetensors.rename(cache / f"inception-{SHA256}-{content}.safetensors")
     assert_same(load_inception_weights(None, SHAPES), arrays)
+    changed = bytearray(kept.read_bytes())
+    changed[-1] ^= 1  # still a sound file of other numbers
+    kept.write_bytes(changed)
+    with pytest.raises(MissingExtraError, match="pip install torch"):
+        load_inception_weights(None, SHAPES)
+
+
+def test_the_published_hash_is_whole_and_begins_as_its_name_says():
+    assert len(SHA256) == 64
+    assert PUBLISHED.removesuffix(".pth").endswith(f"-{SHA256[:8]}")
 
 
 @pytest.mark.torch
 def test_a_published_file_copied_to_the_cache_is_checked(pth, cache):
     cache.mkdir()
     pth.rename(cache / PUBLISHED)
-    with pytest.raises(StorageError, match="SHA-256 that begins with 6726825d; received"):
+    with pytest.raises(StorageError, match=f"expected the SHA-256 {SHA256}; received"):
         load_inception_weights(None, SHAPES)
 
 
@@ -220,6 +232,7 @@ def publish(tmp_path, monkeypatch):
             stack.callback(server.shutdown)
             address = f"http://127.0.0.1:{server.server_port}/{name}"
             monkeypatch.setattr(inception_weights, "ADDRESS", address)
+            monkeypatch.setattr(inception_weights, "SHA256", digest)
             return name
 
         yield serve
@@ -231,15 +244,15 @@ def test_a_download_is_kept_and_not_repeated(pth, arrays, cache, publish, monkey
     name = publish(pth, digest)
     assert_same(load_inception_weights(None, SHAPES), arrays)
     assert "fetching the weights" in capsys.readouterr().err
-    kept = {name, f"inception-{digest[:8]}.safetensors"}
-    assert {path.name for path in cache.iterdir()} == kept
+    converted, kept = sorted(path.name for path in cache.iterdir())
+    assert (converted.startswith(f"inception-{digest}-"), kept) == (True, name)
     monkeypatch.setattr(download, "PROBE_SECONDS", 0.0)  # nobody would be heard now
     assert_same(load_inception_weights(None, SHAPES), arrays)
 
 
 @pytest.mark.torch
 def test_a_download_with_another_hash_is_refused_and_not_kept(pth, cache, publish):
-    publish(pth, "0123456789")
-    with pytest.raises(StorageError, match="SHA-256 that begins with 01234567; received"):
+    publish(pth, "0" * 64)
+    with pytest.raises(StorageError, match=f"expected the SHA-256 {'0' * 64}; received"):
         load_inception_weights(None, SHAPES)
     assert list(cache.iterdir()) == []
