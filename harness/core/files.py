@@ -119,10 +119,12 @@ def shared_path(path: Path | str) -> str:
     What lies elsewhere, or is a home folder of somebody else, is named by its last part alone.
     """
     absolute = Path(os.path.abspath(home_expanded(path)))  # noqa: PTH100 - links stay as they are
-    for base, sign in ((Path.cwd(), ""), (home_expanded("~"), "~/")):
-        if absolute.is_relative_to(base) and base.parent != base:
-            return f"{sign}{absolute.relative_to(base)}"
-    return f".../{absolute.name}"
+    bases = {Path.cwd(): "", home_expanded("~"): "~/"}
+    around = [base for base in bases if absolute.is_relative_to(base) and base.parent != base]
+    if not around:
+        return f".../{absolute.name}"
+    nearest = max(around, key=lambda base: len(base.parts))
+    return f"{bases[nearest]}{absolute.relative_to(nearest)}"
 
 
 def home_expanded(path: Path | str) -> Path:
