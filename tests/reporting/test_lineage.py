@@ -40,7 +40,8 @@ def test_a_space_of_the_package_is_named_and_any_other_one_is_a_file(tmp_path: P
     shipped = SearchSpace.load("smoke")
     assert name_space(shipped, tmp_path) == "smoke"
     other = shipped.model_copy(update={"deterministic": True})
-    assert name_space(other, tmp_path) == str(tmp_path / "search_space.yaml")
+    assert name_space(other, Path("studies/x")) == "studies/x/search_space.yaml"
+    assert name_space(other, tmp_path) == ".../search_space.yaml"  # a path of this machine
 
 
 def test_leaders_are_trained_again_as_they_were(data: ReportData):
