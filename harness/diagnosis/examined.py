@@ -9,7 +9,7 @@ from harness.core.errors import HarnessError
 from harness.core.option_values import TrackerName
 from harness.core.outcome import Outcome
 from harness.gan.config.config import GANConfig
-from harness.runner.study_jobs import identify
+from harness.runner.untold_ends import identify
 from harness.space.space import SearchSpace
 from harness.study.leaderboard import BASELINE_PREFIX, name_of, training_folders
 from harness.study.record import StudyRecord

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,25 +21,22 @@ from harness.runner.open_study import Study
 from harness.runner.stop_rules import Stop, StopRules
 from harness.runner.sweep_options import SweepOptions
 from harness.runner.time_plan import TimePlan
+from harness.runner.untold_ends import identify, tell_untold_ends
 from harness.space.enqueue import load_enqueued
 from harness.space.settings import FinishSettings
 from harness.space.space import SearchSpace
 from harness.study import optuna_trials
 from harness.study.data_place import on_known_images
 from harness.study.leaderboard import BASELINE_PREFIX, Entry, finish_name, read_entries
-from harness.study.record import StudyRecord, check_study_name, study_options
+from harness.study.record import check_study_name
 from harness.study.retention import Retention
 from harness.study.trial_storage import refuse_database
-from harness.tracking.catch_up import RecordedEnds, catch_up
 from harness.tracking.identity import TrialIdentity
 from harness.tracking.tracker import Tracker, open_tracker
 from harness.training.job import TrainingJob
 
 _FILM_FRAMES = 25
 """So many grids, from the same noise, show how a trial came to draw what it draws."""
-
-_MOST_UNTOLD = 20
-"""So many ends are told to the trackers when a study is opened: W&B takes half a second each."""
 
 _SLOWEST_SCORE_SECONDS = 1800.0
 """A baseline that is silent for so long hangs; large ones take minutes to draw 10,000 images."""
@@ -127,7 +123,8 @@ class StudyJobs:
         self._rules = StopRules(options, ended, began=self.plan.began if self.plan else None)
         self._retention = Retention(options.keep, ended, leaders=self.finish_leaders)
         passed_on = set(self._pass_on_unknown())
-        self._catch_up([entry for entry in ended if entry.name not in passed_on])
+        others = [entry for entry in ended if entry.name not in passed_on]
+        tell_untold_ends(others, record=self._study.record, space=space, options=options)
         return self._study.count_ended()
 
     def close(self) -> None:
@@ -260,25 +257,6 @@ class StudyJobs:
                 running.tracker.close()
                 yield running.job.name
 
-    def _catch_up(self, ended: Sequence[Entry]) -> None:
-        """Tell the trackers of the ends that a crash kept from them, which are never many."""
-        options = self.options
-        known = RecordedEnds(
-            options.tracker, options.folder, self._study.record.id, options.tracker_options
-        )
-        untold = [e for e in ended if not known.tell(e.name, e.folder.path, e.outcome)]
-        if len(untold) > _MOST_UNTOLD:
-            warnings.warn(
-                f"W&B or the histories lack the ends of {len(untold)} trainings, as after another "
-                f"--tracker or where a folder was removed. `gansweep doctor "
-                f"{study_options(options.folder)} --repair` adds them.",
-                stacklevel=2,
-            )
-            return
-        for entry in untold:
-            identity = self._identity(entry.name, entry.folder.path, entry.config)
-            catch_up(options.tracker, identity, entry.outcome, options.tracker_options)
-
     def _pass_on(self, running: RunningJob, outcome: Outcome) -> Outcome:
         """Pass on an outcome that the training's folder has; baselines have no consequences."""
         if running.trial is None:
@@ -384,29 +362,3 @@ class StudyJobs:
 
     def _identity(self, name: str, folder: Path, config: GANConfig) -> TrialIdentity:
         return identify(self._study.record, self.space, name=name, folder=folder, config=config)
-
-
-def identify(
-    record: StudyRecord, space: SearchSpace, *, name: str, folder: Path, config: GANConfig
-) -> TrialIdentity:
-    """Return what trackers know of a training.
-
-    Args:
-        record: The study it belongs to.
-        space: What the study searches.
-        name: As an `Entry` has it.
-        folder: The training's folder, two levels below the study's.
-        config: What is trained.
-    """
-    kind = "baseline" if name.startswith(BASELINE_PREFIX) else "trial"
-    kind = kind if name != finish_name(folder.name) else "finish"
-    return TrialIdentity(
-        study=record.name,
-        study_id=record.id,
-        trial=name,
-        folder=folder,
-        config=config.model_dump(mode="json"),
-        tags=(config.family, space.sampler.name if kind == "trial" else kind),
-        wandb_root=folder.parent.parent,
-        job_type=kind,
-    )
