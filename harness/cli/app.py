@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from harness.core.errors import ConfigError, HarnessError, near_miss, unprintable
+from harness.core.errors import ConfigError, HarnessError, near_miss, plain_text, unprintable
 from harness.core.process import NOT_FOLLOWED, read_keras_file, settle_output
 
 _WARNING = re.compile(r".*?:\d+: \w+: (.*?)(?:\n  [^\n]*)?\n", re.DOTALL)
@@ -48,7 +48,7 @@ class _App(typer.Typer):
             _check_text(given)
             code = super().__call__(*args, standalone_mode=False, **kwargs)
         except TyperException as error:
-            print(f"error: {_refusal(error)}", file=sys.stderr)
+            print(f"error: {plain_text(_refusal(error))}", file=sys.stderr)
             code = EXIT_BAD_INPUT
         except typer.Abort:  # at a question, by Ctrl-C or at the end of the input
             print("error: stopped; nothing was done.", file=sys.stderr)
@@ -129,7 +129,7 @@ def clear_errors(debug: bool) -> Iterator[None]:
     except HarnessError as error:
         if debug:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {plain_text(str(error))}", file=sys.stderr)
         raise typer.Exit(EXIT_BAD_INPUT) from error
 
 
@@ -179,7 +179,8 @@ class _WarningLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print one warning, which Python has formatted as `FILE:LINE: CATEGORY: MESSAGE`."""
         found = _WARNING.fullmatch(record.getMessage())
-        print(f"warning: {found[1] if found else record.getMessage()}", file=sys.stderr)
+        message = plain_text(found[1] if found else record.getMessage())
+        print(f"warning: {message}", file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -1,20 +1,48 @@
 """Print to a terminal of any width, and what is the user's as the user wrote it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import rich.box
-from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
+from rich.console import (
+    Console,
+    ConsoleOptions,
+    JustifyMethod,
+    RenderableType,
+    RenderResult,
+)
 from rich.measure import Measurement
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from harness.core.errors import plain_text
 
 _ANY_WIDTH = 10_000
 
 
+class _PlainConsole(Console):
+    """A console to which the control characters of texts are characters like others.
+
+    What a file of somebody else's says moves no cursor; Rich's own colours are no text.
+    """
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Yield what is printed."""
+        for segment in super().render(renderable, options):
+            text, style, control = segment
+            yield segment if control else Segment(plain_text(text), style)
+
+    def out(self, *objects: Any, **options: Any) -> None:
+        """Print a line without wrapping it."""
+        super().out(*(plain_text(str(each)) for each in objects), **options)
+
+
 def new_console(*, stderr: bool = False) -> Console:
     """Return a console that prints text as it is: brackets and colons in names mean nothing."""
-    return Console(stderr=stderr, soft_wrap=True, highlight=False, markup=False, emoji=False)
+    return _PlainConsole(stderr=stderr, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
 class FittingTable(Table):
@@ -45,6 +73,11 @@ class FittingTable(Table):
         for column in columns:
             justify: JustifyMethod = "left" if column in left else "right"
             self.add_column(column, justify=justify, no_wrap=column != wraps)
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        """Add a row; its texts are as wide as they are printed."""
+        shown = (plain_text(each) if isinstance(each, str) else each for each in cells)
+        super().add_row(*shown, **options)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Return the table, or a line for each of its cells."""

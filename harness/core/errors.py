@@ -57,6 +57,18 @@ def near_miss(received: str, known: Iterable[str]) -> str:
     return f" Did you mean {matches[0]!r}?" if matches else ""
 
 
+_STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""What moves a terminal's cursor, colours it, or turns the direction of what follows; and the
+surrogates by which Python reads bytes that are no UTF-8. Neither tabs nor ends of lines."""
+
+
+def plain_text(text: str) -> str:
+    """Return text with its control characters written out, as terminals and tables get it."""
+    return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 def unprintable(text: str) -> str:
     """Return text that is no single line of UTF-8 as Python would write it; nothing for other."""
     if re.search("[\ud800-\udfff]", text):  # how Python reads names whose bytes are no UTF-8

@@ -1,10 +1,12 @@
 """Show tables whole at any width, and names as they are."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
 from rich.progress_bar import ProgressBar
+from rich.text import Text
 
 from harness.cli.terminal import FittingTable, new_console
 
@@ -64,3 +66,30 @@ def test_consoles_leave_text_alone(capsys: pytest.CaptureFixture[str]):
     assert isinstance(console, Console)
     console.print("runs [gan] [/y] :smile: 12")
     assert capsys.readouterr().out == "runs [gan] [/y] :smile: 12\n"
+
+
+STEERING = "\x1b]0;owned\x07\x1b[2J\r\x9b31m\u202e\udcff"
+# Rich drops bells and returns itself.
+AS_TEXT = re.compile(r"\\x1b\]0;owned(\\x07)?\\x1b\[2J(\\r)?\\x9b31m\\u202e\\udcff")
+
+
+@pytest.mark.parametrize("width", [40, 300])
+@pytest.mark.parametrize("colours", [False, True])
+def test_control_characters_are_shown_as_text(width: int, colours: bool):
+    console = new_console()
+    console.file, console.width = io.StringIO(), width
+    if colours:
+        console = type(console)(
+            file=io.StringIO(), width=width, force_terminal=True, highlight=False, markup=False
+        )
+    table = FittingTable((f"h{STEERING}", "other"), title=STEERING, caption=Text(STEERING))
+    table.add_row(STEERING, Text(STEERING, style="red"))
+    console.print(table)
+    console.print(STEERING)
+    console.print(Text(STEERING, style="red"))
+    console.out(STEERING)
+    text = console.file.getvalue()
+    assert len(AS_TEXT.findall(text)) >= 6
+    of_rich = r"\x1b\[[0-9;]*m" if colours else "no colours"
+    assert "\x1b" not in re.sub(of_rich, "", text)
+    assert not set(text) & set("\x07\r\x9b\u202e\udcff")
