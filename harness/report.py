@@ -1,21 +1,15 @@
 """Report what a study found: `gansweep report --study default`."""
 
-import contextlib
-import functools
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.cli import options as option
 from harness.cli.app import clear_errors, new_app
 from harness.cli.terminal import new_console
-from harness.core.errors import ConfigError, HarnessError
-from harness.core.process import quiet_imports
-
-if TYPE_CHECKING:
-    from harness.reporting.report_data import ReportData
+from harness.core.errors import ConfigError, plain_text
 
 app = new_app()
 
@@ -26,7 +20,6 @@ _WATCH_SECONDS = 15.0
 def report(
     study: option.Study,
     studies_dir: option.StudiesDir = option.STUDIES_DIR,
-    data_dir: option.DataDir = None,
     out: Annotated[
         Path | None, option.output_option(help="Folder to write; by default reports/NAME.")
     ] = None,
@@ -59,35 +52,38 @@ def report(
                 f"Name a folder; it is made if needed."
             )
         if watch:
-            _watch(folder, target, data_dir)
+            _watch(folder, target)
         elif as_text or as_json:
-            _print(_read(folder, data_dir), as_json=as_json)
+            _print(folder, as_json=as_json)
         else:
-            _write(folder, target, data_dir)
+            _write(folder, target)
 
 
-def _print(data: "ReportData", *, as_json: bool) -> None:
+def _print(folder: Path, *, as_json: bool) -> None:
+    from harness.reporting.report_data import read_report
     from harness.reporting.report_text import report_text
 
+    data = read_report(folder)
     if as_json:
         print(json.dumps(data.to_dict(), indent=2))
     else:
-        print(report_text(data, width=new_console().width))
+        print(plain_text(report_text(data, width=new_console().width)))
 
 
-def _write(folder: Path, target: Path, data_dir: Path | None, *, follows: bool = False) -> None:
+def _write(folder: Path, target: Path, *, follows: bool = False) -> None:
     from harness.reporting.page import write_page
+    from harness.reporting.report_data import read_report
 
-    page = write_page(_read(folder, data_dir), target, follows=follows)
+    page = write_page(read_report(folder), target, follows=follows)
     size = page.stat().st_size / 1e6
     print(f"Wrote {page} ({size:.1f} MB)", flush=True)
 
 
-def _watch(folder: Path, target: Path, data_dir: Path | None) -> None:
+def _watch(folder: Path, target: Path) -> None:
     from harness.reporting.page import keep_current
 
     def write(running: bool) -> None:
-        _write(folder, target, data_dir, follows=running)
+        _write(folder, target, follows=running)
 
     try:
         keep_current(folder, write, every_seconds=_WATCH_SECONDS)
@@ -95,25 +91,6 @@ def _watch(folder: Path, target: Path, data_dir: Path | None) -> None:
         write(False)  # the page that is open stops loading itself again
         raise typer.Exit(130) from None
     print("No sweep is running on it; the page is complete.")
-
-
-def _read(folder: Path, data_dir: Path | None) -> "ReportData":
-    from harness.reporting.report_data import read_report
-    from harness.study.record import read_study
-
-    names = _class_names(read_study(folder).dataset, data_dir)
-    return read_report(folder, class_names=names)
-
-
-@functools.cache
-def _class_names(dataset: str, data_dir: Path | None) -> tuple[str, ...] | None:
-    """Return what the rows of grids are called; None where the images are not at hand."""
-    with quiet_imports():
-        from harness.data.datasets import load_dataset
-
-    with contextlib.suppress(HarnessError):
-        return load_dataset(dataset, data_dir).class_names
-    return None
 
 
 if __name__ == "__main__":

@@ -24,11 +24,13 @@ class WorkerReady:
         protocol: What its scores mean.
         notes: Warnings it met on the way, e.g. of too few images; all workers meet the same.
         test_protocol: How it will score on the test split, if it does.
+        class_names: The names of the images' classes; None where they have no labels.
     """
 
     protocol: Protocol
     notes: tuple[str, ...] = ()
     test_protocol: Protocol | None = None
+    class_names: tuple[str, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -55,7 +55,8 @@ def _serve_jobs(
         context = prepare_context(setup)
     notes = tuple(str(each.message) for each in caught if each.category is UserWarning)
     test = context.test_evaluator
-    send(WorkerReady(context.evaluator.protocol, notes, test.protocol if test else None))
+    test_protocol, names = test.protocol if test else None, context.dataset.class_names
+    send(WorkerReady(context.evaluator.protocol, notes, test_protocol, names))
 
     def emit(event: Event) -> Answer:
         send(EventMessage(event))

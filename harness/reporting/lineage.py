@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.confirmation.result import Confirmation
+from harness.core.errors import plain_text
 from harness.core.files import shared_path
-from harness.core.provenance import code_commit, lock_sha256
 from harness.reporting.trials import TrialData
 from harness.space.space import SearchSpace, space_names
 from harness.study.record import StudyRecord
@@ -26,10 +26,9 @@ class Lineage:
         seed: The study's seed, from which all others derive.
         winner_seed: The seed of the winner's training.
         study_version: The version of this package that created the study.
-        commit: The commit of the code that created the study, or else that made this report;
-            `-dirty` behind it if files were changed since, None outside a repository.
-        lock_sha256: Hash of `requirements.lock` at that time; None where there is none.
-        of_study: Whether both are the study's; older ones did not note them.
+        commit: The commit of the code that created the study; `-dirty` behind it if files were
+            changed since, None where that was not noted.
+        lock_sha256: Hash of `requirements.lock` at that time; None where there was none.
         python: Version of Python that made this report.
         packages: Versions of the packages that decide results.
     """
@@ -40,7 +39,6 @@ class Lineage:
     study_version: str
     commit: str | None
     lock_sha256: str | None
-    of_study: bool
     python: str
     packages: dict[str, str]
 
@@ -53,15 +51,13 @@ def trace(record: StudyRecord, commands: Sequence[str], *, winner_seed: int | No
         commands: What to type, as `repeat_commands` returns it.
         winner_seed: The seed of the winner's training, where there is a winner.
     """
-    of_study = record.commit is not None
     return Lineage(
         commands=tuple(commands),
         seed=record.seed,
         winner_seed=winner_seed,
         study_version=record.harness_version,
-        commit=record.commit if of_study else code_commit(),
-        lock_sha256=record.lock_sha256 if of_study else lock_sha256(),
-        of_study=of_study,
+        commit=record.commit,
+        lock_sha256=record.lock_sha256,
         python=platform.python_version(),
         packages={name: importlib.metadata.version(name) for name in _PACKAGES},
     )
@@ -118,15 +114,16 @@ def repeat_commands(
     name = shlex.quote(f"{record.name}-again")
     sweep = (
         f"gansweep sweep --search-space {shlex.quote(space)} --study {name} "
-        f"--seed {record.seed} --trials {trials} {baselines}"
+        f"--seed {record.seed:d} --trials {trials:d} {baselines}"
     )
     commands = [sweep.rstrip() + " --finish" * finish]
     if record.commit is not None and not record.commit.endswith("-dirty"):
-        commands.insert(0, f"git checkout {record.commit}")
+        commands.insert(0, f"git checkout {shlex.quote(record.commit)}")
     if confirmation is not None:
-        options = f"--study {name} --top {confirmation.top} --seeds {confirmation.seeds}"
+        options = f"--study {name} --top {confirmation.top:d} --seeds {confirmation.seeds:d}"
         if confirmation.protocol.extractor != record.protocol["extractor"]:
             options += f" --extractor {shlex.quote(confirmation.protocol.extractor)}"
         commands.append(f"gansweep confirm {options}")
     formats = f" --formats {shlex.quote(','.join(formats))}" if formats else ""
-    return [*commands, f"gansweep export --study {name}{formats}"]
+    commands.append(f"gansweep export --study {name}{formats}")
+    return [plain_text(command) for command in commands]

@@ -77,7 +77,7 @@ class Pictures:
 
     def rows(self, trial: TrialData) -> tuple[str, ...]:
         """Return the names of a grid's rows, top to bottom; none where they mean nothing."""
-        names, rung = self._data.class_names, trial.best_rung
+        names, rung = self._data.record.class_names, trial.best_rung
         if not names or not trial.config.get("conditional") or not rung or not rung.grid:
             return ()
         return names if len(names) == grid_rows(rung.grid) else ()

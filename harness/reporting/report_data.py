@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.confirmation.result import CandidateResult, Confirmation, read_result
 from harness.core.errors import HarnessError
-from harness.core.files import read_json
+from harness.core.files import inside, read_json
 from harness.core.locks import is_locked
 from harness.core.outcome import Reason
 from harness.core.score import Protocol, Score
@@ -20,13 +20,8 @@ from harness.reporting.parameter_effects import Effects, find_effects, searched_
 from harness.reporting.trials import PAUSED, RUNNING, TrialData, read_ranked, read_unfinished
 from harness.space.settings import PromotionSettings
 from harness.space.space import SearchSpace
-from harness.study.leaderboard import (
-    disagreements,
-    rank,
-    read_entries,
-    training_folders,
-    winner,
-)
+from harness.study.leaderboard import disagreements, rank, read_entries, winner
+from harness.study.own_folders import training_folders
 from harness.study.record import StudyRecord, read_study
 
 
@@ -54,9 +49,9 @@ def read_export(folder: Path, record: StudyRecord, winner: str | None) -> Export
         record: What it says of itself.
         winner: Name of the winning trial.
     """
-    path = folder / "export" / "metrics.json"
     try:
-        metrics = read_json(path) if path.is_file() else {}
+        path = inside(folder, "export/metrics.json")
+        metrics = read_json(path) if path else {}
         training = str(metrics.get("trial"))
         if metrics.get("study_id") == record.id and training.partition("-s")[0] == winner:
             formats = tuple(str(each["format"]) for each in metrics.get("formats", ()))
@@ -160,7 +155,6 @@ class ReportData:
     Args:
         record: What the study says of itself.
         space: What was searched.
-        class_names: One name a row of a conditional grid; None where they are not known.
         trials: All trainings: best first, then those without a score that run.
         confirmation: What training the leaders again found; None where that was not done.
         winner: Name of the confirmed trial, or else of that with the best kept generator; None
@@ -174,7 +168,6 @@ class ReportData:
 
     record: StudyRecord
     space: SearchSpace
-    class_names: tuple[str, ...] | None
     trials: tuple[TrialData, ...]
     confirmation: Confirmation | None
     winner: str | None
@@ -273,26 +266,24 @@ class ReportData:
         }
 
 
-def read_report(folder: Path, *, class_names: tuple[str, ...] | None = None) -> ReportData:
+def read_report(folder: Path) -> ReportData:
     """Return all that a report says of a study, running or not; nothing is changed.
 
     Args:
         folder: The study.
-        class_names: The names of its data set's classes, where they are known.
 
     Raises:
         HarnessError: If its record, its search space, a configuration, an outcome or a history is
             damaged, or scores were measured by different protocols.
     """
     record = read_study(folder)
-    space = SearchSpace.load(str(folder / "search_space.yaml"))
+    space = SearchSpace.of_study(folder)
     entries = read_entries(folder)
     confirmation = read_result(folder)
     confirmed = [each for each in entries if confirmation and each.name == confirmation.winner]
     best = confirmed[0] if confirmed else winner(entries)
     trials = [read_ranked(entry, place) for place, entry in enumerate(rank(entries), start=1)]
-    paths = [path for path in training_folders(folder) if path.is_dir()]
-    unfinished = [read_unfinished(path) for path in paths]
+    unfinished = [read_unfinished(path) for path in training_folders(folder)]
     ended = {trial.name for trial in trials}
     trials += [trial for trial in unfinished if trial is not None and trial.name not in ended]
     exported = read_export(folder, record, best.name if best else None)
@@ -308,7 +299,6 @@ def read_report(folder: Path, *, class_names: tuple[str, ...] | None = None) -> 
     return ReportData(
         record=record.shared(),
         space=space.shared(),
-        class_names=class_names,
         trials=tuple(trials),
         confirmation=confirmation,
         winner=best.name if best else None,

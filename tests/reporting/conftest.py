@@ -7,7 +7,7 @@ import pytest
 
 from harness.confirmation.result import write_result
 from harness.reporting.report_data import ReportData, read_report
-from tests.reporting.studies import CLASS_NAMES, confirmation, make_small_study
+from tests.reporting.studies import confirmation, make_small_study
 
 
 @pytest.fixture(scope="package")
@@ -17,7 +17,7 @@ def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def data(small_study: Path) -> ReportData:
-    return read_report(small_study, class_names=CLASS_NAMES)
+    return read_report(small_study)
 
 
 @pytest.fixture(scope="package")
@@ -26,4 +26,4 @@ def confirmed(small_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Re
     folder = tmp_path_factory.mktemp("confirmed") / "small"
     shutil.copytree(small_study, folder)
     write_result(folder, confirmation())
-    return read_report(folder, class_names=CLASS_NAMES)
+    return read_report(folder)

@@ -82,6 +82,7 @@ def make_study(folder: Path) -> Path:
         dataset="fashion_mnist",
         protocol=dataclasses.asdict(PROTOCOL),
         created="2026-01-01T00:00:00+00:00",
+        class_names=CLASS_NAMES,
     )
     (folder / "study.json").write_text(json.dumps(dataclasses.asdict(record)))
     space = SearchSpace.from_dict(SPACE, source="small")

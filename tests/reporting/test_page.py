@@ -23,7 +23,6 @@ from harness.reporting.report_data import Exported, ReportData, read_report
 from harness.reporting.trials import Sample
 from harness.training.grid import draw_grid
 from tests.reporting.studies import (
-    CLASS_NAMES,
     Clock,
     add_samples,
     add_training,
@@ -140,9 +139,10 @@ def test_a_study_that_has_only_begun_has_a_page(tmp_path: Path):
     assert "No winner yet" in text
 
 
-def test_rows_have_no_names_where_they_do_not_fit(small_study: Path):
+def test_rows_have_no_names_where_they_do_not_fit(data: ReportData):
     names = ("one", "two", "three")  # the grids have two rows
-    assert 'class="rows"' not in render_page(read_report(small_study, class_names=names))
+    other = dataclasses.replace(data.record, class_names=names)
+    assert 'class="rows"' not in render_page(dataclasses.replace(data, record=other))
 
 
 def test_an_unconditional_winner_has_no_classes(tmp_path: Path):
@@ -151,7 +151,7 @@ def test_an_unconditional_winner_has_no_classes(tmp_path: Path):
     add_training(
         folder / "trials" / "0000", [2.0, 1.0], Reason.FINISHED, of=unconditional, final=1.0
     )
-    assert 'class="rows"' not in render_page(read_report(folder, class_names=CLASS_NAMES))
+    assert 'class="rows"' not in render_page(read_report(folder))
 
 
 def test_a_training_without_pictures_has_a_page(tmp_path: Path):
@@ -194,8 +194,10 @@ def test_baselines_are_told_with_their_times_on_one_footing(tmp_path: Path):
     clock = Clock(per_kimg=1.0, compiling=10, per_score=2)
     add_training(folder / "trials" / "0000", [2.0, 1.0], Reason.FINISHED, final=1.1, clock=clock)
     given = dataclasses.replace(clock, allowed=45.0)
-    add_training(folder / "baselines" / "a", [8.0], Reason.FINISHED, final=8.1, clock=given)
-    add_training(folder / "baselines" / "b", [9.0], Reason.FINISHED, final=9.1, clock=clock)
+    add_training(folder / "baselines" / "mlp_cgan", [8.0], Reason.FINISHED, final=8.1, clock=given)
+    add_training(
+        folder / "baselines" / "keras_cgan", [9.0], Reason.FINISHED, final=9.1, clock=clock
+    )
     text = render_page(read_report(folder))
     times = re.findall(r"<dt>(?:training|scoring, saving|it was given)</dt><dd>(.*?)</dd>", text)
     # The winner compiles for 10 s, trains 32 kimg, compiles its first score and has three.
