@@ -166,7 +166,7 @@ def evaluate(
 def _check(source: Path, path: Path, given: dict[str, str | None], *, is_network: bool) -> None:
     """Refuse what cannot be read, or could not be written in the end."""
     from harness.core.files import check_writable
-    from harness.exporting.formats import check_archive
+    from harness.data.memory import check_archive
 
     if not source.exists():
         raise DataError(

@@ -1,7 +1,8 @@
-"""List, show, compare and remove studies: `gansweep studies list`."""
+"""List, show, compare, adopt and remove studies: `gansweep studies list`."""
 
 import dataclasses
 import json
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,7 +21,7 @@ app = new_app()
 
 @app.callback(epilog="Exit codes: 0 done; 1 declined; 2 refused, with one message.")
 def studies() -> None:
-    """List, show, compare and remove studies."""
+    """List, show, compare, adopt and remove studies."""
 
 
 @app.command("list")
@@ -99,6 +100,21 @@ def compare(
 
 
 @app.command()
+def adopt(
+    study: Annotated[str, typer.Argument(help="Name of the folder.")],
+    studies_dir: option.StudiesDir = option.STUDIES_DIR,
+    debug: option.Debug = False,
+) -> None:
+    """Make a study of its own of a copied or renamed folder: with its name and a new id."""
+    with clear_errors(debug):
+        from harness.study.record import adopt as adopt_study
+        from harness.study.record import find_study
+
+        record = adopt_study(find_study(studies_dir, study))
+    print(f"Study {record.name} is one of its own now; its W&B runs begin anew.")
+
+
+@app.command()
 def rm(
     study: Annotated[str, typer.Argument(help="Name of the study.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -107,10 +123,12 @@ def rm(
 ) -> None:
     """Remove a study with everything in its folder, after asking."""
     with clear_errors(debug):
-        from harness.study.record import find_to_remove, remove
+        from harness.study.record import copy_fault, find_to_remove, read_study, remove
         from harness.study.retention import disk_use
 
         folder = find_to_remove(studies_dir, study)
+        if fault := copy_fault(folder, read_study(folder)):
+            print(f"note: {fault} Only this folder is removed.", file=sys.stderr)
         size = _megabytes(disk_use(folder))
         if not yes and not typer.confirm(f"Remove {folder} ({size}) for good?"):
             print("Nothing was removed.")

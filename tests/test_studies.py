@@ -1,18 +1,21 @@
-"""List, show, compare and remove studies the way a user does."""
+"""List, show, compare, adopt and remove studies the way a user does."""
 
 import fcntl
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from harness.core.errors import ProtocolMismatchError, StudyError
-from harness.study.overview import compare, sum_up, sum_up_all
+from harness.study.overview import StudyOverview, compare, sum_up, sum_up_all
 from harness.study.record import find_to_remove, remove
 from harness.study.trial_storage import journal_file
 from tests.conftest import SweptStudy
 from tests.support.commands import Commands, the_one_message
+
+ODD = (None, [], {}, "\x1b[2J", -1, 1e400, "x" * 999)
 
 
 @pytest.fixture
@@ -169,3 +172,36 @@ def test_the_command_speaks_json(commands: Commands, studies: Path):
     another_protocol(studies / "twin")
     refused = commands.run("studies", "compare", "endings", "twin", cwd=studies.parent)
     assert "num_images: 1000 | 500" in the_one_message(refused)
+
+
+def test_a_copy_is_removed_and_its_original_left_alone(commands: Commands, studies: Path):
+    shutil.copytree(studies / "endings", studies / "twin")
+    before = {path: path.read_bytes() for path in (studies / "endings").rglob("*.json*")}
+    refused = commands.run(
+        "sweep", "--search-space", "smoke", "--study", "twin", cwd=studies.parent
+    )
+    assert "gansweep studies adopt twin" in the_one_message(refused)
+    removed = commands.run("studies", "rm", "twin", "--yes", cwd=studies.parent)
+    assert removed.returncode == 0
+    assert "its record is that of study 'endings'" in removed.stderr
+    assert {path: path.read_bytes() for path in before} == before
+    assert sum_up(studies / "endings").counts["complete"] == 1
+
+
+def test_one_odd_record_does_not_hide_the_others(studies: Path):
+    record = json.loads((studies / "endings" / "study.json").read_text())
+    odd = [
+        *({key: value} for key in record for value in ODD),
+        {"protocol": record["protocol"] | {"num_images": "many"}},
+    ]
+    for number, changes in enumerate(odd):
+        folder = studies / f"odd{number}"
+        folder.mkdir()
+        (folder / "study.json").write_text(json.dumps(record | changes))
+    (studies / "folder" / "study.json").mkdir(parents=True)
+    (studies / "pipe").mkdir()
+    os.mkfifo(studies / "pipe" / "study.json")
+    found = sum_up_all(studies)
+    assert len(found) == len(odd) + 3
+    sound = [each.folder.name for each in found if isinstance(each, StudyOverview)]
+    assert "endings" in sound

@@ -17,7 +17,7 @@ COMMANDS = {
     "export": "Write a generator with its scores and samples as a folder of its own.",
     "evaluate": "Measure images against a data set: FID with its interval, and others.",
     "report": "Write one HTML file with all that a study found.",
-    "studies": "List, show, compare and remove studies.",
+    "studies": "List, show, compare, adopt and remove studies.",
     "doctor": "Check this machine, or mend one study.",
     "extractor": "Train the small classifier that scores generators of a data set.",
     "explore": "Serve an exported generator to this machine's browser.",

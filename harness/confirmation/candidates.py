@@ -6,13 +6,13 @@ from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from harness.confirmation.racing import Values
-from harness.confirmation.result import FOLDER
 from harness.core.errors import ConfigError, StudyError
 from harness.core.outcome import Outcome, State
 from harness.core.score import Protocol, Score
 from harness.core.seeds import derive_seed
 from harness.gan.config.config import GANConfig
 from harness.study.leaderboard import Entry, rank, read_entries
+from harness.study.own_folders import CONFIRMATION, retraining_folders
 from harness.study.record import StudyRecord
 from harness.training.training_folder import TrainingFolder
 
@@ -50,9 +50,9 @@ class Retraining:
 def count_retrained(study_folder: Path) -> dict[str, int]:
     """Return how many seeds of each trial were trained before, whatever was asked for then."""
     counts: dict[str, int] = {}
-    for path in sorted((study_folder / FOLDER).glob("*-s*")):
+    for path in retraining_folders(study_folder):
         trial, _, index = path.name.partition("-s")
-        if index.isdecimal() and TrainingFolder(path).outcome_file.exists():
+        if TrainingFolder(path).outcome_file.exists():
             counts[trial] = max(counts.get(trial, 0), int(index) + 1)
     return counts
 
@@ -110,7 +110,7 @@ def retrainings(
             config=entry.config.model_copy(
                 update={"seed": derive_seed(record.seed, int(entry.name), "confirm", index)}
             ),
-            folder=TrainingFolder(study_folder / FOLDER / f"{entry.name}-s{index}"),
+            folder=TrainingFolder(study_folder / CONFIRMATION / f"{entry.name}-s{index}"),
         )
         for entry in candidates
         for index in range(seeds)

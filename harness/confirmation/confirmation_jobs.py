@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.backends.backend import WorkerReady, WorkerSetup
 from harness.confirmation.candidates import Retraining
-from harness.confirmation.result import FOLDER, Confirmation, write_result
+from harness.confirmation.result import Confirmation, write_result
 from harness.confirmation.summary import make_plan, sum_up
 from harness.core.errors import StudyError
 from harness.core.events import Answer, RungScored
@@ -20,6 +20,7 @@ from harness.runner.job_source import RunningJob
 from harness.runner.stop_rules import Stop
 from harness.runner.sweep_options import RunOptions
 from harness.space.space import SearchSpace
+from harness.study.own_folders import CONFIRMATION
 from harness.study.record import find_study, lock_study
 from harness.tracking.catch_up import catch_up
 from harness.tracking.identity import TrialIdentity
@@ -67,8 +68,8 @@ class ConfirmationJobs:
             # Keeps off whatever would change or remove the study, and other confirmations.
             locks.enter_context(lock_study(folder, shared=True))
             self.plan = make_plan(folder, top=options.top, seeds=options.seeds)
-            locks.enter_context(lock_folder(folder / FOLDER, _CONFIRMATION_RUNS))
-            self._space = SearchSpace.load(str(folder / "search_space.yaml"))
+            locks.enter_context(lock_folder(folder / CONFIRMATION, _CONFIRMATION_RUNS))
+            self._space = SearchSpace.of_study(folder)
             self._locks = locks.pop_all()
         self.options = options
         self.size = len(self.plan.planned)

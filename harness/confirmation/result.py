@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.core.errors import StorageError
-from harness.core.files import read_json, write_json
+from harness.core.files import inside, read_json, write_json
 from harness.core.score import Protocol, Score
 from harness.core.stored import parse_record
-
-FOLDER = "confirmation"
-"""Where a study keeps its confirmation."""
+from harness.study.own_folders import CONFIRMATION
 
 RESULT_FILE = "result.json"
 
@@ -165,7 +163,7 @@ class Confirmation:
 
 def result_file(study_folder: Path) -> Path:
     """Return where a study's confirmation is written."""
-    return study_folder / FOLDER / RESULT_FILE
+    return study_folder / CONFIRMATION / RESULT_FILE
 
 
 def write_result(study_folder: Path, result: Confirmation) -> None:
@@ -183,8 +181,8 @@ def read_result(study_folder: Path) -> Confirmation | None:
     Raises:
         StorageError: If it cannot be read or is damaged.
     """
-    path = result_file(study_folder)
-    if not path.exists():
+    path = inside(study_folder, result_file(study_folder).relative_to(study_folder))
+    if path is None:
         return None
     record = read_json(path)
     try:

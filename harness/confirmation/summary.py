@@ -25,7 +25,7 @@ from harness.confirmation.result import CandidateResult, Confirmation, SeedResul
 from harness.core.errors import StudyError
 from harness.core.score import Protocol, require_comparable
 from harness.study.leaderboard import Entry
-from harness.study.record import StudyRecord, read_study
+from harness.study.record import StudyRecord, read_own_study
 
 METHOD = (
     "the choice is by the means over new training seeds on the validation split; the test split, "
@@ -79,7 +79,7 @@ def make_plan(study_folder: Path, *, top: int, seeds: int) -> Plan:
         ConfigError: If one of the two is below 1.
         StudyError: If no trial has completed.
     """
-    record, known = read_study(study_folder), count_retrained(study_folder)
+    record, known = read_own_study(study_folder), count_retrained(study_folder)
     asked = choose_candidates(study_folder, top)
     retrainings(study_folder, record, asked, seeds=seeds)  # refuses what cannot be asked for
     candidates = choose_candidates(study_folder, top, also=known)

@@ -11,6 +11,7 @@ from harness.confirmation.result import (
 )
 from harness.core.errors import StudyError
 from harness.study.leaderboard import Entry, find_entry
+from harness.study.own_folders import CONFIRMATION, retraining_folders
 from harness.training.training_folder import TrainingFolder
 
 
@@ -66,15 +67,20 @@ def choose(study_folder: Path, trial: int | None = None) -> Choice:
 
 def _best_seed(study_folder: Path, winner: CandidateResult) -> Entry:
     scored = [(seed.validation.value, seed) for seed in winner.seeds if seed.validation]
-    seed = min(scored, key=lambda pair: pair[0])[1]
-    folder = TrainingFolder(study_folder / seed.folder)
-    config, outcome = folder.read_config(), folder.read_outcome()
-    if config is None or outcome is None:
+    best = min(scored, key=lambda pair: pair[0])[1].folder if scored else CONFIRMATION
+    # Looked up, never joined: the result of a study that somebody sent may name any folder.
+    own = {
+        path.relative_to(study_folder).as_posix(): path
+        for path in retraining_folders(study_folder)
+    }
+    folder = TrainingFolder(own[best]) if best in own else None
+    config, outcome = (folder.read_config(), folder.read_outcome()) if folder else (None, None)
+    if folder is None or config is None or outcome is None:
         raise StudyError(
-            f"{folder.path}: the confirmed winner's training is gone. Train it again with "
-            f"gansweep confirm, or name a trial with --trial."
+            f"{study_folder}: the confirmed winner's training is gone: its result names "
+            f"{best[:100]!r}. Train it again with gansweep confirm, or name a trial with --trial."
         )
-    return Entry(seed.name, folder, config, outcome)
+    return Entry(folder.path.name, folder, config, outcome)
 
 
 def _why(result: Confirmation, winner: CandidateResult, best: Entry) -> str:

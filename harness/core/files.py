@@ -5,12 +5,72 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from harness.core.errors import StorageError
+
+RECORD_BYTES = 8 * 2**20
+"""What a JSON record may take: those of long confirmations take one of these eight MiB."""
+
+NETWORK_BYTES = 4 * 2**30
+"""What a network or a checkpoint may take on disk; memory is checked by what reads it."""
+
+
+def inside(folder: Path, name: str | Path, *, most_bytes: int = RECORD_BYTES) -> Path | None:
+    """Return the path of a file that belongs to a folder; None where there is none.
+
+    It stands before every read of what lies in a study or a training, which somebody may have
+    sent: neither a name in a record nor a link may lead to anything else of this machine.
+
+    Args:
+        folder: Where the file has to lie when all links are followed.
+        name: Its path relative to the folder, maybe as a record says it.
+        most_bytes: What it may take.
+
+    Raises:
+        StorageError: If it leads outside, is no regular file, or is larger.
+    """
+    path = folder / name
+    try:
+        plain = Path(name).parts == (str(name),) and str(name) != ".."
+        if (not plain or path.is_symlink()) and not leads_into(folder, path):
+            raise StorageError(
+                f"{path}: leads outside {folder}, so it is not read. Remove it, or put the file "
+                f"itself in its place."
+            )
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise storage_error(path, error) from error
+    except (ValueError, RuntimeError) as error:  # no path at all, or a circle of links
+        raise StorageError(f"{str(path)[:300]!a}: is no path: {error}. Remove it.") from error
+    check_regular(path, found, most_bytes)
+    return path
+
+
+def leads_into(folder: Path, path: Path) -> bool:
+    """Return whether a path lies in a folder when all links are followed."""
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def check_regular(path: Path, found: os.stat_result, most_bytes: int) -> None:
+    """Refuse what may have no end or would fill the memory, before it is opened.
+
+    Raises:
+        StorageError: If it is no regular file, or larger.
+    """
+    if not stat.S_ISREG(found.st_mode):
+        raise StorageError(f"{path}: expected a file; received something else. Remove it.")
+    if found.st_size > most_bytes:
+        raise StorageError(
+            f"{path}: takes {found.st_size:,} bytes; at most {most_bytes:,} are read. Restore it "
+            f"from a copy, or remove it."
+        )
 
 
 @contextlib.contextmanager
@@ -79,20 +139,24 @@ def copy_folder(source: Path, target: Path) -> None:
 
     Raises:
         OSError: If a file cannot be read or written.
+        StorageError: If something in it leads outside, or is neither a file nor a folder.
     """
     target.mkdir(parents=True)
     for path in source.iterdir():
-        copy = copy_folder if path.is_dir() else shutil.copyfile
-        copy(path, target / path.name)
+        if path.is_dir() and not path.is_symlink():
+            copy_folder(path, target / path.name)
+        elif file := inside(source, path.name, most_bytes=NETWORK_BYTES):
+            shutil.copyfile(file, target / path.name)
 
 
 def read_json(path: Path) -> Any:
     """Return the content of a JSON file.
 
     Raises:
-        StorageError: If it cannot be read or is not JSON.
+        StorageError: If it cannot be read, takes more than `RECORD_BYTES` or is not JSON.
     """
     try:
+        check_regular(path, path.stat(), RECORD_BYTES)
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise storage_error(path, error) from error

@@ -75,6 +75,9 @@ class Score:
     interval: tuple[float, float] | None = None
     members: tuple["Score", ...] = ()
 
+    # What is not finite is no measurement, and stands in no order.
+    __pydantic_config__ = {"allow_inf_nan": False}  # noqa: RUF012
+
     @property
     def text(self) -> str:
         """Return the value with half the width of its 95 % interval, e.g. `0.817 ±0.021`."""

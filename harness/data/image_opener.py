@@ -14,6 +14,9 @@ MAX_PIXELS = 2**26
 """A bigger image is refused before it is decoded: a few kB may claim gigabytes. Photos of 64
 megapixels are read, in less than 1 GB."""
 
+GRID_BYTES = 64 * 2**20
+"""What the file of a picture that a training drew may take."""
+
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 """By content. Pillow knows forty more, among them ones that start other programs."""
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,17 @@ def check_bytes(where: str | Path, wanted: int) -> None:
             f"{where}: its images or arrays would take {wanted / 2**30:.1f} GiB of memory; at "
             f"most {most / 2**30:.1f} GiB are read here. Use fewer or smaller ones."
         )
+
+
+def check_archive(path: Path) -> None:
+    """Refuse a Keras file that would unfold to more than memory holds, before Keras opens it.
+
+    Raises:
+        DataError: If it does.
+    """
+    if path.suffix.lower() == ".keras" and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            check_bytes(path, sum(member.file_size for member in archive.infolist()))
 
 
 @contextlib.contextmanager

@@ -4,18 +4,27 @@ The order is outcome.json, then Optuna, then history and W&B: each stage of the 
 ones before it for granted, so what they have just mended counts.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, StudyError
 from harness.core.option_values import TrackerName
 from harness.diagnosis.examined import Examined
 from harness.diagnosis.finding import Finding, Level, fail, ok
 from harness.diagnosis.study_files import check_files
 from harness.diagnosis.study_records import check_histories, check_journal, check_wandb_logs
 from harness.space.space import SearchSpace
-from harness.study.record import find_study, lock_study, read_study
+from harness.study.own_folders import refuse_foreign
+from harness.study.record import (
+    StudyRecord,
+    copy_fault,
+    find_study,
+    lock_study,
+    read_study,
+    refuse_running,
+)
 from harness.study.repair import StoredStudy
 
 STAGES: tuple[Callable[[Examined], Iterator[Finding]], ...] = (
@@ -42,17 +51,19 @@ def examine_study(
         repair: Whether to mend what can be mended; what was is then `ok`, and says so.
 
     Raises:
-        StudyError: If there is no such study, a sweep is running it, or another version of the
-            package made it.
+        StudyError: If there is no such study, a sweep is running it, another version of the
+            package made it, or it is to be mended and a link leads out of it.
         StorageError: If its record or its journal cannot be used.
     """
     folder = find_study(studies_dir, name)
     record = read_study(folder)
-    space = SearchSpace.load(str(folder / "search_space.yaml"))
-    findings: list[Finding] = []
+    space = SearchSpace.of_study(folder)
+    findings = list(_identity(folder, record))
+    if not repair:
+        refuse_running(folder)
     with (
-        lock_study(folder),
-        StoredStudy(folder, record, space) as stored,
+        lock_study(folder) if repair else contextlib.nullcontext(),
+        StoredStudy(folder, record, space, writes=repair) as stored,
     ):
         study = Examined(folder, record, space, stored, tracker)
         for stage in STAGES:
@@ -64,6 +75,16 @@ def examine_study(
     if not wrong:
         findings.append(ok("study", f"{folder}: {ended} trainings ended; all records agree"))
     return findings
+
+
+def _identity(folder: Path, record: StudyRecord) -> Iterator[Finding]:
+    """Yield what makes the folder another study's, or leads out of it; people decide on both."""
+    if fault := copy_fault(folder, record):
+        yield fail("study", fault)
+    try:
+        refuse_foreign(folder)
+    except StudyError as error:
+        yield fail("study", str(error))
 
 
 def _mended(finding: Finding) -> Finding:

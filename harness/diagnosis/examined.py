@@ -11,7 +11,7 @@ from harness.core.outcome import Outcome
 from harness.gan.config.config import GANConfig
 from harness.runner.untold_ends import identify
 from harness.space.space import SearchSpace
-from harness.study.leaderboard import BASELINE_PREFIX, name_of, training_folders
+from harness.study.own_folders import BASELINE_PREFIX, TRIALS, name_of, training_folders
 from harness.study.record import StudyRecord
 from harness.study.repair import StoredStudy, StoredTrial
 from harness.tracking.identity import TrialIdentity
@@ -72,7 +72,7 @@ class Examined:
     """A study under examination, as all checks share it.
 
     Args:
-        folder: The study's folder; its lock is held.
+        folder: The study's folder; its lock is held where it is mended.
         record: What the study says of itself.
         space: What it searches.
         stored: Its trials in Optuna.
@@ -88,15 +88,12 @@ class Examined:
     def trainings(self) -> Iterator[ExaminedTraining]:
         """Yield every trial, finish and baseline that has a folder, each by their names."""
         for path in training_folders(self.folder):
-            name = name_of(path)
-            if path.is_dir() and name.isdecimal():
-                yield self.trial(int(name))
-            elif path.is_dir() and path.parent.name != "trials":
-                yield ExaminedTraining(name, TrainingFolder(path), None)
+            number = int(path.name) if path.parent.name == TRIALS else None
+            yield ExaminedTraining(name_of(path), TrainingFolder(path), number)
 
     def trial(self, number: int) -> ExaminedTraining:
         """Return the trial of a number, whether it has a folder or not."""
-        folder = TrainingFolder(self.folder / "trials" / f"{number:04d}")
+        folder = TrainingFolder(self.folder / TRIALS / f"{number:04d}")
         return ExaminedTraining(f"{number:04d}", folder, number)
 
     def stored_trials(self) -> dict[int, StoredTrial]:

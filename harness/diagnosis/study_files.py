@@ -6,9 +6,10 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.core.errors import HarnessError
+from harness.core.errors import DamagedError, DataError, HarnessError
 from harness.core.files import storage_error
 from harness.core.scratch import PREFIX, find_left, remove_left
+from harness.data.memory import check_archive
 from harness.diagnosis.examined import Examined, ExaminedTraining
 from harness.diagnosis.finding import Finding, fail, warn
 from harness.gan.config.config import GANConfig
@@ -114,8 +115,10 @@ def _checkpoints(training: ExaminedTraining) -> Iterator[Finding]:
 def _is_sound(checkpoint: Path) -> bool:
     try:
         load_checkpoint(checkpoint)
-    except HarnessError:
+    except DamagedError:
         return False
+    except HarnessError:
+        return True  # it cannot be looked at here, and so is not to be removed
     return True
 
 
@@ -134,7 +137,7 @@ def _winner(study: Examined) -> ExaminedTraining | None:
 def _networks(training: ExaminedTraining, *, is_winner: bool) -> Iterator[Finding]:
     """Find damaged networks, and missing ones of the winner; nothing can make them again."""
     for path in (training.folder.generator_file, training.folder.discriminator_file):
-        if path.exists() and not _is_whole_archive(path):
+        if path.exists() and not (path.is_file() and _is_whole_archive(path)):
             yield fail(
                 training.title,
                 f"{path} is damaged, so it cannot be exported. Restore it from a copy",
@@ -149,9 +152,12 @@ def _networks(training: ExaminedTraining, *, is_winner: bool) -> Iterator[Findin
 
 def _is_whole_archive(path: Path) -> bool:
     try:
+        check_archive(path)
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
-    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error):
+    except (DataError, OSError, EOFError, ValueError, RuntimeError):
+        return False
+    except (zipfile.BadZipFile, zlib.error):
         return False
 
 

@@ -37,6 +37,7 @@ from harness.exporting.verification import PROGRAM, Proof, verify
 from harness.gan.sampling import latent_noise, load_generator
 from harness.metrics.evaluator import Evaluator
 from harness.study.leaderboard import Entry
+from harness.study.own_folders import refuse_foreign
 from harness.study.record import StudyRecord, read_study
 from harness.training.grid import draw_grid, grid_labels
 
@@ -102,6 +103,7 @@ def export_bundle(
     """
     check_formats(formats)
     record = read_study(study_folder)
+    refuse_foreign(study_folder)
     choice = choose(study_folder, trial)
     entry = choice.entry
     if not entry.folder.generator_file.exists():

@@ -3,13 +3,11 @@
 import dataclasses
 import shutil
 import warnings
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import ConfigError, ExportError, first_line, near_miss, require_packages
-from harness.data.memory import check_bytes
 
 if TYPE_CHECKING:
     import keras
@@ -28,17 +26,6 @@ def runtime_of(path: Path) -> str | None:
     if (path / _SAVED_MODEL).is_file():
         return "tensorflow"
     return SUFFIXES.get(path.suffix.lower()) if path.is_file() else None
-
-
-def check_archive(path: Path) -> None:
-    """Refuse a Keras file that would unfold to more than memory holds, before Keras opens it.
-
-    Raises:
-        DataError: If it does.
-    """
-    if path.suffix.lower() == ".keras" and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            check_bytes(path, sum(member.file_size for member in archive.infolist()))
 
 
 @dataclasses.dataclass(frozen=True)

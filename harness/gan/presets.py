@@ -45,13 +45,17 @@ def load_preset(name: str) -> GANConfig:
     return read_preset(name).config
 
 
-def load_config(path: Path) -> GANConfig:
+def load_config(path: Path, *, kept: bool = False) -> GANConfig:
     """Return the configuration that a YAML file holds; what it leaves out takes its default.
+
+    Args:
+        path: The file.
+        kept: Whether it lies in a training's folder; see `pin`.
 
     Raises:
         ConfigError: If the file cannot be read or is faulty; names all faults at once.
     """
-    return read_config(path).config
+    return read_config(path, kept=kept).config
 
 
 def read_preset(name: str) -> ConfigFile:
@@ -68,19 +72,20 @@ def read_preset(name: str) -> ConfigFile:
     return read_config(_FILES[name], source=f"presets/{name}.yaml")
 
 
-def read_config(path: Path, *, source: str = "") -> ConfigFile:
+def read_config(path: Path, *, source: str = "", kept: bool = False) -> ConfigFile:
     """Return all that a YAML file of a configuration says.
 
     Args:
         path: The file.
         source: What messages call it; its path if empty.
+        kept: Whether it lies in a training's folder; see `pin`.
 
     Raises:
         ConfigError: As `load_config`.
     """
     source = source or str(path)
     faults: list[str] = []
-    content, files = pin(read_yaml(path), path.parent, faults)
+    content, files = pin(read_yaml(path), path.parent, faults, kept=kept)
     raise_faults(source, faults)
     if not isinstance(content, dict):
         raise ConfigError(

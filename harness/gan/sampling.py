@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from harness.core.errors import ConfigError, StorageError, first_line
 from harness.core.option_values import Noise
+from harness.data.memory import check_archive
 from harness.gan.networks.fast_conv import fast_convolutions
 
 _NOISE_BLOCK = 1000
@@ -105,8 +106,10 @@ def load_generator(path: Path) -> keras.Model:
         path: A file that `generator.save` wrote.
 
     Raises:
+        DataError: If it would unfold to more than memory holds.
         StorageError: If Keras cannot load it.
     """
+    check_archive(path)
     try:
         # safe_mode refuses what would execute code, e.g. a Lambda layer.
         return keras.saving.load_model(path, compile=False, safe_mode=True)

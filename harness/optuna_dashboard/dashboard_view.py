@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,10 +14,13 @@ from optuna.artifacts.exceptions import ArtifactNotFound
 
 from harness.core.errors import HarnessError, StorageError
 from harness.core.events import paused_at
+from harness.core.files import inside
 from harness.core.outcome import Outcome
 from harness.core.score import Protocol
+from harness.data.image_opener import GRID_BYTES, opened_image
 from harness.optuna_dashboard.trial_notes import study_note, title_of, trial_note
 from harness.study.leaderboard import Entry, read_entries, winner
+from harness.study.own_folders import trial_folders
 from harness.study.record import StudyRecord
 from harness.study.trial_storage import copy_of
 from harness.tracking.identity import run_id
@@ -25,6 +29,8 @@ from harness.tracking.wandb_log import latest_runs, run_address
 from harness.training.training_folder import TrainingFolder
 
 Artifact = tuple[ArtifactMeta, Path]
+
+_GRID = re.compile(r"kimg_[0-9]{1,12}(_[0-9]{1,12})?\.png")
 
 
 class GridStore:
@@ -74,12 +80,13 @@ def make_view(
     """
     metric = Protocol(**record.protocol).name
     names = [f"{trial.number:04d}" for trial in trials]
-    outcomes = [_outcome(TrainingFolder(folder / "trials" / name)) for name in names]
+    own = {path.name: TrainingFolder(path) for path in trial_folders(folder)}
+    outcomes = [_outcome(own.get(name)) for name in names]
     pauses = [
-        None if outcome else _paused_at(folder / "trials" / name / HISTORY_NAME)
+        None if outcome else _paused_at(own.get(name))
         for name, outcome in zip(names, outcomes, strict=True)
     ]
-    artifacts = [_artifacts(name, folder / "trials" / name / "grids") for name in names]
+    artifacts = [_artifacts(name, own.get(name)) for name in names]
     storage = optuna.storages.InMemoryStorage()
     shown = map(_show, trials, outcomes, pauses, artifacts)
     study = copy_of(list(shown), name=record.name, metric=metric, storage=storage)
@@ -115,16 +122,28 @@ def _wandb_line(record: StudyRecord, name: str, runs: Mapping[str, Path]) -> str
     return f"W&B run: **{title}** (`{run}`); to see it: `wandb leet {runs[run].parent}`"
 
 
-def _outcome(training: TrainingFolder) -> Outcome | None:
+def _is_grid(training: TrainingFolder, file: Path) -> bool:
+    name = file.relative_to(training.path)
     try:
-        return training.read_outcome()
+        own = _GRID.fullmatch(file.name) and inside(training.path, name, most_bytes=GRID_BYTES)
+        if own:
+            with opened_image(file, ("PNG",)):  # its head alone: there may be thousands
+                return True
+    except HarnessError:
+        pass
+    return False
+
+
+def _outcome(training: TrainingFolder | None) -> Outcome | None:
+    try:
+        return training.read_outcome() if training else None
     except StorageError:  # damaged; `doctor` says so
         return None
 
 
-def _paused_at(history: Path) -> float | None:
+def _paused_at(training: TrainingFolder | None) -> float | None:
     try:
-        return paused_at(read_history(history))
+        return paused_at(read_history(training.path / HISTORY_NAME)) if training else None
     except StorageError:  # damaged; `doctor` says so
         return None
 
@@ -164,9 +183,10 @@ def _show(
     )
 
 
-def _artifacts(name: str, folder: Path) -> list[Artifact]:
-    """Return the grids of a trial."""
-    files = sorted(folder.glob("kimg_*.png"))
+def _artifacts(name: str, training: TrainingFolder | None) -> list[Artifact]:
+    """Return the grids of a trial; what only has the name of one is left out."""
+    found = sorted((training.path / "grids").glob("kimg_*.png")) if training else []
+    files = [file for file in found if training and _is_grid(training, file)]
     numbers = [file.stem.removeprefix("kimg_").partition("_") for file in files]
     width = max((len(whole.lstrip("0")) for whole, _, _ in numbers), default=1)
     metas = (

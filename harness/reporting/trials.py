@@ -1,17 +1,22 @@
 """Read the trainings of a study from their folders: how each went, rung by rung."""
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from harness.core.errors import StorageError
 from harness.core.events import Event, Paused, Progressed, RungScored, Started, paused_at
+from harness.core.files import inside
 from harness.core.nested import flatten
 from harness.core.outcome import Outcome
 from harness.core.score import Score
+from harness.data.image_opener import GRID_BYTES
 from harness.gan.config.config import GANConfig
-from harness.study.leaderboard import BASELINE_PREFIX, Entry, name_of
+from harness.study.leaderboard import Entry
+from harness.study.own_folders import BASELINE_PREFIX, name_of
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from harness.training.training_folder import TrainingFolder
 
@@ -69,6 +74,8 @@ def read_pace(history: Iterable[Event]) -> Pace:
         seconds_per_score=median(scores) if scores else None,
     )
 
+
+_SAMPLE = re.compile(r"kimg_([0-9]{6,12})\.png")
 
 RUNNING, PAUSED = "running", "paused"
 """What stands for the outcome of a training that has not ended; paused, it waits at a rung."""
@@ -299,9 +306,13 @@ def _read(name: str, folder: TrainingFolder, config: GANConfig) -> TrialData:
         for event in scored
         if isinstance(event, RungScored)
     ]
-    files = folder.sample_file("kimg", 0).parent.glob("kimg_*.png")
-    numbers = ((file.stem.removeprefix("kimg_"), file) for file in files)
-    samples = [Sample(float(number), file) for number, file in numbers if number.isdecimal()]
+    found = folder.sample_file("kimg", 0).parent.glob("kimg_*.png")
+    numbers = ((_SAMPLE.fullmatch(file.name), file) for file in found)
+    samples = [
+        Sample(float(match[1]), grid)
+        for match, file in numbers
+        if match and (grid := _grid(folder.path, file.relative_to(folder.path).as_posix()))
+    ]
     return TrialData(
         name=name,
         rank=0,
@@ -319,9 +330,10 @@ def _read(name: str, folder: TrainingFolder, config: GANConfig) -> TrialData:
 
 def _grid(folder: Path, name: str) -> Path | None:
     """Return the grid that a history names, if it is a file of that training."""
-    path = folder / name
-    inside = path.resolve().is_relative_to(folder.resolve())  # a history may come from anyone
-    return path if inside and path.is_file() else None
+    try:
+        return inside(folder, name, most_bytes=GRID_BYTES)
+    except StorageError:  # a history may come from anyone
+        return None
 
 
 def _place(rung: Rung) -> tuple[int, float]:

@@ -7,7 +7,8 @@ from harness.core.files import read_json, write_json
 from harness.gan.config.config import GANConfig
 from harness.gan.config.sections import ScheduleConfig
 from harness.space.settings import FinishSettings
-from harness.study.leaderboard import FINISHES, Entry, rank, read_entries
+from harness.study.leaderboard import Entry, rank, read_entries
+from harness.study.own_folders import FINISHES
 from harness.training.checkpoint import load_checkpoint, save_checkpoint
 from harness.training.training_folder import TrainingFolder
 

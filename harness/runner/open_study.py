@@ -23,7 +23,8 @@ from harness.optimization.pruners import pruner_for
 from harness.optimization.samplers import sampler_for, visible_trials
 from harness.space.space import SearchSpace
 from harness.study.data_place import write_place
-from harness.study.record import StudyRecord, check_study_name, read_study
+from harness.study.own_folders import BASELINES, TRIALS, refuse_foreign
+from harness.study.record import StudyRecord, check_study_name, read_own_study, read_study
 from harness.study.repair import describe_retry
 from harness.study.trial_storage import (
     OVERRIDES,
@@ -47,6 +48,7 @@ class Study:
         space: What is searched.
         seed: Origin of every random stream; None for the stored one, or 0 in a new study.
         protocol: How trials are scored.
+        class_names: The names of the images' classes; None where they have no labels.
     """
 
     def __init__(
@@ -57,10 +59,13 @@ class Study:
         space: SearchSpace,
         seed: int | None,
         protocol: Protocol,
+        class_names: tuple[str, ...] | None = None,
     ) -> None:
         self.folder = studies_dir / check_study_name(name)
         self.space = space
         _refuse_strangers(self.folder)
+        if self.folder.is_dir():
+            refuse_foreign(self.folder)
         refuse_database(self.folder)
         self._lock = lock_folder(
             self.folder,
@@ -68,7 +73,7 @@ class Study:
             "--study.",
         )
         try:
-            self.record = self._open_record(name, seed, protocol)
+            self.record = self._open_record(name, seed, protocol, class_names=class_names)
             self._storage = TrialStorage(self.folder, writes=True)
             pruner = pruner_for(space.pruner, space.budget.rungs_kimg)
             self.optuna = self._storage.open_study(name, pruner)
@@ -84,11 +89,11 @@ class Study:
 
     def trial_folder(self, number: int) -> TrainingFolder:
         """Return the folder of a trial."""
-        return TrainingFolder(self.folder / "trials" / f"{number:04d}")
+        return TrainingFolder(self.folder / TRIALS / f"{number:04d}")
 
     def baseline_folder(self, preset: str) -> TrainingFolder:
         """Return the folder of a preset trained beside the search."""
-        return TrainingFolder(self.folder / "baselines" / preset)
+        return TrainingFolder(self.folder / BASELINES / preset)
 
     def next_trial(self, total: int, begun: Set[int]) -> tuple[optuna.Trial, GANConfig] | None:
         """Return an interrupted trial, or one that is promoted, or a new one; None without any.
@@ -219,7 +224,14 @@ class Study:
         folder.write_config(config)
         return trial, config
 
-    def _open_record(self, name: str, seed: int | None, protocol: Protocol) -> StudyRecord:
+    def _open_record(
+        self,
+        name: str,
+        seed: int | None,
+        protocol: Protocol,
+        *,
+        class_names: tuple[str, ...] | None,
+    ) -> StudyRecord:
         path = self.folder / "study.json"
         asked = StudyRecord(
             id=str(uuid.uuid4()),
@@ -229,6 +241,7 @@ class Study:
             protocol=dataclasses.asdict(protocol),
             extractor=self.space.protocol.extractor,
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            class_names=class_names,
         )
         if not path.exists():
             # study.json is written last: a study exists when it does.
@@ -237,7 +250,7 @@ class Study:
             asked = dataclasses.replace(asked, commit=code_commit(), lock_sha256=lock_sha256())
             write_json(path, dataclasses.asdict(asked))
             return asked
-        stored = read_study(self.folder)
+        stored = read_own_study(self.folder)
         if seed is None:
             asked = dataclasses.replace(asked, seed=stored.seed)
         self._refuse_changes(stored, asked)
@@ -247,7 +260,7 @@ class Study:
 
     def _refuse_changes(self, stored: StudyRecord, asked: StudyRecord) -> None:
         """Refuse what changes a study; images and extractors are known by their content."""
-        old_space = SearchSpace.load(str(self.folder / "search_space.yaml"))
+        old_space = SearchSpace.of_study(self.folder)
         lines = [
             f"protocol.{key}: {stored.protocol.get(key)} -> {new}"
             for key, new in asked.protocol.items()

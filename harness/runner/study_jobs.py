@@ -27,8 +27,9 @@ from harness.space.settings import FinishSettings
 from harness.space.space import SearchSpace
 from harness.study import optuna_trials
 from harness.study.data_place import on_known_images
-from harness.study.leaderboard import BASELINE_PREFIX, Entry, finish_name, read_entries
-from harness.study.record import check_study_name
+from harness.study.leaderboard import Entry, read_entries
+from harness.study.own_folders import BASELINE_PREFIX, finish_name, refuse_foreign
+from harness.study.record import check_study_name, read_own_study
 from harness.study.retention import Retention
 from harness.study.trial_storage import refuse_database
 from harness.tracking.identity import TrialIdentity
@@ -58,6 +59,8 @@ class StudyJobs:
         check_study_name(options.name)
         space = space.located()
         if (options.folder / "study.json").exists():
+            read_own_study(options.folder)
+            refuse_foreign(options.folder)
             refuse_database(options.folder)
             space = on_known_images(options.folder, space, options.data_dir)
         self._enqueued = (
@@ -114,6 +117,7 @@ class StudyJobs:
             space=space,
             seed=options.seed,
             protocol=ready.protocol,
+            class_names=ready.class_names,
         )
         self._closing.callback(self._study.close)
         for params in (*self._enqueued, *space.start_params):

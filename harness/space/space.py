@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import pydantic
 
 from harness.core.errors import ConfigError, near_miss
-from harness.core.files import shared_path
+from harness.core.files import inside, shared_path
 from harness.core.nested import flatten
 from harness.core.validation import pydantic_faults, raise_faults
 from harness.core.yaml_file import dump_yaml, read_yaml, shipped_yaml
@@ -165,13 +165,28 @@ class SearchSpace(Settings):
         return cls.from_dict(read_yaml(path), source=f"{path.parent.name}/{path.name}")
 
     @classmethod
-    def from_dict(cls, record: Any, *, source: str, folder: Path = Path()) -> Self:
+    def of_study(cls, study_folder: Path) -> Self:
+        """Return the search space that a study keeps.
+
+        Raises:
+            ConfigError: With every fault it has.
+            StorageError: If it is a link to somewhere else, or no file.
+        """
+        path = study_folder / "search_space.yaml"
+        inside(study_folder, path.name)
+        return cls.from_dict(read_yaml(path), source=str(path), folder=study_folder, kept=True)
+
+    @classmethod
+    def from_dict(
+        cls, record: Any, *, source: str, folder: Path = Path(), kept: bool = False
+    ) -> Self:
         """Return the search space that a YAML document describes.
 
         Args:
             record: What the document holds; `to_dict` writes the same form.
             source: Where it comes from, for messages.
             folder: Where files of the user's own lie that it names.
+            kept: Whether a study keeps it; see `pin`.
 
         Raises:
             ConfigError: With every fault it has.
@@ -182,9 +197,9 @@ class SearchSpace(Settings):
                 f"received {type(record).__name__}."
             )
         faults: list[str] = []
-        forms, files = pin(record.get("parameters"), folder, faults)
+        forms, files = pin(record.get("parameters"), folder, faults, kept=kept)
         if "start" in record:
-            start, own = pin(record["start"], folder, faults)
+            start, own = pin(record["start"], folder, faults, kept=kept)
             record, files = {**record, "start": start}, files | own
         if "parameters" in record:
             record = {**record, "parameters": parse_parameters(forms, faults)}

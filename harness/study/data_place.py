@@ -76,7 +76,7 @@ def check_places(record: StudyRecord, *, dataset: bool = True, extractor: bool =
 
 def write_place(folder: Path, *, dataset: str, extractor: str) -> None:
     """Write into a study's record where its images and its extractor lie now."""
-    space = SearchSpace.load(str(folder / "search_space.yaml"))
+    space = SearchSpace.of_study(folder)
     write_text(
         folder / "search_space.yaml", space.on_dataset(dataset).seen_through(extractor).to_yaml()
     )

@@ -16,13 +16,14 @@ from harness.metrics.extractor_folder import stored_sha256
 from harness.space.space import SearchSpace
 from harness.study.data_place import known_as
 from harness.study.leaderboard import rank, read_entries
+from harness.study.own_folders import BASELINES, TRIALS, training_folders, trial_folders
 from harness.study.record import (
     SEMANTICS_VERSION,
     StudyRecord,
     check_study_name,
     find_study,
     lock_study,
-    read_study,
+    read_own_study,
 )
 from harness.study.repair import StoredStudy
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
@@ -105,7 +106,7 @@ def fork_study(
         StorageError: If something cannot be read or written.
     """
     old = find_study(studies_dir, source)
-    record = read_study(old)
+    record = read_own_study(old)
     folder = studies_dir / check_study_name(target)
     if folder.exists():
         raise StudyError(
@@ -146,7 +147,7 @@ def fork_study(
 
 def _refuse_incomparable(old: Path, record: StudyRecord, space: SearchSpace) -> None:
     """Refuse what makes every trial of the old study worthless to the new one."""
-    old_space = SearchSpace.load(str(old / "search_space.yaml")).located()
+    old_space = SearchSpace.of_study(old).located()
     if stored_sha256(space.protocol.extractor) == record.protocol["extractor_sha256"]:
         old_space = old_space.seen_through(space.protocol.extractor)
     pairs = {
@@ -166,7 +167,7 @@ def _refuse_incomparable(old: Path, record: StudyRecord, space: SearchSpace) -> 
 def _copy(old: Path, folder: Path, stored: StoredStudy) -> tuple[int, tuple[str, ...]]:
     """Copy the trials that compare; return how many, and what was left out and why."""
     copied, left_out = 0, []
-    for path in sorted((old / "trials").glob("[0-9]*")):
+    for path in trial_folders(old):
         config, outcome = TrainingFolder(path).read_config(), TrainingFolder(path).read_outcome()
         if config is None:
             continue
@@ -178,7 +179,7 @@ def _copy(old: Path, folder: Path, stored: StoredStudy) -> tuple[int, tuple[str,
         except ConfigError as error:
             left_out.append(f"{path.name}: {' '.join(str(error).split())}")
             continue
-        copy_folder(path, folder / "trials" / f"{copied:04d}")
+        copy_folder(path, folder / TRIALS / f"{copied:04d}")
         copied += 1
     if not copied:
         raise StudyError(
@@ -191,8 +192,9 @@ def _copy(old: Path, folder: Path, stored: StoredStudy) -> tuple[int, tuple[str,
 
 def _finish(folder: Path, old: Path, record: StudyRecord, space: SearchSpace) -> None:
     """Write what makes a study of copied trials."""
-    if (old / "baselines").is_dir():
-        copy_folder(old / "baselines", folder / "baselines")
+    for path in training_folders(old):
+        if path.parent.name == BASELINES:
+            copy_folder(path, folder / BASELINES / path.name)
     write_copies(folder, space.files)
     write_text(folder / "search_space.yaml", space.to_yaml())
     write_json(folder / "study.json", dataclasses.asdict(record))  # last: now it is a study

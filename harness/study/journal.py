@@ -10,8 +10,11 @@ from typing import Any, BinaryIO
 from optuna.storages.journal import BaseJournalBackend
 
 from harness.core.errors import StorageError
-from harness.core.files import storage_error
+from harness.core.files import inside, storage_error
 from harness.study.record import study_options
+
+_MOST_BYTES = 256 * 2**20
+"""What a journal may take; that of 10,000 trials takes a tenth of it."""
 
 _REMAINING = "remaining"
 """How many lines of its transaction follow a line; Optuna passes over keys unknown to it."""
@@ -35,6 +38,7 @@ class StudyJournal(BaseJournalBackend):
     """
 
     def __init__(self, file: Path, *, writes: bool) -> None:
+        inside(file.parent, file.name, most_bytes=_MOST_BYTES)
         self._file = file
         self._end = 0
         self._unread: list[dict[str, Any]] = []

@@ -13,12 +13,8 @@ from harness.core.outcome import Outcome
 from harness.core.score import Score, require_same_protocol
 from harness.gan.config.config import GANConfig
 from harness.gan.presets import load_config
+from harness.study.own_folders import BASELINE_PREFIX, name_of, training_folders
 from harness.training.training_folder import TrainingFolder
-
-BASELINE_PREFIX = "baseline-"
-FINISHES = "finish"
-"""Folder of the trainings that go on from a study's leaders."""
-_FINISH_SUFFIX = "-finish"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,25 +94,6 @@ def read_entries(study_folder: Path) -> list[Entry]:
         if outcome is not None and folder.config_file.exists():
             entries.append(Entry(name_of(path), folder, None, outcome))
     return entries
-
-
-def training_folders(study_folder: Path) -> list[Path]:
-    """Return the folders of a study's trials, finishes and baselines, each by their names."""
-    folders = sorted((study_folder / "trials").glob("[0-9]*"))
-    folders += sorted((study_folder / FINISHES).glob("[0-9]*"))
-    folders += sorted((study_folder / "baselines").glob("*"))
-    return folders
-
-
-def name_of(path: Path) -> str:
-    """Return what the training in one of these folders is called."""
-    kinds = {"baselines": f"{BASELINE_PREFIX}{path.name}", FINISHES: finish_name(path.name)}
-    return kinds.get(path.parent.name, path.name)
-
-
-def finish_name(trial: str) -> str:
-    """Return what the finish of a trial is called."""
-    return f"{trial}{_FINISH_SUFFIX}"
 
 
 def place_of(outcome: Outcome, name: str) -> tuple[bool, int, float, float, str]:

@@ -11,6 +11,7 @@ from harness.core.locks import is_locked
 from harness.core.outcome import Outcome
 from harness.core.score import Protocol, Score, require_same_protocol
 from harness.study.leaderboard import Entry, rank, read_entries, winner
+from harness.study.own_folders import trial_folders
 from harness.study.record import StudyRecord, find_study, read_study
 from harness.study.retention import disk_use
 
@@ -101,19 +102,12 @@ def sum_up(folder: Path) -> StudyOverview:
     """
     record = read_study(folder)
     ranked = rank(read_entries(folder))
-    folders = [path for path in (folder / "trials").glob("[0-9]*") if path.is_dir()]
     ended = sum(entry.is_trial and entry.outcome.is_ended for entry in ranked)
-    try:
-        Protocol(**record.protocol)
-    except TypeError as error:
-        raise StudyError(
-            f"{folder / 'study.json'}: expected a protocol; {error}. Restore it from a copy."
-        ) from error
     return StudyOverview(
         folder=folder,
         record=record,
         ranked=tuple(ranked),
-        unfinished=len(folders) - ended,
+        unfinished=len(trial_folders(folder)) - ended,
         running=is_locked(folder),
         disk_bytes=disk_use(folder),
     )

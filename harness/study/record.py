@@ -3,15 +3,26 @@
 import dataclasses
 import re
 import shutil
+import uuid
 from pathlib import Path
 from shlex import quote
 from typing import IO, Any, Self
 
 from harness.core.errors import StorageError, StudyError, near_miss
-from harness.core.files import place, read_json, shared_path, storage_error
-from harness.core.locks import lock_folder
+from harness.core.files import (
+    inside,
+    place,
+    read_json,
+    shared_path,
+    storage_error,
+    write_json,
+)
+from harness.core.locks import is_locked, lock_folder
+from harness.core.score import Protocol
+from harness.core.stored import parse_record
 from harness.core.version import __version__
 from harness.data.request import DatasetRequest
+from harness.study.own_folders import refuse_foreign
 
 SCHEMA_VERSION = 1
 """Raised when the files of a study change their form."""
@@ -23,6 +34,9 @@ STUDIES_DIR = Path("studies")
 """Where studies lie by default."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_COMMIT = re.compile(r"[0-9a-f]{7,64}(-dirty)?")
+_MOST_CLASSES = 1000
+_LOCKED = "a sweep is running this study. Wait for it, or stop it with Ctrl-C."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +57,8 @@ class StudyRecord:
         semantics_version: Meaning of its numbers.
         commit: The commit of the code that created it, where that is known.
         lock_sha256: Hash of `requirements.lock` at that time, where there was one.
+        class_names: The names of its data set's classes; None where it has no labels, or an
+            earlier version made the study.
     """
 
     id: str
@@ -57,6 +73,17 @@ class StudyRecord:
     semantics_version: int = SEMANTICS_VERSION
     commit: str | None = None
     lock_sha256: str | None = None
+    class_names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for sound, wrong in (
+            (_NAME.fullmatch(self.name), "name: expected a plain name"),
+            (self.seed >= 0, "seed: expected a number from 0"),
+            (_COMMIT.fullmatch(self.commit or "0" * 7), "commit: expected a hash"),
+            (len(self.class_names or ()) <= _MOST_CLASSES, "class_names: expected fewer"),
+        ):
+            if not sound:
+                raise ValueError(wrong)
 
     def shared(self) -> Self:
         """Return the record as others may see it, without whole paths."""
@@ -95,7 +122,8 @@ def find_study(studies_dir: Path, name: str) -> Path:
     """
     folder = studies_dir / check_study_name(name)
     if not (folder / "study.json").is_file():
-        known = sorted(path.parent.name for path in studies_dir.glob("*/study.json"))
+        names = (path.parent.name for path in studies_dir.glob("*/study.json"))
+        known = sorted(filter(_NAME.fullmatch, names))
         there = f"studies there: {', '.join(known)}" if known else "there is no study there"
         raise StudyError(
             f"{place(studies_dir)}: no study named {name!r}; {there}.{near_miss(name, known)} "
@@ -112,11 +140,21 @@ def lock_study(folder: Path, *, shared: bool = False) -> IO[str]:
         shared: Let others in that share it too.
 
     Raises:
-        StudyError: If a sweep runs on it.
+        StudyError: If a sweep runs on it, or it holds what leads out of it.
         StorageError: If the lock file cannot be written.
     """
-    refusal = "a sweep is running this study. Wait for it, or stop it with Ctrl-C."
-    return lock_folder(folder, refusal, shared=shared)
+    refuse_foreign(folder)
+    return lock_folder(folder, _LOCKED, shared=shared)
+
+
+def refuse_running(folder: Path) -> None:
+    """Refuse a study that a sweep runs, without taking its lock or making its file.
+
+    Raises:
+        StudyError: If one does.
+    """
+    if is_locked(folder):
+        raise StudyError(f"{folder}: {_LOCKED}")
 
 
 def read_study(folder: Path) -> StudyRecord:
@@ -128,8 +166,8 @@ def read_study(folder: Path) -> StudyRecord:
         StorageError: If it cannot be read.
     """
     path = folder / "study.json"
+    inside(folder, path.name)
     record = read_json(path)
-    known = {field.name for field in dataclasses.fields(StudyRecord)}
     if not isinstance(record, dict) or record.get("schema_version") != SCHEMA_VERSION:
         given = record if isinstance(record, dict) else {}
         raise StudyError(
@@ -146,12 +184,58 @@ def read_study(folder: Path) -> StudyRecord:
             f"choose a new --study."
         )
     try:
-        return StudyRecord(**{key: value for key, value in record.items() if key in known})
-    except TypeError as error:
+        protocol = dataclasses.asdict(parse_record(Protocol, record.get("protocol")))
+        return parse_record(StudyRecord, record | {"protocol": protocol})
+    except ValueError as error:
         raise StorageError(
             f"{path}: expected the record of a study; {error}. The file was damaged after it was "
             f"written: restore it from a copy, or choose a new --study."
         ) from error
+
+
+def read_own_study(folder: Path) -> StudyRecord:
+    """Return the record of a study that is to be gone on with; see `copy_fault`.
+
+    Raises:
+        StudyError: As `read_study`, or if the record is another study's.
+        StorageError: As `read_study`.
+    """
+    record = read_study(folder)
+    if fault := copy_fault(folder, record):
+        raise StudyError(fault)
+    return record
+
+
+def copy_fault(folder: Path, record: StudyRecord) -> str:
+    """Return what to do with a copied or renamed folder, whose record is another study's.
+
+    Its id, too, is that study's: what it did would be taken for what that one does, in W&B for
+    one. Empty where the folder and its record have one name.
+    """
+    if record.name == folder.name:
+        return ""
+    where = study_options(folder).removeprefix("--study ")
+    return (
+        f"{folder}: its record is that of study {record.name!r}, so the folder was copied or "
+        f"renamed. `gansweep studies adopt {where}` makes a study of its own of it, or "
+        f"name the folder {record.name} again."
+    )
+
+
+def adopt(folder: Path) -> StudyRecord:
+    """Make a study of its own of a copied or renamed folder: its name, and an id of its own.
+
+    Raises:
+        StudyError: If it is one already, or a sweep is running it.
+        StorageError: If its record cannot be read or written.
+    """
+    record = read_study(folder)
+    if not copy_fault(folder, record):
+        raise StudyError(f"{folder}: is a study of its own already.")
+    made = dataclasses.replace(record, name=check_study_name(folder.name), id=str(uuid.uuid4()))
+    with lock_study(folder):
+        write_json(folder / "study.json", dataclasses.asdict(made))
+    return made
 
 
 def find_to_remove(studies_dir: Path, name: str) -> Path:
@@ -164,7 +248,7 @@ def find_to_remove(studies_dir: Path, name: str) -> Path:
     Raises:
         StudyError: If there is none of that name, it is a link to somewhere else, another
             version of the package made it, or a sweep is running it.
-        StorageError: If its lock file cannot be written.
+        StorageError: If its record cannot be read.
     """
     folder = studies_dir / check_study_name(name)
     # A link would take what it points to with it, or leave it without a name.
@@ -174,8 +258,8 @@ def find_to_remove(studies_dir: Path, name: str) -> Path:
             f"yourself, or name the folder that holds the study by --studies-dir."
         )
     read_study(find_study(studies_dir, name))
-    with lock_study(folder):
-        return folder
+    refuse_running(folder)
+    return folder
 
 
 def remove(studies_dir: Path, name: str) -> None:
@@ -190,7 +274,7 @@ def remove(studies_dir: Path, name: str) -> None:
         StorageError: If something in it cannot be removed.
     """
     folder = find_to_remove(studies_dir, name)
-    with lock_study(folder):
+    with lock_folder(folder, _LOCKED):  # whatever it holds: links go, what they lead to stays
         try:
             shutil.rmtree(folder)
         except OSError as error:

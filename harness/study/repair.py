@@ -15,7 +15,13 @@ from harness.gan.config.config import GANConfig
 from harness.space.space import SearchSpace
 from harness.study import optuna_trials
 from harness.study.record import StudyRecord
-from harness.study.trial_storage import OVERRIDES, RETRY_OF, TrialStorage, journal_file
+from harness.study.trial_storage import (
+    OVERRIDES,
+    RETRY_OF,
+    TrialStorage,
+    journal_file,
+    open_read_only,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,24 +44,32 @@ class StoredTrial:
 
 
 class StoredStudy:
-    """The trials of a study as Optuna has them; used only while the study's lock is held.
+    """The trials of a study as Optuna has them.
 
     Args:
         folder: The study's folder; it gets a journal with the first trial added.
         record: What the study says of itself.
         space: What it searches.
+        writes: Whether trials may be added and told of, because this process has the study's
+            lock; if not, nothing is made or changed.
 
     Raises:
         StorageError: If the journal cannot be read or written, or is damaged.
     """
 
-    def __init__(self, folder: Path, record: StudyRecord, space: SearchSpace) -> None:
+    def __init__(
+        self, folder: Path, record: StudyRecord, space: SearchSpace, *, writes: bool = True
+    ) -> None:
         self._folder = folder
         self._record = record
         self._space = space
         self._storage: TrialStorage | None = None
+        self._study: optuna.Study | None = None
         if journal_file(folder).exists():
-            self._open()
+            if writes:
+                self._open()
+            else:
+                self._study = open_read_only(folder)
 
     def __enter__(self) -> Self:
         return self
@@ -66,14 +80,14 @@ class StoredStudy:
 
     def trials(self) -> list[StoredTrial]:
         """Return all trials by number; none where there is no journal."""
-        if self._storage is None:
+        if self._study is None:
             return []
         return [self._describe(trial) for trial in self._study.get_trials(deepcopy=False)]
 
     def tell(self, number: int, outcome: Outcome) -> None:
         """Close an open trial with the outcome that its folder holds."""
-        trial = self._open().open_trial(self._study, number)
-        optuna_trials.tell(self._study, trial, outcome)
+        storage, study = self._open()
+        optuna_trials.tell(study, storage.open_trial(study, number), outcome)
 
     def add(
         self,
@@ -101,17 +115,18 @@ class StoredStudy:
             # Of another number before a fork: it goes on with the seed it began with.
             own = trial.user_attrs.get(OVERRIDES, {}) | {"seed": config.seed}
             trial.set_user_attr(OVERRIDES, own)
-        self._open()
-        expected = len(self._study.get_trials(deepcopy=False))
+        _, study = self._open()
+        expected = len(study.get_trials(deepcopy=False))
         if number != expected:
             raise StudyError(f"trial {expected:04d} before it is missing, so it has no number")
-        self._study.add_trial(trial)
+        study.add_trial(trial)
 
-    def _open(self) -> TrialStorage:
-        if self._storage is None:
+    def _open(self) -> tuple[TrialStorage, optuna.Study]:
+        """Return the journal, opened to be written; made where there is none."""
+        if self._storage is None or self._study is None:
             self._storage = TrialStorage(self._folder, writes=True)
             self._study = self._storage.open_study(self._record.name)
-        return self._storage
+        return self._storage, self._study
 
     def _describe(self, trial: optuna.trial.FrozenTrial) -> StoredTrial:
         seed = derive_seed(self._record.seed, trial.number, "training")

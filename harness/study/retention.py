@@ -59,7 +59,7 @@ def disk_use(folder: Path) -> int:
     total = 0
     for root, _, names in os.walk(folder):
         for name in names:
-            with contextlib.suppress(FileNotFoundError):  # a sweep may be at work there
+            with contextlib.suppress(OSError):  # a sweep may be at work there
                 found = Path(root, name).lstat()
                 total += found.st_size if stat.S_ISREG(found.st_mode) else 0
     return total

@@ -10,6 +10,7 @@ from harness.gan.monitor import UNMONITORED, MonitorConfig, parse_cadence
 from harness.gan.presets import PRESETS, read_config, read_preset
 from harness.gan.user_code.user_functions import NO_FUNCTIONS, UserFunctions, kept_functions
 from harness.study.leaderboard import find_entry
+from harness.study.own_folders import refuse_foreign
 from harness.study.record import StudyRecord, find_study, read_study
 from harness.training.earlier_training import (
     NAME_KEY,
@@ -121,6 +122,7 @@ def _start_from_study(text: str, studies_dir: Path) -> Start:
     if trial and not trial.isdecimal():
         raise ConfigError(f"--from: expected STUDY or STUDY:NUMBER; received {text!r}.")
     study = find_study(studies_dir, name)
+    refuse_foreign(study)
     entry = find_entry(study, int(trial) if trial else None)
     record = read_study(study)
     return Start(

@@ -50,8 +50,10 @@ class TrialStorage(JournalStorage):
             AssertionError,
             AttributeError,
             LookupError,
+            RuntimeError,
             TypeError,
             ValueError,
+            optuna.exceptions.OptunaError,
         ) as error:
             self.close()
             raise damaged(file, f"Optuna cannot take in an operation ({error!r})") from error

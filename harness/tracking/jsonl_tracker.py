@@ -7,8 +7,11 @@ from typing import BinaryIO
 
 from harness.core.errors import StorageError
 from harness.core.events import Event, Finished, RungScored, Started, from_record, to_record
+from harness.core.files import inside
 
 HISTORY_NAME = "history.jsonl"
+_MOST_BYTES = 64 * 2**20
+"""A history of a day, with histograms at each rung, takes a few MB."""
 
 _LONGEST_LINE = 1 << 20
 """Bytes; histograms of all weights take a tenth of that."""
@@ -34,6 +37,7 @@ class JsonlTracker:
         self._file: BinaryIO | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            inside(path.parent, path.name)  # what is appended must not go through a link
             if path.exists() and not ends_cleanly(path):
                 rewrite_history(path, read_history(path))
             # Unbuffered: after a failed write nothing lingers for `close` to stumble over.
@@ -96,10 +100,10 @@ def read_history(path: Path) -> list[Event]:
     Raises:
         StorageError: If the file cannot be read, or a line before the last sound one is damaged.
     """
+    if inside(path.parent, path.name, most_bytes=_MOST_BYTES) is None:
+        return []
     try:
         lines = path.read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return []
     except OSError as error:
         raise StorageError(
             f"{path}: cannot be read ({error.strerror}). Check its permissions."

@@ -10,12 +10,14 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.core.errors import StorageError
+from harness.core.files import inside
 
 # A row of progress carries the first, a row of a rung the second; one row may carry both.
 PROGRESS_KEY = "generator_loss"
@@ -25,6 +27,10 @@ RUNG_KIMG_KEY = "rung_kimg"
 
 _NOTES = "given.jsonl"
 _SEGMENT = "segment"
+_ADDRESS = re.compile(r"https?://[^\s()<>\[\]]+")
+_MOST_BYTES = 64 * 2**20
+_MOST_LOG_BYTES = 512 * 2**20
+"""What notes and W&B's log of a run may take to be looked at."""
 
 
 @dataclasses.dataclass
@@ -116,8 +122,9 @@ def note_end(folder: Path, end: str) -> None:
 def read_notes(folder: Path) -> list[dict[str, Any]]:
     """Return the notes of a run's folder; what a crash cut short, or kept from it, is left out."""
     notes: list[dict[str, Any]] = []
-    with contextlib.suppress(OSError, TypeError, ValueError):
-        for line in (folder / _NOTES).read_text(encoding="utf-8").splitlines():
+    with contextlib.suppress(OSError, StorageError, TypeError, ValueError, RecursionError):
+        file = inside(folder, _NOTES, most_bytes=_MOST_BYTES)
+        for line in file.read_text(encoding="utf-8").splitlines() if file else ():
             notes.append(dict(json.loads(line)))
     return notes
 
@@ -136,10 +143,15 @@ def rows_given(folders: Iterable[Path], before: float = math.inf) -> Logged:
 def noted_end(folder: Path) -> str | None:
     """Return how a run ended; None where it did not, or its log is another than W&B wrote."""
     last: dict[str, Any] = next(reversed(read_notes(folder)), {})
-    if "end" not in last:
+    size = last.get("size")
+    if "end" not in last or not isinstance(size, int) or not 0 <= size <= _MOST_LOG_BYTES:
         return None
-    content = _log_of(folder).read_bytes()[: last["size"]]
-    return last["end"] if hashlib.sha256(content).hexdigest() == last["sha256"] else None
+    try:
+        log = inside(folder, _log_of(folder).name, most_bytes=_MOST_LOG_BYTES)
+    except StorageError:
+        return None
+    content = log.read_bytes()[:size] if log else b""
+    return last["end"] if hashlib.sha256(content).hexdigest() == last.get("sha256") else None
 
 
 def has_end(folder: Path, end: str) -> bool:
@@ -152,7 +164,8 @@ def has_end(folder: Path, end: str) -> bool:
 
 def run_address(folder: Path) -> str | None:
     """Return where a browser finds a run; None for one that is on this disk alone."""
-    return next((each["url"] for each in read_notes(folder) if each.get("url")), None)
+    found = (str(each.get("url")) for each in read_notes(folder))
+    return next(filter(_ADDRESS.fullmatch, found), None)
 
 
 def _log_of(folder: Path) -> Path:

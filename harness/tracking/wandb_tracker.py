@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import wandb
 
-from harness.core.errors import DataError, first_line
+from harness.core.errors import DataError, StorageError, first_line
 from harness.core.events import Event, Finished, Inspection, Progressed, RungScored, Started
+from harness.core.files import inside
 from harness.core.outcome import Outcome, State
 from harness.core.score import Score
-from harness.data.image_opener import read_grid
+from harness.data.image_opener import GRID_BYTES, read_grid
 from harness.tracking import wandb_log
 from harness.tracking.identity import TrackerOptions, TrialIdentity
 from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
@@ -126,12 +127,13 @@ class WandbTracker:
         if not (self._options.images and grid):
             return {}
         path = self._identity.folder / grid
-        if not path.is_file():
-            LOGGER.warning("%s: the sample grid is missing; W&B goes without it.", path)
-            return {}
         try:
+            # A history may name any file of this machine.
+            if inside(self._identity.folder, grid, most_bytes=GRID_BYTES) is None:
+                LOGGER.warning("%s: the sample grid is missing; W&B goes without it.", path)
+                return {}
             read_grid(path)  # W&B opens whatever format the content is
-        except DataError as error:
+        except (DataError, StorageError) as error:
             LOGGER.warning("%s W&B goes without it.", error)
             return {}
         root, limit = self._identity.wandb_folder, self._options.image_megabytes

@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import DamagedError
-from harness.core.files import replacing, storage_error
+from harness.core.files import NETWORK_BYTES, inside, replacing, storage_error
+from harness.data.memory import check_bytes
 from harness.training.training_folder import previous_file
 
 _META = "meta"
 _DIGEST = "sha256"
+_COPIES = 2
+"""The file's bytes, and the arrays made of them."""
 
 
 def save_checkpoint(path: Path, state: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
@@ -46,9 +49,12 @@ def load_checkpoint(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]
 
     Raises:
         DamagedError: If the file is damaged or not a checkpoint.
-        StorageError: If it cannot be read.
+        DataError: If it would take more memory than there is.
+        StorageError: If it cannot be read, or is a link to somewhere else.
     """
+    inside(path.parent, path.name, most_bytes=NETWORK_BYTES)
     try:
+        check_bytes(path, _COPIES * path.stat().st_size)
         content = path.read_bytes()
     except OSError as error:
         raise storage_error(path, error) from error

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import StudyError
 from harness.core.events import Answer, Event, Finished
-from harness.core.files import read_json, storage_error, write_bytes, write_json
+from harness.core.files import (
+    NETWORK_BYTES,
+    inside,
+    read_json,
+    storage_error,
+    write_bytes,
+    write_json,
+)
 from harness.core.locks import LOCK_FILE, lock_folder
 from harness.core.nested import flatten
 from harness.core.outcome import Outcome
@@ -40,7 +47,7 @@ def copy_history(source: TrainingFolder, target: TrainingFolder) -> None:
     """Copy the history, losses and grids of a training, so that curves begin at its beginning."""
     files = [source.path / HISTORY_NAME, source.losses_file, *source.path.glob("grids/*.png")]
     files += source.path.glob("samples/*.png")
-    _copy([file for file in files if file.exists()], source, target)
+    _copy(files, source, target)
 
 
 def standalone_job(
@@ -263,9 +270,13 @@ def _check_source(source: TrainingFolder, *, kimg: float) -> None:
 
 
 def _copy(files: Iterable[Path], source: TrainingFolder, target: TrainingFolder) -> None:
+    """Copy the files that there are, whose own they are: what a link leads to is not copied."""
     for file in files:
+        name = file.relative_to(source.path)
+        if inside(source.path, name, most_bytes=NETWORK_BYTES) is None:
+            continue
         try:
             content = file.read_bytes()
         except OSError as error:
             raise storage_error(file, error) from error
-        write_bytes(target.path / file.relative_to(source.path), content)
+        write_bytes(target.path / name, content)

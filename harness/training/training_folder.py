@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from harness.core.errors import StorageError
-from harness.core.files import read_json, write_json, write_text
+from harness.core.files import inside, read_json, write_json, write_text
 from harness.core.outcome import Outcome, State
 from harness.core.yaml_file import dump_yaml
 from harness.gan.config.config import GANConfig
@@ -83,8 +83,10 @@ class TrainingFolder:
 
         Raises:
             ConfigError: If it cannot be read or is damaged.
+            StorageError: If it is a link to somewhere else, or no file.
         """
-        return load_config(self.config_file) if self.config_file.exists() else None
+        file = inside(self.path, self.config_file.name)
+        return load_config(file, kept=True) if file else None
 
     def write_outcome(self, outcome: Outcome) -> None:
         """Store the outcome: from now on the training counts as ended.
@@ -120,7 +122,7 @@ class TrainingFolder:
         Raises:
             StorageError: If it cannot be read or is damaged.
         """
-        return _read_outcome(self.outcome_file)
+        return self._read_outcome(self.outcome_file)
 
     def write_standing(self, standing: Outcome) -> None:
         """Store where an unfinished training stands.
@@ -136,21 +138,20 @@ class TrainingFolder:
         Raises:
             StorageError: If it cannot be read or is damaged.
         """
-        return _read_outcome(self.standing_file)
+        return self._read_outcome(self.standing_file)
 
-
-def _read_outcome(file: Path) -> Outcome | None:
-    if not file.exists():
-        return None
-    record = read_json(file)
-    try:
-        return Outcome.from_dict(record)
-    except (KeyError, TypeError, ValueError) as error:
-        raise StorageError(
-            f"{file}: expected the outcome of a training; received something else "
-            f"({type(error).__name__}: {error}). Restore it from a copy, or remove it: the "
-            f"training then goes on from its checkpoint, or anew."
-        ) from error
+    def _read_outcome(self, file: Path) -> Outcome | None:
+        if inside(self.path, file.name) is None:
+            return None
+        record = read_json(file)
+        try:
+            return Outcome.from_dict(record)
+        except (KeyError, TypeError, ValueError) as error:
+            raise StorageError(
+                f"{file}: expected the outcome of a training; received something else "
+                f"({type(error).__name__}: {error}). Restore it from a copy, or remove it: the "
+                f"training then goes on from its checkpoint, or anew."
+            ) from error
 
 
 def previous_file(checkpoint: Path) -> Path:

@@ -50,7 +50,7 @@ def judged(outcomes: Outcomes, members: dict[str, dict[str, float]]) -> Outcomes
 
 def make_study(folder: Path, finals: Sequence[float]) -> Path:
     """Write a study whose trials completed with these final scores, and one that failed."""
-    write_json(folder / "study.json", dataclasses.asdict(RECORD))
+    write_json(folder / "study.json", dataclasses.asdict(RECORD) | {"name": folder.name})
     outcomes = [*map(finished, finals), Outcome(Reason.DIVERGED)]
     for number, outcome in enumerate(outcomes):
         trial = TrainingFolder(folder / "trials" / f"{number:04d}")

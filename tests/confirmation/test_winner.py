@@ -8,6 +8,7 @@ from harness.confirmation.result import result_file, write_result
 from harness.confirmation.summary import make_plan, sum_up
 from harness.confirmation.winner import choose
 from harness.core.errors import StudyError
+from harness.core.files import read_json, write_json
 from harness.training.training_folder import TrainingFolder
 from tests.confirmation.made import (
     TEST,
@@ -114,5 +115,20 @@ def test_a_winner_whose_training_is_gone_is_one_message(study: Path):
     confirm(study)
     (study / "confirmation" / "0002-s1" / "outcome.json").unlink()
     assert result_file(study).exists()
+    with pytest.raises(StudyError, match="the confirmed winner's training is gone"):
+        choose(study)
+
+
+@pytest.mark.parametrize(
+    "named", ["../other/trials/0007", "/etc", "confirmation/../trials/0001", "confirmation", ""]
+)
+def test_a_result_names_no_folder_but_those_of_its_own_trainings(study: Path, named: str):
+    confirm(study)
+    make_study(study.parent / "other", [0.1] * 8)
+    record = read_json(result_file(study))
+    for candidate in record["candidates"]:
+        for seed in candidate["seeds"]:
+            seed["folder"] = named
+    write_json(result_file(study), record)
     with pytest.raises(StudyError, match="the confirmed winner's training is gone"):
         choose(study)

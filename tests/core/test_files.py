@@ -10,6 +10,7 @@ import pytest
 from harness.core.errors import StorageError
 from harness.core.files import (
     copy_folder,
+    inside,
     read_json,
     replacing,
     write_bytes,
@@ -146,3 +147,65 @@ def test_json_nested_beyond_reason_is_damage_too(tmp_path: Path):
     (tmp_path / "x.json").write_text("[" * 100_000)
     with pytest.raises(StorageError, match=r"x\.json: expected JSON; .*recursion"):
         read_json(tmp_path / "x.json")
+
+
+def test_a_file_of_a_folder_is_found_and_what_is_missing_is_none(tmp_path: Path):
+    (tmp_path / "grids").mkdir()
+    for name in ("a.json", "grids/b.png"):
+        (tmp_path / name).write_text("{}")
+        assert inside(tmp_path, name) == tmp_path / name
+    for name in ("c.json", "grids/c.png", "a.json/d"):
+        assert inside(tmp_path, name) is None
+    (tmp_path / "link").symlink_to(tmp_path / "a.json")  # it stays in the folder
+    assert inside(tmp_path, "link") == tmp_path / "link"
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "../out", "folder/../../out", "{out}", "link", "linked/out", "dangling"]
+)
+def test_no_name_and_no_link_leads_out_of_a_folder(tmp_path: Path, name: str):
+    out, folder = tmp_path / "out", tmp_path / "in"
+    out.write_text("precious")
+    (folder / "folder").mkdir(parents=True)
+    (folder / "link").symlink_to(out)
+    (folder / "linked").symlink_to(tmp_path)
+    (folder / "dangling").symlink_to(tmp_path / "new")
+    with pytest.raises(StorageError, match=r"leads outside .* so it is not read"):
+        inside(folder, name.format(out=out))
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("folder", "expected a file; received something else"),
+        ("pipe", "expected a file; received something else"),
+        ("large", "takes 11 bytes; at most 10 are read"),
+        ("circle", "is no path: |cannot be read"),
+        ("\0", "is no path: embedded null"),
+        ("x" * 300, "cannot be read or written: File name too long"),
+    ],
+)
+def test_what_no_file_or_too_large_is_not_opened(tmp_path: Path, kind: str, message: str):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(b"x" * 11)
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(StorageError, match=message):
+        inside(tmp_path, kind, most_bytes=10)
+
+
+def test_a_device_is_no_record(tmp_path: Path):
+    with pytest.raises(StorageError, match="expected a file; received something else"):
+        read_json(Path("/dev/zero"))
+    with (tmp_path / "x.json").open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(StorageError, match="takes 1,099,511,627,776 bytes"):
+        read_json(tmp_path / "x.json")
+
+
+def test_a_copy_takes_no_foreign_file_along(tmp_path: Path):
+    (tmp_path / "secret").write_text("precious")
+    (tmp_path / "source/folder").mkdir(parents=True)
+    (tmp_path / "source/folder/file").symlink_to(tmp_path / "secret")
+    with pytest.raises(StorageError, match="leads outside"):
+        copy_folder(tmp_path / "source", tmp_path / "target")

@@ -15,6 +15,7 @@ from harness.core.events import Finished, RungScored
 from harness.diagnosis.consistency import examine_study
 from harness.diagnosis.finding import Finding
 from harness.study.leaderboard import read_entries
+from harness.study.retention import Retention
 from harness.study.trial_storage import journal_file, open_read_only
 from harness.tracking.jsonl_tracker import read_history
 from tests.conftest import SweptStudy
@@ -274,3 +275,41 @@ def _plain(row: dict[str, object]) -> dict[str, object]:
     return {
         key: value for key, value in row.items() if key not in ("_timestamp", "_runtime", "grid")
     }
+
+
+def test_looking_mends_and_makes_nothing(study: Path):
+    (study / "lock").unlink()
+    with journal_file(study).open("ab") as file:
+        file.write(b'{"op_code": 4, "worker')  # as a killed process leaves it
+    halve_outcome(study)
+    before = contents(study)
+    assert wrong(examine(study))
+    assert contents(study) == before
+
+
+def test_looking_at_a_journal_without_a_study_makes_none(study: Path):
+    journal_file(study).write_text("")
+    assert wrong(examine(study))
+    assert journal_file(study).read_text() == ""
+
+
+def test_a_copy_and_a_link_are_for_people_to_settle(study: Path):
+    twin = study.with_name("twin")
+    shutil.copytree(study, twin)
+    (twin / "trials/0001/grids/kimg_9.png").symlink_to(study / "study.json")
+    found = wrong(examine(twin))
+    assert len(found) == 2
+    assert "its record is that of study 'endings'" in found[0]
+    assert "received trials/0001/grids/kimg_9.png" in found[1]
+    with pytest.raises(StudyError, match=r"received trials/0001/grids/kimg_9\.png"):
+        examine(twin, repair=True)
+
+
+def test_a_copy_beside_the_trials_is_none_of_them(study: Path):
+    shutil.copytree(study / "trials/0003", study / "trials/0003.bak")
+    (study / "trials/0004").symlink_to(study / "trials/0003")
+    assert [entry.name for entry in read_entries(study)] == ["0000", "0001", "0002", "0003"]
+    Retention("none", read_entries(study))
+    networks = sorted(study.glob("trials/*/*.keras"))
+    assert networks
+    assert {path.parent.name for path in networks} == {"0003.bak"}

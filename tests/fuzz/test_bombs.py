@@ -17,7 +17,7 @@ from pathlib import Path
 from harness.core.errors import HarnessError
 from harness.data.datasets import load_dataset
 from harness.data.readers.image_files import read_images
-from harness.exporting.formats import check_archive
+from harness.data.memory import check_archive
 
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
 for path in map(Path, sys.argv[2:]):

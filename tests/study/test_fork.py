@@ -20,7 +20,7 @@ from harness.space.space import SearchSpace
 from harness.study.data_place import on_known_images, write_place
 from harness.study.fork import IncomparableTrialsError, fork_study
 from harness.study.leaderboard import read_entries
-from harness.study.record import SEMANTICS_VERSION, read_study
+from harness.study.record import SEMANTICS_VERSION, adopt, read_study
 from harness.training.training_folder import TrainingFolder
 from tests.conftest import SweptStudy
 from tests.support.commands import Commands, the_one_message
@@ -212,3 +212,20 @@ def test_the_sweep_command_forks_and_goes_on(commands: Commands, studies: Path):
     assert "4 trials: 1 complete" in result.stdout
     again = commands.run(*arguments, cwd=cwd)
     assert "exists already. Go on with it by --study copy" in the_one_message(again)
+
+
+def test_what_a_link_leads_to_is_not_forked(studies: Path):
+    (studies.parent / "secret.png").write_bytes(b"precious")
+    grids = studies / "endings/trials/0000/grids"
+    (grids / "kimg_9.png").symlink_to(studies.parent / "secret.png")
+    with pytest.raises(StudyError, match=r"received trials/0000/grids/kimg_9\.png"):
+        fork_study(studies, "endings", "copy", space=space())
+    assert [path.name for path in studies.iterdir()] == ["endings"]
+
+
+def test_a_copy_is_forked_only_once_it_is_adopted(studies: Path):
+    shutil.copytree(studies / "endings", studies / "twin")
+    with pytest.raises(StudyError, match="studies adopt twin"):
+        fork_study(studies, "twin", "copy", space=space())
+    adopt(studies / "twin")
+    assert fork_study(studies, "twin", "copy", space=space()).copied == 4

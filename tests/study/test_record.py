@@ -1,20 +1,31 @@
 """Find studies on disk by names that stay names."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import pytest
 
 from harness.core.errors import StorageError, StudyError
 from harness.core.files import read_json, write_json
-from harness.study.record import StudyRecord, check_study_name, find_study, read_study
+from harness.core.score import Protocol
+from harness.study.record import (
+    StudyRecord,
+    adopt,
+    check_study_name,
+    find_study,
+    read_own_study,
+    read_study,
+)
 
 RECORD = StudyRecord(
     id="0d4c5f52-6f0f-4c8e-9f1c-2a5b1d1f0a11",
     name="fashion",
     seed=3,
     dataset="fashion_mnist",
-    protocol={"extractor": "fashion_cnn", "num_images": 1000},
+    protocol=dataclasses.asdict(
+        Protocol("fid", "fashion_cnn", "ab" * 32, 1000, "fashion_mnist/validation", "cd" * 32)
+    ),
     created="2026-11-22T10:00:00+00:00",
 )
 
@@ -102,5 +113,30 @@ def test_a_record_without_all_its_facts_is_damaged(tmp_path: Path):
     record = read_json(path)
     del record["seed"]
     write_json(path, record)
-    with pytest.raises(StorageError, match=r"study\.json: expected the record .*'seed'"):
+    with pytest.raises(
+        StorageError, match=r"study\.json: expected the record .*seed: Field required"
+    ):
         read_study(path.parent)
+
+
+def test_a_copied_study_is_gone_on_with_only_as_one_of_its_own(tmp_path: Path):
+    original = store(tmp_path).parent
+    shutil.copytree(original, tmp_path / "copy")
+    before = (original / "study.json").read_bytes()
+    with pytest.raises(StudyError, match=r"record is that of study 'fashion'.*studies adopt copy"):
+        read_own_study(tmp_path / "copy")
+    made = adopt(tmp_path / "copy")
+    assert made == read_own_study(tmp_path / "copy")
+    assert (made.name, made.seed, made.protocol) == ("copy", RECORD.seed, RECORD.protocol)
+    assert made.id != RECORD.id
+    assert (original / "study.json").read_bytes() == before
+    with pytest.raises(StudyError, match="is a study of its own already"):
+        adopt(tmp_path / "copy")
+
+
+def test_a_link_in_the_place_of_the_record_is_not_read(tmp_path: Path):
+    path = store(tmp_path)
+    path.rename(tmp_path / "elsewhere.json")
+    path.symlink_to(tmp_path / "elsewhere.json")
+    with pytest.raises(StorageError, match="leads outside"):
+        read_study(tmp_path / "fashion")

@@ -59,19 +59,19 @@ def test_networks_go_as_trials_end(tmp_path: Path, keep, expected: list[str]):
 
 
 @pytest.mark.parametrize(
-    ("keep", "expected"), [("best", ["0004", "preset"]), ("none", ["preset"])]
+    ("keep", "expected"), [("best", ["0004", "mlp_cgan"]), ("none", ["mlp_cgan"])]
 )
 def test_what_ended_before_is_brought_in_line_and_baselines_stay(
     tmp_path: Path, keep, expected: list[str]
 ):
     for name, value in ENDINGS:
         end(tmp_path, name, value)
-    end(tmp_path, "preset", 9.0, room="baselines")
+    end(tmp_path, "mlp_cgan", 9.0, room="baselines")
     retention = Retention(keep, read_entries(tmp_path))
     assert kept(tmp_path) == expected
     if keep == "best":
         retention.note(end(tmp_path, "0006", 1.0))
-        assert kept(tmp_path) == ["0006", "preset"]
+        assert kept(tmp_path) == ["0006", "mlp_cgan"]
 
 
 def test_an_ending_told_twice_keeps_its_files(tmp_path: Path):

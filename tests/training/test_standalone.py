@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.core.errors import StudyError
+from harness.core.errors import StorageError, StudyError
 from harness.core.files import write_json
 from harness.core.outcome import Outcome, Reason
 from harness.gan.config.config import GANConfig
@@ -171,3 +171,19 @@ def test_going_on_needs_somewhere_to_go(job: TrainingJob, source: TrainingFolder
     with pytest.raises(StudyError, match=r"has been trained to 2\.048 kimg; --kimg is the total"):
         prepare(dataclasses.replace(job, rungs_kimg=(kimg,)), SETUP, begin_from=source)
     assert not job.folder.path.exists()
+
+
+@pytest.mark.parametrize("name", ["generator.keras", "checkpoint.npz", "history.jsonl", "grids"])
+def test_what_a_link_leads_to_is_not_taken_over(
+    job: TrainingJob, source: TrainingFolder, tmp_path: Path, name: str
+):
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "kimg_1.png").write_bytes(b"precious")
+    path = source.path / name
+    path.unlink(missing_ok=True)
+    path.symlink_to(secret if name == "grids" else secret / "kimg_1.png")
+    with pytest.raises(StorageError, match="leads outside"):
+        prepare(job, SETUP, begin_from=source, keep_history=True)
+    taken = contents(job.folder.path) if job.folder.path.exists() else {}
+    assert b"precious" not in taken.values()

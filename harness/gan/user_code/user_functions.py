@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.core.errors import near_miss
-from harness.core.files import write_bytes
+from harness.core.errors import StorageError, near_miss
+from harness.core.files import inside, write_bytes
 from harness.core.yaml_file import MAX_BYTES
 from harness.gan.config.choices import is_user_function, split_name
 from harness.gan.config.config import GANConfig
@@ -95,7 +95,9 @@ def named_functions(config: GANConfig) -> list[tuple[str, str]]:
     return [(role, name) for role, name in names if is_user_function(name)]
 
 
-def pin(content: Any, folder: Path, faults: list[str]) -> tuple[Any, dict[str, UserFile]]:
+def pin(
+    content: Any, folder: Path, faults: list[str], *, kept: bool = False
+) -> tuple[Any, dict[str, UserFile]]:
     """Add its file's hash to each user function's name in the content of a YAML.
 
     Names that have a hash already come from a study or a training, which keeps copies: they stay
@@ -105,6 +107,8 @@ def pin(content: Any, folder: Path, faults: list[str]) -> tuple[Any, dict[str, U
         content: Mappings, lists and values, e.g. what `read_yaml` returns.
         folder: Where the YAML lies.
         faults: Gets one sentence for each name that leads to no file.
+        kept: Whether the YAML lies in a study or a training: names without a hash are refused
+            then, as they lead to files of whoever reads it.
 
     Returns:
         The content with pinned names, and the files found, by name.
@@ -118,6 +122,9 @@ def pin(content: Any, folder: Path, faults: list[str]) -> tuple[Any, dict[str, U
         if isinstance(value, list | tuple):
             return type(value)(visit(each) for each in value)
         if isinstance(value, str) and _MEANT.search(value):
+            if kept and not split_name(value)[2]:
+                found.append(f"{value[:99]!a} must name a copy of this study, with its hash.")
+                return value
             return _pin_name(value, folder, files, faults=found)
         return value
 
@@ -130,7 +137,7 @@ def _pin_name(text: str, folder: Path, files: dict[str, UserFile], *, faults: li
     path_text, function, sha256 = split_name(text)
     path = Path(path_text)
     if sha256:
-        copy = _read(folder / FOLDER / path.name)
+        copy = _read_copy(folder, path.name)
         if isinstance(copy, UserFile) and copy.sha256 == sha256:
             files[copy.name] = copy
         return text
@@ -150,6 +157,14 @@ def _pin_name(text: str, folder: Path, files: dict[str, UserFile], *, faults: li
     if files.setdefault(file.name, file) != file:
         faults.append(f"{text}: another file is called {file.name} as well. Rename one of them.")
     return f"{file.name}:{function}@{file.sha256}"
+
+
+def _read_copy(folder: Path, name: str) -> UserFile | str:
+    try:
+        path = inside(folder, f"{FOLDER}/{name}", most_bytes=MAX_BYTES)
+    except StorageError as error:
+        return str(error)
+    return _read(path or folder / FOLDER / name)
 
 
 def _read(path: Path) -> UserFile | str:
