@@ -43,7 +43,7 @@ def _variant_faults(part: Parameter, parameters: Sequence[Parameter], most: int)
     read = _with_conditions(part.conditions, parameters)
     for values in itertools.islice(_assignments(read, {}), most):
         tried += 1
-        hits = [i for i, variant in enumerate(part.variants) if variant.applies(values)]
+        hits = list(part.fitting(values))
         seen.update(hits)
         if len(hits) > 1:
             involved = {field for i in hits[:2] for field in part.variants[i].when}
