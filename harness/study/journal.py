@@ -127,7 +127,7 @@ class StudyJournal(BaseJournalBackend):
                     left = log.get(_REMAINING, 0)
                 except (ValueError, AttributeError):
                     left = None
-                if not isinstance(left, int) or due not in (None, left):
+                if not isinstance(left, int) or due not in (None, left) or not _is_sound(log):
                     raise damaged(self._file, f"what stands at byte {place} is no operation")
                 place += len(line)
                 begun.append(log)
@@ -141,6 +141,27 @@ class StudyJournal(BaseJournalBackend):
             return self._file.open("rb")
         except OSError as error:
             raise storage_error(self._file, error) from error
+
+
+_NUMBERS = ("op_code", "study_id", "trial_id", "step", "state")
+_TEXTS = ("worker_id", "study_name", "param_name", "distribution")
+_TYPES: dict[str, type | tuple[type, ...]] = (
+    dict.fromkeys(_NUMBERS, int)
+    | dict.fromkeys(_TEXTS, str)
+    | dict.fromkeys(("datetime_start", "datetime_complete"), (str, type(None)))
+    | dict.fromkeys(("param_value_internal", "intermediate_value"), (int, float))
+    | dict.fromkeys(("user_attr", "system_attr"), dict)
+    | dict.fromkeys(("directions", "values"), (list, type(None)))
+)
+"""What Optuna writes under its keys, and takes for granted when it reads."""
+
+
+def _is_sound(log: dict[str, Any]) -> bool:
+    """Return whether an operation holds values of the types that Optuna writes."""
+    return all(
+        isinstance(value, _TYPES.get(key, object)) and not isinstance(value, bool)
+        for key, value in log.items()
+    )
 
 
 def damaged(file: Path, fault: str) -> StorageError:

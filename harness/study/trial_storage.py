@@ -11,7 +11,7 @@ from optuna.pruners import BasePruner
 from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from harness.core.errors import StudyError
+from harness.core.errors import StorageError, StudyError, first_line
 from harness.study.journal import StudyJournal, damaged
 from harness.study.record import study_options
 
@@ -154,11 +154,20 @@ def copy_of(
         name: What the copy is called.
         metric: What the value of its trials is called.
         storage: Where the copy is kept; None for one of its own.
+
+    Raises:
+        StorageError: If one of them is no whole trial.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(storage=storage, study_name=name, direction="minimize")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.set_metric_names([metric])
-    study.add_trials(trials)
+    try:
+        study.add_trials(trials)
+    except (TypeError, ValueError) as error:
+        raise StorageError(
+            f"{name}: the journal of the study is damaged: it holds a trial that Optuna does not "
+            f"take in ({first_line(error)}). Restore it from a copy."
+        ) from error
     return study

@@ -296,12 +296,12 @@ def test_looking_at_a_journal_without_a_study_makes_none(study: Path):
 def test_a_copy_and_a_link_are_for_people_to_settle(study: Path):
     twin = study.with_name("twin")
     shutil.copytree(study, twin)
-    (twin / "trials/0001/grids/kimg_9.png").symlink_to(study / "study.json")
+    (twin / "trials/0000/grids/kimg_9.png").symlink_to(study / "study.json")
     found = wrong(examine(twin))
     assert len(found) == 2
     assert "its record is that of study 'endings'" in found[0]
-    assert "received trials/0001/grids/kimg_9.png" in found[1]
-    with pytest.raises(StudyError, match=r"received trials/0001/grids/kimg_9\.png"):
+    assert "received trials/0000/grids/kimg_9.png" in found[1]
+    with pytest.raises(StudyError, match=r"received trials/0000/grids/kimg_9\.png"):
         examine(twin, repair=True)
 
 
