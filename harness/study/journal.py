@@ -3,7 +3,7 @@
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -143,23 +143,21 @@ class StudyJournal(BaseJournalBackend):
             raise storage_error(self._file, error) from error
 
 
-_NUMBERS = ("op_code", "study_id", "trial_id", "step", "state")
-_TEXTS = ("worker_id", "study_name", "param_name", "distribution")
-_TYPES: dict[str, type | tuple[type, ...]] = (
-    dict.fromkeys(_NUMBERS, int)
-    | dict.fromkeys(_TEXTS, str)
-    | dict.fromkeys(("datetime_start", "datetime_complete"), (str, type(None)))
-    | dict.fromkeys(("param_value_internal", "intermediate_value"), (int, float))
-    | dict.fromkeys(("user_attr", "system_attr"), dict)
-    | dict.fromkeys(("directions", "values"), (list, type(None)))
-)
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("op_code", "study_id", "trial_id", "step", "state"), (int,)),
+    **dict.fromkeys(("worker_id", "study_name", "param_name", "distribution"), (str,)),
+    **dict.fromkeys(("datetime_start", "datetime_complete"), (str, type(None))),
+    **dict.fromkeys(("param_value_internal", "intermediate_value"), (int, float)),
+    **dict.fromkeys(("user_attr", "system_attr"), (dict,)),
+    **dict.fromkeys(("directions", "values"), (list, type(None))),
+}
 """What Optuna writes under its keys, and takes for granted when it reads."""
 
 
 def _is_sound(log: dict[str, Any]) -> bool:
     """Return whether an operation holds values of the types that Optuna writes."""
     return all(
-        isinstance(value, _TYPES.get(key, object)) and not isinstance(value, bool)
+        isinstance(value, _TYPES.get(key, (object,))) and not isinstance(value, bool)
         for key, value in log.items()
     )
 
