@@ -16,7 +16,7 @@ from harness.diagnosis.finding import Finding, Level, fail, ok
 from harness.diagnosis.study_files import check_files
 from harness.diagnosis.study_records import check_histories, check_journal, check_wandb_logs
 from harness.space.space import SearchSpace
-from harness.study.own_folders import refuse_foreign
+from harness.study.own_folders import foreign_paths, refuse_foreign
 from harness.study.record import (
     StudyRecord,
     copy_fault,
@@ -61,6 +61,8 @@ def examine_study(
     findings = list(_identity(folder, record))
     if not repair:
         refuse_running(folder)
+        if any(foreign_paths(folder)):
+            return findings  # what a link leads to is not looked into
     with (
         lock_study(folder) if repair else contextlib.nullcontext(),
         StoredStudy(folder, record, space, writes=repair) as stored,

@@ -185,7 +185,7 @@ def _show(
 
 def _artifacts(name: str, training: TrainingFolder | None) -> list[Artifact]:
     """Return the grids of a trial; what only has the name of one is left out."""
-    found = sorted((training.path / "grids").glob("kimg_*.png")) if training else []
+    found = training.pictures("grids") if training else []
     files = [file for file in found if training and _is_grid(training, file)]
     numbers = [file.stem.removeprefix("kimg_").partition("_") for file in files]
     width = max((len(whole.lstrip("0")) for whole, _, _ in numbers), default=1)

@@ -306,8 +306,7 @@ def _read(name: str, folder: TrainingFolder, config: GANConfig) -> TrialData:
         for event in scored
         if isinstance(event, RungScored)
     ]
-    found = folder.sample_file("kimg", 0).parent.glob("kimg_*.png")
-    numbers = ((_SAMPLE.fullmatch(file.name), file) for file in found)
+    numbers = ((_SAMPLE.fullmatch(file.name), file) for file in folder.pictures("samples"))
     samples = [
         Sample(float(match[1]), grid)
         for match, file in numbers

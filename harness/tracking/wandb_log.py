@@ -63,12 +63,16 @@ def find_runs(wandb_folder: Path, run_id: str) -> list[Path]:
     """Return the folders of a run, the oldest first; W&B makes one at each resumption."""
     # `offline-run-20261122_101500-<id>/run-<id>.wandb`, without the prefix when online; two
     # within a second end in `-1`, `-2`, hence the second star.
+    if wandb_folder.is_symlink():
+        return []
     files = wandb_folder.glob(f"*run-*-{run_id}*/run-{run_id}.wandb")
     return _in_order(file.parent for file in files)
 
 
 def latest_runs(wandb_folder: Path) -> dict[str, Path]:
     """Return the newest folder of every run by its id, from one look at the disk."""
+    if wandb_folder.is_symlink():
+        return {}
     found: dict[str, list[Path]] = {}
     for file in wandb_folder.glob("*run-*/run-*.wandb"):
         found.setdefault(file.stem.removeprefix("run-"), []).append(file.parent)

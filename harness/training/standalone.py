@@ -45,8 +45,8 @@ _SCORES = 8
 
 def copy_history(source: TrainingFolder, target: TrainingFolder) -> None:
     """Copy the history, losses and grids of a training, so that curves begin at its beginning."""
-    files = [source.path / HISTORY_NAME, source.losses_file, *source.path.glob("grids/*.png")]
-    files += source.path.glob("samples/*.png")
+    files = [source.path / HISTORY_NAME, source.losses_file]
+    files += source.pictures("grids") + source.pictures("samples")
     _copy(files, source, target)
 
 

@@ -64,6 +64,11 @@ class TrainingFolder:
         """Return where the sample grid after an epoch or batch stands, beside those of rungs."""
         return self.path / "samples" / f"{unit}_{number:06d}.png"
 
+    def pictures(self, room: str) -> list[Path]:
+        """Return the PNG files in `grids` or `samples` by name; none where that is a link."""
+        folder = self.path / room
+        return [] if folder.is_symlink() else sorted(folder.glob("*.png"))
+
     losses_file = _File("losses.jsonl")
     """Where a training alone keeps its losses, for the picture of them."""
 

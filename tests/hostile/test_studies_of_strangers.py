@@ -38,7 +38,7 @@ CHANGES: tuple[tuple[str, ...], ...] = (
     ("studies", "adopt", NAME),
     ("studies", "rm", NAME, "--yes"),
 )
-SAMPLE = 6
+SAMPLE = 4
 """So many twins the ordinary run takes."""
 
 
@@ -68,7 +68,9 @@ class Place:
                 done = self.watcher.run(*command, cwd=work)
                 home = self.watcher.home
                 writes = (work / "report", home) if looks else (work, home)
-                faults = done.faults(reads=(work,), writes=writes)
+                # A sweep that goes on looks whether the images it is told are the study's.
+                reads = (work,) if looks else (work, *self.watcher.data)
+                faults = done.faults(reads=reads, writes=writes)
                 if command == ("studies", "list") and "sound" not in done.out:
                     faults.append("does not list the study beside it")
                 found += [f"{' '.join(command)}: {fault}" for fault in faults]
@@ -101,7 +103,9 @@ def test_the_sound_study_passes_and_the_watcher_sees(place: Place):
     assert place.faults_of(unchanged) == []
     secret = place.outside / "secret.txt"
     done = place.watcher.run("evaluate", secret, cwd=place.folder)
-    assert done.faults(reads=(place.outside,), writes=(place.folder,)) == []
+    reads = (place.outside, *place.watcher.data)
+    assert done.faults(reads=reads, writes=(place.folder,)) == []
+    assert done.faults(reads=(), writes=(place.folder,)) != []
 
 
 def test_a_sample_of_hostile_studies(place: Place):

@@ -317,7 +317,7 @@ def _own_twins() -> Iterator[Twin]:
     def pictured(study: Path, outside: Path) -> None:
         (study / "trials/0000/grids/kimg_0000000003.png").symlink_to(outside / "secret.png")
         (study / "trials/0000/samples").mkdir(exist_ok=True)
-        (study / "trials/0000/samples/kimg_000003.png").symlink_to(outside / "secret.txt")
+        (study / "trials/0000/samples/kimg_000099.png").symlink_to(outside / "secret.txt")
 
     yield Twin("trials", "a copy beside the trials", copied)
     yield Twin("trials", "a link beside the trials", linked)

@@ -56,7 +56,8 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
         writes = (args[2] or 0) & _WRITING or set(str(args[1] or "r")) & set("wax+")
         if str(args[0]).endswith("/lock") and not (args[2] or 0) & (os.O_CREAT | os.O_TRUNC):
             writes = False  # opened to ask whether it is locked: NFS wants it writable for that
-        found = [("write" if writes else "read", _path(args[0]))]
+        follows = not (args[2] or 0) & os.O_NOFOLLOW
+        found = [("write" if writes else "read", (_path if follows else _place)(args[0]))]
     elif event in ("os.listdir", "os.scandir"):
         found = [("read", _path(args[0] if args[0] is not None else "."))]
     elif event in ("os.remove", "os.rmdir", "os.mkdir", "os.chmod", "os.chown", "os.utime"):
