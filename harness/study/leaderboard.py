@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.durations import format_kimg
-from harness.core.errors import StudyError
+from harness.core.errors import ConfigError, StudyError
 from harness.core.outcome import Outcome
 from harness.core.score import Score, require_same_protocol
 from harness.gan.config.config import GANConfig
-from harness.gan.presets import load_config
 from harness.study.own_folders import BASELINE_PREFIX, name_of, training_folders
 from harness.training.training_folder import TrainingFolder
 
@@ -39,9 +38,13 @@ class Entry:
         """Return what was trained.
 
         Raises:
-            ConfigError: If the folder's file cannot be read or is damaged.
+            ConfigError: If the folder's file cannot be read, is gone or damaged.
+            StorageError: If it is a link to somewhere else, or no file.
         """
-        return self.known_config or load_config(self.folder.config_file)
+        found = self.known_config or self.folder.read_config()
+        if found is None:
+            raise ConfigError(f"{self.folder.config_file}: is gone. Restore it from a copy.")
+        return found
 
     @property
     def is_baseline(self) -> bool:

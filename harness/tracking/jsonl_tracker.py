@@ -37,7 +37,8 @@ class JsonlTracker:
         self._file: BinaryIO | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            inside(path.parent, path.name)  # what is appended must not go through a link
+            # What is appended must not go through a link.
+            inside(path.parent, path.name, most_bytes=_MOST_BYTES)
             if path.exists() and not ends_cleanly(path):
                 rewrite_history(path, read_history(path))
             # Unbuffered: after a failed write nothing lingers for `close` to stumble over.
@@ -153,10 +154,12 @@ def _parse(line: bytes) -> Event | None:
 def last_event(path: Path) -> Event | None:
     """Return what a history ends with, its beginning unread; None for one that was cut, too."""
     try:
+        if inside(path.parent, path.name, most_bytes=_MOST_BYTES) is None:
+            return None
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - _LONGEST_LINE))
             end = file.read()
-    except OSError:
+    except (OSError, StorageError):
         return None
     return _parse(end[:-1].rpartition(b"\n")[2]) if end.endswith(b"\n") else None
 

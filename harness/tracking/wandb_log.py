@@ -161,9 +161,14 @@ def noted_end(folder: Path) -> str | None:
 def has_end(folder: Path, end: str) -> bool:
     """Return whether a run ended so and its log is as long as W&B wrote it, by a quick look."""
     last: dict[str, Any] = {}
-    with contextlib.suppress(OSError, ValueError):
-        last = json.loads((folder / _NOTES).read_bytes().rstrip(b"\n").rpartition(b"\n")[2])
-    return last.get("end") == end and _log_of(folder).stat().st_size >= last["size"]
+    with contextlib.suppress(OSError, StorageError, TypeError, ValueError, RecursionError):
+        file = inside(folder, _NOTES, most_bytes=_MOST_BYTES)
+        content = file.read_bytes() if file else b""
+        last = dict(json.loads(content.rstrip(b"\n").rpartition(b"\n")[2]))
+    size = last.get("size")
+    if last.get("end") != end or not isinstance(size, int):
+        return False
+    return _log_of(folder).stat().st_size >= size
 
 
 def run_address(folder: Path) -> str | None:

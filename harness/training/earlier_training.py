@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pydantic
 
 from harness.core.errors import StudyError, near_miss
-from harness.core.files import read_json
+from harness.core.files import inside, read_json
 from harness.core.validation import raise_faults
 from harness.data.image_dataset import ImageDataset
 from harness.data.request import DatasetRequest
@@ -57,7 +57,7 @@ def read_training(path: Path) -> Earlier:
             f"--continue: there is no folder {path}. Name one that harness.train wrote."
             f"{near_miss(path.name, siblings)}"
         )
-    if not (path / RECORD_FILE).exists():
+    if inside(path, RECORD_FILE) is None:
         raise StudyError(
             f"--continue: {path} holds no {RECORD_FILE}, so it is no training of harness.train. "
             f"To go on from a trial of a study, use --from STUDY:TRIAL."
