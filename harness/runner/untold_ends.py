@@ -7,7 +7,8 @@ from pathlib import Path
 from harness.gan.config.config import GANConfig
 from harness.runner.sweep_options import SweepOptions
 from harness.space.space import SearchSpace
-from harness.study.leaderboard import BASELINE_PREFIX, Entry, finish_name
+from harness.study.leaderboard import Entry
+from harness.study.own_folders import BASELINE_PREFIX, finish_name
 from harness.study.record import StudyRecord, study_options
 from harness.tracking.catch_up import RecordedEnds, catch_up
 from harness.tracking.identity import TrialIdentity
