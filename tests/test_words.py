@@ -29,7 +29,7 @@ NEVER = re.compile(
 )
 """In no text of the project."""
 
-NO_NAME = {"hand", "hands", "post", "posts", "desk", "exam", "exams", "examiner", "prize", "adopt"}
+NO_NAME = {"hand", "hands", "post", "posts", "desk", "exam", "exams", "examiner", "prize"}
 """Good English, but nothing is called so."""
 
 BRITISH = re.compile(
