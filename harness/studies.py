@@ -142,6 +142,7 @@ def _table(found: "list[StudyOverview]") -> Table:
     table = FittingTable(
         columns,
         left=("study", "trials", "trial", "score", "fingerprint"),
+        wraps="trial",
         caption="trials: complete / pruned / failed / unfinished",
     )
     for each in found:

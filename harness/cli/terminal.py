@@ -82,7 +82,8 @@ class FittingTable(Table):
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Return the table, or a line for each of its cells."""
         unbounded = options.update(max_width=_ANY_WIDTH)
-        if Measurement.get(console, unbounded, self).minimum <= options.max_width:
+        narrowest = Measurement.get(console, unbounded, self).maximum - self._spared(console)
+        if narrowest <= options.max_width:
             yield from super().__rich_console__(console, options)
             return
         heads = [str(column.header) for column in self.columns]
@@ -94,3 +95,14 @@ class FittingTable(Table):
             )
             yield Text("")
         yield Text(str(self.caption or ""))
+
+    def _spared(self, console: Console) -> int:
+        """Return by how much the column whose words wrap can become narrower."""
+        wrapping = next((column for column in self.columns if not column.no_wrap), None)
+        if wrapping is None:
+            return 0
+        measured = [
+            Measurement.get(console, console.options.update(max_width=_ANY_WIDTH), cell)
+            for cell in (wrapping.header, *wrapping.cells)
+        ]
+        return max(m.maximum for m in measured) - max(m.minimum for m in measured)

@@ -93,3 +93,16 @@ def test_control_characters_are_shown_as_text(width: int, colours: bool):
     of_rich = r"\x1b\[[0-9;]*m" if colours else "no colours"
     assert "\x1b" not in re.sub(of_rich, "", text)
     assert not set(text) & set("\x07\r\x9b\u202e\udcff")
+
+
+def test_what_has_spaces_is_cut_no_more_than_what_has_none():
+    wide = FittingTable(("study", "trials", "trial"), left=("study",), wraps="trial")
+    wide.add_row("endings", "1 / 1 / 2 / 0", "0000 mlp at 4 kimg; it may go on")
+    for width in (50, 34, 24):
+        console = Console(width=width, file=io.StringIO())
+        console.print(wide)
+        printed = console.file.getvalue()
+        assert "…" not in printed
+        assert "endings" in printed
+        assert "1 / 1 / 2 / 0" in printed
+        assert ("study: endings" in printed) == (width == 24)
