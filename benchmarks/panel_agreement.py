@@ -167,6 +167,17 @@ def describe(records, rows):
         f"| {row['pairs_within_1.5']:.0%} |"
         for row in rows
     ]
+    if (REPORT / "cost.json").exists():
+        cost = read_json(REPORT / "cost.json")
+        seconds, study = cost["seconds"], cost["study"]
+        lines.append(
+            f"\nA score of 10,000 images takes {seconds['one']:.2f} processor seconds by "
+            f"fashion_cnn alone and {seconds['panel']:.2f} by the panel; of "
+            f"{seconds['first_images']:,} images, as at the first rung of the shipped spaces, "
+            f"{seconds['panel_first']:.2f}. All scores of a default study of {cost['trials']} "
+            f"trials take {study['panel']:.0f} s so, {study['one']:.0f} s by fashion_cnn at "
+            f"10,000 images everywhere (`python -m benchmarks.scoring_cost`)."
+        )
     lines += [
         "\n![fashion_cnn against the held-back extractor](one.png)",
         "![The panel's mean against the held-back extractor](panel.png)\n",
