@@ -1,8 +1,8 @@
 """Measure what scores cost, by one judge and by the panel: `python -m benchmarks.scoring_cost`.
 
 Processor seconds of one thread for a score of images that are there already, in turns, medians;
-and what the scores of the default study take then, by how many trials reach each rung. Written into
-reports/panel/cost.json, from which `benchmarks.panel_agreement --tables` makes a paragraph.
+and what the scores of the default study take then, by how many trials reach each rung. Written
+into reports/panel/cost.json, from which `benchmarks.panel_agreement --tables` makes a paragraph.
 """
 
 import argparse
