@@ -282,8 +282,12 @@ class TrainingLoop:
         self._position, note = restore(self._job, self._trainer)
         self._seconds_before = self._position.seconds
         best = self._position.best
-        if best is not None and best.protocol != self._first_evaluator.protocol:
-            require_same_protocol([best.protocol, self._evaluator.protocol])
+        now = self._evaluator.protocol
+        if best is not None and best.protocol.num_images < now.num_images:
+            # Of a first rung's fewer images; it gives way to the next score.
+            now = dataclasses.replace(now, num_images=best.protocol.num_images)
+        if best is not None:
+            require_same_protocol([best.protocol, now])
         return note
 
 

@@ -108,6 +108,15 @@ def test_a_pause_at_a_first_rung_of_fewer_images_changes_nothing(train):
     assert (resumed.best, resumed.kimg) == (whole.best, whole.kimg)
 
 
+def test_what_fewer_images_scored_is_trained_on_and_scored_in_full(train, evaluator):
+    answer = stop_at(RungScored, 1, Answer.PAUSE)
+    assert train(Heard(answer), rungs_kimg=(1.0, 2.0), first_images=250) is None
+    heard = Heard()
+    outcome = train(heard, rungs_kimg=(2.0, 2.2))  # as the finish of a leader
+    assert heard.of(RungScored)[0].best == heard.of(RungScored)[0].score
+    assert outcome.best.protocol == evaluator.protocol
+
+
 def test_the_only_rung_is_scored_in_full(train, evaluator):
     outcome = train(Heard(), rungs_kimg=(1.0,), first_images=250)
     assert outcome.best.protocol == evaluator.protocol
