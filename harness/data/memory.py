@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.core.errors import DataError
+from harness.core.files import NETWORK_BYTES, check_regular
 
 MAX_BYTES = 8 * 2**30
 """What the images or arrays of one input may take, wherever there is memory for it."""
@@ -47,7 +48,10 @@ def check_archive(path: Path) -> None:
 
     Raises:
         DataError: If it does.
+        StorageError: If it is no regular file.
     """
+    if path.exists() and not path.is_dir():
+        check_regular(path, path.stat(), NETWORK_BYTES)
     if path.suffix.lower() == ".keras" and zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             check_bytes(path, sum(member.file_size for member in archive.infolist()))

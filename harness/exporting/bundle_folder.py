@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from harness.core.errors import StorageError, StudyError
-from harness.core.files import read_json
+from harness.core.files import inside, read_json
 from harness.core.scratch import EARLIER
 
 CHECKSUMS = "checksums.txt"
@@ -27,8 +27,9 @@ def write_checksums(folder: Path) -> None:
 def listed_files(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each file in a bundle's `checksums.txt`; none if it cannot be read."""
     try:
-        lines = (folder / CHECKSUMS).read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):
+        file = inside(folder, CHECKSUMS)
+        lines = file.read_text(encoding="utf-8").splitlines() if file else []
+    except (OSError, ValueError, StorageError):
         return {}
     listed = [line.partition("  ") for line in lines]
     return {name: digest for digest, _, name in listed}

@@ -305,6 +305,7 @@ class StudyJobs:
             config=config,
             folder=folder,
             rungs_kimg=rungs,
+            first_images=self.space.protocol.first_images,
             seed=self._study.record.seed,
             name=finish_name(leader.name),
             stop_after_seconds=seconds,

@@ -29,8 +29,8 @@ class TrainingJob:
         ends_early: Whether it ends where it seems to lead nowhere: collapsed, or D has won. What
             does not stay finite ends in either case.
         inspects: Whether weights and gradients are described at rungs.
-        first_images: How many images the score at the first rung compares, unless it is the last;
-            None for as many as the others.
+        first_images: How many images a training's first score compares, at the first rung, unless
+            that is the last; None for as many as the others.
         monitor: How it shows itself beside its scores: calls end where something is to be printed,
             and grids of sample images are saved.
     """

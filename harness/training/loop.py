@@ -202,7 +202,9 @@ class TrainingLoop:
 
     def _score_rung(self, rung: int, kimg: float) -> None:
         seed = derive_seed(self._job.seed, "rung noise")
-        evaluator = self._evaluator if rung else self._first_evaluator
+        # What goes on from another training's checkpoint has its first score behind it.
+        is_first = self._position.best is None and not rung
+        evaluator = self._first_evaluator if is_first else self._evaluator
         images = sample_for(evaluator, self._sampler, noise_seed=seed)
         score = evaluator.score(images, kimg=self._trainer.kimg, noise_seed=seed)
         best = self._position.best
@@ -282,12 +284,8 @@ class TrainingLoop:
         self._position, note = restore(self._job, self._trainer)
         self._seconds_before = self._position.seconds
         best = self._position.best
-        now = self._evaluator.protocol
-        if best is not None and best.protocol.num_images < now.num_images:
-            # Of a first rung's fewer images; it gives way to the next score.
-            now = dataclasses.replace(now, num_images=best.protocol.num_images)
-        if best is not None:
-            require_same_protocol([best.protocol, now])
+        if best is not None and best.protocol != self._first_evaluator.protocol:
+            require_same_protocol([best.protocol, self._evaluator.protocol])
         return note
 
 

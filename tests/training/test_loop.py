@@ -112,7 +112,8 @@ def test_what_fewer_images_scored_is_trained_on_and_scored_in_full(train, evalua
     answer = stop_at(RungScored, 1, Answer.PAUSE)
     assert train(Heard(answer), rungs_kimg=(1.0, 2.0), first_images=250) is None
     heard = Heard()
-    outcome = train(heard, rungs_kimg=(2.0, 2.2))  # as the finish of a leader
+    # As the finish of a leader.
+    outcome = train(heard, rungs_kimg=(2.0, 2.2), first_images=250)
     assert heard.of(RungScored)[0].best == heard.of(RungScored)[0].score
     assert outcome.best.protocol == evaluator.protocol
 

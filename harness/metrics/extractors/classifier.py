@@ -11,10 +11,11 @@ import numpy as np
 from keras import layers
 
 from harness.core.errors import DataError, StorageError
-from harness.core.files import storage_error, write_bytes
+from harness.core.files import check_regular, storage_error, write_bytes
 from harness.data.readers.npz_file import ArrayHeader, read_npz
 
 HIDDEN_UNITS = 96
+_WEIGHTS_BYTES = 256 * 2**20
 # The dense layer sees a grid of at most this many places a side, whatever the image's size.
 GRID = 4
 
@@ -202,6 +203,7 @@ def read_weights(model: keras.Model, path: Path, sha256: str) -> None:
         StorageError: If the file cannot be read, has another hash or does not fit the model.
     """
     try:
+        check_regular(path, path.stat(), _WEIGHTS_BYTES)
         with path.open("rb") as file:
             received = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
