@@ -115,13 +115,17 @@ class StopRules:
 def nothing_completed(entries: Sequence[Entry]) -> Stop | None:
     """Return what a study that has ended without a completed trial ends with; None for others.
 
+    A study whose time was over while trainings went on has what they kept.
+
     Args:
-        entries: All that ended.
+        entries: All that ended or were scored.
     """
     trials = [
         each for each in entries if not each.is_baseline and each.outcome.superseded_by is None
     ]
-    if not trials or any(each.outcome.state is State.COMPLETE for each in trials):
+    if not trials or any(
+        each.outcome.state is State.COMPLETE or not each.outcome.is_ended for each in trials
+    ):
         return None
     told: dict[str, list[str]] = {}
     for each in sorted(trials, key=lambda each: each.name):

@@ -73,7 +73,8 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
     elif event == "os.truncate":
         found = [("write", _path(args[0]))]
     elif event in ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system", "os.fork"):
-        found = [("start", repr(args[:2]))]
+        # What Python's own platform module asks, whatever the input.
+        found = [] if args[0] == "uname" else [("start", repr(args[:2]))]
     elif event in ("webbrowser.open", "os.startfile", "pty.spawn"):
         found = [("start", repr(args[0]))]
     elif event == "socket.connect" and not str(args[1]).startswith("('127.0.0.1'"):

@@ -62,6 +62,9 @@ def test_a_study_in_which_nothing_completed_says_why_in_its_trials_own_words():
     )
     assert nothing_completed([]) is None  # nothing has ended either
     assert nothing_completed(ended(crashed, finished(4.0))) is None
+    # Its time was over while one went on, which has kept a generator.
+    waits = Outcome(Reason.UNFINISHED, best=finished(4.0).final)
+    assert nothing_completed(ended(crashed, waits)) is None
     baseline = Entry("baseline-x", FOLDER, CONFIG, finished(1.0))
     assert nothing_completed([*ended(crashed), baseline]) is not None
 

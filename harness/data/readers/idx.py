@@ -129,13 +129,14 @@ def read_idx(
         with opener(path, "rb") as stream:
             header, shape = _read_header(stream, path, remedy)
             check_bytes(path, math.prod(shape))
-            values = _read_values(stream, math.prod(shape))
+            values = _read_values(stream, math.prod(shape)) if _may_hold(path, shape) else b""
     except (EOFError, zlib.error, OSError) as error:
         raise DataError(
             f"{path}: {_fault(error)}; expected a readable, complete idx file. {remedy}"
         ) from error
     if len(values) != math.prod(shape):
-        received = "more" if len(values) > math.prod(shape) else f"{len(values):,}"
+        more = len(values) > math.prod(shape) or not _may_hold(path, shape)
+        received = "more" if more else f"{len(values):,}"
         raise DataError(
             f"{path}: {received} values follow a header that promises {math.prod(shape):,}, "
             f"of shape {shape}. {remedy}"
@@ -150,6 +151,14 @@ def read_idx(
     array = np.frombuffer(values, dtype=np.uint8).reshape(shape)
     array.setflags(write=False)
     return array
+
+
+def _may_hold(path: Path, shape: tuple[int, ...]) -> bool:
+    """Return whether a file is no larger than so many values can be, compressed or not.
+
+    Python's gzip would look through whatever follows, byte by byte.
+    """
+    return path.stat().st_size <= 1.01 * math.prod(shape) + CHUNK_BYTES
 
 
 def _read_header(
