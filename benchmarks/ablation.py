@@ -215,7 +215,7 @@ def write_report(out, rows, results, options):
         "",
         f"`python -m benchmarks.ablation --kimg {options.kimg:g} --seeds {options.seeds}"
         f"{given(options)}` on {os.cpu_count()} cores without a GPU, Python "
-        f"{platform.python_version()}, two trainings at a time with one thread each.",
+        f"{platform.python_version()}, trainings of one thread each, {options.processes} at once.",
         "",
         f"One small conditional DCGAN on Fashion-MNIST (the backbone of "
         f"`benchmarks/ablation.yaml`), {options.kimg:g} kimg, each ingredient changed "

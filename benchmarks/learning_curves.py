@@ -14,12 +14,12 @@ command goes on after an interruption. Some hours of one core, so give it the re
 import argparse
 import json
 import os
-import statistics
 import time
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.ablation import HELD_BACK
 from benchmarks.kept_generators import sampled, train
 from harness.core.files import read_json, write_text
 
@@ -32,8 +32,6 @@ NUM_IMAGES = 10_000
 FEWER = (1_000, 2_500, 5_000)
 FEWER_UNTIL = 25
 DIRECTIONS = 500
-JUDGES = ("fashion_cnn", "fashion_stacked")
-HELD_BACK = "fashion_residual"
 
 
 class Measure:
@@ -41,6 +39,7 @@ class Measure:
 
     def __init__(self, dataset):
         from harness.metrics.extractors.feature_extractor import load_extractor
+        from harness.metrics.extractors.panel import JUDGES
         from harness.metrics.fid import GaussianStatistics
         from harness.metrics.label_policy import draw_labels
         from tests.extractors.residual import load_second_extractor
@@ -65,7 +64,7 @@ class Measure:
             statistics_ = GaussianStatistics.from_features(features)
             fids[name] = round(frechet_distance(self._reference[name], statistics_), 5)
             seconds[name] = round(time.process_time() - began, 2)
-            if fewer and name in JUDGES:
+            if fewer and name != HELD_BACK:
                 for count in FEWER:
                     some = features[:: len(features) // count]
                     for metric, value in self._of_fewer(name, some).items():
@@ -103,22 +102,23 @@ def sliced_distance(real, fake):
     return float(np.square(np.sort(fake @ directions, axis=0) - quantiles).mean())
 
 
-def panel_value(mark):
-    """Return the geometric mean of the judges' FIDs at a mark."""
-    return statistics.geometric_mean(mark["fid"][judge] for judge in JUDGES)
-
-
 def chosen(curves, names, marks, count):
     """Return the names to train to a stage's marks: the best at the mark before it."""
+    from benchmarks.panel_agreement import JUDGES, panel_value
+
     if marks == STAGES[0][0]:
         return names
     before = str(max(m for stage, _ in STAGES for m in stage if m < marks[0]))
     reached = [name for name in names if before in curves[name]["marks"]]
-    return sorted(reached, key=lambda name: panel_value(curves[name]["marks"][before]))[:count]
+    return sorted(reached, key=lambda name: panel_value(curves[name]["marks"][before], JUDGES))[
+        :count
+    ]
 
 
 def write(curves):
     """Write the table, a line a configuration."""
+    from harness.metrics.extractors.panel import JUDGES
+
     head = {
         "space": "default",
         "sampled": "evenly, by a scrambled Sobol sequence",

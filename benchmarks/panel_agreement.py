@@ -10,7 +10,6 @@ import argparse
 import itertools
 import json
 import math
-import os
 import statistics
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 import scipy.stats
 from PIL import Image, ImageDraw
 
+from benchmarks.ablation import HELD_BACK
 from benchmarks.curves import GRID, INK, SCALE, SOFT, draw_line, draw_text
 from harness.core.files import read_json, write_json, write_text
 from harness.metrics.extractors.panel import JUDGES
@@ -27,7 +27,6 @@ ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "reports" / "panel"
 TRIED = ("fashion_cnn", "fashion_stacked", "fashion_turns")
 SHOWN = (*TRIED, "fashion_pixels")
-HELD_BACK = "fashion_residual"
 BEST = 15
 COLOURS = {
     "dcgan": (0, 92, 175),
@@ -39,7 +38,6 @@ COLOURS = {
 
 def score(folder, records, num_images):
     """Add the FID of each generator under each extractor to the records, saved as they come."""
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     import keras
 
     from benchmarks.extractor_validation import Instrument

@@ -172,7 +172,7 @@ def place(path: Path | str) -> str:
     return str(path) if Path(path).is_absolute() else f"{path} (in {Path.cwd()})"
 
 
-def whole_path(path: str) -> str:
+def whole_path(path: Path | str) -> str:
     """Return the whole path of what is meant, `~` included, with links as they were written."""
     return os.path.abspath(home_expanded(path))  # noqa: PTH100
 
@@ -182,7 +182,7 @@ def shared_path(path: Path | str) -> str:
 
     What lies elsewhere, or is a home folder of somebody else, is named by its last part alone.
     """
-    absolute = Path(os.path.abspath(home_expanded(path)))  # noqa: PTH100 - links stay as they are
+    absolute = Path(whole_path(path))
     bases = {Path.cwd(): "", home_expanded("~"): "~/"}
     around = [base for base in bases if absolute.is_relative_to(base) and base.parent != base]
     if not around:

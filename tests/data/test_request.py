@@ -27,11 +27,11 @@ def test_options_have_one_order_and_defaults_no_words():
 
 def test_others_see_no_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HOME", str(tmp_path / "ann"))
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     for source, shared in (
         (f"folder:{tmp_path}/ann/shapes", "folder:~/shapes"),
-        (f"folder:{tmp_path}/work/shapes", "folder:shapes"),
+        (f"folder:{tmp_path}/here/shapes", "folder:shapes"),
         ("folder:/home/bob/shapes", "folder:.../shapes"),
         ("folder:../bob/shapes", "folder:.../shapes"),
         ("fashion_mnist", "fashion_mnist"),
