@@ -39,7 +39,7 @@ def measure(folder, space, trials):
         began = time.perf_counter()
         run_study(space, options(trials))
         found.append(time.perf_counter() - began)
-        shutil.rmtree(folder / "grown" / "wandb")
+        shutil.rmtree(folder / "grown" / "wandb", ignore_errors=True)
     return found
 
 
