@@ -36,13 +36,15 @@ def inside(folder: Path, name: str | Path, *, most_bytes: int = RECORD_BYTES) ->
     """
     path = folder / name
     try:
-        plain = Path(name).parts == (str(name),) and str(name) != ".."
-        if (not plain or path.is_symlink()) and not leads_into(folder, path):
-            raise StorageError(
-                f"{path}: leads outside {folder}, so it is not read. Remove it, or put the file "
-                f"itself in its place."
-            )
-        found = path.stat()
+        plain = isinstance(name, str) and os.sep not in name and name not in ("", ".", "..")
+        found = os.lstat(path)
+        if not plain or stat.S_ISLNK(found.st_mode):
+            if not leads_into(folder, path):
+                raise StorageError(
+                    f"{path}: leads outside {folder}, so it is not read. Remove it, or put the "
+                    f"file itself in its place."
+                )
+            found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -6,6 +6,7 @@ the rooms that build networks.
 """
 
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -126,6 +127,18 @@ def settle_keras(keras: Any) -> None:
     keras.config.set_dtype_policy(_WANTED["floatx"])
     keras.config.set_image_data_format(_WANTED["image_data_format"])
     keras.config.set_epsilon(_WANTED["epsilon"])
+
+
+@contextlib.contextmanager
+def keeping_all() -> Iterator[None]:
+    """Look for no garbage while much is read that stays: an eighth of the time of a restart."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from harness.optimization.pruners import pruner_for
 from harness.optimization.samplers import sampler_for, visible_trials
 from harness.space.space import SearchSpace
 from harness.study.data_place import write_place
-from harness.study.own_folders import BASELINES, TRIALS, refuse_foreign
+from harness.study.own_folders import BASELINES, TRIALS
 from harness.study.record import StudyRecord, check_study_name, read_own_study, read_study
 from harness.study.repair import describe_retry
 from harness.study.trial_storage import (
@@ -64,8 +64,6 @@ class Study:
         self.folder = studies_dir / check_study_name(name)
         self.space = space
         _refuse_strangers(self.folder)
-        if self.folder.is_dir():
-            refuse_foreign(self.folder)
         refuse_database(self.folder)
         self._lock = lock_folder(
             self.folder,

@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial
 from harness.backends.backend import WorkerReady, WorkerSetup
 from harness.core.events import Answer, Finished, RungScored
 from harness.core.outcome import Outcome, Reason
+from harness.core.process import keeping_all
 from harness.gan.config.config import GANConfig
 from harness.gan.monitor import Cadence, MonitorConfig
 from harness.gan.presets import PRESETS, load_preset
@@ -58,9 +59,10 @@ class StudyJobs:
     def __init__(self, space: SearchSpace, options: SweepOptions) -> None:
         check_study_name(options.name)
         space = space.located()
+        if options.folder.is_dir():
+            refuse_foreign(options.folder)
         if (options.folder / "study.json").exists():
             read_own_study(options.folder)
-            refuse_foreign(options.folder)
             refuse_database(options.folder)
             space = on_known_images(options.folder, space, options.data_dir)
         self._enqueued = (
@@ -107,6 +109,7 @@ class StudyJobs:
             functions=space.user_functions(),
         )
 
+    @keeping_all()
     def open(self, ready: WorkerReady) -> int:
         """Open the study and pass on what an interruption kept from Optuna and the trackers."""
         space, options = self.space, self.options

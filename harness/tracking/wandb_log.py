@@ -7,9 +7,11 @@ the end after W&B has written it.
 
 import contextlib
 import dataclasses
+import fnmatch
 import hashlib
 import json
 import math
+import os
 import re
 import shutil
 from collections.abc import Iterable, Sequence
@@ -74,8 +76,13 @@ def latest_runs(wandb_folder: Path) -> dict[str, Path]:
     if wandb_folder.is_symlink():
         return {}
     found: dict[str, list[Path]] = {}
-    for file in wandb_folder.glob("*run-*/run-*.wandb"):
-        found.setdefault(file.stem.removeprefix("run-"), []).append(file.parent)
+    with contextlib.suppress(FileNotFoundError), os.scandir(wandb_folder) as entries:
+        for each in entries:
+            if "run-" in each.name and each.is_dir(follow_symlinks=False):
+                with os.scandir(each) as files:
+                    for name in fnmatch.filter((file.name for file in files), "run-*.wandb"):
+                        run_id = name.removeprefix("run-").removesuffix(".wandb")
+                        found.setdefault(run_id, []).append(Path(each))
     return {run_id: _in_order(folders)[-1] for run_id, folders in found.items()}
 
 
