@@ -60,6 +60,20 @@ def test_a_damaged_study_does_not_hide_the_others(studies: Path):
     assert sound.folder.name == "endings"
 
 
+@pytest.mark.parametrize(
+    "command", [("list",), ("show", "broken"), ("compare", "broken", "endings")]
+)
+def test_a_damaged_configuration_ends_in_a_message(
+    studies: Path, commands: Commands, command: tuple[str, ...]
+):
+    shutil.copytree(studies / "endings", studies / "broken")
+    (studies / "broken/trials/0000/config.yaml").write_text("a: 1")
+    result = commands.run("studies", *command, cwd=studies.parent)
+    assert result.returncode == (0 if command == ("list",) else 2)
+    assert "a is not a known key" in " ".join((result.stdout + result.stderr).split())
+    assert "Traceback" not in result.stderr
+
+
 def test_studies_compare_only_under_one_protocol(studies: Path):
     shutil.copytree(studies / "endings", studies / "twin")
     assert [each.folder.name for each in compare(studies, ["twin", "endings"])] == [

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,24 @@ def test_no_variable_reaches_what_a_sweep_and_all_that_follow_write(
     assert (cwd / "studies/endings/export/MODEL_CARD.md").is_file()
     assert list(cwd.glob("studies/endings/wandb/*-export/*.wandb"))
     assert list(planted_in(cwd)) == []
+
+
+@pytest.mark.slow
+def test_no_variable_reaches_what_ray_keeps_of_a_sweep(
+    commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as short:  # holds sockets
+        monkeypatch.setenv("RAY_TMPDIR", short)
+        options = ("--search-space", "smoke", "--trials", 2, "--engine", "ray", "--workers", 1)
+        result = commands.run("sweep", *options, cwd=tmp_path)
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert "planted" not in result.stdout + result.stderr
+        sessions = list(Path(short).glob("ray/session_2*/logs"))
+        assert sessions, "Ray keeps its records elsewhere"
+        assert list(planted_in(Path(short))) == []
+    result = commands.run("export", "--study", "smoke", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert list(planted_in(tmp_path)) == []
 
 
 @pytest.fixture

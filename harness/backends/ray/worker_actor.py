@@ -1,6 +1,5 @@
 """A worker inside a Ray actor: the runner talks to it by the actor's methods."""
 
-import contextlib
 import dataclasses
 import queue
 import shutil
@@ -21,7 +20,7 @@ from harness.backends.ray.file_transfer import (
     unpack_inputs,
 )
 from harness.backends.worker import serve
-from harness.core.errors import ConfigError, StudyError
+from harness.core.errors import ConfigError
 from harness.core.events import Answer, Progressed, RungScored
 from harness.core.locks import is_locked, lock_folder
 from harness.training.job import TrainingJob
@@ -31,7 +30,6 @@ BYTES_PER_SECOND = 50e6
 """So much all workers of a sweep send between their rungs, on the average."""
 
 _PREFIX = "harness-worker-"
-_OLD_SECONDS = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,8 +119,10 @@ class WorkerFiles:
 
     def __init__(self, bytes_per_second: float) -> None:
         _remove_abandoned()
-        self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        self._lock = lock_folder(self.folder, "another worker has this folder.")
+        new = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}"))
+        self._lock = lock_folder(new, "another worker has this folder.")
+        # Whatever has the name of a worker's folder was locked before: no clock is asked.
+        self.folder = new.rename(new.with_name(new.name[1:]))
         self._bytes_per_second = bytes_per_second
         self._may_send_at = 0.0
         self._scratch = self.folder / "training"
@@ -188,7 +188,5 @@ class WorkerFiles:
 def _remove_abandoned() -> None:
     """Remove the folders of workers on this node that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError, StudyError):
-            old = time.time() - folder.stat().st_mtime > _OLD_SECONDS  # or not yet locked
-            if old and not is_locked(folder):
-                shutil.rmtree(folder, ignore_errors=True)
+        if not is_locked(folder):
+            shutil.rmtree(folder, ignore_errors=True)
