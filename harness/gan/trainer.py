@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 from harness.core.errors import ConfigError
 from harness.gan.config.config import GANConfig
 from harness.gan.networks.discriminators import build_discriminator
+from harness.gan.networks.fast_conv import assign_rates
 from harness.gan.networks.generators import build_generator
+from harness.gan.sampling import Sampler
 from harness.gan.updates.batches import BatchSource, Purpose
-from harness.gan.updates.ema import kept_share, update_average
+from harness.gan.updates.ema import copy_variables, kept_share, update_average
+from harness.gan.updates.live_values import assign_live, live_values, reading, structure
 from harness.gan.updates.losses import get_loss
 from harness.gan.updates.network_pair import Pair
 from harness.gan.updates.optimizers import build_optimizer, is_scheduled, learning_rate_share
@@ -73,34 +76,66 @@ class Trainer:
         image_shape = (int(images.shape[1]), int(images.shape[2]), int(images.shape[3]))
         if config.conditional and labels is None:
             num_classes = 0  # refused with the message about labels
-        with _seeded(config.seed, Purpose.GENERATOR_WEIGHTS):
-            self.generator = build_generator(config, image_shape, num_classes)
-        with _seeded(config.seed, Purpose.DISCRIMINATOR_WEIGHTS):
-            self.discriminator = build_discriminator(config, image_shape, num_classes)
+        self._shape = image_shape, num_classes
+        self.generator, self.discriminator = _networks(config, *self._shape)
         self._averages = config.ema.half_life_kimg > 0
         self.ema_generator = self.generator
         if self._averages:
             with _seeded(config.seed, Purpose.GENERATOR_WEIGHTS):
                 self.ema_generator = keras.models.clone_model(self.generator)
-            start = zip(self.ema_generator.variables, self.generator.variables, strict=True)
-            for mine, theirs in start:
-                mine.assign(theirs.value)
+            copy_variables(self.generator, self.ema_generator)
+        self._values = live_values(config)
+        read = reading(config, self._values)
         with tf.device("CPU:0"):
             images = tf.convert_to_tensor(images, tf.uint8)
             labels = None if labels is None else tf.convert_to_tensor(labels, tf.int32)
-        self._feed = BatchSource(config, images, labels)
+        self._feed = BatchSource(read, images, labels)
         self._pair = Pair(
-            config,
+            read,
             get_loss(config.loss.name),
             self.generator,
             self.discriminator,
-            build_optimizer(config.optimizer, config.generator.learning_rate, self.generator),
+            build_optimizer(read.optimizer, config.generator.learning_rate, self.generator),
             build_optimizer(
-                config.optimizer, config.discriminator.learning_rate, self.discriminator
+                read.optimizer, config.discriminator.learning_rate, self.discriminator
             ),
         )
         self._scheduled = is_scheduled(config)
         self._step = tf.Variable(0, dtype=tf.int64, name="step")
+
+    def begin_anew(self, config: GANConfig) -> None:
+        """Become a new training, as it would be had it been made with this configuration.
+
+        What is compiled stays.
+
+        Args:
+            config: Of the same `structure` as the one before.
+        """
+        if structure(config) != structure(self.config):
+            raise ValueError(
+                f"received another structure than that of {self.config!r}: {config!r}"
+            )
+        self.config = config
+        assign_live(self._values, config)
+        pair = self._pair
+        for mine, fast, fresh in zip(
+            (self.generator, self.discriminator),
+            (pair.fast_generator, pair.fast_discriminator),
+            _networks(config, *self._shape),
+            strict=True,
+        ):
+            copy_variables(fresh, mine)
+            assign_rates(fast, fresh)
+        if self._averages:
+            copy_variables(self.generator, self.ema_generator)
+        pair.generator_optimizer.begin_anew(config.generator.learning_rate)
+        pair.discriminator_optimizer.begin_anew(config.discriminator.learning_rate)
+        self._step.assign(0)
+
+    @functools.cached_property
+    def sampler(self) -> Sampler:
+        """Return what samples the averaged generator, whatever its weights are by then."""
+        return Sampler(self.ema_generator)
 
     @property
     def step(self) -> int:
@@ -206,8 +241,6 @@ class Trainer:
         owners = {
             "generator": self.generator.variables,
             "discriminator": self.discriminator.variables,
-            "generator_optimizer": self._pair.generator_optimizer.variables,
-            "discriminator_optimizer": self._pair.discriminator_optimizer.variables,
         }
         if self._averages:
             owners["ema_generator"] = self.ema_generator.variables
@@ -215,6 +248,12 @@ class Trainer:
         for owner, variables in owners.items():
             for i, variable in enumerate(variables):
                 named[f"{owner}/{i:03d}_{_short_name(variable)}"] = variable.value
+        for owner, optimizer in (
+            ("generator_optimizer", self._pair.generator_optimizer),
+            ("discriminator_optimizer", self._pair.discriminator_optimizer),
+        ):
+            for i, (name, variable) in enumerate(optimizer.variables):
+                named[f"{owner}/{i:03d}_{name}"] = variable
         return named
 
     def _loop(self, max_steps: Any) -> tuple[Any, Any, Any]:
@@ -226,7 +265,7 @@ class Trainer:
                 self._set_learning_rates(first + done)
             report = take_step(self._pair, self._feed, first + done)
             if self._averages:
-                keep = kept_share(self.config, first + done + 1)
+                keep = kept_share(self._pair.config, first + done + 1)
                 update_average(self.ema_generator, self.generator, keep)
             return done + 1, sums + report, tf.reduce_all(tf.math.is_finite(report))
 
@@ -245,14 +284,28 @@ class Trainer:
         """
         kimg = tf.cast(step + 1, tf.float32) * self.kimg_per_step
         share = learning_rate_share(self.config.schedule, kimg)
-        pair, config = self._pair, self.config
-        pair.generator_optimizer.learning_rate = config.generator.learning_rate * share
-        pair.discriminator_optimizer.learning_rate = config.discriminator.learning_rate * share
+        pair = self._pair
+        for optimizer, full in (
+            (pair.generator_optimizer, pair.config.generator.learning_rate),
+            (pair.discriminator_optimizer, pair.config.discriminator.learning_rate),
+        ):
+            optimizer.learning_rate.assign(full * share)
+
+
+def _networks(
+    config: GANConfig, image_shape: tuple[int, int, int], num_classes: int
+) -> tuple[keras.Model, keras.Model]:
+    """Return generator and discriminator with the weights that the seed gives them."""
+    with _seeded(config.seed, Purpose.GENERATOR_WEIGHTS):
+        generator = build_generator(config, image_shape, num_classes)
+    with _seeded(config.seed, Purpose.DISCRIMINATOR_WEIGHTS):
+        discriminator = build_discriminator(config, image_shape, num_classes)
+    return generator, discriminator
 
 
 def _short_name(variable: Any) -> str:
     """Return `layer_variable`, without the names that count Keras objects per process."""
-    counted = re.compile(r"(adam|adam_w|rm_sprop|seed_generator)(_\d+)?")
+    counted = re.compile(r"seed_generator(_\d+)?")
     parts = variable.path.split("/")[-2:]
     return "_".join(part for part in parts if not counted.fullmatch(part))
 

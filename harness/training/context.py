@@ -1,11 +1,13 @@
 """Prepare what the trainings of one process share: threads, data set and evaluators."""
 
 import dataclasses
+import functools
 
 import tensorflow as tf
 
 from harness.data.datasets import load_dataset
 from harness.data.image_dataset import ImageDataset, check_sides
+from harness.gan.trainers import Trainers
 from harness.gan.user_code.contract import register_user_functions
 from harness.metrics.evaluator import Evaluator
 from harness.metrics.extractors.panel import load_panel
@@ -25,6 +27,12 @@ class TrainingContext:
     dataset: ImageDataset
     evaluator: Evaluator
     test_evaluator: Evaluator | None = None
+
+    @functools.cached_property
+    def trainers(self) -> Trainers:
+        """Return what begins trainings on the train split."""
+        train = self.dataset.train
+        return Trainers(train.images, train.labels, self.dataset.num_classes)
 
 
 def prepare_context(setup: WorkerSetup) -> TrainingContext:

@@ -5,7 +5,6 @@ for `train`, a sweep's worker and whatever else trains a GAN.
 """
 
 import dataclasses
-import gc
 import math
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from harness.core.outcome import Outcome, Reason
 from harness.core.score import require_same_protocol
 from harness.core.seeds import derive_seed
 from harness.gan.sampling import Sampler, load_generator
-from harness.gan.trainer import Progress, Trainer
+from harness.gan.trainer import Progress
 from harness.training.calibration import Estimate, measure
 from harness.training.call_lengths import CadenceSchedule, Speed
 from harness.training.context import TrainingContext
@@ -67,16 +66,13 @@ class TrainingLoop:
         self._first_evaluator = context.evaluator.with_images(few)
         self._emit = emit
         self._on_estimate = on_estimate
-        train = context.dataset.train
-        self._trainer = Trainer(
-            job.config, train.images, train.labels, context.dataset.num_classes
-        )
+        self._trainer = context.trainers.begin(job.config)
         self._cadence = CadenceSchedule(
             job.monitor,
             images_per_step=round(1000 * self._trainer.kimg_per_step),
-            images=len(train),
+            images=len(context.dataset.train),
         )
-        self._sampler = Sampler(self._trainer.ema_generator)
+        self._sampler = self._trainer.sampler
         self._position = Position.at_start(job)
         self._seconds_before = 0.0
         self._began = self._saved = time.monotonic()
@@ -315,9 +311,9 @@ def run_job(
                 return outcome
         return TrainingLoop(job, context, emit=emit, on_estimate=on_estimate).run()
     finally:
-        # Keras keeps a global record of what was built; without this it grows by the trial.
+        # Keras keeps a global record of what was built; without this it grows by the trial. It
+        # collects what is no longer used.
         keras.backend.clear_session()
-        gc.collect()
 
 
 def _end_if(ending: Ending | None) -> None:

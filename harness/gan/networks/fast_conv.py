@@ -130,7 +130,47 @@ class _Convolution(keras.layers.Layer):  # type: ignore[misc]
         return self.original.compute_output_shape(input_shape)
 
 
+class RatedDropout(keras.layers.Layer):  # type: ignore[misc]
+    """Dropout whose rate is a variable, so that another rate needs no other graph.
+
+    Args:
+        original: A Dropout of Keras; its random stream is used.
+    """
+
+    def __init__(self, original: Any) -> None:
+        super().__init__(name=f"{original.name}_rated")
+        self.original = original
+        self.rate = tf.Variable(original.rate, dtype=tf.float32, trainable=False)
+        self.built = True
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Return what the original layer would."""
+        if not training:
+            return inputs
+        drawn = keras.random.uniform(tf.shape(inputs), seed=self.original.seed_generator)
+        scaled = inputs * tf.cast(1.0 / (1.0 - self.rate), inputs.dtype)
+        return tf.where(drawn >= self.rate, scaled, tf.zeros_like(scaled))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the input's shape."""
+        return input_shape
+
+
+def assign_rates(fast: keras.Model, model: keras.Model) -> None:
+    """Let a twin drop out at the rates of a model of the same form as its original.
+
+    Args:
+        fast: From `fast_convolutions`.
+        model: With layers of the same names as the original.
+    """
+    for layer in fast.layers:
+        if isinstance(layer, RatedDropout):
+            layer.rate.assign(model.get_layer(layer.original.name).rate)
+
+
 def _replacement(layer: Any) -> Any:
+    if type(layer) is keras.layers.Dropout and layer.noise_shape is None:
+        return RatedDropout(layer)
     if type(layer) is keras.layers.Conv2DTranspose and _suits(layer, layer.filters):
         return _Convolution(layer, transposed_convolution)
     if type(layer) in (keras.layers.Conv2D, SpectralConv2D):

@@ -55,8 +55,10 @@ class BatchSource:
         batch, total = self.config.batch_size, self.images.shape[0]
         position = update * batch + tf.range(batch, dtype=tf.int64)
         epoch = position // total
-        constants = tf.constant([self.config.seed, Purpose.ORDER], tf.int64)
-        seeds = tf.concat([epoch[:, None], tf.tile(constants[None], [batch, 1])], axis=1)
+        same = tf.stack(
+            [tf.cast(self.config.seed, tf.int64), tf.constant(Purpose.ORDER, tf.int64)]
+        )
+        seeds = tf.concat([epoch[:, None], tf.tile(same[None], [batch, 1])], axis=1)
         # tf.random.experimental.index_shuffle mispads a seed per row; the op itself takes one.
         return tf.raw_ops.RandomIndexShuffle(
             index=position % total,
@@ -84,7 +86,7 @@ class BatchSource:
         """Return the probabilities D aims at for real and fake, (batch_size, 1) or numbers."""
         loss = self.config.loss
         real = 1.0 - loss.label_smoothing
-        if not loss.label_noise:
+        if not tf.is_tensor(loss.label_noise) and not loss.label_noise:
             return real, 0.0
         shape, width = (self.config.batch_size, 1), loss.label_noise
         down = tf.random.stateless_uniform(
@@ -133,4 +135,4 @@ class BatchSource:
 
     def _seed(self, purpose: Purpose, counter: Any) -> Any:
         # Both halves are int64: 16 purposes beside a 31-bit seed fit into the first.
-        return tf.stack([tf.constant(self.config.seed * 16 + purpose, tf.int64), counter])
+        return tf.stack([tf.cast(self.config.seed, tf.int64) * 16 + int(purpose), counter])

@@ -18,25 +18,24 @@ def kept_share(config: GANConfig, count: Any) -> Any:
     """
     if config.ema.ramp:
         return ramped_decay(config, count)
-    return effective_decay(decay_per_step(config), count)
+    return effective_decay(log_decay_per_step(config), count)
 
 
-def decay_per_step(config: GANConfig) -> float:
-    """Return β, the share an average keeps in one step, from the half-life; 0 without averaging.
+def log_decay_per_step(config: GANConfig) -> Any:
+    """Return log β of the share β that an average keeps in one step, from the half-life.
 
     A step shows `batch_size * discriminator_steps` real images.
     """
-    half_life = config.ema.half_life_kimg
-    return float(0.5 ** (config.kimg_per_step / half_life)) if half_life else 0.0
+    return -math.log(2.0) * config.kimg_per_step / config.ema.half_life_kimg
 
 
-def effective_decay(decay: float, count: Any) -> Any:
+def effective_decay(log_decay: Any, count: Any) -> Any:
     """Return β_t = β (1 - β^(t-1)) / (1 - β^t): update t then equals the bias-corrected average.
 
     The first update has β_1 = 0 and copies, and β_t tends to β.
 
     Args:
-        decay: β, in (0, 1).
+        log_decay: log β, below 0.
         count: t, from 1, a tensor.
 
     References:
@@ -44,8 +43,7 @@ def effective_decay(decay: float, count: Any) -> Any:
         arXiv 1806.04498. Written with expm1, since float32 loses 1 - β^t for β near 1.
     """
     t = tf.cast(count, tf.float32)
-    rate = math.log(decay)
-    return decay * tf.math.expm1((t - 1.0) * rate) / tf.math.expm1(t * rate)
+    return tf.exp(log_decay) * tf.math.expm1((t - 1.0) * log_decay) / tf.math.expm1(t * log_decay)
 
 
 def ramped_decay(config: GANConfig, count: Any) -> Any:
@@ -64,6 +62,12 @@ def ramped_decay(config: GANConfig, count: Any) -> Any:
     seen_kimg = tf.cast(count - 1, tf.float32) * config.kimg_per_step
     half_life = tf.minimum(config.ema.half_life_kimg, seen_kimg * config.ema.ramp)
     return tf.pow(0.5, config.kimg_per_step / tf.maximum(half_life, 1e-8))
+
+
+def copy_variables(source: keras.Model, target: keras.Model) -> None:
+    """Give a model the values of another of the same form."""
+    for mine, theirs in zip(target.variables, source.variables, strict=True):
+        mine.assign(theirs.value)
 
 
 def update_average(average: keras.Model, source: keras.Model, keep: Any) -> None:

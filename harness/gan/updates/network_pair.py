@@ -12,7 +12,7 @@ from harness.gan.config.config import GANConfig
 from harness.gan.networks.fast_conv import fast_convolutions
 from harness.gan.networks.spectral import iterate_power
 from harness.gan.updates.losses import Loss
-from harness.gan.updates.optimizers import apply_gradients, clip_gradients
+from harness.gan.updates.optimizers import Optimizer, clip_gradients
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,8 +32,8 @@ class Pair:
     loss: Loss
     generator: keras.Model
     discriminator: keras.Model
-    generator_optimizer: keras.optimizers.Optimizer
-    discriminator_optimizer: keras.optimizers.Optimizer
+    generator_optimizer: Optimizer
+    discriminator_optimizer: Optimizer
 
     @functools.cached_property
     def fast_generator(self) -> keras.Model:
@@ -62,7 +62,7 @@ class Pair:
     def update_generator(self, gradients: Sequence[Any]) -> None:
         """Apply the gradients of G's trainable variables, clipped as the configuration says."""
         gradients = clip_gradients(gradients, self.config.optimizer.clip_norm)
-        apply_gradients(self.generator_optimizer, gradients, self.generator.trainable_variables)
+        self.generator_optimizer.apply(gradients)
 
     def update_discriminator(self, gradients: Sequence[Any]) -> None:
         """Apply the gradients of D's trainable variables, clipped as the configuration says.
@@ -71,9 +71,7 @@ class Pair:
         or a file, has kernels that are divided by what is now their largest singular value.
         """
         gradients = clip_gradients(gradients, self.config.optimizer.clip_norm)
-        apply_gradients(
-            self.discriminator_optimizer, gradients, self.discriminator.trainable_variables
-        )
+        self.discriminator_optimizer.apply(gradients)
         iterate_power(self.discriminator)
 
     def judge_both(self, real: Any, fake: Any, labels: Any) -> tuple[Any, Any, tuple[Any, Any]]:

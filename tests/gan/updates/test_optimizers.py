@@ -32,7 +32,7 @@ def moved_by(model, settings, *gradients):
     """Return the weights after updates with these gradients at learning rate 0.1."""
     optimizer = build_optimizer(OptimizerConfig.model_validate(settings), 0.1, model)
     for gradient in gradients:
-        optimizer.apply([tf.constant(gradient)[:, None]], model.trainable_variables)
+        optimizer.apply([tf.constant(gradient)[:, None]])
     return model.get_weights()[0][:, 0]
 
 
@@ -65,6 +65,39 @@ def test_rmsprop_takes_beta_2_for_rho_and_corrects_no_start(weights):
     settings = {"name": "rmsprop", **BETAS}
     moved = moved_by(weights, settings, [3.0, -4.0], [3.0, -4.0])
     np.testing.assert_allclose(moved, [1 - 0.2 - 0.151186, 2 + 0.2 + 0.151186], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "of_keras"),
+    [
+        ({"name": "adam", **BETAS}, keras.optimizers.Adam(0.1, beta_1=0.5, beta_2=0.75)),
+        ({"name": "adam"}, keras.optimizers.Adam(0.1, beta_1=0.5, beta_2=0.999)),
+        (
+            {"name": "adamw", "weight_decay": 0.2, **BETAS},
+            keras.optimizers.AdamW(0.1, weight_decay=0.2, beta_1=0.5, beta_2=0.75),
+        ),
+        ({"name": "rmsprop", "beta_2": 0.9}, keras.optimizers.RMSprop(0.1, rho=0.9)),
+    ],
+)
+def test_ten_updates_are_those_of_keras(weights, settings, of_keras):
+    other = keras.models.clone_model(weights)
+    other.set_weights(weights.get_weights())
+    gradients = np.random.default_rng(0).normal(size=(10, 2)).astype(np.float32)
+    moved = moved_by(weights, settings, *gradients)
+    for gradient in gradients:
+        of_keras.apply([tf.constant(gradient)[:, None]], other.trainable_variables)
+    np.testing.assert_allclose(moved, other.get_weights()[0][:, 0], rtol=2e-5)
+
+
+def test_a_variable_without_a_gradient_stays_and_all_else_begins_anew(weights):
+    optimizer = build_optimizer(OptimizerConfig(), 0.1, weights)
+    optimizer.apply([None])
+    assert weights.get_weights()[0][:, 0].tolist() == [1, 2]
+    optimizer.apply([tf.constant([[3.0], [4.0]])])
+    optimizer.begin_anew(0.2)
+    values = {name: variable.numpy() for name, variable in optimizer.variables}
+    assert values.pop("learning_rate") == pytest.approx(0.2)
+    assert all((value == 0).all() for value in values.values())
 
 
 def test_gradients_are_clipped_by_their_joint_norm():
