@@ -33,7 +33,7 @@ from harness.exporting.scoring import (
     draw_reference,
     evaluator_on_test,
 )
-from harness.exporting.verification import PROGRAM, Proof, verify
+from harness.exporting.verification import PROGRAM, QUESTIONS, Proof, verify
 from harness.gan.sampling import latent_noise, load_generator
 from harness.metrics.evaluator import Evaluator
 from harness.study.leaderboard import Entry
@@ -157,7 +157,10 @@ def _write_networks(
     for name in formats:
         target = folder / FORMATS[name].file
         write_format(name, original.model, entry.folder.generator_file, target)
-    shutil.copyfile(Path(__file__).parent / "templates" / PROGRAM, folder / PROGRAM)
+    templates = Path(__file__).parent / "templates"
+    shutil.copyfile(templates / PROGRAM, folder / PROGRAM)
+    parts = shutil.ignore_patterns("__*")
+    shutil.copytree(templates / QUESTIONS, folder / QUESTIONS, ignore=parts)
 
 
 def _measure(
