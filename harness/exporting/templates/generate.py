@@ -106,9 +106,13 @@ RUNTIMES: dict[str, tuple[str, str, Callable[[Path], Network]]] = {
 
 # What is asked by options of these names: what they take, what they are for, what they write.
 QUESTIONS = {
-    "find": ("PICTURE", "what it draws that is most like a picture of yours", (".png",)),
-    "walk": ("3,17,...", "a walk through seeds and --like files", (".gif", ".mp4")),
-    "nearest": ("FILE", "training images, .npy or .npz, nearest to what it draws", (".png",)),
+    "find": ("PICTURE", "what it draws that is most like a picture of yours", ["found.png"]),
+    "walk": ("3,17,...", "a walk through seeds and --like files", ["walk.gif", "walk.mp4"]),
+    "nearest": (
+        "FILE",
+        "training images, .npy or .npz, nearest to what it draws",
+        ["nearest.png"],
+    ),
 }
 
 
@@ -183,11 +187,6 @@ def open_generator(folder: Path, runtime: str) -> Draw:
             ) from error
 
     return draw
-
-
-def generate(folder: Path, runtime: str, noise: Array, labels: Array | None) -> Array:
-    """Return what a bundle's network makes of noise (n, latent_dim) and labels (n,)."""
-    return open_generator(folder, runtime)(noise, labels)
 
 
 def check_content(folder: Path, file: str) -> None:
@@ -352,21 +351,21 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="a grid as .png, the pixels as .npy, or with noise and labels as .npz (images.png)",
     )
     parser.add_argument("--runtime", choices=RUNTIMES, help="by default the first that can run")
-    asked = parser.add_mutually_exclusive_group()
+    group = parser.add_mutually_exclusive_group()
     for name, (metavar, said, _) in QUESTIONS.items():
         kind = str if name == "walk" else Path
-        asked.add_argument(f"--{name}", type=kind, metavar=metavar, help=said)
+        group.add_argument(f"--{name}", type=kind, metavar=metavar, help=said)
     parser.add_argument("--seconds", type=float, help="of a walk (2 a point)")
     parser.add_argument("--fps", type=int, default=25, help="pictures a second of a walk (25)")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(arguments, argparse.Namespace(folder=FOLDER))
     if options.count < 1 or options.seed < 0:
         parser.error("--count must be at least 1 and --seed at least 0")
-    question = next((name for name in QUESTIONS if getattr(options, name) is not None), "")
-    suffixes = QUESTIONS[question][2] if question else (".png", ".npy", ".npz")
-    options.out = options.out or Path(f"{question or 'images'}{suffixes[0]}")
-    if options.out.suffix not in suffixes:
-        ends = f"{', '.join(suffixes[:-1])}{' or ' * (len(suffixes) > 1)}{suffixes[-1]}"
-        parser.error(f"--out must end in {ends}; received {options.out}")
+    asked = next((name for name in QUESTIONS if getattr(options, name) is not None), None)
+    files = QUESTIONS[asked][2] if asked else ["images.png", "images.npy", "images.npz"]
+    options.out = options.out or Path(files[0])
+    ends = [Path(each).suffix for each in files]
+    if options.out.suffix not in ends:
+        parser.error(f"--out must end in {' or '.join(ends)}; received {options.out}")
     if options.fps not in range(1, 101) or not 0 < (options.seconds or 1) < math.inf:
         parser.error("--fps must be 1 to 100 and --seconds above 0")
     return options
@@ -387,7 +386,7 @@ def main() -> None:
             return
         runtime = choose_runtime(FOLDER, options.runtime)
         noise, labels = choose_inputs(options, about)
-        images = generate(FOLDER, runtime, noise, labels)
+        images = open_generator(FOLDER, runtime)(noise, labels)
         pixels = to_pixels(images, about["output"])
         write(options.out, pixels, images, noise, labels)
     except RefusedError as error:

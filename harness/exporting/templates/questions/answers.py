@@ -17,6 +17,7 @@ _MOST_PIXELS = 2**26
 _MOST_BYTES = 2**32
 _ARRAYS = ("images", "x_train", "pixels")
 _NEIGHBOURS = 5
+_MOST_TILES = 20
 
 
 def answer(own: Any, options: argparse.Namespace, about: dict[str, Any]) -> str:
@@ -31,7 +32,7 @@ def answer(own: Any, options: argparse.Namespace, about: dict[str, Any]) -> str:
         if options.find:
             return _find(own, options, about)
         if options.walk:
-            return _walk(own, options, about)
+            return walk(own, options, about)
         return _nearest(own, options, about)
     except OSError as error:
         raise own.RefusedError(
@@ -42,12 +43,8 @@ def answer(own: Any, options: argparse.Namespace, about: dict[str, Any]) -> str:
 
 def _find(own: Any, options: argparse.Namespace, about: dict[str, Any]) -> str:
     own.choose_runtime(own.FOLDER, "keras")  # or says what is missing: no other has gradients
-    file, names = own.FOLDER / own.RUNTIMES["keras"][0], about["class_names"]
+    file = own.FOLDER / own.RUNTIMES["keras"][0]
     own.check_content(own.FOLDER, file.name)
-    projection = own.load_beside("projection")
-    labels = (
-        range(len(names)) if options.label is None else [own.asked_class(options.label, names)]
-    )
     try:
         import keras
 
@@ -57,14 +54,32 @@ def _find(own: Any, options: argparse.Namespace, about: dict[str, Any]) -> str:
             f"{file}: cannot be loaded by Keras: {own.first_line(error)}. {own.REMEDY}"
         ) from error
     picture, changed = _read_picture(own, options.find, model.output_shape[1:])
+    return changed + find(own, options, about, model, picture)
+
+
+def find(
+    own: Any, options: argparse.Namespace, about: dict[str, Any], model: Any, picture: Array
+) -> str:
+    """Write a picture beside what is found for it, and its noise; return what to print.
+
+    Args:
+        own: As for `answer`.
+        options: `label`, `seed` and `out` of them.
+        about: What `generator.json` says.
+        model: The generator, as Keras loads it.
+        picture: uint8, (height, width, channels), of the generator's form.
+    """
+    names, projection = about["class_names"], own.load_beside("projection")
+    labels = list(range(len(names)))
+    if options.label is not None:
+        labels = [own.asked_class(options.label, names)]
     found = projection.project(model, picture, about["output"], labels, seed=options.seed)
     name = "" if found.label is None else names[found.label]
     own.load_beside("sheets").draw_found(picture, found, name).save(options.out)
-    noise = options.out.with_suffix(".npz")
-    label = 0 if found.label is None else found.label
+    noise, label = options.out.with_suffix(".npz"), found.label or 0
     np.savez(noise, noise=found.noise[None], labels=[label], pixels=found.pixels[None])
     said = projection.describe(found, name)
-    return f"{changed}{options.out}: {said}\n{noise}: its noise, for --like and --walk"
+    return f"{options.out}: {said}\n{noise}: its noise, for --like and --walk"
 
 
 def _read_picture(own: Any, file: Path, shape: tuple[int, int, int]) -> tuple[Array, str]:
@@ -93,10 +108,17 @@ def _read_picture(own: Any, file: Path, shape: tuple[int, int, int]) -> tuple[Ar
     return np.asarray(fitted).reshape(shape), changed
 
 
-def _walk(own: Any, options: argparse.Namespace, about: dict[str, Any]) -> str:
+def walk(own: Any, options: argparse.Namespace, about: dict[str, Any]) -> str:
+    """Write a walk through the points that are asked for; return what to print.
+
+    Args:
+        own: As for `answer`.
+        options: `walk`, `label`, `seconds`, `fps`, `runtime`, `folder` and `out` of them.
+        about: What `generator.json` says.
+    """
     points, known = _choose_points(own, options.walk, about)
     names, out, note = about["class_names"], options.out, ""
-    labels = np.arange(min(len(names), 20)) if names else None
+    labels = np.arange(min(len(names), _MOST_TILES)) if names else None
     if options.label is not None:
         labels = np.asarray([own.asked_class(options.label, names)])
     elif known is not None and len(set(known.tolist())) == 1:
@@ -104,8 +126,7 @@ def _walk(own: Any, options: argparse.Namespace, about: dict[str, Any]) -> str:
     if out.suffix == ".mp4" and not importlib.util.find_spec("av"):
         out = out.with_suffix(".gif")
         note = f"note: an MP4 needs PyAV, not installed (pip install av): {out} instead.\n"
-    runtime = own.choose_runtime(own.FOLDER, options.runtime)
-    draw = own.open_generator(own.FOLDER, runtime)
+    draw = own.open_generator(options.folder, own.choose_runtime(options.folder, options.runtime))
     film = own.load_beside("latent_walk")
     frames = max(2, round((options.seconds or 2 * len(points)) * options.fps))
 
@@ -113,8 +134,15 @@ def _walk(own: Any, options: argparse.Namespace, about: dict[str, Any]) -> str:
         return np.asarray(own.to_pixels(draw(noise, classes), about["output"]))
 
     pictures = film.tiled(pixels, labels, own.grid)
-    film.write_walk(out, pictures, points, frames=frames, fps=options.fps)
-    return f"{note}{out}: {frames} pictures through {len(points)} points"
+    half = out.with_name(f"part-{out.name}")
+    try:
+        film.write_walk(half, pictures, points, frames=frames, fps=options.fps)
+        half.replace(out)
+    finally:
+        half.unlink(missing_ok=True)
+    return (
+        f"{note}{out}: {frames / options.fps:g} s, {frames} pictures through {len(points)} points"
+    )
 
 
 def _choose_points(own: Any, text: str, about: dict[str, Any]) -> tuple[Array, Array | None]:
@@ -145,23 +173,19 @@ def _nearest(own: Any, options: argparse.Namespace, about: dict[str, Any]) -> st
     names, sheets = about["class_names"], own.load_beside("sheets")
     noise, labels = own.choose_inputs(options, about)
     runtime = own.choose_runtime(own.FOLDER, options.runtime)
-    drawn = own.to_pixels(own.generate(own.FOLDER, runtime, noise, labels), about["output"])
+    images = own.open_generator(own.FOLDER, runtime)(noise, labels)
+    drawn = own.to_pixels(images, about["output"])
     training = _read_training(own, options.nearest, drawn.shape[1:])
     flat = training.reshape(len(training), -1)
     count = min(_NEIGHBOURS, len(training))
     order, distances = sheets.nearest(drawn.reshape(len(drawn), -1), flat, count)
     captions = [[f"{each:.0f}" for each in row] for row in distances]
-    titles = ["" if labels is None else names[label] for label in labels_of(labels, len(drawn))]
+    titles = [""] * len(drawn) if labels is None else [names[label] for label in labels]
     sheets.draw_neighbours(drawn, titles, training, order, captions).save(options.out)
     return (
         f"{options.out}: {len(drawn)} images, each with the nearest of {len(training):,} by their "
         f"pixels; below them the distance in levels"
     )
-
-
-def labels_of(labels: Array | None, count: int) -> Array:
-    """Return a class for each image, 0 where there are none."""
-    return np.zeros(count, np.int64) if labels is None else labels
 
 
 def _read_training(own: Any, file: Path, shape: tuple[int, int, int]) -> Array:
@@ -186,7 +210,7 @@ def _read_training(own: Any, file: Path, shape: tuple[int, int, int]) -> Array:
     if fault:
         raise own.RefusedError(
             f"--nearest {file}: expected training images, uint8 (n, "
-            f"{', '.join(map(str, shape))}), as .npy or as {' or '.join(_ARRAYS)} in an .npz; received "
-            f"{fault}. Save them so."
+            f"{', '.join(map(str, shape))}), as .npy or as {' or '.join(_ARRAYS)} in an .npz; "
+            f"received {fault}. Save them so."
         )
     return np.asarray(images)
