@@ -14,7 +14,7 @@ from harness.gan.sampling import latent_noise
 from harness.metrics.measures import Reference
 from harness.training.grid import COLUMNS, grid_labels, png_bytes
 
-FOLDER = "nearest"
+KEPT = "nearest"
 """Where a study keeps such pictures, `NAME.png` and `NAME.json` for each generator exported."""
 
 _COUNT = 5
@@ -99,7 +99,7 @@ def keep_neighbours(
     classes = (dataset.class_names or ()) if original.conditional else ()
     names = tuple(classes[label] if classes else "" for label in labels[rows])
     found = find_neighbours(reference, images, names)
-    folder = study_folder / FOLDER
+    folder = study_folder / KEPT
     write_bytes(folder / f"{name}.png", png_bytes(found.draw()))
     record = {
         "training": name,

@@ -157,6 +157,7 @@ def _ending(trial: TrialData) -> str:
 _PATTERNS = (
     "study.json",
     "export/metrics.json",
+    "nearest/*.json",
     "confirmation/result.json",
     "*/*/config.yaml",
     "*/*/history.jsonl",
