@@ -1,7 +1,7 @@
 """Show the report of a study in this machine's browser while a sweep runs on it.
 
-A process of its own, of low priority, writes the page as `gansweep report --watch` does: when
-something changed, after a pause. This process hands out the file, which costs it next to nothing.
+A process of its own writes the page as `gansweep report --watch` does: when something changed,
+after a pause. This process hands out the file, which costs it next to nothing.
 """
 
 import contextlib
@@ -37,8 +37,6 @@ _OPEN_SECONDS = 60.0
 
 _BY_SIGNAL = 128
 """Exit codes above say that a signal stopped the sweep."""
-
-_NICENESS = 5
 
 _WAITING = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="1">
@@ -180,8 +178,6 @@ class LiveReport:
                 stderr=output,
                 start_new_session=True,
             )
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICENESS)
         threading.Thread(target=self._watch, args=(self._process, words), daemon=True).start()
         open_browser(self.address)
 
