@@ -13,6 +13,7 @@ from harness.cli import options as option
 from harness.cli.app import EXIT_CODES, clear_errors, new_app
 from harness.cli.terminal import new_console
 from harness.core.durations import elapsed_seconds, format_seconds, parse_duration
+from harness.core.errors import ConfigError
 from harness.core.option_values import Keep
 from harness.core.process import quiet_imports
 
@@ -132,6 +133,12 @@ def sweep(
             "ten seconds of training; write nothing.",
         ),
     ] = False,
+    opens: Annotated[
+        bool,
+        option.output_option(
+            "--open", help="Show the report in the browser, current while the sweep runs."
+        ),
+    ] = False,
     as_json: option.AsJsonWithProgress = False,
     debug: option.Debug = False,
 ) -> None:
@@ -181,6 +188,8 @@ def sweep(
             space = on_known_images(old, space, data_dir)
         jobs = StudyJobs(space, options)  # refuses bad options before anything is written
         if dry_run:
+            if opens:
+                raise ConfigError("--open: shows a sweep; received --dry-run. Leave one out.")
             _preview(space, options)
             return
         if seconds is not None:
@@ -190,7 +199,7 @@ def sweep(
         runner = StudyRunner(jobs)
         if fork is not None:
             _fork(study or space.name, jobs)
-        _run(runner, jobs, last_rung=space.budget.rungs_kimg[-1], as_json=as_json)
+        _run(runner, jobs, as_json=as_json, opens=opens)
 
 
 def _fork(source: str, jobs: "StudyJobs") -> None:
@@ -217,8 +226,9 @@ def _preview(space: "SearchSpace", options: "SweepOptions") -> None:
         print(line, flush=True)
 
 
-def _run(runner: "StudyRunner", jobs: "StudyJobs", *, last_rung: float, as_json: bool) -> None:
+def _run(runner: "StudyRunner", jobs: "StudyJobs", *, as_json: bool, opens: bool) -> None:
     from harness.cli.display import SweepDisplay, print_wandb_hint
+    from harness.cli.live_report import run_shown
     from harness.reporting.study_publisher import run_published
     from harness.runner.stop_rules import nothing_completed
     from harness.study.leaderboard import rank, read_entries, winner
@@ -231,9 +241,12 @@ def _run(runner: "StudyRunner", jobs: "StudyJobs", *, last_rung: float, as_json:
     if plan is not None:
         console.print(plan.describe(jobs.finish_leaders))
     print_wandb_hint(console, folder, options.tracker, options.tracker_options)
-    remains = plan.remains if plan else None
+    remains, last_rung = plan.remains if plan else None, jobs.space.budget.rungs_kimg[-1]
     with SweepDisplay(console, trials=options.trials, kimg=last_rung, remains=remains) as display:
-        stop = run_published(runner, display)
+        if opens:
+            stop = run_shown(runner, display, console.print)
+        else:
+            stop = run_published(runner, display)
     ranked = rank(read_entries(folder))
     best = winner(ranked)
     if as_json:

@@ -5,10 +5,13 @@ import time
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from harness.explore import app
 from tests.exporting.explorable import make_explorable
+from tests.exporting.generators import build, write_bundle
 from tests.support.commands import Commands, interrupt, the_one_message
 
 
@@ -94,3 +97,55 @@ def test_a_bundle_with_a_damaged_file_is_refused_before_it_is_served(
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert "received no folder" in refusal(tmp_path / "nowhere", capsys)
+
+
+def test_a_question_is_one_at_a_time_and_names_its_file(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    refusals = {
+        ("--walk", "1,2", "--nearest"): "--find, --walk, --nearest: expected one of them at most",
+        ("--out", "x.png"): "--out: expected --find, --walk or --nearest beside it",
+        ("--nearest", "--out", "x.gif"): "--out: expected a name that ends in .png; received x.g",
+        ("--walk", "1,2", "--out", "x.png"): "ends in .gif or .mp4; received x.png",
+        ("--walk", "1,2"): "generator.json: expected JSON with latent_dim, output and class_names",
+    }
+    for arguments, message in refusals.items():
+        with pytest.raises(SystemExit, match=r"^2$"):
+            app([str(bundle), *arguments])
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert message in captured.err
+        assert captured.err.count("\n") == 1
+    with pytest.raises(SystemExit, match=r"^2$"):
+        app([str(tmp_path), "--nearest"])
+    assert "received one without generator.json" in capsys.readouterr().err
+
+
+def test_a_bundle_is_asked_by_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    original = build("mlp", (28, 28, 1), conditional=False, depth=1)
+    bundle = write_bundle(tmp_path / "b", original, "keras")
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (50, 40), "black").save("mine.jpg")
+    for arguments in (["--find", "mine.jpg"], ["--walk", "3,found.npz", "--seconds", "1"]):
+        with pytest.raises(SystemExit, match=r"^0$"):
+            app([str(bundle), *arguments])
+    said = capsys.readouterr().out
+    assert "mine.jpg: 50 x 40 pixels (RGB); its middle is taken as 28 x 28 gray\n" in said
+    assert "found.png: error " in said
+    assert "walk.gif: 1 s, 25 pictures through 2 points\n" in said
+    with pytest.raises(SystemExit, match=r"^2$"):
+        app([str(bundle), "--nearest"])
+    assert "--dataset: the generator was trained on images that are not named" in (
+        capsys.readouterr().err
+    )
+    rng = np.random.default_rng(0)
+    np.savez("mine.npz", images=rng.integers(0, 256, (60, 28, 28, 1), np.uint8))
+    with pytest.raises(SystemExit, match=r"^0$"):
+        app([str(bundle), "--nearest", "--dataset", "npz:mine.npz", "--count", "2"])
+    said = capsys.readouterr().out
+    assert "nearest.png: 2 images; the nearest of " in said
+    assert "note: the data set is another than the one the generator was scored with" in said
+    with Image.open("nearest.png") as sheet:
+        sheet.verify()

@@ -152,6 +152,18 @@ def serve(server: BaseServer, address: str, message: str, *, browser: bool) -> N
         print("Ended.")
 
 
+def open_browser(address: str) -> None:
+    """Open a page beside what else is shown; nothing where only the terminal could show it.
+
+    Args:
+        address: Of the page.
+    """
+    windows = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    if sys.platform == "linux" and not any(map(os.environ.get, windows)):
+        return  # a browser in the terminal would take it from the sweep
+    threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+
+
 @contextlib.contextmanager
 def unwound_by_sigterm() -> Iterator[None]:
     """Let SIGTERM leave the block as Ctrl-C does, so that what is temporary is removed.

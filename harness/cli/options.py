@@ -23,6 +23,7 @@ training_option = functools.partial(typer.Option, rich_help_panel="Training")
 data_option = functools.partial(typer.Option, rich_help_panel="Data")
 worker_option = functools.partial(typer.Option, rich_help_panel="Workers")
 tracking_option = functools.partial(typer.Option, rich_help_panel="Tracking")
+question_option = functools.partial(typer.Option, rich_help_panel="Questions")
 output_option = functools.partial(typer.Option, rich_help_panel="Output")
 
 STUDIES_DIR = Path("studies")

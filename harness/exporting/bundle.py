@@ -1,5 +1,6 @@
 """Write the winner as a folder that stands alone: network, proofs, scores, samples."""
 
+import contextlib
 import dataclasses
 import shutil
 from collections.abc import Sequence
@@ -27,13 +28,14 @@ from harness.exporting.contents import (
 from harness.exporting.explorer import add_explorer
 from harness.exporting.formats import DESCRIPTION, FORMATS, check_formats, write_format
 from harness.exporting.interpolation import write_interpolation
+from harness.exporting.neighbours import keep_neighbours
 from harness.exporting.scoring import (
     Original,
     ReferenceImages,
     draw_reference,
     evaluator_on_test,
 )
-from harness.exporting.verification import PROGRAM, Proof, verify
+from harness.exporting.verification import PROGRAM, QUESTIONS, Proof, verify
 from harness.gan.sampling import latent_noise, load_generator
 from harness.metrics.evaluator import Evaluator
 from harness.study.leaderboard import Entry
@@ -133,6 +135,9 @@ def export_bundle(
             _describe(folder, dataclasses.replace(contents, proofs=proofs), original)
             lacking = (add_explorer(folder) or "") if "onnx" in formats else ""
             write_checksums(folder)
+            # A study that only this report would be written into may be one that nobody may write.
+            with contextlib.nullcontext() if out is None else contextlib.suppress(StorageError):
+                _keep_neighbours(study_folder, record, entry.name, original, evaluator)
             put_in_place(folder, target)
     except OSError as error:
         raise storage_error(target, error) from error
@@ -157,7 +162,10 @@ def _write_networks(
     for name in formats:
         target = folder / FORMATS[name].file
         write_format(name, original.model, entry.folder.generator_file, target)
-    shutil.copyfile(Path(__file__).parent / "templates" / PROGRAM, folder / PROGRAM)
+    templates = Path(__file__).parent / "templates"
+    shutil.copyfile(templates / PROGRAM, folder / PROGRAM)
+    parts = shutil.ignore_patterns("__*")
+    shutil.copytree(templates / QUESTIONS, folder / QUESTIONS, ignore=parts)
 
 
 def _measure(
@@ -185,6 +193,14 @@ def _measure(
         measured=tuple(evaluator.measure(reference.pixels, reference.labels, _MEASURES)),
     )
     return contents, reference
+
+
+def _keep_neighbours(
+    folder: Path, record: StudyRecord, name: str, original: Original, evaluator: Evaluator
+) -> None:
+    """Write what the study's report shows, for it is here that images and extractor are."""
+    seed = derive_seed(record.seed, "grid noise")
+    keep_neighbours(folder, name, original, evaluator.reference, noise_seed=seed)
 
 
 def _describe(folder: Path, contents: BundleContents, original: Original) -> None:

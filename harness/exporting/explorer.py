@@ -14,7 +14,7 @@ from harness.exporting.explorer_files import DIRECTIONS, FOLDER, PAGE, PARTS
 from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
 from harness.exporting.explorer_runtime import find_runtime
 from harness.exporting.formats import DESCRIPTION
-from harness.exporting.templates.generate import generate
+from harness.exporting.templates.generate import open_generator
 
 _TEMPLATES = Path(__file__).parent / "templates" / "explorer"
 _DIGITS = 6
@@ -56,11 +56,10 @@ def _directions(bundle: Path) -> list[dict[str, float | list[float]]]:
     description = read_json(bundle / DESCRIPTION)
     num_classes = len(description["class_names"])
 
+    network = open_generator(bundle, "onnxruntime")
+
     def draw(noise: NDArray[np.float32], labels: NDArray[np.int32]) -> NDArray[np.float32]:
-        images: NDArray[np.float32] = generate(
-            bundle, "onnxruntime", noise, labels if num_classes else None
-        )
-        return images
+        return np.asarray(network(noise, labels if num_classes else None))
 
     vectors, shares = main_directions(draw, description["latent_dim"], num_classes=num_classes)
     return [

@@ -9,6 +9,7 @@ from PIL import Image
 
 from harness.exporting.scoring import Original
 from harness.exporting.templates.generate import grid
+from harness.exporting.templates.questions.latent_walk import on_route, palette_of, write_gif
 from harness.gan.sampling import latent_noise
 
 MOST_BYTES = 1_000_000
@@ -22,7 +23,7 @@ _MOST_TILES = 20
 _UNCONDITIONAL_TILES = 10
 _SCALES = (3.0, 2.0, 1.0, 0.5, 0.25)
 _MOST_PIXELS = 120_000  # of a frame: more would not fit anyway, and takes long to try
-_COLOURS = 64
+_COLOURS = 63
 
 
 def write_interpolation(path: Path, original: Original, *, noise_seed: int, classes: int) -> None:
@@ -61,10 +62,7 @@ def write_interpolation(path: Path, original: Original, *, noise_seed: int, clas
 
 
 def walk(points: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
-    """Return a closed way through points on great arcs.
-
-    Normal noise of many dimensions lies near a sphere; a straight way between two points passes
-    through its inside, where a generator was never trained.
+    """Return a closed way through points, as `on_route` has it, in even steps.
 
     Args:
         points: (n, ..., latent_dim): where each of the walks passes.
@@ -73,21 +71,8 @@ def walk(points: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
     Returns:
         (n * steps, ..., latent_dim); every `steps`-th position is a point, and behind the last
         position the first would follow.
-
-    References:
-        White 2016, arXiv 1609.04468, section 2.1; length is interpolated along, too.
     """
-    positions = np.arange(steps, dtype=np.float32).reshape(-1, *[1] * (points.ndim - 1))
-    shares: NDArray[np.float32] = positions / np.float32(steps)
-    starts, ends = points[:, None], np.roll(points, -1, axis=0)[:, None]
-    lengths = [np.linalg.norm(each, axis=-1, keepdims=True) for each in (starts, ends)]
-    cosine = (starts * ends).sum(axis=-1, keepdims=True) / (lengths[0] * lengths[1])
-    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
-    sine = np.maximum(np.sin(angle), 1e-6)
-    arcs: NDArray[np.float32] = (
-        np.sin((1 - shares) * angle) * starts + np.sin(shares * angle) * ends
-    ) / sine
-    return arcs.reshape(-1, *points.shape[1:])
+    return on_route(points, np.arange(len(points) * steps) / steps)
 
 
 def _encode(frames: list[Image.Image], scale: float) -> bytes:
@@ -95,19 +80,8 @@ def _encode(frames: list[Image.Image], scale: float) -> bytes:
     size = (round(frames[0].width * scale), round(frames[0].height * scale))
     way = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.BOX
     # The colours of four frames, well apart, stand for those of all.
-    some = np.concatenate([np.asarray(frame) for frame in frames[:: len(frames) // 4]])
-    palette = Image.fromarray(some).quantize(_COLOURS)
-    sized = [
-        frame.resize(size, way).quantize(palette=palette, dither=Image.Dither.NONE)
-        for frame in frames
-    ]
+    palette = palette_of([np.asarray(each) for each in frames[:: len(frames) // 4]], _COLOURS)
     buffer = io.BytesIO()
-    sized[0].save(
-        buffer,
-        format="GIF",
-        save_all=True,
-        append_images=sized[1:],
-        duration=_FRAME_MILLISECONDS,
-        loop=0,
-    )
+    sized = (np.asarray(frame.resize(size, way)) for frame in frames)
+    write_gif(buffer, sized, palette, 1000 / _FRAME_MILLISECONDS)
     return buffer.getvalue()

@@ -20,6 +20,9 @@ from harness.metrics.evaluator import Evaluator
 PROGRAM = "generate.py"
 """What loads the file, and also what users run: nothing else would prove what they get."""
 
+QUESTIONS = "questions"
+"""The folder of what that program needs beside itself for more than drawing."""
+
 _MOST_LEVELS = 1  # of 255: where rounding falls to the other side
 
 

@@ -119,6 +119,11 @@ class Evaluator:
         return self._protocol
 
     @property
+    def reference(self) -> Reference:
+        """Return the reference split as the first judge sees it."""
+        return self._references[0]
+
+    @property
     def num_images(self) -> int:
         """Return how many images each score takes."""
         return self._num_images

@@ -157,6 +157,7 @@ def _ending(trial: TrialData) -> str:
 _PATTERNS = (
     "study.json",
     "export/metrics.json",
+    "nearest/*.json",
     "confirmation/result.json",
     "*/*/config.yaml",
     "*/*/history.jsonl",
@@ -180,9 +181,9 @@ def keep_current(folder: Path, write: Callable[[bool], None], *, every_seconds: 
         found = is_locked(folder), _stamps(folder)
         pause = every_seconds
         if found != seen:
-            began = time.monotonic()
+            began = time.process_time()  # on a busy machine, waiting costs the sweep nothing
             write(found[0])
-            pause = max(pause, (time.monotonic() - began) / _LARGEST_SHARE)
+            pause = max(pause, (time.process_time() - began) / _LARGEST_SHARE)
             seen = found
         if not found[0]:
             return

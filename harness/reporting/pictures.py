@@ -7,10 +7,12 @@ from harness.reporting.report_data import ReportData
 from harness.reporting.report_images import (
     FILM_BYTES,
     GRIDS_BYTES,
+    NEAREST_BYTES,
     STRIPS_BYTES,
     grid_rows,
     grid_uri,
     share_of,
+    sheet_uri,
     strip_uri,
 )
 from harness.reporting.trials import Rung, Sample, TrialData
@@ -92,6 +94,14 @@ class Pictures:
             "src": strip_uri(rung.grid, self._strip_bytes),
             "alt": f"One image of each row of {trial.title}'s grid at {at}",
         }
+
+    @property
+    def nearest(self) -> dict[str, str] | None:
+        """Return the winner's images beside their nearest training images, `src` and `alt`."""
+        found = self._data.nearest
+        if found is None:
+            return None
+        return {"src": sheet_uri(found.picture, NEAREST_BYTES), "alt": found.alt}
 
     @functools.cached_property
     def film(self) -> list[dict[str, str]]:

@@ -16,6 +16,7 @@ from harness.core.locks import is_locked
 from harness.core.outcome import Reason
 from harness.core.score import Protocol, Score
 from harness.reporting.lineage import Lineage, baseline_options, name_space, repeat_commands, trace
+from harness.reporting.nearest_training import NearestTraining, read_nearest
 from harness.reporting.parameter_effects import Effects, find_effects, searched_fields
 from harness.reporting.trials import PAUSED, RUNNING, TrialData, read_ranked, read_unfinished
 from harness.space.settings import PromotionSettings
@@ -160,6 +161,7 @@ class ReportData:
         winner: Name of the confirmed trial, or else of that with the best kept generator; None
             before there is one.
         exported: What the winner's exported file scored on the test split; None without one.
+        nearest: Its images beside their nearest training images, where an export drew that.
         compute: What was spent, and saved by pruning.
         lineage: How the study comes about again.
         running: Whether a sweep ran on it when it was read.
@@ -172,6 +174,7 @@ class ReportData:
     confirmation: Confirmation | None
     winner: str | None
     exported: Exported | None
+    nearest: NearestTraining | None
     compute: Compute
     lineage: Lineage
     running: bool
@@ -256,6 +259,7 @@ class ReportData:
             "winner": self.best.to_dict() if self.best else None,
             "test": self.exported.test.to_dict() if self.exported else None,
             "exported": self.exported.training if self.exported else None,
+            "nearest": self.nearest.to_dict() if self.nearest else None,
             "confirmation": self.confirmation.to_dict() if self.confirmation else None,
             "promotions": self.promotions,
             "compute": self.compute.to_dict(),
@@ -287,6 +291,7 @@ def read_report(folder: Path) -> ReportData:
     ended = {trial.name for trial in trials}
     trials += [trial for trial in unfinished if trial is not None and trial.name not in ended]
     exported = read_export(folder, record, best.name if best else None)
+    training = exported.training if exported else best.name if best else None
     commands = repeat_commands(
         record,
         space=name_space(space, folder),
@@ -303,6 +308,7 @@ def read_report(folder: Path) -> ReportData:
         confirmation=confirmation,
         winner=best.name if best else None,
         exported=exported,
+        nearest=read_nearest(folder, training),
         compute=add_up(trials, space.budget.rungs_kimg, confirmation),
         lineage=trace(record, commands, winner_seed=best.config.seed if best else None),
         running=is_locked(folder),

@@ -21,6 +21,10 @@ FILM_BYTES = 2_800_000
 STRIPS_BYTES = 800_000
 """What the strips of the leaderboard may take."""
 
+NEAREST_BYTES = 300_000
+"""What the picture of the nearest training images may take."""
+
+_SHEET_SIDE = 1200  # its words have to be read
 _LARGEST_SIDE, _SMALLEST_SIDE = 640, 16
 _STRIP_TILE = 28
 _QUALITY, _SHRUNK_QUALITY = 80, 60
@@ -47,6 +51,15 @@ def grid_uri(path: Path, most_bytes: int) -> str:
         StorageError: If the file is no image.
     """
     return _grid_uri(path, _stamp(path), most_bytes)
+
+
+def sheet_uri(path: Path, most_bytes: int) -> str:
+    """Return a sheet with words as a data URI, larger than a grid; else as `grid_uri`.
+
+    Raises:
+        StorageError: If the file is no image.
+    """
+    return _sheet_uri(path, _stamp(path), most_bytes)
 
 
 def strip_uri(path: Path, most_bytes: int) -> str:
@@ -80,6 +93,14 @@ def _whole(path: Path, stamp: tuple[int, int]) -> bytes:
 def _grid_uri(path: Path, stamp: tuple[int, int], most_bytes: int) -> str:
     whole = _whole(path, stamp)
     return _uri(whole if len(whole) <= most_bytes else _fit(_open(path), most_bytes))
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _sheet_uri(path: Path, stamp: tuple[int, int], most_bytes: int) -> str:
+    image = _open(path)
+    image.thumbnail((_SHEET_SIDE, _SHEET_SIDE), Image.Resampling.LANCZOS)
+    whole = _webp(image, _QUALITY)
+    return _uri(whole if len(whole) <= most_bytes else _fit(image, most_bytes))
 
 
 @functools.lru_cache(maxsize=_KEPT)

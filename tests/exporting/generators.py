@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.exporting.formats import FORMATS, write_format
 from harness.exporting.scoring import Original
-from harness.exporting.verification import PROGRAM
+from harness.exporting.verification import PROGRAM, QUESTIONS
 from harness.gan.config.config import GANConfig
 from harness.gan.networks.generators import build_generator
 
@@ -52,4 +52,5 @@ def write_bundle(folder: Path, original: Original, *formats: str) -> Path:
     }
     (folder / "generator.json").write_text(json.dumps(about))
     shutil.copyfile(TEMPLATE, folder / PROGRAM)
+    shutil.copytree(TEMPLATE.parent / QUESTIONS, folder / QUESTIONS)
     return folder

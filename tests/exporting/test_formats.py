@@ -9,7 +9,7 @@ import pytest
 
 from harness.core.errors import ConfigError, ExportError, MissingExtraError
 from harness.exporting.formats import FORMATS, check_formats, write_format
-from harness.exporting.templates.generate import BATCH, RUNTIMES, generate
+from harness.exporting.templates.generate import BATCH, RUNTIMES, open_generator
 from tests.exporting.generators import CLASSES, build, write_bundle
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -54,7 +54,8 @@ def test_every_format_draws_the_same_images_in_batches_of_any_size(kind: str, tm
     expected = original.draw(noise, labels)
     assert expected.std(axis=0).max() > 0.05  # they do depend on noise and label
     for form in FORMATS.values():
-        drawn = generate(folder, form.runtime, noise, labels if original.conditional else None)
+        draw = open_generator(folder, form.runtime)
+        drawn = draw(noise, labels if original.conditional else None)
         assert drawn.dtype == np.float32
         np.testing.assert_allclose(drawn, expected, atol=1e-4, err_msg=form.file)
 

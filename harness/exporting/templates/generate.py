@@ -1,7 +1,7 @@
 """Draw images with a trained generator: `python generate.py --class 3 --count 16 --seed 0`.
 
 Needs NumPy, this folder, and one of onnxruntime, ai_edge_litert, keras and tensorflow, where its
-file is in the folder.
+file is in the folder. What `--find`, `--walk` and `--nearest` ask needs Pillow, too.
 """
 
 import argparse
@@ -104,6 +104,18 @@ RUNTIMES: dict[str, tuple[str, str, Callable[[Path], Network]]] = {
 }
 
 
+# What is asked by options of these names: what they take, what they are for, what they write.
+QUESTIONS = {
+    "find": ("PICTURE", "what it draws that is most like a picture of yours", ["found.png"]),
+    "walk": ("3,17,...", "a walk through seeds and --like files", ["walk.gif", "walk.mp4"]),
+    "nearest": (
+        "FILE",
+        "training images, .npy or .npz, nearest to what it draws",
+        ["nearest.png"],
+    ),
+}
+
+
 class RefusedError(Exception):
     """Refuse, in one message: where, what was received, what is expected, the remedy."""
 
@@ -145,24 +157,36 @@ def choose_runtime(folder: Path, asked: str | None) -> str:
     raise RefusedError(f"{folder}: its files need {packages}, not installed. Install one by pip.")
 
 
-def generate(folder: Path, runtime: str, noise: Array, labels: Array | None) -> Array:
-    """Return what the network makes of noise (n, latent_dim) and labels (n,): float32 images."""
+Draw = Callable[[Array, Array | None], Array]
+"""From noise (n, latent_dim) and labels (n,), None for no classes, to float32 images."""
+
+
+def open_generator(folder: Path, runtime: str) -> Draw:
+    """Return what draws with a bundle's network, loaded once."""
     file, _, load = RUNTIMES[runtime]
     check_content(folder, file)
-    inputs = {"noise": noise.astype(np.float32)}
-    if labels is not None:
-        inputs["label"] = labels.astype(np.int32)
-    starts = range(0, len(noise), BATCH)
-    try:
-        _, network = load(folder / file)
-        return np.concatenate(
-            [network({key: value[i : i + BATCH] for key, value in inputs.items()}) for i in starts]
-        )
-    except Exception as error:  # a runtime raises whatever it runs into
-        raise RefusedError(
-            f"{folder / file}: expected a generator that {runtime} runs; received "
-            f"{type(error).__name__}: {first_line(error)}. {REMEDY} Or choose another --runtime."
-        ) from error
+    loaded: list[Network] = []
+
+    def draw(noise: Array, labels: Array | None) -> Array:
+        inputs = {"noise": noise.astype(np.float32)}
+        if labels is not None:
+            inputs["label"] = labels.astype(np.int32)
+        starts = range(0, len(noise), BATCH)
+        try:
+            if not loaded:
+                loaded.append(load(folder / file))
+            network = loaded[0][1]
+            return np.concatenate(
+                [network({key: v[i : i + BATCH] for key, v in inputs.items()}) for i in starts]
+            )
+        except Exception as error:  # a runtime raises whatever it runs into
+            raise RefusedError(
+                f"{folder / file}: expected a generator that {runtime} runs; received "
+                f"{type(error).__name__}: {first_line(error)}. {REMEDY} Or choose another "
+                f"--runtime."
+            ) from error
+
+    return draw
 
 
 def check_content(folder: Path, file: str) -> None:
@@ -248,14 +272,19 @@ def choose_inputs(
     noise = generator.standard_normal((options.count, about["latent_dim"]), np.float32)
     if options.label is None:
         return noise, np.arange(options.count) % len(names) if names else None
-    label = class_number(options.label, names)
-    if label is None:
+    return noise, np.full(options.count, asked_class(options.label, names))
+
+
+def asked_class(label: str, names: list[str]) -> int:
+    """Return the number of the class asked for."""
+    number = class_number(label, names)
+    if number is None:
         classes = ", ".join(f"{number} {name}" for number, name in enumerate(names))
         raise RefusedError(
-            f"--class: received {options.label}; expected "
+            f"--class: received {label}; expected "
             f"{f'one of {classes}' if classes else 'none, for the generator has no classes'}."
         )
-    return noise, np.full(options.count, label)
+    return number
 
 
 def class_number(wanted: str, names: list[str]) -> int | None:
@@ -295,6 +324,18 @@ def read_inputs(file: Path, about: dict[str, Any]) -> tuple[Array, Array | None]
     return noise, labels
 
 
+def load_beside(name: str) -> Any:
+    """Return a module of the folder `questions`, which only what is asked there needs."""
+    file = FOLDER / "questions" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"questions_{name}", file)
+    if spec is None or spec.loader is None or not file.is_file():
+        raise RefusedError(f"{file}: expected a part of this program; received no file. {REMEDY}")
+    sys.dont_write_bytecode = True  # the folder stays as it was exported
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Return the options of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0] + ".")
@@ -307,15 +348,26 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--out",
         type=Path,
-        default=Path("images.png"),
         help="a grid as .png, the pixels as .npy, or with noise and labels as .npz (images.png)",
     )
     parser.add_argument("--runtime", choices=RUNTIMES, help="by default the first that can run")
-    options = parser.parse_args(arguments)
+    group = parser.add_mutually_exclusive_group()
+    for name, (metavar, said, _) in QUESTIONS.items():
+        kind = str if name == "walk" else Path
+        group.add_argument(f"--{name}", type=kind, metavar=metavar, help=said)
+    parser.add_argument("--seconds", type=float, help="of a walk (2 a point)")
+    parser.add_argument("--fps", type=int, default=25, help="pictures a second of a walk (25)")
+    options = parser.parse_args(arguments, argparse.Namespace(folder=FOLDER))
     if options.count < 1 or options.seed < 0:
         parser.error("--count must be at least 1 and --seed at least 0")
-    if options.out.suffix not in (".png", ".npy", ".npz"):
-        parser.error(f"--out must end in .png, .npy or .npz; received {options.out}")
+    asked = next((name for name in QUESTIONS if getattr(options, name) is not None), None)
+    files = QUESTIONS[asked][2] if asked else ["images.png", "images.npy", "images.npz"]
+    options.out = options.out or Path(files[0])
+    ends = [Path(each).suffix for each in files]
+    if options.out.suffix not in ends:
+        parser.error(f"--out must end in {' or '.join(ends)}; received {options.out}")
+    if options.fps not in range(1, 101) or not 0 < (options.seconds or 1) < math.inf:
+        parser.error("--fps must be 1 to 100 and --seconds above 0")
     return options
 
 
@@ -325,9 +377,16 @@ def main() -> None:
     options = parse()
     try:
         about = read_description(FOLDER)
+        if any(getattr(options, name) for name in QUESTIONS):
+            if not importlib.util.find_spec("PIL"):
+                raise RefusedError(
+                    "What is asked needs Pillow, not installed: pip install pillow."
+                )
+            print(load_beside("answers").answer(sys.modules[__name__], options, about))
+            return
         runtime = choose_runtime(FOLDER, options.runtime)
         noise, labels = choose_inputs(options, about)
-        images = generate(FOLDER, runtime, noise, labels)
+        images = open_generator(FOLDER, runtime)(noise, labels)
         pixels = to_pixels(images, about["output"])
         write(options.out, pixels, images, noise, labels)
     except RefusedError as error:

@@ -224,7 +224,10 @@ find("more").addEventListener("click", () => { whole = !whole; filterRows(); });
 // While a sweep runs: load again, but never under somebody's hands.
 const follows = "follows" in document.body.dataset;
 if (follows) {
-  const EVERY = 15000;
+  const UNUSED = 15000;
+  // A page that is served can ask whether it is still the newest; one from disk cannot.
+  const served = location.protocol === "http:";
+  const EVERY = served ? 3000 : UNUSED;
   let used = Date.now();
   let paused = remember("paused") === "true";
   const pause = find("pause");
@@ -239,9 +242,25 @@ if (follows) {
   });
   ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"].forEach((kind) =>
     addEventListener(kind, () => { used = Date.now(); }, { passive: true }));
-  setInterval(() => {
-    const idle = Date.now() - used >= EVERY;
-    if (!paused && idle && !document.hidden && !dialog.open) location.reload();
+  let state = null;
+  const isNewest = async () => {
+    const found = (await fetch(location.href, { method: "HEAD" })).headers.get("ETag");
+    state ??= found;
+    return found === state;
+  };
+  if (served) isNewest().catch(() => {});
+  const timer = setInterval(async () => {
+    const idle = Date.now() - used >= UNUSED || (served && document.hidden);
+    try {
+      if (served && await isNewest()) return;
+    } catch {
+      clearInterval(timer);
+      pause.hidden = true;
+      document.querySelector(".pulse").hidden = true;
+      find("live").textContent = "The sweep has ended or was stopped; gansweep report shows its last state.";
+      return;
+    }
+    if (!paused && idle && !dialog.open && (served || !document.hidden)) location.reload();
   }, EVERY);
   say();
 }
