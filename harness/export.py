@@ -1,6 +1,7 @@
 """Export a study's best generator: `gansweep export --study default`."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -75,7 +76,7 @@ def export(
         }
         print(json.dumps(result, indent=2))
     else:
-        print("\n".join([*_lines(bundle), *([published] if published else [])]))
+        print("\n".join([*_lines(bundle), *([published] if published else []), *_next(bundle)]))
 
 
 def _lines(bundle: "Bundle") -> list[str]:
@@ -94,6 +95,17 @@ def _lines(bundle: "Bundle") -> list[str]:
         lines.append(f"  {bundle.note}")
     lines.append(f"See {bundle.folder / 'README.md'} for how to use it.")
     return lines
+
+
+def _next(bundle: "Bundle") -> list[str]:
+    """Return commands that can be given now; `hf` is the Hub's own."""
+    from harness.exporting.explorer_files import PAGE
+
+    folder = shlex.quote(str(bundle.folder))
+    lines = [f"hf upload USER/NAME {folder}"]
+    if (bundle.folder / PAGE).is_file():
+        lines = [f"gansweep explore {folder}", *lines, f"{lines[0]} --repo-type space"]
+    return ["", "Next:", *(f"  {line}" for line in lines)]
 
 
 if __name__ == "__main__":

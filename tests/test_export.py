@@ -20,6 +20,7 @@ from harness.core.errors import ExportError, StorageError, StudyError
 from harness.core.files import write_json
 from harness.core.score import Score
 from harness.data.image_dataset import ImageDataset
+from harness.export import _next as next_lines
 from harness.export import app
 from harness.exporting.bundle import Bundle, export_bundle
 from harness.exporting.bundle_folder import is_bundle
@@ -31,12 +32,12 @@ from harness.gan.sampling import Sampler
 from harness.study.leaderboard import read_entries
 from harness.tracking.identity import TrackerOptions
 from tests.conftest import SweptStudy
+from tests.exporting.hub import serving
 from tests.support.commands import Commands, interrupt, the_one_message, wait_until
 from tests.tracking.disks import run_command_on_used_disk
 from tests.tracking.offline_log import read_offline_runs, read_records
 
 FILES = {
-    "MODEL_CARD.md",
     "README.md",
     "checksums.txt",
     "config.yaml",
@@ -48,7 +49,7 @@ FILES = {
     "samples.png",
 }
 NETWORKS = {"savedmodel", "generator.onnx", "generator.tflite"}
-EXPLORER = {"explorer.html", "explorer"}
+EXPLORER = {"explorer.html", "index.html", "explorer"}
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +80,9 @@ def test_every_file_is_proven_by_its_own_runtime(bundle: Bundle):
     assert bundle.proofs[2].size_bytes == (bundle.folder / "generator.onnx").stat().st_size
     metrics = json.loads((bundle.folder / "metrics.json").read_text())
     assert metrics["formats"] == [proof.to_dict() for proof in bundle.proofs]
-    for text in ("README.md", "MODEL_CARD.md"):
-        for proof in bundle.proofs:
-            row = f"| `{proof.file}` | {proof.size_bytes / 1e6:.2f} MB | {proof.runtime} |"
-            assert row in (bundle.folder / text).read_text()
+    for proof in bundle.proofs:
+        row = f"| `{proof.file}` | {proof.size_bytes / 1e6:.2f} MB | {proof.runtime} |"
+        assert row in (bundle.folder / "README.md").read_text()
 
 
 def test_sha256sum_checks_every_file(bundle: Bundle, tmp_path: Path):
@@ -100,7 +100,7 @@ def test_sha256sum_checks_every_file(bundle: Bundle, tmp_path: Path):
 
 
 def test_the_model_card_says_what_was_measured_and_where_it_comes_from(bundle: Bundle):
-    text = (bundle.folder / "MODEL_CARD.md").read_text()
+    text = (bundle.folder / "README.md").read_text()
     metrics = json.loads((bundle.folder / "metrics.json").read_text())
     measured = {each["protocol"]["metric"]: each for each in metrics["measurements"]}
     assert f"| Ankle boot | {measured['fid_class_9']['value']:.3f} |" in text
@@ -138,8 +138,7 @@ def test_the_file_gives_the_same_images_bit_for_bit_as_the_one_that_was_scored(
 
 
 def readme_code(folder: Path) -> str:
-    (code,) = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
-    return code
+    return re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)[0]
 
 
 def test_five_lines_of_the_readme_load_it_with_keras_alone(bundle: Bundle, tmp_path: Path):
@@ -167,6 +166,60 @@ def test_five_lines_of_the_readme_load_it_with_keras_alone(bundle: Bundle, tmp_p
     noise = np.random.default_rng(0).standard_normal((10, 8), np.float32)
     sampled = Sampler(generator, batch_size=10)._generate(noise, np.arange(10)).numpy()
     assert np.abs(sampled.astype(int) - pixels.astype(int)).max() <= 1
+
+
+def test_five_lines_of_the_readme_load_it_from_the_hub(bundle: Bundle, tmp_path: Path):
+    pytest.importorskip("huggingface_hub", reason="huggingface-hub is not installed")
+    text = (bundle.folder / "README.md").read_text()
+    code = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    assert len(code.strip().splitlines()) == 5
+    script = f"{code}\nnp.save({str(tmp_path / 'images.npy')!r}, images)\n"
+    with serving(bundle.folder, "USER/NAME") as address:
+        kept = {key: each for key, each in os.environ.items() if not key.startswith("HF_")}
+        asked = {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "hub")}
+        result = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=tmp_path,
+            env=kept | asked | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": ""},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert result.returncode == 0, result.stderr
+    generator = keras.saving.load_model(bundle.folder / "generator.keras", compile=False)
+    noise = np.random.default_rng(0).standard_normal((10, 8), np.float32)
+    expected = generator.predict({"noise": noise, "label": np.arange(10)}, verbose=0)
+    np.testing.assert_allclose(np.load(tmp_path / "images.npy"), expected, atol=1e-5)
+
+
+def test_the_hubs_library_reads_the_card_of_a_bundle(bundle: Bundle):
+    hub = pytest.importorskip("huggingface_hub", reason="huggingface-hub is not installed")
+    card = hub.ModelCard.load(bundle.folder / "README.md")
+    metrics = json.loads((bundle.folder / "metrics.json").read_text())
+    of_test = [each for each in card.data.eval_results if each.dataset_split == "test"]
+    assert of_test[0].metric_value == metrics["test"]["value"]
+    assert of_test[0].metric_args["interval_95"] == metrics["test"]["interval"]
+    known = {each.metric_args["protocol"] for each in of_test}
+    assert {each["fingerprint"] for each in metrics["measurements"]} <= known
+    assert card.data.get("sdk") == (None if bundle.note else "static")
+    pages = [bundle.folder / name for name in ("explorer.html", "index.html")]
+    if not bundle.note:
+        assert pages[0].read_bytes() == pages[1].read_bytes()
+
+
+def test_what_can_be_done_next_are_commands_that_exist(bundle: Bundle):
+    lines = [line.strip() for line in next_lines(bundle)]
+    assert lines[1] == "Next:"
+    assert f"hf upload USER/NAME {bundle.folder}" in lines
+    assert (f"gansweep explore {bundle.folder}" in lines) == (not bundle.note)
+    hub = Path(sys.executable).with_name("hf")
+    if not hub.exists():
+        pytest.skip("huggingface-hub is not installed")
+    for line in lines:
+        name, *words = line.split()
+        if name == "hf":
+            given = [hub, *words, "--help"]
+            assert subprocess.run(given, capture_output=True, check=False).returncode == 0
 
 
 def test_samples_have_a_named_row_for_each_class(bundle: Bundle, fashion_mnist: ImageDataset):

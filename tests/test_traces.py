@@ -38,7 +38,7 @@ def test_no_variable_reaches_what_a_sweep_and_all_that_follow_write(
         assert result.returncode == 0, result.stderr
         assert "planted" not in result.stdout + result.stderr
     assert (cwd / "reports/endings/index.html").is_file()
-    assert (cwd / "studies/endings/export/MODEL_CARD.md").is_file()
+    assert (cwd / "studies/endings/export/README.md").is_file()
     assert list(cwd.glob("studies/endings/wandb/*-export/*.wandb"))
     assert list(planted_in(cwd)) == []
 

@@ -1,6 +1,5 @@
 """Show a sweep at the terminal: live where there is one, plain lines where output is piped."""
 
-import dataclasses
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -13,9 +12,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from harness.cli.sweep_progress import ProgressRow, SweepProgress
 from harness.cli.terminal import FittingTable
 from harness.core.durations import format_kimg, format_seconds
-from harness.core.events import Event, Finished, Paused, Progressed, RungScored, Started
+from harness.core.events import Event, Finished, Progressed, RungScored, Started
 from harness.core.option_values import TrackerName
 from harness.core.outcome import State
 from harness.core.yaml_file import dump_yaml
@@ -52,14 +52,9 @@ class SweepDisplay:
         kimg: float,
         remains: Callable[[], str] | None = None,
     ) -> None:
-        self._remains = remains
         self._console = console
-        self._trials = trials
-        self._ended = self._ended_before = 0
         self._kimg = kimg
-        self._began = time.monotonic()
-        self._running: dict[str, _Row] = {}
-        self._best: tuple[int, float, str] | None = None
+        self._progress = SweepProgress(trials, remains=remains)
         # Drawn four times a second, however often events come.
         self._live = Live(
             get_renderable=self._render, console=console, refresh_per_second=4, transient=True
@@ -75,26 +70,19 @@ class SweepDisplay:
 
     def opened(self, ended: int) -> None:
         """Take in how many trials have ended before this sweep."""
-        self._ended = self._ended_before = ended
-        self._began = time.monotonic()
+        self._progress.opened(ended)
 
     def hear(self, name: str, config: GANConfig, event: Event) -> None:
         """Take in one event."""
-        row = self._running.setdefault(name, _Row(name, config.family))
-        row.hear(event)
+        row = self._progress.hear(name, config, event)
         if isinstance(event, RungScored):
-            best = (-event.best.protocol.num_images, event.best.value, name)
-            self._best = min(self._best or best, best)
             self._console.out(
                 f"trial {row.name} {row.family:8} {event.kimg:6g} kimg "
                 f"{row.images_per_second:7,.0f} images/s  "
                 f"{event.score.protocol.name} {event.score.value:8.3f}",
                 highlight=False,
             )
-        if isinstance(event, Paused | Finished):
-            del self._running[name]
         if isinstance(event, Finished):
-            self._ended += name.isdigit() and event.outcome.superseded_by is None
             outcome = event.outcome
             score = outcome.final or outcome.best
             value = f"{score.value:8.3f}" if score else "       -"
@@ -102,61 +90,25 @@ class SweepDisplay:
                 f"trial {row.name} {row.family:8} {format_kimg(outcome.kimg):>6} kimg  "
                 f"{outcome.state.value} ({outcome.reason.value})  "
                 f"{'final' if outcome.final else 'best '} {value}  "
-                f"[{self._count()}{self._time_left()}]",
+                f"[{self._progress.count}{self._progress.time_left}]",
                 highlight=False,
             )
-
-    def _count(self) -> str:
-        return f"{self._ended}{'' if self._remains else f'/{self._trials}'} ended"
-
-    def _time_left(self) -> str:
-        if self._remains is not None:
-            return f"; {self._remains()}"
-        done = self._ended - self._ended_before
-        left = self._trials - self._ended
-        if not done or left <= 0:
-            return ""
-        seconds = (time.monotonic() - self._began) / done * left
-        return f", about {format_seconds(seconds)} left"
 
     def _render(self) -> Group:
         columns = ("trial", "family", "kimg", "", "images/s", "last FID", "best FID")
         table = FittingTable(columns, left=("family", ""), box=None, padding=(0, 2))
-        running = list(self._running.values())  # it is drawn from another thread
+        running = list(self._progress.running.values())  # it is drawn from another thread
         shown = running[: max(1, self._console.height - _LINES_AROUND)]
         for row in shown:
-            table.add_row(*row.cells(self._kimg))
-        best = f"  best so far {self._best[1]:.3f} (trial {self._best[2]})" if self._best else ""
-        place = f"trial {min(self._ended + 1, self._trials)} of {self._trials}"
-        head = Text(f"{self._count() if self._remains else place}{best}")
-        head.append(self._time_left())
-        rest = len(running) - len(shown)
+            table.add_row(*_cells(row, self._kimg))
+        head, rest = Text(self._progress.head), len(running) - len(shown)
         return Group(head, table, Text(f"  and {rest} more")) if rest else Group(head, table)
 
 
-@dataclasses.dataclass
-class _Row:
-    """The row of one training in the live table."""
-
-    name: str
-    family: str
-    kimg: float = 0.0
-    images_per_second: float = 0.0
-    last: str = "-"
-    best: str = "-"
-
-    def hear(self, event: Event) -> None:
-        if isinstance(event, Started | Progressed | RungScored):
-            self.kimg = event.kimg
-        if isinstance(event, Progressed):
-            self.images_per_second = event.images_per_second
-        if isinstance(event, RungScored):
-            self.last, self.best = f"{event.score.value:.3f}", f"{event.best.value:.3f}"
-
-    def cells(self, kimg: float) -> tuple[str | ProgressBar, ...]:
-        bar = ProgressBar(total=kimg, completed=min(self.kimg, kimg), width=24)
-        rate = f"{self.images_per_second:,.0f}"
-        return self.name, self.family, f"{self.kimg:.1f}", bar, rate, self.last, self.best
+def _cells(row: ProgressRow, kimg: float) -> tuple[str | ProgressBar, ...]:
+    bar = ProgressBar(total=kimg, completed=min(row.kimg, kimg), width=24)
+    rate = f"{row.images_per_second:,.0f}"
+    return row.name, row.family, f"{row.kimg:.1f}", bar, rate, row.last, row.best
 
 
 def print_wandb_hint(

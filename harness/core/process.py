@@ -150,7 +150,9 @@ def quiet_imports() -> Iterator[None]:
     """
     read_keras_file()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet_stderr(shows_at_failure=True):
+    with quiet_stderr(shows_at_failure=True), warnings.catch_warnings():
+        # In a notebook, Optuna's progress bar, which nothing here shows, asks for widgets.
+        warnings.filterwarnings("ignore", "IProgress not found")
         yield
 
 

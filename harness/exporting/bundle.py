@@ -14,19 +14,21 @@ from harness.core.files import storage_error, write_json
 from harness.core.score import Score
 from harness.core.scratch import scratch_folder
 from harness.core.seeds import derive_seed
+from harness.core.templates import template_environment
 from harness.core.yaml_file import dump_yaml
 from harness.data.datasets import load_dataset
 from harness.data.image_dataset import ImageDataset
 from harness.exporting.bundle_folder import put_in_place, refuse_strangers, write_checksums
 from harness.exporting.contents import (
-    DOCUMENTS,
+    CARD,
     BundleContents,
     describe,
     metrics,
-    render_document,
+    render_card,
 )
 from harness.exporting.explorer import add_explorer
 from harness.exporting.formats import DESCRIPTION, FORMATS, check_formats, write_format
+from harness.exporting.hub_card import hub_head
 from harness.exporting.interpolation import write_interpolation
 from harness.exporting.neighbours import keep_neighbours
 from harness.exporting.scoring import (
@@ -47,9 +49,9 @@ _SCALE = 2
 _MEASURES = ("memorisation", "label_accuracy", "classes")  # beside the score
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Bundle:
-    """What was exported.
+    """What was exported; a notebook shows its scores and what is proven of its files.
 
     Args:
         folder: Where it lies.
@@ -70,6 +72,18 @@ class Bundle:
     proofs: tuple[Proof, ...]
     is_winner: bool
     note: str = ""
+
+    def __repr__(self) -> str:
+        files = ", ".join(proof.file for proof in self.proofs)
+        return f"<Bundle of trial {self.entry.name}: {files}; test {self.test.text}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows, by IPython's protocol."""
+        return (
+            template_environment(__file__)
+            .get_template("bundle.html")
+            .render(bundle=self, outcome=self.entry.outcome)
+        )
 
 
 def export_bundle(
@@ -132,8 +146,10 @@ def export_bundle(
             contents, reference = _measure(record, choice, dataset, original, evaluator)
             write_json(folder / DESCRIPTION, describe(contents))
             proofs = verify(folder, formats, reference, evaluator)
-            _describe(folder, dataclasses.replace(contents, proofs=proofs), original)
             lacking = (add_explorer(folder) or "") if "onnx" in formats else ""
+            has_explorer = "onnx" in formats and not lacking
+            contents = dataclasses.replace(contents, proofs=proofs, has_explorer=has_explorer)
+            _describe(folder, contents, original)
             write_checksums(folder)
             # A study that only this report would be written into may be one that nobody may write.
             with contextlib.nullcontext() if out is None else contextlib.suppress(StorageError):
@@ -215,5 +231,4 @@ def _describe(folder: Path, contents: BundleContents, original: Original) -> Non
     write_interpolation(folder / "interpolation.gif", original, noise_seed=seed, classes=classes)
     (folder / "config.yaml").write_text(dump_yaml(config.model_dump(mode="json")), "utf-8")
     write_json(folder / "metrics.json", metrics(contents))
-    for name in DOCUMENTS:
-        (folder / name).write_text(render_document(name, contents), "utf-8")
+    (folder / CARD).write_text(hub_head(contents) + render_card(contents), "utf-8")

@@ -19,8 +19,8 @@ from harness.exporting.verification import Proof
 from harness.metrics.measures import Measurement
 from harness.study.record import StudyRecord
 
-DOCUMENTS = ("README.md", "MODEL_CARD.md")
-"""How to use a generator; and what it is for, how good it is, its limits, its lineage."""
+CARD = "README.md"
+"""How to use a generator, what it is for, how good it is, its limits, its lineage."""
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "scipy")
 
@@ -38,6 +38,7 @@ class BundleContents:
         test: Its score on the test split.
         measured: What else was measured of the same images.
         proofs: What is proven of each of its files.
+        has_explorer: Whether there is a page to play with it.
     """
 
     record: StudyRecord
@@ -48,6 +49,7 @@ class BundleContents:
     test: Score
     measured: tuple[Measurement, ...] = ()
     proofs: tuple[Proof, ...] = ()
+    has_explorer: bool = False
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -100,11 +102,10 @@ def metrics(contents: BundleContents) -> dict[str, Any]:
     }
 
 
-def render_document(name: str, contents: BundleContents) -> str:
-    """Return the text of a document; the README's five lines of code are run by a test.
+def render_card(contents: BundleContents) -> str:
+    """Return what a bundle's README says, without its head; tests run its lines of code.
 
     Args:
-        name: Of `DOCUMENTS`.
         contents: What is known of the generator.
     """
     entry = contents.choice.entry
@@ -112,7 +113,7 @@ def render_document(name: str, contents: BundleContents) -> str:
     packages = ", ".join(f"{each} {importlib.metadata.version(each)}" for each in _PACKAGES)
     return (
         template_environment(__file__)
-        .get_template(f"{name}.j2")
+        .get_template(f"{CARD}.j2")
         .render(
             contents=contents,
             config=entry.config,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import MissingExtraError
 from harness.core.files import read_json, write_text
-from harness.exporting.explorer_files import DIRECTIONS, FOLDER, PAGE, PARTS
+from harness.exporting.explorer_files import DIRECTIONS, FOLDER, PAGE, PARTS, SPACE_PAGE
 from harness.exporting.explorer_runtime import FILES as RUNTIME_FILES
 from harness.exporting.explorer_runtime import find_runtime
 from harness.exporting.formats import DESCRIPTION
@@ -21,7 +21,7 @@ _DIGITS = 6
 
 
 def add_explorer(bundle: Path) -> str | None:
-    """Write `explorer.html` and the folder `explorer` into a bundle.
+    """Write `explorer.html`, the same as a Space's page, and the folder `explorer` into a bundle.
 
     The page loads nothing from elsewhere; it has to be served, since browsers keep pages that are
     opened from disk from loading WebAssembly: `gansweep explore`.
@@ -47,7 +47,8 @@ def add_explorer(bundle: Path) -> str | None:
         shutil.copyfile(runtime / name, folder / name)
     for name in PARTS:
         shutil.copyfile(_TEMPLATES / name, folder / name)
-    shutil.copyfile(_TEMPLATES / PAGE, bundle / PAGE)
+    for name in (PAGE, SPACE_PAGE):
+        shutil.copyfile(_TEMPLATES / PAGE, bundle / name)
     return None
 
 

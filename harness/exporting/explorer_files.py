@@ -58,6 +58,8 @@ def _some(names: list[str]) -> str:
 
 
 PAGE = "explorer.html"
+SPACE_PAGE = "index.html"
+"""The same page, under the name that a static Space of the Hugging Face Hub shows."""
 _BLOCK_BYTES = 1 << 20
 
 # Written out: what Python takes from the system differs from machine to machine, and a browser
