@@ -134,7 +134,7 @@ def _create_artifact(received: Received, said: Variables, _: str) -> dict[str, A
     same = [
         each
         for each in received.artifacts.values()
-        if each.is_committed and _identity(each.request) == _identity(request)
+        if each.is_committed and _content(each.request) == _content(request)
     ]
     if same:  # a server keeps one version of a content, and gives it the new aliases
         artifact, state = same[-1], "COMMITTED"
@@ -147,8 +147,9 @@ def _create_artifact(received: Received, said: Variables, _: str) -> dict[str, A
     return {"createArtifact": {"artifact": told}}
 
 
-def _identity(request: dict[str, Any]) -> tuple[Any, ...]:
-    return request["artifactTypeName"], request["artifactCollectionNames"], request["digest"]
+def _content(request: dict[str, Any]) -> tuple[Any, ...]:
+    keys = ("artifactTypeName", "artifactCollectionNames", "artifactCollectionName", "digest")
+    return tuple(str(request.get(key)) for key in keys)
 
 
 def _create_manifest(received: Received, said: Variables, address: str) -> dict[str, Any]:
@@ -198,6 +199,7 @@ _OPERATIONS: dict[str, Callable[[Received, Variables, str], dict[str, Any]]] = {
     "XXHashDigestsEnabled": _no_entity,
     "FetchOrgEntityFromEntity": _no_entity,
     "FetchArtifactDigestAlgorithm": _no_project,
+    "ArtifactType": _no_project,  # so far no artifact has the name
     "UpsertBucket": _upsert_run,
     "RunResumeStatus": _resume_status,
     "CreateRunFiles": _create_run_files,

@@ -82,7 +82,8 @@ class ReceivedArtifact:
     @property
     def name(self) -> str:
         """Return what all its versions are called."""
-        return str(self.request["artifactCollectionNames"][0])
+        names = self.request.get("artifactCollectionNames")
+        return str(names[0] if names else self.request["artifactCollectionName"])
 
     @property
     def aliases(self) -> set[str]:
