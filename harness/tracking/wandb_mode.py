@@ -1,13 +1,13 @@
 """Decide whether W&B runs online, offline or not at all: without a prompt, without a wait."""
 
 import dataclasses
-import functools
+import http.client
 import os
 import re
 import shlex
-import socket
+import ssl
 import sys
-import urllib.parse
+import urllib.error
 import urllib.request
 import warnings
 from pathlib import Path
@@ -43,6 +43,7 @@ _FOLLOWED = re.compile(
 )
 _SECRET = re.compile("(KEY|TOKEN|SECRET|PASSWORD|HEADERS)(?!.*_FILE$)")
 _PROBE_SECONDS = 3.0
+_SERVER_FAILS = 500
 _OWN_RUNS = "each training here is a run of its own, in the study's folder"
 # Why this process gave up going online, if it did: later trials must not wait for the same.
 _online_failures: list[str] = []
@@ -66,7 +67,7 @@ def wandb_mode(root: Path, requested: RequestedMode = "auto") -> WandbMode:
 
     `auto` follows `WANDB_MODE`, then W&B's settings files; without either it is online. Online
     needs credentials (`WANDB_API_KEY`, netrc or settings file, looked up locally) and a server
-    that answers within three seconds, asked once in a process; else the mode is offline, where
+    that answers within three seconds; else the mode is offline for the rest of the process, where
     nothing is lost, and the hint says why.
 
     Args:
@@ -103,9 +104,13 @@ def wandb_mode(root: Path, requested: RequestedMode = "auto") -> WandbMode:
                 mode, why = "offline", obstacle
     if mode == "disabled":
         return WandbMode(mode, f"W&B is disabled {asked_by}; history.jsonl has it all.")
-    if mode == "online":
-        return WandbMode(mode, f"W&B is online: runs appear at {address}")
     folder = shlex.quote(str(root / "wandb"))
+    if mode == "online":
+        return WandbMode(
+            mode,
+            f"W&B is online: runs appear at {address}   "
+            f"If it went away: wandb sync --include-online {folder}/*run-*",
+        )
     return WandbMode(
         "offline",
         f"W&B is offline ({why}). See the runs: wandb leet {folder}   "
@@ -174,19 +179,21 @@ def _why_not_online(base_url: str) -> str:
             return "no credentials"
     except wandb.errors.AuthenticationError as error:
         return first_line(error).rstrip(".")
-    return "" if _is_reachable(base_url) else f"{without_credentials(base_url)} does not answer"
+    if not _is_answering(base_url):
+        _online_failures.append(f"{without_credentials(base_url)} does not answer")
+        return _online_failures[0]
+    return ""
 
 
-@functools.cache
-def _is_reachable(base_url: str) -> bool:
-    """Return whether the server takes a connection; through a proxy only W&B itself can tell."""
-    address = urllib.parse.urlsplit(base_url)
-    host = address.hostname or ""
-    if urllib.request.getproxies().get(address.scheme) and not urllib.request.proxy_bypass(host):
-        return True
-    port = address.port or (80 if address.scheme == "http" else 443)
+def _is_answering(base_url: str) -> bool:
+    """Return whether the server answers; where its certificate is new to Python, W&B can tell."""
     try:
-        socket.create_connection((host, port), timeout=_PROBE_SECONDS).close()
-    except OSError:
+        urllib.request.urlopen(base_url, timeout=_PROBE_SECONDS).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code < _SERVER_FAILS
+    except urllib.error.URLError as error:
+        return isinstance(error.reason, ssl.SSLError)
+    except (OSError, http.client.HTTPException, ValueError):
         return False
     return True

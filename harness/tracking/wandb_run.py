@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -66,21 +67,27 @@ def start_run(
     # traceback at the terminal. Importing W&B sets this level, hence not in the settings.
     logging.getLogger("wandb").setLevel(logging.ERROR)
     earlier = find_runs(folder, identity.run_id)
-    run = wandb.init(
-        id=identity.run_id,
-        resume="allow",
-        mode=mode,
-        reinit="create_new",
-        dir=identity.wandb_root,
-        entity=options.entity,
-        project=project,
-        group=identity.study,
-        name=f"{identity.study} {identity.trial}",
-        job_type=identity.job_type,
-        tags=identity.tags,
-        config=identity.config,
-        settings=wandb.Settings(**_QUIET),
-    )
+    try:
+        run = wandb.init(
+            id=identity.run_id,
+            resume="allow",
+            mode=mode,
+            reinit="create_new",
+            dir=identity.wandb_root,
+            entity=options.entity,
+            project=project,
+            group=identity.study,
+            name=f"{identity.study} {identity.trial}",
+            job_type=identity.job_type,
+            tags=identity.tags,
+            config=identity.config,
+            settings=wandb.Settings(**_QUIET),
+        )
+    except Exception:
+        # The folder of a run that never began would pass for one that the server has.
+        for begun in set(find_runs(folder, identity.run_id)) - set(earlier):
+            shutil.rmtree(begun, ignore_errors=True)
+        raise
     note_begin(run_folder(run), earlier)
     if mode == "online":
         note(run_folder(run), url=run.url)

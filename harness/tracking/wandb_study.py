@@ -83,7 +83,7 @@ def _publish(snapshot: StudySnapshot, options: TrackerOptions, mode: Mode) -> No
     run, before = wandb_run.start_run(snapshot.identity, options, mode)
     try:
         # Only a server knows of steps that were removed here.
-        step = max(rows_given(before).next_step, run.step)
+        step = max(rows_given(before).next_step, run.starting_step)
         row: dict[str, Any] = {
             f"plots/{name}": wandb.Plotly(plot) for name, plot in snapshot.plots.items()
         }

@@ -153,7 +153,9 @@ class WandbTracker:
     def _commit(self, run: wandb.Run) -> None:
         if self._row:
             wandb_log.note_row(run_folder(run), self._row, self._logged.next_step)
-            run.log(self._row, step=self._logged.next_step, commit=True)
+            # What the server holds already is noted again where our notes of it were lost.
+            if self._logged.next_step >= run.starting_step:
+                run.log(self._row, step=self._logged.next_step, commit=True)
             self._logged.next_step += 1
             self._row = {}
 
@@ -202,9 +204,9 @@ def _take_over(earlier: list[Path], run: wandb.Run, mode: Mode) -> wandb_log.Log
     """Return which rows W&B holds of earlier sessions; what is to be logged anew is removed."""
     online = [folder for folder in earlier if not wandb_log.is_offline(folder)]
     if mode == "online":
-        # The server says how far it came: a crash may have kept rows from it.
-        logged = wandb_log.rows_given(online or earlier, before=run.step)
-        logged.next_step = run.step
+        # The server says how far it came: a crash may have kept rows from it. Not by `step`,
+        # which is 0 until the first row of a session.
+        logged = wandb_log.rows_given(online or earlier, before=run.starting_step)
     else:
         logged = wandb_log.rows_given(online)
     wandb_log.remove_offline(earlier)
