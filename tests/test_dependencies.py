@@ -48,7 +48,7 @@ DECLARED = names_of(PROJECT["dependencies"]).union(
     )
 )
 # Not installed for the tests, so that their metadata cannot be asked.
-NOT_LOCKED = {"torch": "torch", "av": "av"}
+NOT_LOCKED = {"torch": "torch"}
 
 
 @pytest.mark.parametrize("module", sorted(IMPORTED.keys() - {"harness"}))

@@ -90,10 +90,7 @@ def test_few_pictures_of_a_long_walk_are_in_memory(tmp_path: Path):
 
 
 def test_an_mp4_has_even_sides_and_every_picture(tmp_path: Path):
-    try:
-        import av
-    except ImportError:
-        skip_not_installed("PyAV", "pip install 'gan-sweep-harness[video]'")
+    av = pytest.importorskip("av", reason="PyAV is not installed")
     pictures = Pictures(lambda noise: np.full((len(noise), 401, 403, 1), 200, np.uint8), 8)
     write_walk(tmp_path / "w.mp4", pictures, np.eye(2, dtype=np.float32), frames=20, fps=10)
     with av.open(str(tmp_path / "w.mp4")) as film:
