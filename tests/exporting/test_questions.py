@@ -21,7 +21,6 @@ from harness.exporting.templates.questions.latent_walk import (
 from harness.exporting.templates.questions.projection import Found, project
 from harness.exporting.templates.questions.sheets import draw_found, draw_neighbours, nearest
 from tests.exporting.generators import CLASSES, build
-from tests.support.skips import skip_not_installed
 
 
 @pytest.mark.parametrize("conditional", [True, False])
