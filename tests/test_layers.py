@@ -28,6 +28,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
             {"confirmation"},
             {"reporting", "exporting", "diagnosis", "optuna_dashboard"},
             {"cli"},
+            {"notebook"},
         ),
     )
 )
