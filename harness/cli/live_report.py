@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
 
-import harness
 from harness.cli.app import open_browser
 from harness.cli.local_server import LocalServer
 from harness.core.errors import HarnessError, plain_text
@@ -164,7 +163,7 @@ class LiveReport:
         """Pass on how many trials have ended; begin to write the report, and open the browser."""
         self._listener.opened(ended)
         words = self._written / "words"
-        root = Path(harness.__file__).parents[1]
+        root = Path(__file__).resolve().parents[2]
         path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
         command = [sys.executable, "-P", "-m", "harness.report", "--watch"]
         where = ["--study", self._folder.name, "--studies-dir", str(self._folder.parent)]

@@ -11,7 +11,7 @@ from harness.core.errors import DataError
 from harness.exporting.bundle_questions import read_picture
 from harness.exporting.templates.generate import grid
 from harness.exporting.templates.questions.latent_walk import (
-    Pictures,
+    WalkPictures,
     on_route,
     palette_of,
     tiled,
@@ -82,7 +82,7 @@ def test_few_pictures_of_a_long_walk_are_in_memory(tmp_path: Path):
         return np.full((len(noise), 500, 500, 1), 7, np.uint8)
 
     points = np.eye(3, dtype=np.float32)
-    write_walk(tmp_path / "walk.gif", Pictures(draw, 4), points, frames=10, fps=25)
+    write_walk(tmp_path / "walk.gif", WalkPictures(draw, 4), points, frames=10, fps=25)
     assert drawn == [12, 4, 4, 2]  # the colours first
     with Image.open(tmp_path / "walk.gif") as film:
         assert (film.n_frames, film.size) == (10, (500, 500))
@@ -90,7 +90,7 @@ def test_few_pictures_of_a_long_walk_are_in_memory(tmp_path: Path):
 
 def test_an_mp4_has_even_sides_and_every_picture(tmp_path: Path):
     av = pytest.importorskip("av", reason="PyAV is not installed")
-    pictures = Pictures(lambda noise: np.full((len(noise), 401, 403, 1), 200, np.uint8), 8)
+    pictures = WalkPictures(lambda noise: np.full((len(noise), 401, 403, 1), 200, np.uint8), 8)
     write_walk(tmp_path / "w.mp4", pictures, np.eye(2, dtype=np.float32), frames=20, fps=10)
     with av.open(str(tmp_path / "w.mp4")) as film:
         shown = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]

@@ -11,8 +11,10 @@ import importlib.util
 import json
 import math
 import os
+import runpy
 import struct
 import sys
+import types
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -327,13 +329,10 @@ def read_inputs(file: Path, about: dict[str, Any]) -> tuple[Array, Array | None]
 def load_beside(name: str) -> Any:
     """Return a module of the folder `questions`, which only what is asked there needs."""
     file = FOLDER / "questions" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"questions_{name}", file)
-    if spec is None or spec.loader is None or not file.is_file():
+    if not file.is_file():
         raise RefusedError(f"{file}: expected a part of this program; received no file. {REMEDY}")
-    sys.dont_write_bytecode = True  # the folder stays as it was exported
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    # Unlike an import it leaves no compiled file: the folder stays as it was exported.
+    return types.SimpleNamespace(**runpy.run_path(str(file)))
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

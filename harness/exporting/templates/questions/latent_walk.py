@@ -47,7 +47,7 @@ def on_route(points: Array, at: Array) -> Array:
     return np.asarray(first * starts + second * ends)
 
 
-class Pictures(NamedTuple):
+class WalkPictures(NamedTuple):
     """What draws the pictures of a walk.
 
     Args:
@@ -63,7 +63,7 @@ def tiled(
     pixels: Callable[[Array, Array | None], Array],
     labels: Array | None,
     arrange: Callable[[Array, int], Array],
-) -> Pictures:
+) -> WalkPictures:
     """Return pictures in which each class is a tile, and all have the same noise.
 
     Args:
@@ -79,10 +79,10 @@ def tiled(
         groups = images.reshape(len(noise), tiles, *images.shape[1:])
         return np.stack([arrange(group, min(tiles, _COLUMNS)) for group in groups])
 
-    return Pictures(draw, max(1, _IMAGES // tiles))
+    return WalkPictures(draw, max(1, _IMAGES // tiles))
 
 
-def write_walk(out: Path, pictures: Pictures, points: Array, *, frames: int, fps: int) -> None:
+def write_walk(out: Path, pictures: WalkPictures, points: Array, *, frames: int, fps: int) -> None:
     """Write a walk that loops as a GIF or an MP4, however long: few pictures are in memory.
 
     Args:
@@ -90,7 +90,7 @@ def write_walk(out: Path, pictures: Pictures, points: Array, *, frames: int, fps
         pictures: What draws them.
         points: float32, (n, latent_dim): what the walk passes before it closes.
         frames: How many pictures.
-        fps: Pictures a second.
+        fps: WalkPictures a second.
 
     Raises:
         OSError: If it cannot be written.
@@ -120,7 +120,7 @@ def write_gif(stream: IO[bytes], frames: Iterable[Array], palette: Any, fps: flo
         stream: Where to.
         frames: uint8, (height, width, 1 or 3) each.
         palette: What `palette_of` returns for some of them.
-        fps: Pictures a second; GIF counts in hundredths of a second.
+        fps: WalkPictures a second; GIF counts in hundredths of a second.
     """
     milliseconds = max(2, round(100 / fps)) * 10
     table = palette.getpalette()
@@ -161,7 +161,7 @@ def write_mp4(path: Path, frames: Iterable[Array], fps: int) -> None:
     Args:
         path: The file.
         frames: uint8, (height, width, 1 or 3) each.
-        fps: Pictures a second.
+        fps: WalkPictures a second.
     """
     import av
 
