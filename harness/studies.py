@@ -61,8 +61,8 @@ def show(
         from harness.study.record import find_study
 
         overview = sum_up(find_study(studies_dir, study))
+        board = [entry.to_dict() for entry in overview.ranked]  # reads every configuration
     if as_json:
-        board = [entry.to_dict() for entry in overview.ranked]
         _print_json(overview.to_dict() | {"leaderboard": board})
         return
     from harness.cli.display import count_outcomes, leaderboard_table

@@ -60,6 +60,26 @@ def test_a_damaged_study_does_not_hide_the_others(studies: Path):
     assert sound.folder.name == "endings"
 
 
+@pytest.mark.parametrize("damage", ["", "a: 1", "loss: {label_smoothing: -1}", "batch_size: x"])
+def test_a_damaged_configuration_is_one_message_and_hides_no_study(
+    commands: Commands, studies: Path, damage: str
+):
+    shutil.copytree(studies / "endings", studies / "broken")
+    (studies / "broken/trials/0000/config.yaml").write_text(damage)
+    broken, sound = sum_up_all(studies)
+    assert "trials/0000/config.yaml" in broken.message
+    assert sound.folder.name == "endings"
+    for command in (("show", "broken"), ("show", "broken", "--json")):
+        message = the_one_message(commands.run("studies", *command, cwd=studies.parent))
+        assert "trials/0000/config.yaml" in message
+    # Of one that is not the best, a list shows nothing.
+    shutil.copy(studies / "endings/trials/0000/config.yaml", studies / "broken/trials/0000")
+    (studies / "broken/trials/0003/config.yaml").write_text(damage)
+    assert all(isinstance(each, StudyOverview) for each in sum_up_all(studies))
+    message = the_one_message(commands.run("studies", "show", "broken", cwd=studies.parent))
+    assert "trials/0003/config.yaml" in message
+
+
 def test_studies_compare_only_under_one_protocol(studies: Path):
     shutil.copytree(studies / "endings", studies / "twin")
     assert [each.folder.name for each in compare(studies, ["twin", "endings"])] == [

@@ -102,6 +102,8 @@ def sum_up(folder: Path) -> StudyOverview:
     """
     record = read_study(folder)
     ranked = rank(read_entries(folder))
+    if best := winner(ranked):
+        _ = best.config  # whoever shows a study shows what its best trial is
     ended = sum(entry.is_trial and entry.outcome.is_ended for entry in ranked)
     return StudyOverview(
         folder=folder,
