@@ -61,24 +61,24 @@ def show(
         from harness.study.record import find_study
 
         overview = sum_up(find_study(studies_dir, study))
-        if as_json:
-            board = [entry.to_dict() for entry in overview.ranked]
-            _print_json(overview.to_dict() | {"leaderboard": board})
-            return
-        from harness.cli.display import count_outcomes, leaderboard_table
+        board = [entry.to_dict() for entry in overview.ranked]  # reads every configuration
+    if as_json:
+        _print_json(overview.to_dict() | {"leaderboard": board})
+        return
+    from harness.cli.display import count_outcomes, leaderboard_table
 
-        console = new_console()
-        for key, value in dataclasses.asdict(overview.record).items():
-            if key != "protocol" and value is not None:
-                console.print(f"{key:18} {value}")
-        protocol = overview.protocol
-        console.print(f"{'protocol':18} {protocol.name} ({protocol.fingerprint})")
-        console.print(f"{'disk':18} {_megabytes(overview.disk_bytes)}")
-        ranked = list(overview.ranked)
-        unfinished = f"; {overview.unfinished} unfinished" if overview.unfinished else ""
-        running = "; a sweep is running" if overview.running else ""
-        console.print(f"\n{count_outcomes(ranked)}{unfinished}{running}\n")
-        console.print(leaderboard_table(ranked))
+    console = new_console()
+    for key, value in dataclasses.asdict(overview.record).items():
+        if key != "protocol" and value is not None:
+            console.print(f"{key:18} {value}")
+    protocol = overview.protocol
+    console.print(f"{'protocol':18} {protocol.name} ({protocol.fingerprint})")
+    console.print(f"{'disk':18} {_megabytes(overview.disk_bytes)}")
+    ranked = list(overview.ranked)
+    unfinished = f"; {overview.unfinished} unfinished" if overview.unfinished else ""
+    running = "; a sweep is running" if overview.running else ""
+    console.print(f"\n{count_outcomes(ranked)}{unfinished}{running}\n")
+    console.print(leaderboard_table(ranked))
 
 
 @app.command()

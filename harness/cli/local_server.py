@@ -1,6 +1,7 @@
 """Serve a page to this machine's browser alone, and only to look at."""
 
 import json
+import re
 import socketserver
 import wsgiref.simple_server
 from collections.abc import Callable, Iterable
@@ -96,7 +97,7 @@ def _refusal(environ: dict[str, Any]) -> tuple[str, str] | None:
         return "405 Method Not Allowed", "This page is only for looking."
     # The port may be another's: that of a tunnel to this machine.
     host = environ.get("HTTP_HOST", "")
-    if host.rpartition(":")[0] not in _NAMES:
+    if re.sub(":[0-9]*$", "", host) not in _NAMES:  # browsers leave port 80 out
         return "403 Forbidden", "This page has no such name."
     if environ.get("HTTP_ORIGIN", f"http://{host}") != f"http://{host}":
         return "403 Forbidden", "This page answers no other page."

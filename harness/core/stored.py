@@ -22,8 +22,10 @@ def parse_record(kind: type[_T], record: Any) -> _T:
         parsed: _T = _adapter(kind).validate_python(record)  # type: ignore[arg-type]
     except ValidationError as error:
         fault = error.errors()[0]
-        where = ".".join(map(str, fault["loc"]))
-        raise ValueError(f"{where}: {fault['msg']}") from error
+        place, said = ".".join(map(str, fault["loc"])), fault["msg"]
+        # What a record refuses as a whole names its field itself.
+        told = f"{place}: {said}" if place else said.removeprefix("Value error, ")
+        raise ValueError(told) from error
     return parsed
 
 

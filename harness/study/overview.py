@@ -102,8 +102,10 @@ def sum_up(folder: Path) -> StudyOverview:
     """
     record = read_study(folder)
     ranked = rank(read_entries(folder))
+    if best := winner(ranked):
+        _ = best.config  # whoever shows a study shows what its best trial is
     ended = sum(entry.is_trial and entry.outcome.is_ended for entry in ranked)
-    overview = StudyOverview(
+    return StudyOverview(
         folder=folder,
         record=record,
         ranked=tuple(ranked),
@@ -111,9 +113,6 @@ def sum_up(folder: Path) -> StudyOverview:
         running=is_locked(folder),
         disk_bytes=disk_use(folder),
     )
-    if overview.best is not None:
-        _ = overview.best.config  # a damaged one is said here, and not where it is shown
-    return overview
 
 
 def sum_up_all(studies_dir: Path) -> list[StudyOverview | Unreadable]:

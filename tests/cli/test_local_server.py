@@ -74,6 +74,12 @@ def test_nothing_can_be_changed(server: LocalServer, method: str):
         ("127.0.0.1:{port}", 200),
         ("localhost:{port}", 200),
         ("localhost:9", 200),  # as through a tunnel
+        ("localhost", 200),  # of port 80
+        ("127.0.0.1", 200),
+        ("[::1]:{port}", 403),
+        ("[::ffff:127.0.0.1]:{port}", 403),
+        ("127.0.0.1:{port}:{port}", 403),
+        ("localhost@rebind.evil.example:{port}", 403),
         ("rebind.evil.example", 403),
         ("rebind.evil.example:{port}", 403),
         ("127.0.0.1.evil.example:{port}", 403),

@@ -20,11 +20,12 @@ MARKUP = "<script>alert('c')</script>"
 
 _STEERING = re.compile("[^\n\t\x20-\x7e\xa0-\u200d\u2010-\u2027\u202f-\ud7ff\ue000-\U0010ffff]")
 
+_PACKAGE = str(Path(harness.__file__).parents[1])
 _ROOTS = (
     sys.prefix,
     sys.base_prefix,
     sysconfig.get_path("stdlib"),
-    str(Path(harness.__file__).parents[1]),
+    _PACKAGE,
     "/proc",
     "/sys",
     "/usr/share/zoneinfo",
@@ -113,6 +114,7 @@ class Watcher:
             "PYTHONDONTWRITEBYTECODE": "1",
             "HARNESS_DATA_DIR": str(self.data[0]),
             "COLUMNS": "100",
+            "PYTHONPATH": _PACKAGE,  # the one that these tests import, not one installed elsewhere
         }
         (to_child, to_us), (from_us, from_child) = os.pipe(), os.pipe()
         program = Path(__file__).with_name("watched.py")

@@ -167,6 +167,8 @@ def whole_labels(path: Path, name: str, values: NDArray[Any]) -> NDArray[np.int6
             )
         return np.asarray(values.argmax(axis=1), np.int64)
     flat = values.reshape(-1)
+    if flat.dtype.kind == "f":  # short floats would round the limits themselves, up to infinity
+        flat = flat.astype(np.result_type(flat, np.float64))
     wrong = flat != np.trunc(flat) if flat.dtype.kind == "f" else np.zeros(flat.shape, np.bool_)
     wrong |= ~((flat >= -_MOST_LABEL) & (flat <= _MOST_LABEL))
     if wrong.any():

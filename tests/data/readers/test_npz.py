@@ -142,6 +142,10 @@ FAULTS = {
         r"rows of 3 values that are not one-hot",
     ),
     "fractions": ({"images": images(), "labels": LABELS / 2}, r"whole numbers .*; received 0\.5"),
+    "short infinities": (
+        {"images": images(), "labels": np.where(LABELS == 1, np.inf, LABELS).astype(np.float16)},
+        r"whole numbers .*; received inf",
+    ),
     "named": ({"images": images(), "labels": LABELS.astype(str)}, r"Turn names into numbers"),
     "from one": (
         {"images": images(), "labels": LABELS + 1},
