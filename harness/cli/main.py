@@ -21,12 +21,13 @@ COMMANDS = {
     "doctor": "Check this machine, or mend one study.",
     "extractor": "Train the small classifier that scores generators of a data set.",
     "explore": "Serve an exported generator to this machine's browser.",
+    "wandb-workspace": "Save a view of a study in W&B.",
     "dashboard": "Show a study in Optuna's dashboard.",
     "fetch-data": "Find, check or download Fashion-MNIST.",
 }
 """What the help says of each command; a command's own module is imported when it is called."""
 
-_MODULES = {"fetch-data": "fetch"}
+_MODULES = {"fetch-data": "fetch", "wandb-workspace": "cli.wandb_workspace"}
 """Modules whose names are not the commands'."""
 
 

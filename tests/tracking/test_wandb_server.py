@@ -10,7 +10,7 @@ from harness.tracking.identity import run_id
 from tests.conftest import SweptStudy
 from tests.support.commands import Commands, wait_until
 from tests.tracking.trainings import FID
-from tests.tracking.wandb_server.clients import client, sync
+from tests.tracking.wandb_server.clients import ServedCommands, client, sync
 from tests.tracking.wandb_server.comparison import assert_whole
 from tests.tracking.wandb_server.http_server import serving
 from tests.tracking.wandb_server.received import Received, ReceivedRun
@@ -81,6 +81,30 @@ def test_an_offline_study_arrives_whole(commands: Commands, swept: SweptStudy, t
     winner = server.received.latest(run_id(read_study(study).id, "study"), "model")
     assert {"best", "latest"} <= winner.aliases
     assert "generator.keras" in winner.contents()
+
+
+def test_a_view_of_a_study_is_saved(commands: Commands, swept: SweptStudy):
+    pytest.importorskip("wandb_workspaces")
+    with serving() as server:
+        served = ServedCommands(commands.home, server)
+        result = served.run("cli.wandb_workspace", "--study", "endings", cwd=swept.cwd)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert server.received.unknown == []
+    (view,) = server.received.views
+    assert (view["entityName"], view["projectName"]) == ("tester", "gan-sweep-harness")
+    sections = view["spec"]["section"]["panelBankConfig"]["sections"]
+    panels = {each["name"]: each["panels"][0]["config"] for each in sections if each["panels"]}
+    assert panels["FID against kimg"]["xAxis"] == "kimg"
+    assert panels["FID against kimg"]["metrics"] == [
+        "fid_fashion_cnn@1000",
+        "best_fid_fashion_cnn@1000",
+    ]
+    assert panels["Grids by kimg"]["mediaKeys"] == ["grid"]
+    axes = [each["accessor"] for each in panels["Parameters"]["columns"]]
+    assert "config:generator.value.learning_rate" in axes
+    assert axes[-1] == "summary:best_fid_fashion_cnn@1000"
+    assert "summary_metrics.trials.complete" in panels["Outcomes"]["metrics"]
+    assert "summary_metrics.reasons.diverged" in panels["Outcomes"]["metrics"]
 
 
 @pytest.mark.parametrize("forgets", [False, True])

@@ -1,11 +1,27 @@
 """Run W&B's real client against a server of `wandb_server`, in processes of their own."""
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.support.commands import Commands
 from tests.tracking.wandb_server.http_server import WandbServer
+
+
+@dataclasses.dataclass(frozen=True)
+class ServedCommands(Commands):
+    """Start commands whose W&B is a server on loopback.
+
+    Args:
+        server: The server.
+    """
+
+    server: WandbServer
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return super().environment | self.server.environment
 
 
 def environment(commands: Commands, server: WandbServer) -> dict[str, str]:

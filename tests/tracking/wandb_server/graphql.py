@@ -193,8 +193,15 @@ def _use_artifact(_: Received, said: Variables, __: str) -> dict[str, Any]:
     return {"useArtifact": {"artifact": {"id": said["input"]["artifactID"]}}}
 
 
+def _save_view(received: Received, said: Variables, _: str) -> dict[str, Any]:
+    received.views.append(said | {"spec": json.loads(said["spec"])})
+    view = {"id": f"v{len(received.views)}", "name": said["name"]}
+    return {"upsertView": {"view": view, "inserted": True}}
+
+
 _OPERATIONS: dict[str, Callable[[Received, Variables, str], dict[str, Any]]] = {
     "Viewer": _viewer,
+    "GetDefaultEntity": _viewer,
     "ServerFeaturesQuery": _features,
     "XXHashDigestsEnabled": _no_entity,
     "FetchOrgEntityFromEntity": _no_entity,
@@ -210,4 +217,5 @@ _OPERATIONS: dict[str, Callable[[Received, Variables, str], dict[str, Any]]] = {
     "CreateArtifactFiles": _create_artifact_files,
     "CommitArtifact": _commit_artifact,
     "UseArtifact": _use_artifact,
+    "UpsertView2": _save_view,
 }

@@ -96,6 +96,10 @@ def _route(app: bottle.Bottle, server: WandbServer) -> None:
             _body()  # a client that cannot send to the end sees no answer
             raise bottle.HTTPResponse("{}", status=status)
 
+    @app.get("/")
+    def page() -> str:
+        return "W&B's page"
+
     @app.post("/graphql")
     def graphql() -> dict[str, object]:
         return answer(received, json.loads(_body()), server.address)

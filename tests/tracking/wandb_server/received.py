@@ -119,6 +119,7 @@ class Received:
     runs: dict[str, ReceivedRun] = dataclasses.field(default_factory=dict)
     artifacts: dict[str, ReceivedArtifact] = dataclasses.field(default_factory=dict)
     requests: list[str] = dataclasses.field(default_factory=list)
+    views: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     unknown: list[str] = dataclasses.field(default_factory=list)
     lock: threading.RLock = dataclasses.field(default_factory=threading.RLock)
 
