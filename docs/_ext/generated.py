@@ -15,7 +15,7 @@ import typer
 from pydantic import BaseModel, ValidationError
 
 import harness
-from harness.cli.main import COMMANDS
+from harness.cli.main import COMMANDS, MODULES
 from harness.space.settings import (
     PRUNER_SETTINGS,
     SAMPLER_SETTINGS,
@@ -43,7 +43,7 @@ def commands() -> str:
 
 def command_of(name: str) -> Any:
     """Return what a subcommand of `gansweep` is, by its name."""
-    module = importlib.import_module(f"harness.{name.partition('-')[0]}")
+    module = importlib.import_module(f"harness.{MODULES.get(name, name)}")
     return typer.main.get_command(module.app)
 
 

@@ -27,7 +27,7 @@ COMMANDS = {
 }
 """What the help says of each command; a command's own module is imported when it is called."""
 
-_MODULES = {"fetch-data": "fetch", "wandb-workspace": "cli.wandb_workspace"}
+MODULES = {"fetch-data": "fetch", "wandb-workspace": "cli.wandb_workspace"}
 """Modules whose names are not the commands'."""
 
 
@@ -37,7 +37,7 @@ class _LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Put the command that is called in the place of its line in the help."""
         if args and args[0] in COMMANDS:
-            module = importlib.import_module(f"harness.{_MODULES.get(args[0], args[0])}")
+            module = importlib.import_module(f"harness.{MODULES.get(args[0], args[0])}")
             self.add_command(get_command(module.app), args[0])
         return super().resolve_command(ctx, args)
 

@@ -109,7 +109,7 @@ def wandb_mode(root: Path, requested: RequestedMode = "auto") -> WandbMode:
         return WandbMode(
             mode,
             f"W&B is online: runs appear at {address}   "
-            f"If it went away: wandb sync --include-online {folder}/*run-*",
+            f"What stays here if it goes away: wandb sync {folder}/offline-run-*",
         )
     return WandbMode(
         "offline",

@@ -28,9 +28,18 @@ def environment(commands: Commands, server: WandbServer) -> dict[str, str]:
     return commands.environment | server.environment | {"PYTHONPATH": str(Path.cwd())}
 
 
-def sync(commands: Commands, server: WandbServer, study: Path) -> str:
-    """Upload all that lies in a study's folder the way the pages say; return what was said."""
-    folders = sorted((study / "wandb").glob("*run-*"))
+def sync(commands: Commands, server: WandbServer, study: Path, *cut_off: str) -> str:
+    """Upload what a study's folder keeps, the way the pages say; return what was said.
+
+    Args:
+        commands: Whose home folder is used.
+        server: Where to.
+        study: The study's folder.
+        *cut_off: Trainings that were begun online and did not arrive whole.
+    """
+    folders = sorted((study / "wandb").glob("offline-run-*"))
+    for trial in cut_off:
+        folders += sorted((study / "wandb").glob(f"run-*-{trial}"))
     result = subprocess.run(
         [sys.executable, "-m", "wandb", "sync", "--include-online", *map(str, folders)],
         env=environment(commands, server),
