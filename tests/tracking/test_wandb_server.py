@@ -119,12 +119,14 @@ def test_a_resumed_training_arrives_once(commands: Commands, tmp_path: Path, *, 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("lost", [False, True])
 def test_a_server_that_fails_for_a_while_gets_all_and_gets_it_once(
-    commands: Commands, tmp_path: Path
+    commands: Commands, tmp_path: Path, *, lost: bool
 ):
     with serving() as server:
         process = client(commands, server, tmp_path, _IMPORTS + _THREE)
         wait_until((tmp_path / "waits").exists, process)
+        server.faults.lost = lost
         server.faults.statuses[:] = [500, 429, 503, 500, 429]
         (tmp_path / "sign").touch()
         said, _ = process.communicate(timeout=300)

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ import numpy as np
 from PIL import Image
 
 from harness.core.events import Progressed, RungScored
+from harness.core.outcome import State
+from harness.data.image_opener import read_grid
+from harness.reporting.trials import read_ranked
 from harness.study.leaderboard import Entry, read_entries
 from harness.study.record import read_study
 from harness.tracking.identity import run_id
@@ -16,6 +20,7 @@ from harness.tracking.jsonl_tracker import HISTORY_NAME, read_history
 from tests.tracking.wandb_server.received import Received, ReceivedRun
 
 _LOGGED = ("kimg", "generator_loss", "discriminator_loss", "accuracy_real", "accuracy_fake")
+_STATES = [state.value for state in State]
 
 
 def assert_whole(received: Received, study: Path) -> None:
@@ -78,33 +83,47 @@ def assert_study(received: Received, study: Path, entries: list[Entry]) -> None:
     run = received.runs[run_id(record.id, "study")]
     assert run.states[-1] == "finished"
     assert run.fields["jobType"] == "study"
-    trials = [entry for entry in entries if entry.is_trial]
-    counted = {key: value for key, value in run.summary["trials"].items() if key != "baseline"}
-    assert sum(counted.values()) == len(trials), run.summary
+    ended = [entry.outcome for entry in entries if entry.is_trial]
+    states = Counter(outcome.state.value for outcome in ended)
+    reasons = Counter(outcome.reason.value for outcome in ended)
+    counted = {key: number for key, number in run.summary["trials"].items() if key in _STATES}
+    assert (counted, run.summary["reasons"]) == (states, reasons)
     plots = {key: value for key, value in run.rows[-1].items() if key.startswith("plots/")}
     assert plots
     for plot in plots.values():
         assert json.loads(run.files[plot["path"]])["data"]
-    names, pictures = leaderboard(received, study)
-    assert sorted(names) == sorted(entry.name for entry in entries)
+    rows = leaderboard(received, study)
+    assert sorted(rows) == sorted(entry.name for entry in entries)
+    drawn = {entry.name: read_ranked(entry, 1).best_rung for entry in entries}
+    grids = {name: best.grid for name, best in drawn.items() if best and best.grid}
     for entry in entries:
-        grids = sorted((entry.folder.path / "grids").glob("*.png"))
-        assert (pictures[entry.name] is not None) == bool(grids), entry.name
+        row, outcome = rows[entry.name], entry.outcome
+        assert (row["state"], row["reason"]) == (outcome.state.value, outcome.reason.value)
+        assert row["final"] == (outcome.final.value if outcome.final else None)
+        assert (row["grid"] is not None) == (entry.name in grids), entry.name
+        if row["grid"] is not None:  # JPEG changed it, but another training's is further off
+            off = {name: _difference(row["grid"], grid) for name, grid in grids.items()}
+            assert min(off, key=off.__getitem__) == entry.name, off
 
 
-def leaderboard(
-    received: Received, study: Path
-) -> tuple[list[str], dict[str, np.ndarray[Any, Any] | None]]:
-    """Return the names of the newest leaderboard in its order, and each one's decoded picture."""
+def _difference(thumbnail: Image.Image, grid: Path) -> float:
+    """Return the mean difference of a thumbnail from a grid made as small, of 256 levels."""
+    small = read_grid(grid).convert("RGB")
+    small.thumbnail(thumbnail.size, Image.Resampling.LANCZOS)
+    shown = np.asarray(thumbnail.convert("RGB"), np.float64)
+    return float(np.abs(shown - np.asarray(small.resize(thumbnail.size), np.float64)).mean())
+
+
+def leaderboard(received: Received, study: Path) -> dict[str, dict[str, Any]]:
+    """Return the rows of the newest leaderboard by trial, each with its picture decoded."""
     artifact = received.latest(run_id(read_study(study).id, "study"), "run_table")
     files = artifact.contents()
     table = json.loads(files["leaderboard.table.json"])
-    column = table["columns"].index("trial")
-    pictures = {}
-    for row in table["data"]:
-        picture = row[0] and np.asarray(Image.open(io.BytesIO(files[row[0]["path"]])))
-        pictures[row[column]] = picture
-    return [row[column] for row in table["data"]], pictures
+    rows = [dict(zip(table["columns"], values, strict=True)) for values in table["data"]]
+    for row in rows:
+        row["grid"] = row["grid"] and Image.open(io.BytesIO(files[row["grid"]["path"]]))
+    assert len({row["trial"] for row in rows}) == len(rows)
+    return {row["trial"]: row for row in rows}
 
 
 def _name(event: RungScored) -> str:

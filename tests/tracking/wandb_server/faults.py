@@ -11,11 +11,14 @@ class Faults:
     Args:
         statuses: HTTP statuses, one a request, until they are used up.
         always: The status of every request from now on; None where it answers.
+        lost: Whether a request that fails is carried out all the same, as where its answer is
+            lost on the way.
         told: How many requests were failed.
     """
 
     statuses: list[int] = dataclasses.field(default_factory=list)
     always: int | None = None
+    lost: bool = False
     told: int = 0
     _lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
 

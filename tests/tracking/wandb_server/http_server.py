@@ -90,6 +90,15 @@ def _route(app: bottle.Bottle, server: WandbServer) -> None:
     received = server.received
 
     @app.hook("before_request")
+    def fail_before() -> None:
+        if not server.faults.lost:
+            fail()
+
+    @app.hook("after_request")
+    def fail_after() -> None:
+        if server.faults.lost:
+            fail()
+
     def fail() -> None:
         status = server.faults.next_status()
         if status is not None:
