@@ -419,6 +419,7 @@ def test_a_bundle_gets_the_page_and_a_folder_with_the_runtimes_licence(by_class:
         "generator.onnx",
         "generator.json",
         "explorer.html",
+        "index.html",
         "explorer",
     }
     licence = (by_class.folder / "explorer" / "ONNXRUNTIME_LICENSE.txt").read_text()

@@ -143,7 +143,7 @@ def test_without_classes_and_in_colour(coloured: Path, tmp_path: Path):
         (("--like", "nothing.npz"), OTHERS, "--like nothing.npz: expected noise (n, 6) and label"),
         (("--like", "generator.json"), OTHERS, "--like generator.json: expected noise (n, 6) and"),
         (("--count", 0), OTHERS, "--count must be at least 1"),
-        (("--out", "images.gif"), OTHERS, "--out must end in .png, .npy or .npz"),
+        (("--out", "images.gif"), OTHERS, "--out must end in .png or .npy or .npz"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_message(
