@@ -46,6 +46,7 @@ FILES = {
     "generator.keras",
     "interpolation.gif",
     "metrics.json",
+    "questions",
     "samples.png",
 }
 NETWORKS = {"savedmodel", "generator.onnx", "generator.tflite"}
@@ -312,7 +313,7 @@ def test_the_command_exports_and_publishes(
     metadata = json.loads(artifact["metadata"])
     assert metadata["test"]["fingerprint"] == record["formats"][0]["test"]["fingerprint"]
     held = {entry["path"] for entry in artifact["manifest"]["contents"]}
-    assert held == {path.name for path in out.iterdir()}
+    assert held == {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
 
 
 def test_a_trial_that_was_asked_for_is_published_without_being_called_best(
